@@ -1,0 +1,148 @@
+#include "heap.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+    #define HEAP_UNDER_ASAN 1
+#elif defined(__has_feature)
+    #if __has_feature(address_sanitizer)
+        #define HEAP_UNDER_ASAN 1
+    #endif
+#endif
+
+#if defined(HEAP_UNDER_ASAN)
+    #include <sanitizer/asan_interface.h>
+#else
+    #define ASAN_POISON_MEMORY_REGION(p, size)   ((void) (p))
+    #define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void) (p))
+#endif
+
+enum {
+    HEAP_ALIGNMENT = 16, /* malloc's on 64-bit systems */
+};
+
+/* Stands just before each block. */
+struct header {
+    void *start; /* of the system's block */
+    size_t size;
+};
+
+_Static_assert(sizeof(struct header) <= HEAP_ALIGNMENT,
+               "a header fits before the least aligned block");
+
+static size_t calls;
+static size_t live_blocks;
+static size_t live_bytes;
+static size_t fail_in = HEAP_NEVER;
+
+static void *heap_take(size_t alignment, size_t size);
+static int heap_refuses(size_t size);
+
+void *
+heap_malloc(size_t size)
+{
+    return heap_take(HEAP_ALIGNMENT, size);
+}
+
+void *
+heap_calloc(size_t count, size_t size)
+{
+    void *p;
+
+    if (size != 0 && count > HEAP_SIZE_MAX / size) {
+        count = HEAP_SIZE_MAX + (size_t) 1;
+        size = 1;
+    }
+    p = heap_take(HEAP_ALIGNMENT, count * size);
+    if (p != NULL) {
+        memset(p, 0, count * size);
+    }
+    return p;
+}
+
+int
+heap_posix_memalign(void **ret_p, size_t alignment, size_t size)
+{
+    void *p = heap_take(alignment < HEAP_ALIGNMENT ? HEAP_ALIGNMENT : alignment,
+                        size);
+
+    if (p == NULL) {
+        return ENOMEM;
+    }
+    *ret_p = p;
+    return 0;
+}
+
+void
+heap_free(void *p)
+{
+    struct header *header;
+
+    if (p == NULL) {
+        return;
+    }
+    header = (struct header *) p - 1;
+    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
+    live_blocks--;
+    live_bytes -= header->size;
+    free(header->start);
+}
+
+void
+heap_fail_at(size_t nth)
+{
+    fail_in = nth;
+}
+
+size_t
+heap_calls(void)
+{
+    return calls;
+}
+
+size_t
+heap_live_blocks(void)
+{
+    return live_blocks;
+}
+
+size_t
+heap_live_bytes(void)
+{
+    return live_bytes;
+}
+
+static void *
+heap_take(size_t alignment, size_t size)
+{
+    void *start;
+    struct header *header;
+
+    if (heap_refuses(size) || alignment > HEAP_SIZE_MAX ||
+        posix_memalign(&start, alignment, alignment + size) != 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+
+    header = (struct header *) (void *) ((char *) start + alignment) - 1;
+    header->start = start;
+    header->size = size;
+    ASAN_POISON_MEMORY_REGION(header, sizeof(*header));
+    live_blocks++;
+    live_bytes += size;
+    return header + 1;
+}
+
+static int
+heap_refuses(size_t size)
+{
+    calls++;
+    if (fail_in != HEAP_NEVER && fail_in-- == 0) {
+        fail_in = HEAP_NEVER;
+        return 1;
+    }
+    return size > HEAP_SIZE_MAX;
+}
