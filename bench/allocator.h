@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 enum {
-    ALLOCATOR_ALIGNMENT = 8, /* what every alloc() keeps from 8 bytes on */
+    ALLOCATOR_ALIGNMENT = 8, /* what every alloc() keeps, whatever the size */
     ALLOCATOR_REASON_MAX = 512,
     ALLOCATOR_VERSION_MAX = 64,
     ALLOCATOR_PATH_MAX = 4096,
@@ -58,8 +58,8 @@ struct allocator {
      */
     void *(*create)(void *library, size_t size, size_t count);
 
-    /* size bytes, aligned to ALLOCATOR_ALIGNMENT or, smaller ones, to a power
-     * of two that holds them; size 0 is allowed. NULL when memory runs out. */
+    /* size bytes, aligned to ALLOCATOR_ALIGNMENT; size 0 gives a pointer too.
+     * NULL when memory runs out. */
     void *(*alloc)(void *state, size_t size);
 
     /* Give one object back. NULL in a region allocator. */
