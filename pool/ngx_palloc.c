@@ -11,28 +11,28 @@
  * allocation in place by moving d.last, which marks would make a false report.
  */
 #ifndef NGX_POOL_POISON
-    #if defined(NGX_STANDALONE)
-        #define NGX_POOL_POISON 1
-    #else
-        #define NGX_POOL_POISON 0
-    #endif
+#if defined(NGX_STANDALONE)
+#define NGX_POOL_POISON 1
+#else
+#define NGX_POOL_POISON 0
+#endif
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
-    #define NGX_POOL_UNDER_ASAN 1
+#define NGX_POOL_UNDER_ASAN 1
 #elif defined(__has_feature)
-    #if __has_feature(address_sanitizer)
-        #define NGX_POOL_UNDER_ASAN 1
-    #endif
+#if __has_feature(address_sanitizer)
+#define NGX_POOL_UNDER_ASAN 1
+#endif
 #endif
 #ifndef NGX_POOL_UNDER_ASAN
-    #define NGX_POOL_UNDER_ASAN 0
+#define NGX_POOL_UNDER_ASAN 0
 #endif
 
 #if defined(NGX_POOL_VALGRIND) && !NGX_POOL_UNDER_ASAN
-    #define NGX_POOL_UNDER_VALGRIND 1
+#define NGX_POOL_UNDER_VALGRIND 1
 #else
-    #define NGX_POOL_UNDER_VALGRIND 0
+#define NGX_POOL_UNDER_VALGRIND 0
 #endif
 
 #define NGX_POOL_MARKS                                                         \
@@ -40,25 +40,27 @@
 
 #if NGX_POOL_MARKS && NGX_POOL_UNDER_ASAN
 
-    #include <sanitizer/asan_interface.h>
+#include <sanitizer/asan_interface.h>
 
-    #define ngx_mark_pool_start(pool)    ((void) (pool))
-    #define ngx_mark_pool_end(pool)      ((void) (pool))
-    #define ngx_mark_free(p, size)       ASAN_POISON_MEMORY_REGION(p, size)
-    #define ngx_mark_live(pool, p, size) ASAN_UNPOISON_MEMORY_REGION(p, size)
-    #define ngx_mark_undo(pool, p, size) ASAN_POISON_MEMORY_REGION(p, size)
-    #define ngx_mark_open(p, size)       ASAN_UNPOISON_MEMORY_REGION(p, size)
+#define ngx_mark_pool_start(pool) ((void) (pool))
+#define ngx_mark_pool_end(pool)   ((void) (pool))
+#define ngx_mark_free(p, size)    ASAN_POISON_MEMORY_REGION(p, size)
+#define ngx_mark_live(pool, p, size)                                           \
+    ((void) (pool), ASAN_UNPOISON_MEMORY_REGION(p, size))
+#define ngx_mark_undo(pool, p, size)                                           \
+    ((void) (pool), ASAN_POISON_MEMORY_REGION(p, size))
+#define ngx_mark_open(p, size) ASAN_UNPOISON_MEMORY_REGION(p, size)
 
 #elif NGX_POOL_MARKS
 
-    #include <valgrind/memcheck.h>
+#include <valgrind/memcheck.h>
 
-    #define ngx_mark_pool_start(pool)    VALGRIND_CREATE_MEMPOOL(pool, 0, 0)
-    #define ngx_mark_pool_end(pool)      VALGRIND_DESTROY_MEMPOOL(pool)
-    #define ngx_mark_free(p, size)       VALGRIND_MAKE_MEM_NOACCESS(p, size)
-    #define ngx_mark_live(pool, p, size) VALGRIND_MEMPOOL_ALLOC(pool, p, size)
-    #define ngx_mark_undo(pool, p, size) VALGRIND_MEMPOOL_FREE(pool, p)
-    #define ngx_mark_open(p, size)       VALGRIND_MAKE_MEM_UNDEFINED(p, size)
+#define ngx_mark_pool_start(pool)    VALGRIND_CREATE_MEMPOOL(pool, 0, 0)
+#define ngx_mark_pool_end(pool)      VALGRIND_DESTROY_MEMPOOL(pool)
+#define ngx_mark_free(p, size)       VALGRIND_MAKE_MEM_NOACCESS(p, size)
+#define ngx_mark_live(pool, p, size) VALGRIND_MEMPOOL_ALLOC(pool, p, size)
+#define ngx_mark_undo(pool, p, size) VALGRIND_MEMPOOL_FREE(pool, p)
+#define ngx_mark_open(p, size)       VALGRIND_MAKE_MEM_UNDEFINED(p, size)
 
 #endif
 
@@ -68,11 +70,11 @@
  * layout; 0 keeps nginx's.
  */
 #ifndef NGX_POOL_REDZONE
-    #if NGX_POOL_MARKS
-        #define NGX_POOL_REDZONE 16
-    #else
-        #define NGX_POOL_REDZONE 0
-    #endif
+#if NGX_POOL_MARKS
+#define NGX_POOL_REDZONE 16
+#else
+#define NGX_POOL_REDZONE 0
+#endif
 #endif
 
 enum {
@@ -220,13 +222,13 @@ ngx_mark_used_free(ngx_pool_t *pool)
 
 #else
 
-    #define ngx_mark_pool_start(pool)    ((void) (pool))
-    #define ngx_mark_pool_end(pool)      ((void) (pool))
-    #define ngx_mark_free(p, size)       ((void) (p))
-    #define ngx_mark_live(pool, p, size) ((void) (pool))
-    #define ngx_mark_undo(pool, p, size) ((void) (pool), (void) (p))
-    #define ngx_mark_open(p, size)       ((void) (p))
-    #define ngx_mark_used_free(pool)     ((void) (pool))
+#define ngx_mark_pool_start(pool)    ((void) (pool))
+#define ngx_mark_pool_end(pool)      ((void) (pool))
+#define ngx_mark_free(p, size)       ((void) (p))
+#define ngx_mark_live(pool, p, size) ((void) (pool))
+#define ngx_mark_undo(pool, p, size) ((void) (pool), (void) (p))
+#define ngx_mark_open(p, size)       ((void) (p))
+#define ngx_mark_used_free(pool)     ((void) (pool))
 
 #endif
 
