@@ -938,8 +938,10 @@ ngx_pool_cache_start(void)
 static void
 ngx_pool_cache_stop(void *data)
 {
-    (void) data;
+    ngx_pool_cache_t *cache = data;
+
     ngx_pool_cache_limit(0);
+    cache->watched = 0;
 }
 
 /* At the process's end, or when the library is unloaded: no thread's end comes
