@@ -112,6 +112,9 @@ enum {
     NGX_POOL_PACKED = NGX_POOL_REDZONE == 0 ? 1 : 8,
 };
 
+/* Kept out of the callers, which are then short enough to have no frame. */
+#define NGX_POOL_COLD __attribute__((noinline))
+
 /*
  * The value of d.failed in the block behind the last one in use: that block and
  * all behind it are kept from before a reset, their other fields stale.
@@ -161,8 +164,8 @@ static void *ngx_pool_small_next(ngx_pool_t *pool, size_t size,
                                  size_t alignment);
 static void *ngx_pool_small_extend(ngx_pool_t *pool, ngx_pool_t *tail,
                                    size_t size);
-static void *ngx_pool_bump(ngx_pool_t *pool, ngx_pool_t *block, size_t size,
-                           size_t alignment);
+static void *ngx_pool_cut(ngx_pool_t *pool, ngx_pool_t *block, u_char *m,
+                          size_t size);
 static int ngx_pool_fits(const ngx_pool_t *block, const u_char *m, size_t size);
 static ngx_pool_t *ngx_pool_block_next(const ngx_pool_t *block);
 static void ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block);
@@ -488,23 +491,27 @@ ngx_pool_cache_size(void)
 static inline void *
 ngx_pool_small(ngx_pool_t *pool, size_t size, size_t alignment)
 {
-    void *p = ngx_pool_bump(pool, pool->current, size, alignment);
+    ngx_pool_t *block = pool->current;
+    u_char *m = ngx_align_ptr(block->d.last, alignment);
 
-    return p != NULL ? p : ngx_pool_small_next(pool, size, alignment);
+    if (ngx_pool_fits(block, m, size)) {
+        return ngx_pool_cut(pool, block, m, size);
+    }
+    return ngx_pool_small_next(pool, size, alignment);
 }
 
 /* size fits no longer into current: tries the blocks behind it. */
-static __attribute__((noinline)) void *
+static NGX_POOL_COLD void *
 ngx_pool_small_next(ngx_pool_t *pool, size_t size, size_t alignment)
 {
     ngx_pool_t *tail = pool->current;
     ngx_pool_t *block;
-    void *p;
 
     while ((block = ngx_pool_block_next(tail)) != NULL) {
-        p = ngx_pool_bump(pool, block, size, alignment);
-        if (p != NULL) {
-            return p;
+        u_char *m = ngx_align_ptr(block->d.last, alignment);
+
+        if (ngx_pool_fits(block, m, size)) {
+            return ngx_pool_cut(pool, block, m, size);
         }
         tail = block;
     }
@@ -545,25 +552,22 @@ ngx_pool_small_extend(ngx_pool_t *pool, ngx_pool_t *tail, size_t size)
     }
 
     ngx_pool_block_open(pool, block);
-    return ngx_pool_bump(pool, block, size, NGX_ALIGNMENT);
+    return ngx_pool_cut(pool, block,
+                        ngx_align_ptr(block->d.last, NGX_ALIGNMENT), size);
 }
 
-/* size is at most pool->max or that of a bookkeeping struct: no sum wraps. */
 static inline void *
-ngx_pool_bump(ngx_pool_t *pool, ngx_pool_t *block, size_t size,
-              size_t alignment)
+ngx_pool_cut(ngx_pool_t *pool, ngx_pool_t *block, u_char *m, size_t size)
 {
-    u_char *m = ngx_align_ptr(block->d.last, alignment);
-
-    if (!ngx_pool_fits(block, m, size)) {
-        return NULL;
-    }
     block->d.last = m + size + NGX_POOL_REDZONE;
     ngx_mark_live(pool, m, size);
     return m;
 }
 
-/* m may lie behind an end that is not aligned: end - m would wrap. */
+/*
+ * m may lie behind an end that is not aligned, so end - m could wrap; the sum
+ * cannot: size is at most pool->max or that of a bookkeeping struct.
+ */
 static inline int
 ngx_pool_fits(const ngx_pool_t *block, const u_char *m, size_t size)
 {
@@ -623,7 +627,7 @@ ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark, void *allocated)
     mark.block->d.last = mark.last;
 }
 
-static void *
+static NGX_POOL_COLD void *
 ngx_pool_large(ngx_pool_t *pool, size_t size)
 {
     void *p = ngx_alloc(size, pool->log);
