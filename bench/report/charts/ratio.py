@@ -1,0 +1,143 @@
+"""Each row's time over the baseline's: a dot and its interval."""
+
+import math
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+import style
+from table import TIE, UNJUDGED, Group, Table, spread
+
+from .chart import Chart
+
+COLUMNS = 3
+WIDTH = 3.6  # inches a panel
+ROW = 0.13  # inches a dot
+NAME = 1.4  # dots' rows that an allocator's name takes
+HEAD = 0.8  # inches a panel's title and scale
+MARGIN = 1.15  # factor of free room at either end of the scale
+LEAST = 1.25  # factor that the scale shows on either side of 1, whatever the data
+STEPS = [
+    step * 10.0**power for power in range(-4, 6) for step in (1.0, 2.0, 5.0)
+]
+
+
+def draw(table: Table) -> Iterator[Chart]:
+    for workload in table.workloads:
+        yield Chart(
+            f"ratio-{workload}",
+            f"{workload}: time of an allocation, {table.baseline} = 1",
+            f"Right of 1 is slower than {table.baseline}, left of it faster; "
+            "the scale is logarithmic, the numbers at the left are n. A dot is "
+            "the median of the ratios of single rounds, its line the interval. "
+            "A hollow grey dot is a tie, the shaded band the A/A spread.",
+            _grid(table, workload),
+        )
+
+
+def _grid(table: Table, workload: str) -> Figure:
+    groups = table.of(workload)
+    ns = sorted({n for group in groups for n in group.ns})
+    names = [name for name in table.allocators if name != table.baseline]
+    step = len(ns) + NAME
+    places = {
+        (name, n): block * step + NAME + index
+        for block, name in enumerate(names)
+        for index, n in enumerate(ns)
+    }
+    panel = (WIDTH, HEAD + ROW * step * len(names))
+    chart, panels = style.grid(len(groups), COLUMNS, panel)
+    low, high = _reach(groups)
+    for axes, group in zip(panels, groups):
+        _dots(axes, group, places, style.pens(table))
+        _names(axes, [(name, block * step) for block, name in enumerate(names)])
+        _scale(axes, low, high)
+        axes.set_yticks(
+            list(places.values()), [style.short(n) for _, n in places], fontsize=6
+        )
+        axes.set_ylim(step * len(names) + 0.2, -0.8)
+        axes.grid(False, axis="y")
+        style.bare(axes)
+    chart.supxlabel(f"time over {table.baseline}'s", fontsize=9)
+    return chart
+
+
+def _dots(
+    axes: Axes,
+    group: Group,
+    places: dict[tuple[str, int], float],
+    pens: dict[str, style.Pen],
+) -> None:
+    axes.set_title(group.sizes)
+    axes.axvline(1.0, color=style.FAINT.light, linewidth=1.0, zorder=1)
+    for row, place in places.items():
+        cell = group.cells.get(row)
+        if cell is None or cell.ratio is None:
+            continue
+        name, n = row
+        if n in group.pairs:
+            _band(axes, place, spread(group.pairs[n]))
+        marks = pens[name].marks()
+        if cell.verdict in (TIE, UNJUDGED):
+            marks |= {
+                "color": style.FAINT.light,
+                "markerfacecolor": style.GROUND.light,
+                "markeredgecolor": style.FAINT.light,
+                "markeredgewidth": 1.0,
+            }
+        axes.errorbar(
+            [cell.ratio.median],
+            [place],
+            xerr=[
+                [cell.ratio.median - cell.ratio.low],
+                [cell.ratio.high - cell.ratio.median],
+            ],
+            linestyle="none",
+            elinewidth=1.4,
+            **marks,
+        )
+
+
+def _band(axes: Axes, place: float, distance: float) -> None:
+    axes.fill_betweenx(
+        [place - 0.5, place + 0.5],
+        math.exp(-distance),
+        math.exp(distance),
+        color=style.GRID.light,
+        linewidth=0,
+        zorder=0.5,
+    )
+
+
+def _names(axes: Axes, places: list[tuple[str, float]]) -> None:
+    for name, place in places:
+        axes.text(
+            0.0,
+            place,
+            name,
+            transform=axes.get_yaxis_transform(),
+            fontsize=7.5,
+            fontweight="bold",
+            verticalalignment="center",
+        )
+
+
+def _reach(groups: list[Group]) -> tuple[float, float]:
+    """The scale's ends, one for all panels."""
+    ratios = [
+        cell.ratio for group in groups for cell in group.cells.values() if cell.ratio
+    ]
+    low = min([ratio.low for ratio in ratios] + [1.0 / LEAST])
+    high = max([ratio.high for ratio in ratios] + [LEAST])
+    return low / MARGIN, high * MARGIN
+
+
+def _scale(axes: Axes, low: float, high: float) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    steps = [step for step in STEPS if low <= step <= high]
+    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
