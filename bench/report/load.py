@@ -39,6 +39,13 @@ class Run:
     others: dict[str, dict[int, float]]  # rows named otherwise: ns, by round
     skipped: dict[str, str]  # row to reason
 
+    @property
+    def silent(self) -> list[str]:
+        """Allocators of which every row was skipped."""
+        matches = filter(None, map(ROW_NAME.fullmatch, self.skipped))
+        heard = {row.allocator for row in self.rates}
+        return sorted({match.group(2) for match in matches} - heard)
+
 
 def load(folder: Path) -> Run:
     """The run in folder. Raises InputError."""

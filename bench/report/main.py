@@ -42,7 +42,7 @@ def main() -> int:
     except OSError as error:
         print(f"report: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    print(summary.text(figures))
+    print(summary.text(figures, run))
     return 0
 
 

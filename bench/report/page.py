@@ -30,18 +30,38 @@ def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
         "percent": percent,
         "spread": spread,
     }
-    libraries = run.machine.get(LIBRARIES, {})
     machine = {key: run.machine[key] for key in run.machine if key != LIBRARIES}
     return environment.get_template("page.html").render(
         mark=mark,
+        label=run.path.resolve().parent.name,
         table=table,
         run=run,
         charts=charts,
-        libraries=list(flat(libraries)),
+        libraries=list(libraries(run.machine.get(LIBRARIES))),
         machine=list(flat(machine)),
         context=list(flat(run.context)),
         warnings=list(warnings(table, run)),
+        skipped=skipped(run),
     )
+
+
+def libraries(allocators: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Allocator, kind, version and the file that serves it."""
+    if not isinstance(allocators, dict):
+        return
+    for name, about in allocators.items():
+        if not isinstance(about, dict):
+            about = {"path": about}
+        file = about.get("path") or f"none: {about.get('unavailable', 'not said')}"
+        yield name, str(about.get("kind", "")), str(about.get("version", "")), file
+
+
+def skipped(run: Run) -> dict[str, list[str]]:
+    """The rows that each reason took."""
+    rows: dict[str, list[str]] = {}
+    for name, reason in run.skipped.items():
+        rows.setdefault(reason, []).append(name)
+    return rows
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -73,9 +93,13 @@ def warnings(table: Table, run: Run) -> Iterator[str]:
         yield "The CPU frequency governor is not known, as in most virtual machines."
     elif governor != "performance":
         yield f"The CPU frequency governor is {governor}, not performance."
+    if run.context.get("interrupted") == "yes":
+        yield "The run was interrupted: it has fewer rounds than were asked for."
     yield from _noise(table)
     if run.skipped:
-        yield f"{len(run.skipped)} rows were skipped: see the end of the page."
+        yield f"{len(run.skipped)} skipped rows stand at the end, with their reasons."
+    for name in run.silent:
+        yield f"{name} has no figures at all: every row of it was skipped."
 
 
 def _noise(table: Table) -> Iterator[str]:

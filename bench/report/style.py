@@ -89,7 +89,7 @@ class Pen(NamedTuple):
         return {
             "color": self.ink.light,
             "marker": self.marker,
-            "markersize": 5,
+            "markersize": 6,
             "markeredgecolor": self.ink.light if open_ else GROUND.light,
             "markeredgewidth": 1.2 if open_ else 0.5,
         }

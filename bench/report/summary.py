@@ -1,12 +1,13 @@
 """The report in a few lines of Markdown, for the terminal."""
 
 import words
+from load import Run
 from table import FASTER, SLOWER, TIE, Cell, Group, Table, percent, spread
 
 SIGNS = {FASTER: "-", SLOWER: "+", TIE: "="}
 
 
-def text(table: Table) -> str:
+def text(table: Table, run: Run) -> str:
     lines = [
         f"{table.baseline}: ns an allocation. All others: their time over "
         f"{table.baseline}'s; + slower, - faster, = a tie (inside the A/A spread "
@@ -14,13 +15,19 @@ def text(table: Table) -> str:
     ]
     for group in table.groups:
         lines += ["", *_group(table, group)]
+    if run.skipped:
+        lines += ["", f"Skipped: {len(run.skipped)} rows; index.html says why."]
+    lines += [f"{name}: no figures, every row was skipped." for name in run.silent]
     return "\n".join(lines)
 
 
 def _group(table: Table, group: Group) -> list[str]:
     head = [f"{group.workload} {group.sizes}", *(f"n = {n}" for n in group.ns)]
     rows = [
-        [_name(table, name), *(_cell(table, group.cells.get((name, n)), name) for n in group.ns)]
+        [
+            _name(table, name),
+            *(_cell(table, group.cells.get((name, n)), name) for n in group.ns),
+        ]
         for name in group.allocators
     ]
     rows.append(["A/A spread", *(_spread(group, n) for n in group.ns)])
@@ -35,7 +42,7 @@ def _name(table: Table, name: str) -> str:
 
 def _cell(table: Table, cell: Cell | None, name: str) -> str:
     if cell is None:
-        return "skipped"
+        return "none"
     if name == table.baseline:
         return words.digits(cell.time_ns)
     if cell.ratio is None:

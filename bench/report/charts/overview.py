@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import style
+import words
 from table import TIE, Cell, Group, Table, percent, spread
 
 from .chart import Chart
@@ -25,7 +26,8 @@ def draw(table: Table) -> Iterator[Chart]:
             yield Chart(
                 "overview",
                 f"{group.sizes}: time of an allocation, {group.workload}",
-                "Shorter is faster. Beside each bar: median time of an "
+                "Shorter is faster; each panel has a scale of its own, from 0. "
+                "Beside each bar: median time of an "
                 f"allocation, its share of the region's start and end included; "
                 f"then its ratio to {table.baseline}'s from paired rounds.",
                 _bars(table, group),
@@ -42,26 +44,25 @@ def _bars(table: Table, group: Group) -> Figure:
     ]
     names.sort(key=lambda name: _mean_rank(group, name))
     chart = style.figure(1.0 + PANEL * len(group.ns), HEAD + ROW * len(names))
-    panels = chart.subplots(1, len(group.ns), squeeze=False, sharex=True, sharey=True)
-    longest = max(cell.time_ns for name in names for _, cell in group.of(name))
+    panels = chart.subplots(1, len(group.ns), squeeze=False, sharey=True)
     pens = style.pens(table)
     for axes, n in zip(panels.flat, group.ns):
         axes.set_title(_head(group, n), fontsize=8.5)
-        for place, name in enumerate(names):
-            if (name, n) in group.cells:
-                cell = group.cells[name, n]
+        cells = {name: group.cells.get((name, n)) for name in names}
+        for place, (name, cell) in enumerate(cells.items()):
+            if cell:
                 axes.barh(place, cell.time_ns, 0.62, color=pens[name].ink.light)
                 _label(axes, place, cell, name == table.baseline)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xlim(0.0, longest * ROOM)
+        axes.set_xlim(0.0, ROOM * max(c.time_ns for c in cells.values() if c))
         axes.tick_params(axis="y", labelcolor=style.TEXT.light)
         axes.grid(False)
         axes.tick_params(labelbottom=False)
         style.bare(axes)
     chart.suptitle(
-        f"nanoseconds an allocation, {group.workload} of {group.sizes} sizes "
-        "(shorter is faster)",
+        f"{group.sizes}: nanoseconds an allocation, and ratio to "
+        f"{table.baseline} (shorter is faster)",
         x=0.01,
         horizontalalignment="left",
         fontsize=10,
@@ -91,11 +92,11 @@ def _head(group: Group, n: int) -> str:
 
 
 def _label(axes: Axes, place: int, cell: Cell, baseline: bool) -> None:
-    text = f"{cell.time_ns:.3g}"
+    text = words.digits(cell.time_ns)
     if cell.verdict == TIE:
-        text += "  tie"
+        text += ", tie"
     elif cell.ratio and not baseline:
-        text += f"  {cell.ratio.median:.2g}×"
+        text += f", {words.digits(cell.ratio.median)}×"
     axes.annotate(
         text,
         (cell.time_ns, place),

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 import style
+from interval import Estimate
 from table import TIE, UNJUDGED, Group, Table, spread
 
 from .chart import Chart
@@ -22,6 +24,13 @@ LEAST = 1.25  # factor that the scale shows on either side of 1, whatever the da
 STEPS = [
     step * 10.0**power for power in range(-4, 6) for step in (1.0, 2.0, 5.0)
 ]
+
+GREY = {
+    "color": style.FAINT.light,
+    "markerfacecolor": style.GROUND.light,
+    "markeredgecolor": style.FAINT.light,
+    "markeredgewidth": 1.0,
+}
 
 
 def draw(table: Table) -> Iterator[Chart]:
@@ -60,7 +69,7 @@ def _grid(table: Table, workload: str) -> Figure:
         axes.set_ylim(step * len(names) + 0.2, -0.8)
         axes.grid(False, axis="y")
         style.bare(axes)
-    chart.supxlabel(f"time over {table.baseline}'s", fontsize=9)
+    chart.supxlabel(f"{workload}: time over {table.baseline}'s", fontsize=9)
     return chart
 
 
@@ -72,43 +81,45 @@ def _dots(
 ) -> None:
     axes.set_title(group.sizes)
     axes.axvline(1.0, color=style.FAINT.light, linewidth=1.0, zorder=1)
-    for row, place in places.items():
-        cell = group.cells.get(row)
-        if cell is None or cell.ratio is None:
-            continue
-        name, n = row
-        if n in group.pairs:
-            _band(axes, place, spread(group.pairs[n]))
+    for name in group.allocators:
+        dots = [
+            (places[name, n], cell.ratio, cell.verdict in (TIE, UNJUDGED))
+            for n, cell in group.of(name)
+            if (name, n) in places and cell.ratio
+        ]
         marks = pens[name].marks()
-        if cell.verdict in (TIE, UNJUDGED):
-            marks |= {
-                "color": style.FAINT.light,
-                "markerfacecolor": style.GROUND.light,
-                "markeredgecolor": style.FAINT.light,
-                "markeredgewidth": 1.0,
-            }
+        for drawn, look in ((False, marks), (True, marks | GREY)):
+            _intervals(axes, [dot[:2] for dot in dots if dot[2] is drawn], look)
+    bands = [
+        (place, spread(group.pairs[n]))
+        for (_, n), place in places.items()
+        if n in group.pairs
+    ]
+    axes.barh(
+        [place for place, _ in bands],
+        [math.exp(reach) - math.exp(-reach) for _, reach in bands],
+        left=[math.exp(-reach) for _, reach in bands],
+        height=1.0,
+        color=style.GRID.light,
+        zorder=0.5,
+    )
+
+
+def _intervals(
+    axes: Axes, dots: list[tuple[float, Estimate]], look: dict[str, Any]
+) -> None:
+    if dots:
         axes.errorbar(
-            [cell.ratio.median],
-            [place],
+            [ratio.median for _, ratio in dots],
+            [place for place, _ in dots],
             xerr=[
-                [cell.ratio.median - cell.ratio.low],
-                [cell.ratio.high - cell.ratio.median],
+                [ratio.median - ratio.low for _, ratio in dots],
+                [ratio.high - ratio.median for _, ratio in dots],
             ],
             linestyle="none",
             elinewidth=1.4,
-            **marks,
+            **look,
         )
-
-
-def _band(axes: Axes, place: float, distance: float) -> None:
-    axes.fill_betweenx(
-        [place - 0.5, place + 0.5],
-        math.exp(-distance),
-        math.exp(distance),
-        color=style.GRID.light,
-        linewidth=0,
-        zorder=0.5,
-    )
 
 
 def _names(axes: Axes, places: list[tuple[str, float]]) -> None:
@@ -121,6 +132,7 @@ def _names(axes: Axes, places: list[tuple[str, float]]) -> None:
             fontsize=7.5,
             fontweight="bold",
             verticalalignment="center",
+            bbox={"color": style.GROUND.light, "pad": 0.5},
         )
 
 
@@ -140,4 +152,4 @@ def _scale(axes: Axes, low: float, high: float) -> None:
     steps = [step for step in STEPS if low <= step <= high]
     axes.xaxis.set_major_locator(FixedLocator(steps))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 import style
 from table import Group, Table
@@ -24,7 +24,8 @@ def draw(table: Table) -> Iterator[Chart]:
             f"{workload}: allocations a second against n",
             "Higher is better. Both axes are logarithmic: equal distances are "
             "equal factors. A bar spans the interval of the median over all "
-            "rounds; where none shows it is smaller than the marker.",
+            "rounds; what disturbed whole rounds is in it, so compare by the "
+            "ratios.",
             _grid(table, workload),
         )
 
@@ -38,7 +39,7 @@ def _grid(table: Table, workload: str) -> Figure:
         _scales(axes, sorted({n for each in groups for n in each.ns}))
     style.legend(chart, panels)
     chart.supxlabel("n, allocations in a region", fontsize=9)
-    chart.supylabel("allocations a second", fontsize=9)
+    chart.supylabel(f"{workload}: allocations a second", fontsize=9)
     return chart
 
 
@@ -70,7 +71,7 @@ def _scales(axes: Axes, ns: list[int]) -> None:
     axes.set_yscale("log")
     axes.set_xticks(ns)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: style.short(n)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: _rate(rate)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(True, which="minor", axis="y", linewidth=0.3)

@@ -2,9 +2,13 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+REPORT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPORT))
 
 COSTS = {  # ns, made up
     "pool": 4.0,
@@ -72,10 +76,10 @@ def document(
     return {"context": {"library_build_type": "debug"}, "benchmarks": entries}
 
 
-def skip(run: dict[str, Any], prefix: str, reason: str) -> None:
-    """Make the rows whose names begin with prefix failures."""
+def skip(run: dict[str, Any], name: str, reason: str) -> None:
+    """Make the row of that name fail, or, after a "/", all that begin so."""
     for row in run["benchmarks"]:
-        if row["name"].startswith(prefix):
+        if row["name"] == name or name[-1] == "/" and row["name"].startswith(name):
             row["error_occurred"] = True
             row["error_message"] = reason
             del row["items_per_second"]
