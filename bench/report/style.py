@@ -9,6 +9,7 @@ ground (WCAG 2.1, 1.4.11); markers differ too.
 
 import io
 import re
+from collections.abc import Sequence
 from typing import Any, ContextManager, NamedTuple
 
 import matplotlib
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from interval import Estimate
 from table import Table
 
 
@@ -96,16 +98,17 @@ class Pen(NamedTuple):
 
 
 def pens(table: Table) -> dict[str, Pen]:
-    """A pen for each allocator: the baseline's is wide, its twin's thin."""
-    result = {
-        table.baseline: Pen(BASELINE, "o", 2.6, "-", 2.5),
-        table.pair[1]: Pen(BASELINE, AGAIN_MARKER, 1.1, ":", 2.6),
-    }
-    others = [name for name in table.allocators if name not in result]
+    """A pen for each: the baseline's is wide, the A/A pair shares its ink."""
+    first, again = table.pair
+    result = {table.baseline: Pen(BASELINE, "o", 2.6, "-", 2.5)}
+    others = [
+        name for name in table.allocators if name not in (table.baseline, again)
+    ]
     for index, name in enumerate(others):
         ink = SERIES[index % len(SERIES)]
         marker = MARKERS[index % len(MARKERS)]
         result[name] = Pen(ink, marker, 1.5, DASHES[index // len(SERIES) % 3], 2.4)
+    result[again] = Pen(result[first].ink, AGAIN_MARKER, 1.1, ":", 2.6)
     return result
 
 
@@ -143,6 +146,14 @@ def legend(chart: Figure, panels: list[Axes]) -> None:
     chart.legend(
         entries.values(), entries.keys(), loc="upper left", ncols=len(entries)
     )
+
+
+def arms(estimates: Sequence[Estimate]) -> list[list[float]]:
+    """The two lengths of each interval, as Matplotlib's errorbar takes them."""
+    return [
+        [estimate.median - estimate.low for estimate in estimates],
+        [estimate.high - estimate.median for estimate in estimates],
+    ]
 
 
 def bare(axes: Axes) -> None:

@@ -71,12 +71,9 @@ class Table:
         return [group for group in self.groups if group.workload == workload]
 
     @property
-    def peers(self) -> list[str]:
-        """All but the baseline and its second name, if that is the pair."""
-        hidden = {self.baseline}
-        if self.pair[0] == self.baseline:
-            hidden.add(self.pair[1])
-        return [name for name in self.allocators if name not in hidden]
+    def unique(self) -> list[str]:
+        """The allocators without the second name of the A/A pair."""
+        return [name for name in self.allocators if name != self.pair[1]]
 
     @property
     def pairs(self) -> list[Estimate]:

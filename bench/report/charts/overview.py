@@ -37,11 +37,7 @@ def draw(table: Table) -> Iterator[Chart]:
 
 def _bars(table: Table, group: Group) -> Figure:
     """One panel for each n, one bar an allocator, the fastest at the top."""
-    names = [
-        name
-        for name in group.allocators
-        if name == table.baseline or name in table.peers
-    ]
+    names = [name for name in table.unique if name in group.allocators]
     names.sort(key=lambda name: _mean_rank(group, name))
     chart = style.figure(1.0 + PANEL * len(group.ns), HEAD + ROW * len(names))
     panels = chart.subplots(1, len(group.ns), squeeze=False, sharey=True)

@@ -20,10 +20,8 @@ ROW = 0.13  # inches a dot
 NAME = 1.4  # dots' rows that an allocator's name takes
 HEAD = 0.8  # inches a panel's title and scale
 MARGIN = 1.15  # factor of free room at either end of the scale
-LEAST = 1.25  # factor that the scale shows on either side of 1, whatever the data
-STEPS = [
-    step * 10.0**power for power in range(-4, 6) for step in (1.0, 2.0, 5.0)
-]
+LEAST = 1.25  # factor that the scale shows at least on either side of 1
+STEPS = [step * 10.0**power for power in range(-4, 6) for step in (1.0, 2.0, 5.0)]
 
 GREY = {
     "color": style.FAINT.light,
@@ -49,7 +47,8 @@ def draw(table: Table) -> Iterator[Chart]:
 def _grid(table: Table, workload: str) -> Figure:
     groups = table.of(workload)
     ns = sorted({n for group in groups for n in group.ns})
-    names = [name for name in table.allocators if name != table.baseline]
+    shown = {name for group in groups for name in group.allocators}
+    names = [n for n in table.allocators if n in shown and n != table.baseline]
     step = len(ns) + NAME
     places = {
         (name, n): block * step + NAME + index
@@ -112,10 +111,7 @@ def _intervals(
         axes.errorbar(
             [ratio.median for _, ratio in dots],
             [place for place, _ in dots],
-            xerr=[
-                [ratio.median - ratio.low for _, ratio in dots],
-                [ratio.high - ratio.median for _, ratio in dots],
-            ],
+            xerr=style.arms([ratio for _, ratio in dots]),
             linestyle="none",
             elinewidth=1.4,
             **look,

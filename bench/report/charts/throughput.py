@@ -52,10 +52,7 @@ def _lines(axes: Axes, group: Group, pens: dict[str, style.Pen]) -> None:
         axes.errorbar(
             [n for n, _ in cells],
             [rate.median for rate in rates],
-            yerr=[
-                [rate.median - rate.low for rate in rates],
-                [rate.high - rate.median for rate in rates],
-            ],
+            yerr=style.arms(rates),
             label=name,
             linestyle=pen.dash,
             linewidth=pen.width,
