@@ -238,6 +238,7 @@ pass_plan(struct pass *pass)
         pass->work += row_seconds(row);
     }
     pass->started = now;
+    pass->shown = 0;
 }
 
 static void

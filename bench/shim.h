@@ -32,10 +32,10 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-    #define SHIM_NOEXCEPT noexcept
+#define SHIM_NOEXCEPT noexcept
 extern "C" {
 #else
-    #define SHIM_NOEXCEPT
+#define SHIM_NOEXCEPT
 #endif
 
 /* A registered benchmark: valid until shim_clear(). */

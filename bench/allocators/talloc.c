@@ -5,7 +5,7 @@
 
 #if defined(BENCH_TALLOC)
 
-    #include <talloc.h>
+#include <talloc.h>
 
 enum {
     /* In front of each chunk, as of 2.4.0, and what rounding up to 16 adds. */

@@ -7,15 +7,15 @@
 #include "adapters.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    #define TCMALLOC_UNDER_SANITIZER 1
+#define TCMALLOC_UNDER_SANITIZER 1
 #elif defined(__has_feature)
-    #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-        __has_feature(memory_sanitizer)
-        #define TCMALLOC_UNDER_SANITIZER 1
-    #endif
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||     \
+    __has_feature(memory_sanitizer)
+#define TCMALLOC_UNDER_SANITIZER 1
+#endif
 #endif
 #ifndef TCMALLOC_UNDER_SANITIZER
-    #define TCMALLOC_UNDER_SANITIZER 0
+#define TCMALLOC_UNDER_SANITIZER 0
 #endif
 
 static const char tcmalloc_file[] = "libtcmalloc_minimal.so.4";
