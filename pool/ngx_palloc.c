@@ -11,28 +11,28 @@
  * allocation in place by moving d.last, which marks would make a false report.
  */
 #ifndef NGX_POOL_POISON
-    #if defined(NGX_STANDALONE)
-        #define NGX_POOL_POISON 1
-    #else
-        #define NGX_POOL_POISON 0
-    #endif
+#if defined(NGX_STANDALONE)
+#define NGX_POOL_POISON 1
+#else
+#define NGX_POOL_POISON 0
+#endif
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
-    #define NGX_POOL_UNDER_ASAN 1
+#define NGX_POOL_UNDER_ASAN 1
 #elif defined(__has_feature)
-    #if __has_feature(address_sanitizer)
-        #define NGX_POOL_UNDER_ASAN 1
-    #endif
+#if __has_feature(address_sanitizer)
+#define NGX_POOL_UNDER_ASAN 1
+#endif
 #endif
 #ifndef NGX_POOL_UNDER_ASAN
-    #define NGX_POOL_UNDER_ASAN 0
+#define NGX_POOL_UNDER_ASAN 0
 #endif
 
 #if defined(NGX_POOL_VALGRIND) && !NGX_POOL_UNDER_ASAN
-    #define NGX_POOL_UNDER_VALGRIND 1
+#define NGX_POOL_UNDER_VALGRIND 1
 #else
-    #define NGX_POOL_UNDER_VALGRIND 0
+#define NGX_POOL_UNDER_VALGRIND 0
 #endif
 
 #define NGX_POOL_MARKS                                                         \
@@ -40,25 +40,27 @@
 
 #if NGX_POOL_MARKS && NGX_POOL_UNDER_ASAN
 
-    #include <sanitizer/asan_interface.h>
+#include <sanitizer/asan_interface.h>
 
-    #define ngx_mark_pool_start(pool)    ((void) (pool))
-    #define ngx_mark_pool_end(pool)      ((void) (pool))
-    #define ngx_mark_free(p, size)       ASAN_POISON_MEMORY_REGION(p, size)
-    #define ngx_mark_live(pool, p, size) ASAN_UNPOISON_MEMORY_REGION(p, size)
-    #define ngx_mark_undo(pool, p, size) ASAN_POISON_MEMORY_REGION(p, size)
-    #define ngx_mark_open(p, size)       ASAN_UNPOISON_MEMORY_REGION(p, size)
+#define ngx_mark_pool_start(pool) ((void) (pool))
+#define ngx_mark_pool_end(pool)   ((void) (pool))
+#define ngx_mark_free(p, size)    ASAN_POISON_MEMORY_REGION(p, size)
+#define ngx_mark_live(pool, p, size)                                           \
+    ((void) (pool), ASAN_UNPOISON_MEMORY_REGION(p, size))
+#define ngx_mark_undo(pool, p, size)                                           \
+    ((void) (pool), ASAN_POISON_MEMORY_REGION(p, size))
+#define ngx_mark_open(p, size) ASAN_UNPOISON_MEMORY_REGION(p, size)
 
 #elif NGX_POOL_MARKS
 
-    #include <valgrind/memcheck.h>
+#include <valgrind/memcheck.h>
 
-    #define ngx_mark_pool_start(pool)    VALGRIND_CREATE_MEMPOOL(pool, 0, 0)
-    #define ngx_mark_pool_end(pool)      VALGRIND_DESTROY_MEMPOOL(pool)
-    #define ngx_mark_free(p, size)       VALGRIND_MAKE_MEM_NOACCESS(p, size)
-    #define ngx_mark_live(pool, p, size) VALGRIND_MEMPOOL_ALLOC(pool, p, size)
-    #define ngx_mark_undo(pool, p, size) VALGRIND_MEMPOOL_FREE(pool, p)
-    #define ngx_mark_open(p, size)       VALGRIND_MAKE_MEM_UNDEFINED(p, size)
+#define ngx_mark_pool_start(pool)    VALGRIND_CREATE_MEMPOOL(pool, 0, 0)
+#define ngx_mark_pool_end(pool)      VALGRIND_DESTROY_MEMPOOL(pool)
+#define ngx_mark_free(p, size)       VALGRIND_MAKE_MEM_NOACCESS(p, size)
+#define ngx_mark_live(pool, p, size) VALGRIND_MEMPOOL_ALLOC(pool, p, size)
+#define ngx_mark_undo(pool, p, size) VALGRIND_MEMPOOL_FREE(pool, p)
+#define ngx_mark_open(p, size)       VALGRIND_MAKE_MEM_UNDEFINED(p, size)
 
 #endif
 
@@ -68,11 +70,11 @@
  * layout; 0 keeps nginx's.
  */
 #ifndef NGX_POOL_REDZONE
-    #if NGX_POOL_MARKS
-        #define NGX_POOL_REDZONE 16
-    #else
-        #define NGX_POOL_REDZONE 0
-    #endif
+#if NGX_POOL_MARKS
+#define NGX_POOL_REDZONE 16
+#else
+#define NGX_POOL_REDZONE 0
+#endif
 #endif
 
 enum {
@@ -109,6 +111,9 @@ enum {
     /* Where a red zone follows, the next allocation starts a new granule. */
     NGX_POOL_PACKED = NGX_POOL_REDZONE == 0 ? 1 : 8,
 };
+
+/* Kept out of the callers, which are then short enough to have no frame. */
+#define NGX_POOL_COLD __attribute__((noinline))
 
 /*
  * The value of d.failed in the block behind the last one in use: that block and
@@ -159,8 +164,8 @@ static void *ngx_pool_small_next(ngx_pool_t *pool, size_t size,
                                  size_t alignment);
 static void *ngx_pool_small_extend(ngx_pool_t *pool, ngx_pool_t *tail,
                                    size_t size);
-static void *ngx_pool_bump(ngx_pool_t *pool, ngx_pool_t *block, size_t size,
-                           size_t alignment);
+static void *ngx_pool_cut(ngx_pool_t *pool, ngx_pool_t *block, u_char *m,
+                          size_t size);
 static int ngx_pool_fits(const ngx_pool_t *block, const u_char *m, size_t size);
 static ngx_pool_t *ngx_pool_block_next(const ngx_pool_t *block);
 static void ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block);
@@ -220,13 +225,13 @@ ngx_mark_used_free(ngx_pool_t *pool)
 
 #else
 
-    #define ngx_mark_pool_start(pool)    ((void) (pool))
-    #define ngx_mark_pool_end(pool)      ((void) (pool))
-    #define ngx_mark_free(p, size)       ((void) (p))
-    #define ngx_mark_live(pool, p, size) ((void) (pool))
-    #define ngx_mark_undo(pool, p, size) ((void) (pool), (void) (p))
-    #define ngx_mark_open(p, size)       ((void) (p))
-    #define ngx_mark_used_free(pool)     ((void) (pool))
+#define ngx_mark_pool_start(pool)    ((void) (pool))
+#define ngx_mark_pool_end(pool)      ((void) (pool))
+#define ngx_mark_free(p, size)       ((void) (p))
+#define ngx_mark_live(pool, p, size) ((void) (pool))
+#define ngx_mark_undo(pool, p, size) ((void) (pool), (void) (p))
+#define ngx_mark_open(p, size)       ((void) (p))
+#define ngx_mark_used_free(pool)     ((void) (pool))
 
 #endif
 
@@ -486,23 +491,27 @@ ngx_pool_cache_size(void)
 static inline void *
 ngx_pool_small(ngx_pool_t *pool, size_t size, size_t alignment)
 {
-    void *p = ngx_pool_bump(pool, pool->current, size, alignment);
+    ngx_pool_t *block = pool->current;
+    u_char *m = ngx_align_ptr(block->d.last, alignment);
 
-    return p != NULL ? p : ngx_pool_small_next(pool, size, alignment);
+    if (ngx_pool_fits(block, m, size)) {
+        return ngx_pool_cut(pool, block, m, size);
+    }
+    return ngx_pool_small_next(pool, size, alignment);
 }
 
 /* size fits no longer into current: tries the blocks behind it. */
-static __attribute__((noinline)) void *
+static NGX_POOL_COLD void *
 ngx_pool_small_next(ngx_pool_t *pool, size_t size, size_t alignment)
 {
     ngx_pool_t *tail = pool->current;
     ngx_pool_t *block;
-    void *p;
 
     while ((block = ngx_pool_block_next(tail)) != NULL) {
-        p = ngx_pool_bump(pool, block, size, alignment);
-        if (p != NULL) {
-            return p;
+        u_char *m = ngx_align_ptr(block->d.last, alignment);
+
+        if (ngx_pool_fits(block, m, size)) {
+            return ngx_pool_cut(pool, block, m, size);
         }
         tail = block;
     }
@@ -543,25 +552,22 @@ ngx_pool_small_extend(ngx_pool_t *pool, ngx_pool_t *tail, size_t size)
     }
 
     ngx_pool_block_open(pool, block);
-    return ngx_pool_bump(pool, block, size, NGX_ALIGNMENT);
+    return ngx_pool_cut(pool, block,
+                        ngx_align_ptr(block->d.last, NGX_ALIGNMENT), size);
 }
 
-/* size is at most pool->max or that of a bookkeeping struct: no sum wraps. */
 static inline void *
-ngx_pool_bump(ngx_pool_t *pool, ngx_pool_t *block, size_t size,
-              size_t alignment)
+ngx_pool_cut(ngx_pool_t *pool, ngx_pool_t *block, u_char *m, size_t size)
 {
-    u_char *m = ngx_align_ptr(block->d.last, alignment);
-
-    if (!ngx_pool_fits(block, m, size)) {
-        return NULL;
-    }
     block->d.last = m + size + NGX_POOL_REDZONE;
     ngx_mark_live(pool, m, size);
     return m;
 }
 
-/* m may lie behind an end that is not aligned: end - m would wrap. */
+/*
+ * m may lie behind an end that is not aligned, so end - m could wrap; the sum
+ * cannot: size is at most pool->max or that of a bookkeeping struct.
+ */
 static inline int
 ngx_pool_fits(const ngx_pool_t *block, const u_char *m, size_t size)
 {
@@ -621,7 +627,7 @@ ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark, void *allocated)
     mark.block->d.last = mark.last;
 }
 
-static void *
+static NGX_POOL_COLD void *
 ngx_pool_large(ngx_pool_t *pool, size_t size)
 {
     void *p = ngx_alloc(size, pool->log);
@@ -936,8 +942,10 @@ ngx_pool_cache_start(void)
 static void
 ngx_pool_cache_stop(void *data)
 {
-    (void) data;
+    ngx_pool_cache_t *cache = data;
+
     ngx_pool_cache_limit(0);
+    cache->watched = 0;
 }
 
 /* At the process's end, or when the library is unloaded: no thread's end comes

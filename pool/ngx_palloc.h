@@ -33,7 +33,7 @@
 
 /* Bytes of destroyed pools' blocks that a thread keeps for its next pools. */
 #ifndef NGX_POOL_CACHE_SIZE
-    #define NGX_POOL_CACHE_SIZE (1024 * 1024)
+#define NGX_POOL_CACHE_SIZE (1024 * 1024)
 #endif
 
 #ifdef __cplusplus

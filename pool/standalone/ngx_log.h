@@ -47,14 +47,14 @@ struct ngx_log_s {
     } while (0)
 
 #if defined(NGX_DEBUG)
-    #define ngx_log_debug1(category, log, ...)                                 \
-        do {                                                                   \
-            if ((log) != NULL && ((log)->log_level & (category)) != 0) {       \
-                ngx_log_error_core(NGX_LOG_DEBUG, log, __VA_ARGS__);           \
-            }                                                                  \
-        } while (0)
+#define ngx_log_debug1(category, log, ...)                                     \
+    do {                                                                       \
+        if ((log) != NULL && ((log)->log_level & (category)) != 0) {           \
+            ngx_log_error_core(NGX_LOG_DEBUG, log, __VA_ARGS__);               \
+        }                                                                      \
+    } while (0)
 #else
-    #define ngx_log_debug1(category, log, ...) ((void) 0)
+#define ngx_log_debug1(category, log, ...) ((void) 0)
 #endif
 
 /*
