@@ -322,37 +322,46 @@ test_cache_serves_when_memory_is_out(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* What a thread saw; checked once it has ended. */
+struct sight {
+    size_t size_at_start;
+    size_t size_at_end; /* of what it keeps */
+    size_t blocks_at_end;
+    ngx_pool_t *pool; /* for the thread to destroy */
+    pthread_key_t key;
+};
+
 static void *
-read_initial_limit(void *data)
+keep_up_to_the_limit(void *data)
 {
-    size_t *limit = data;
+    struct sight *sight = data;
 
     keep(4096, NGX_POOL_CACHE_SIZE / 4096 + 10);
-    *limit = ngx_pool_cache_size();
+    sight->size_at_end = ngx_pool_cache_size();
     return NULL;
 }
 
 static void
 test_cache_limit_is_at_first_its_size_or_0_under_asan(void **state)
 {
-    size_t limit;
+    struct sight sight;
 
     (void) state;
-    in_a_thread(read_initial_limit, &limit);
+    in_a_thread(keep_up_to_the_limit, &sight);
     assert_int_equal(NGX_POOL_CACHE_SIZE, 1024 * 1024);
-    assert_int_equal(limit, ASAN_ON ? 0 : NGX_POOL_CACHE_SIZE);
+    assert_int_equal(sight.size_at_end, ASAN_ON ? 0 : NGX_POOL_CACHE_SIZE);
 }
 
 static void *
 keep_in_thread(void *data)
 {
-    size_t *blocks = data;
+    struct sight *sight = data;
 
-    assert_int_equal(ngx_pool_cache_size(), 0);
+    sight->size_at_start = ngx_pool_cache_size();
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 5);
     keep(2 * POOL_SIZE, 5);
-    *blocks = heap_live_blocks();
+    sight->blocks_at_end = heap_live_blocks();
     return NULL;
 }
 
@@ -360,32 +369,35 @@ static void
 test_cache_goes_with_its_thread(void **state)
 {
     size_t blocks = heap_live_blocks();
-    size_t kept;
+    struct sight sight;
 
     (void) state;
-    in_a_thread(keep_in_thread, &kept);
-    assert_int_equal(kept, blocks + 10);
+    in_a_thread(keep_in_thread, &sight);
+    assert_int_equal(sight.blocks_at_end, blocks + 10);
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
 static void
 test_cache_is_each_threads_own(void **state)
 {
-    size_t kept;
+    struct sight sight;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 3);
-    in_a_thread(keep_in_thread, &kept);
+    in_a_thread(keep_in_thread, &sight);
+    assert_int_equal(sight.size_at_start, 0);
     assert_int_equal(ngx_pool_cache_size(), 3 * POOL_SIZE);
 }
 
 static void *
 destroy_in_thread(void *data)
 {
+    struct sight *sight = data;
+
     ngx_pool_cache_limit(LIMIT);
-    ngx_destroy_pool(data);
-    assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE);
+    ngx_destroy_pool(sight->pool);
+    sight->size_at_end = ngx_pool_cache_size();
     return NULL;
 }
 
@@ -393,38 +405,40 @@ static void
 test_cache_takes_blocks_of_pools_of_other_threads(void **state)
 {
     size_t blocks = heap_live_blocks();
-    ngx_pool_t *pool;
+    struct sight sight;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
-    pool = ngx_create_pool(POOL_SIZE, NULL);
-    (void) ngx_palloc(pool, pool->max);
-    (void) ngx_palloc(pool, 128);
-    in_a_thread(destroy_in_thread, pool);
+    sight.pool = ngx_create_pool(POOL_SIZE, NULL);
+    grow(sight.pool, 2);
+    in_a_thread(destroy_in_thread, &sight);
+    assert_int_equal(sight.size_at_end, 2 * POOL_SIZE);
     assert_int_equal(ngx_pool_cache_size(), 0);
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
-/* What it keeps is given back all the same. */
+/* Not only what it destroys is given back, but also what it asks to keep. */
 static void
 destroy_at_thread_end(void *data)
 {
-    ngx_destroy_pool(data);
-    assert_int_equal(ngx_pool_cache_size(), 0);
+    struct sight *sight = data;
+
+    ngx_destroy_pool(sight->pool);
+    sight->size_at_start = ngx_pool_cache_size();
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 5);
-    assert_int_equal(ngx_pool_cache_size(), 5 * POOL_SIZE);
+    sight->size_at_end = ngx_pool_cache_size();
 }
 
 static void *
 use_until_thread_end(void *data)
 {
-    pthread_key_t *key = data;
+    struct sight *sight = data;
 
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 5);
-    assert_int_equal(
-        pthread_setspecific(*key, ngx_create_pool(POOL_SIZE, NULL)), 0);
+    sight->pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) pthread_setspecific(sight->key, sight);
     return NULL;
 }
 
@@ -433,16 +447,18 @@ static void
 test_cache_loses_nothing_that_later_handlers_destroy(void **state)
 {
     size_t blocks = heap_live_blocks();
-    pthread_key_t key;
+    struct sight sight;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 1); /* the pool has its key from here on */
     ngx_pool_cache_limit(0);
-    assert_int_equal(pthread_key_create(&key, destroy_at_thread_end), 0);
-    in_a_thread(use_until_thread_end, &key);
+    assert_int_equal(pthread_key_create(&sight.key, destroy_at_thread_end), 0);
+    in_a_thread(use_until_thread_end, &sight);
+    assert_int_equal(sight.size_at_start, 0);
+    assert_int_equal(sight.size_at_end, 5 * POOL_SIZE);
     assert_int_equal(heap_live_blocks(), blocks);
-    assert_int_equal(pthread_key_delete(key), 0);
+    assert_int_equal(pthread_key_delete(sight.key), 0);
 }
 
 /* Where a child of fork() reports at its very end; -1 in all others. */
