@@ -96,6 +96,19 @@ test_alloc_logs_its_failure(void **state)
 }
 
 static void
+test_alloc_tells_a_log_of_lower_level_nothing(void **state)
+{
+    struct lines lines;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_STDERR);
+    assert_null(ngx_alloc(SIZE_MAX, &lines.log));
+    assert_null(ngx_calloc(SIZE_MAX, &lines.log));
+    assert_null(ngx_memalign(64, SIZE_MAX, &lines.log));
+    assert_int_equal(lines.count, 0);
+}
+
+static void
 test_alloc_fails_without_a_log(void **state)
 {
     (void) state;
@@ -156,6 +169,7 @@ main(void)
         FIXTURE_TEST(test_memalign_aligns_as_asked),
         FIXTURE_TEST(test_memalign_refuses_what_posix_memalign_does),
         FIXTURE_TEST(test_alloc_logs_its_failure),
+        FIXTURE_TEST(test_alloc_tells_a_log_of_lower_level_nothing),
         FIXTURE_TEST(test_alloc_fails_without_a_log),
         FIXTURE_TEST(test_alloc_refuses_sizes_near_the_greatest),
         FIXTURE_TEST(test_free_ignores_null),

@@ -139,6 +139,17 @@ test_create_refuses_less_than_its_header(void **state)
 }
 
 static void
+test_create_tells_a_log_of_lower_level_nothing(void **state)
+{
+    struct lines lines;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    assert_null(ngx_create_pool(0, &lines.log));
+    assert_int_equal(lines.count, 0);
+}
+
+static void
 test_create_takes_its_bare_header(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(sizeof(ngx_pool_t), NULL);
@@ -206,6 +217,7 @@ main(void)
         FIXTURE_TEST(test_create_max_is_the_first_blocks_room),
         FIXTURE_TEST(test_create_max_is_less_than_a_page),
         FIXTURE_TEST(test_create_refuses_less_than_its_header),
+        FIXTURE_TEST(test_create_tells_a_log_of_lower_level_nothing),
         FIXTURE_TEST(test_create_takes_its_bare_header),
         FIXTURE_TEST(test_create_of_the_least_size_has_room_for_two_larges),
         FIXTURE_TEST(test_create_default_size_is_16_kib),

@@ -120,6 +120,21 @@ test_delete_file_logs_a_failure_and_closes(void **state)
 }
 
 static void
+test_file_failures_tell_a_log_of_lower_level_nothing(void **state)
+{
+    struct lines lines;
+    ngx_pool_cleanup_file_t file = {7, name, &lines.log};
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    files_fail(FILES_UNLINK, EACCES);
+    files_fail(FILES_CLOSE, EBADF);
+    ngx_pool_delete_file(&file);
+    assert_int_equal(files_count(), 2);
+    assert_int_equal(lines.count, 0);
+}
+
+static void
 test_run_cleanup_file_closes_that_file_alone(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
@@ -232,6 +247,7 @@ main(void)
         FIXTURE_TEST(test_delete_file_unlinks_then_closes),
         FIXTURE_TEST(test_delete_file_of_a_file_that_is_gone_is_no_error),
         FIXTURE_TEST(test_delete_file_logs_a_failure_and_closes),
+        FIXTURE_TEST(test_file_failures_tell_a_log_of_lower_level_nothing),
         FIXTURE_TEST(test_run_cleanup_file_closes_that_file_alone),
         FIXTURE_TEST(test_run_cleanup_file_runs_once),
         FIXTURE_TEST(test_run_cleanup_file_takes_the_newest),

@@ -169,6 +169,9 @@ test_pmemalign_refuses_no_power_of_two(void **state)
         snapshot_check(&before, pool);
     }
     lines_check(&lines, 1, NGX_LOG_ALERT, "alignment 3 is no power of two");
+    lines_init(&lines, NGX_LOG_EMERG);
+    assert_null(ngx_pmemalign(pool, 8, 3));
+    assert_int_equal(lines.count, 0);
     pool->log = NULL;
     assert_null(ngx_pmemalign(pool, 8, 3));
     ngx_destroy_pool(pool);

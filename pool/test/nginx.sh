@@ -8,7 +8,7 @@
 # Talks to nobody on the network but Debian's mirror for that.
 set -eu
 
-requests=400 # of each location, over one connection
+requests=200 # of each location, over one connection
 
 pool=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
@@ -100,6 +100,9 @@ events {
 }
 http {
     access_log off;
+    types {
+        text/html shtml; # what ssi works on
+    }
     keepalive_requests 1000000;
     client_body_temp_path tmp/body;
     proxy_temp_path tmp/proxy;
@@ -184,11 +187,17 @@ import socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1).close()' "$1"
 }
 
+# workers PID: the worker processes of that master
+workers() {
+    sed -n "s/^\\([0-9]*\\) (nginx) . $1 .*/\\1/p" /proc/[0-9]*/stat \
+        2>/dev/null | sort
+}
+
 # workers_changed PID OLD_WORKERS: none of the old ones is left
 workers_changed() {
-    workers=$(pgrep -P "$1" | sort)
-    [ "$(printf '%s\n' "$workers" | wc -l)" -eq 2 ] &&
-        ! printf '%s\n' "$workers" | grep -qxF "$2"
+    now=$(workers "$1")
+    [ "$(printf '%s\n' "$now" | wc -l)" -eq 2 ] &&
+        ! printf '%s\n' "$now" | grep -qxF "$2"
 }
 
 # serve TREE: start, fetch, reload, fetch, quit; nothing may be amiss
@@ -202,9 +211,9 @@ serve() {
     wait_until listens "$port"
     fetch "$prefix" "$port"
 
-    workers=$(pgrep -P "$nginx" | sort)
+    old=$(workers "$nginx")
     kill -HUP "$nginx"
-    wait_until workers_changed "$nginx" "$workers"
+    wait_until workers_changed "$nginx" "$old"
     fetch "$prefix" "$port"
 
     kill -QUIT "$nginx"
@@ -218,10 +227,11 @@ serve() {
     fi
 }
 
-source=$(fetch_source) || {
+status=0
+source=$(fetch_source) || status=$?
+[ "$status" -ne 77 ] ||
     printf 'nginx.sh: no nginx source to be had: skipped\n' >&2
-    exit 77
-}
+[ "$status" -eq 0 ] || exit "$status"
 build "$work/plain"
 serve "$work/plain"
 build "$work/debug" --with-debug
