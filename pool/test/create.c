@@ -31,6 +31,8 @@ test_create_sets_every_field(void **state)
     assert_null(pool->large);
     assert_null(pool->cleanup);
     assert_ptr_equal(pool->log, &lines.log);
+    assert_ptr_equal(pool->tail, pool);
+    assert_int_equal(pool->hole, 0);
     assert_null(pool->large_free);
     assert_null(pool->index);
     assert_int_equal(lines.count, 0);

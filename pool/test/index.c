@@ -6,6 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
 
@@ -19,7 +20,6 @@ enum {
 
 static void *allocate(ngx_pool_t *pool);
 static void shuffle(void **p, size_t count, uint32_t *seed);
-static uint32_t draw(uint32_t *seed);
 static double pfree_seconds(size_t count);
 
 static void
@@ -250,14 +250,6 @@ shuffle(void **p, size_t count, uint32_t *seed)
         p[i - 1] = p[j];
         p[j] = swapped;
     }
-}
-
-/* Knuth's linear congruential generator, of which the upper bits are good. */
-static uint32_t
-draw(uint32_t *seed)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
 }
 
 static double

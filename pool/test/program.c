@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "draw.h"
 #include "fixture.h"
 #include "place.h"
 
@@ -40,7 +41,6 @@ static void program_cleanup(struct program *program);
 static void program_reset(struct program *program);
 static void program_check(const struct program *program);
 static void program_note(struct program *program, uint64_t value);
-static uint32_t program_draw(struct program *program);
 
 static uint64_t
 run_alone(size_t size, uint32_t seed)
@@ -128,7 +128,7 @@ program_done(struct program *program)
 static void
 program_step(struct program *program)
 {
-    uint32_t drawn = program_draw(program) % 200;
+    uint32_t drawn = draw(&program->seed) % 200;
 
     if (drawn == 0) {
         program_reset(program);
@@ -148,8 +148,8 @@ static void
 program_allocate(struct program *program)
 {
     ngx_pool_t *pool = program->pool;
-    uint32_t drawn = program_draw(program);
-    size_t size = program_draw(program) % (drawn % 8 == 0 ? 3000 : 120);
+    uint32_t drawn = draw(&program->seed);
+    size_t size = draw(&program->seed) % (drawn % 8 == 0 ? 3000 : 120);
     struct live live = {NULL, size, (u_char) drawn};
     struct place place;
 
@@ -185,7 +185,7 @@ program_pfree(struct program *program)
     if (program->count == 0) {
         return;
     }
-    live = &program->live[program_draw(program) % program->count];
+    live = &program->live[draw(&program->seed) % program->count];
     assert_int_equal(place_of(program->pool, live->p).block == PLACE_LARGE,
                      (freed = ngx_pfree(program->pool, live->p)) == NGX_OK);
     program_note(program, freed == NGX_OK);
@@ -245,14 +245,6 @@ static void
 program_note(struct program *program, uint64_t value)
 {
     program->hash = (program->hash ^ value) * 0x100000001b3u;
-}
-
-/* Knuth's linear congruential generator, of which the upper bits are good. */
-static uint32_t
-program_draw(struct program *program)
-{
-    program->seed = program->seed * 1664525u + 1013904223u;
-    return program->seed >> 8;
 }
 
 int

@@ -40,6 +40,8 @@ test_reset_makes_the_fields_as_new(void **state)
     assert_ptr_equal(pool->current, pool);
     assert_null(pool->chain);
     assert_null(pool->large);
+    assert_ptr_equal(pool->tail, pool);
+    assert_int_equal(pool->hole, 0);
     assert_null(pool->large_free);
     assert_null(pool->cleanup);
     assert_null(pool->index);

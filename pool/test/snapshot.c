@@ -19,6 +19,8 @@ snapshot_take(struct snapshot *snapshot, const ngx_pool_t *pool)
     snapshot_add(snapshot, "current", (uintptr_t) pool->current);
     snapshot_add(snapshot, "chain", (uintptr_t) pool->chain);
     snapshot_add(snapshot, "log", (uintptr_t) pool->log);
+    snapshot_add(snapshot, "tail", (uintptr_t) pool->tail);
+    snapshot_add(snapshot, "hole", pool->hole);
     snapshot_add(snapshot, "index", (uintptr_t) pool->index);
     snapshot_blocks(snapshot, pool);
     snapshot_larges(snapshot, pool->large);
