@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ enum {
 static int turns[TURNS_MAX];
 static size_t turns_count;
 static int failing = -1; /* the row whose allocations fail */
-static size_t interrupt_at = TURNS_MAX;
+static size_t interrupt_at = SIZE_MAX;
 
 static int ids[ROWS];
 
@@ -108,7 +109,7 @@ grid_of_turns(void)
     }
     turns_count = 0;
     failing = -1;
-    interrupt_at = TURNS_MAX;
+    interrupt_at = SIZE_MAX;
     return grid;
 }
 
