@@ -72,8 +72,8 @@ struct allocator {
     /* Give the region back with all in it. A general one does nothing. */
     void (*destroy)(void *state);
 
-    /* Give back to the system what is kept of freed regions and objects, so far
-     * as the library offers it; NULL: it does not. */
+    /* Give back to malloc() what is kept of freed regions; NULL: nothing is kept
+     * there. */
     void (*trim)(void *library);
 };
 

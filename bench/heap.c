@@ -2,6 +2,9 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "shim.h"
 
 enum {
     /* glibc's M_MMAP_THRESHOLD before it grows, and the most it grows to. */
@@ -10,6 +13,10 @@ enum {
 
     /* What a mapped block has besides the bytes asked for, at most. */
     HEAP_MMAP_OVERHEAD = 4096 + 16,
+
+    /* Freeing more than 64 KiB makes glibc look at the top's size; this much is
+     * never mapped. */
+    HEAP_TRIMS = 96 * 1024,
 
     /* Larger than what a thread's cache of freed objects holds: 1032 bytes. */
     HEAP_PIN_SIZE = 2048,
@@ -34,34 +41,40 @@ heap_settle(size_t largest)
 {
     size_t mapped = largest + HEAP_MMAP_OVERHEAD;
     int threshold = HEAP_MMAP_DEFAULT;
+    void *trims;
 
     if (mapped > HEAP_MMAP_DEFAULT && mapped <= HEAP_MMAP_MAX) {
         threshold = (int) mapped;
     }
     (void) mallopt(M_MMAP_THRESHOLD, threshold);
 
+    /* With no threshold the top is trimmed at once, but for glibc's own pad. */
+    (void) mallopt(M_TRIM_THRESHOLD, 0);
+    trims = malloc(HEAP_TRIMS);
+    shim_keep(trims);
+    free(trims);
+
     /* It trims at twice the other once that has grown, else at the same. */
     (void) mallopt(M_TRIM_THRESHOLD, threshold > HEAP_MMAP_DEFAULT
                                          ? 2 * threshold
                                          : HEAP_MMAP_DEFAULT);
-    (void) malloc_trim(0);
 }
 
-/* Only what is cut from the top changes the top's size, keepcost. */
+/* What is cut from the top, or behind it, lies where the top began. */
 void *
 heap_pin(void)
 {
+    char *top = (char *) sbrk(0) - mallinfo2().keepcost;
     struct hole *holes = NULL;
     void *pin = NULL;
 
     for (int i = 0; i < HEAP_HOLES_MAX && pin == NULL; i++) {
-        size_t before = mallinfo2().keepcost;
         struct hole *hole = malloc(HEAP_PIN_SIZE);
 
         if (hole == NULL) {
             break;
         }
-        if (mallinfo2().keepcost != before) {
+        if ((char *) hole >= top) {
             pin = hole;
         } else {
             hole->next = holes;

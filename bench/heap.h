@@ -27,14 +27,14 @@ enum heap_top {
 /* "pinned", "free". */
 const char *heap_top_name(enum heap_top top);
 
-/* Give free memory back to the system, and set the thresholds as they stand
- * after a block of largest bytes was freed and no larger one. */
+/* Trim the heap's top, and set the thresholds as they stand after a block of
+ * largest bytes was freed and no larger one. */
 void heap_settle(size_t largest);
 
 /*
  * Allocate an object above all others in the heap. Owned by the caller: release
  * with free(). Returns NULL when memory runs out, or where malloc() is not the
- * C library's.
+ * C library's. Nobody else may use sbrk().
  */
 void *heap_pin(void);
 

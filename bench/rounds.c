@@ -16,7 +16,7 @@
 #define ROUNDS_CALIBRATION 0.002
 
 /* The part of the time that is left for what lies outside the clock. */
-#define ROUNDS_SPARE 0.15
+#define ROUNDS_SPARE 0.2
 
 /* A run shorter than that, in seconds, measures the clock. */
 #define ROUNDS_RUN_MIN 0.001

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "adapters.h"
@@ -25,12 +26,15 @@ struct tcmalloc {
     void *(*malloc)(size_t size);
     void (*free)(void *p);
     const char *(*version)(int *major, int *minor, const char **patch);
-    void (*release)(void);
 };
 
 static int tcmalloc_find(struct tcmalloc *tcmalloc, void *handle);
 
-/* RTLD_LOCAL: nobody else gets its malloc. RTLD_DEEPBIND: it gets its own. */
+/*
+ * RTLD_LOCAL: nobody else gets its malloc. RTLD_DEEPBIND: it gets its own. It
+ * must map its memory: by sbrk() it would take it from behind the C library's
+ * heap, whose top could then never be trimmed again.
+ */
 static void *
 tcmalloc_open(char *reason)
 {
@@ -40,6 +44,10 @@ tcmalloc_open(char *reason)
     if (TCMALLOC_UNDER_SANITIZER) {
         snprintf(reason, ALLOCATOR_REASON_MAX,
                  "the sanitizer of this build refuses RTLD_DEEPBIND");
+        return NULL;
+    }
+    if (setenv("TCMALLOC_SKIP_SBRK", "true", 1) != 0) {
+        snprintf(reason, ALLOCATOR_REASON_MAX, "%s", strerror(errno));
         return NULL;
     }
     handle = dlopen(tcmalloc_file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
@@ -91,14 +99,6 @@ tcmalloc_free(void *state, void *p)
     tcmalloc->free(p);
 }
 
-static void
-tcmalloc_trim(void *library)
-{
-    struct tcmalloc *tcmalloc = library;
-
-    tcmalloc->release();
-}
-
 const struct allocator allocator_tcmalloc = {
     .name = "tcmalloc",
     .kind = ALLOCATOR_GENERAL,
@@ -109,7 +109,6 @@ const struct allocator allocator_tcmalloc = {
     .alloc = tcmalloc_alloc,
     .free = tcmalloc_free,
     .destroy = adapter_nothing,
-    .trim = tcmalloc_trim,
 };
 
 /* dlsym()'s pointers become pointers to functions by way of their bytes. */
@@ -123,7 +122,6 @@ tcmalloc_find(struct tcmalloc *tcmalloc, void *handle)
         {"malloc", &tcmalloc->malloc},
         {"free", &tcmalloc->free},
         {"tc_version", &tcmalloc->version},
-        {"MallocExtension_ReleaseFreeMemory", &tcmalloc->release},
     };
 
     for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {

@@ -4,6 +4,7 @@
  */
 #include "allocator.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -301,6 +302,23 @@ test_trim_keeps_what_lives(void **state)
     end(&fixture);
 }
 
+/* The heap's top is the C library's alone: see heap.h. */
+static void
+test_break_is_left_to_the_c_library(void **state)
+{
+    struct fixture fixture;
+    char *before;
+    size_t own;
+
+    begin(&fixture, state);
+    before = sbrk(0);
+    own = mallinfo2().arena;
+    churn(&fixture);
+    assert_int_equal((char *) sbrk(0) - before,
+                     (ptrdiff_t) (mallinfo2().arena - own));
+    end(&fixture);
+}
+
 static void
 test_struct_fits_its_kind(void **state)
 {
@@ -374,6 +392,7 @@ main(void)
 {
     static const struct clause clauses[] = {
         {"alloc_gives_every_size_aligned", test_alloc_gives_every_size_aligned},
+        {"break_is_left_to_the_c_library", test_break_is_left_to_the_c_library},
         {"destroy_gives_all_back", test_destroy_gives_all_back},
         {"half_are_freed_and_the_rest_stays",
          test_half_are_freed_and_the_rest_stays},

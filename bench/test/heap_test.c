@@ -44,6 +44,9 @@ arena_after_region(enum heap_top top)
         objects[i] = malloc(OBJECT);
         assert_non_null(objects[i]);
     }
+    /* A hole that the pin must not fill. */
+    free(objects[OBJECTS / 2]);
+    objects[OBJECTS / 2] = NULL;
     if (top == HEAP_TOP_PINNED) {
         pin = heap_pin();
         assert_non_null(pin);

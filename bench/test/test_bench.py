@@ -176,8 +176,11 @@ class Results(Folder):
 
     @unittest.skipUnless(COMPARE.exists(), "no compare.py")
     def test_compare_py_reads_it(self) -> None:
+        skipped = "fill/pool/large/10000"
         for label in ("old", "new"):
-            self.measure("--filter", FILTER, "--rounds", "2", "--label", label)
+            self.measure(
+                "--filter", f"{FILTER}|^{skipped}$", "--rounds", "2", "--label", label
+            )
         done = subprocess.run(
             [PYTHON, str(COMPARE), "--no-color", "benchmarks",
              *(str(self.folder / label / "run.json") for label in ("old", "new"))],
