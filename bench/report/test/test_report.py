@@ -17,6 +17,7 @@ import style
 from charts import ratio
 from load import load
 from table import table
+from words import digits
 
 FILES = [
     "index.html",
@@ -285,9 +286,29 @@ class Failures(unittest.TestCase):
         self.assertIn("unjudged", page)
 
     def test_confidence_asked_for_is_in_the_page(self) -> None:
-        self.assertEqual(self.quietly("--confidence", "0.99")[0], 0)
-        page = (self.folder / "index.html").read_text()
-        self.assertIn("99 % asked for", page)
+        self.run["context"] |= {"heap_top": "pinned", "interrupted": "yes"}
+        runs.write(self.folder, self.run)
+        for word, percents, is_low in (("0.99", "99 %", False), ("0.9", "90 %", True)):
+            self.assertEqual(self.quietly("--confidence", word)[0], 0)
+            page = (self.folder / "index.html").read_text()
+            self.assertIn(f"{percents} asked for", page)
+            self.assertEqual("less than the usual" in page, is_low)
+            self.assertIn("heap was pinned", page)
+            self.assertIn("was interrupted", page)
+
+
+class Words(unittest.TestCase):
+    def test_digits_are_cut_after_rounding(self) -> None:
+        for value, word in (
+            (0.0704, "0.07"),
+            (1.0, "1.00"),
+            (9.994, "9.99"),
+            (9.996, "10.0"),
+            (99.94, "99.9"),
+            (99.96, "100"),
+            (1234.5, "1234"),
+        ):
+            self.assertEqual(digits(value), word)
 
 
 class Style(unittest.TestCase):
@@ -299,7 +320,8 @@ class Style(unittest.TestCase):
         pens = style.pens(figures)
         for chart in ratio.draw(figures):
             lines = chart.figure.axes[0].get_lines()
-            colours = {line.get_color() for line in lines if line.get_marker() != "None"}
+            marked = [line for line in lines if line.get_marker() != "None"]
+            colours = {line.get_color() for line in marked}
             self.assertIn(style.FAINT.light, colours)
             self.assertIn(pens["slow"].ink.light, colours)
             self.assertNotIn(pens["same"].ink.light, colours)
