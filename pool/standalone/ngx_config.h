@@ -17,7 +17,7 @@ typedef uintptr_t ngx_uint_t;
 
 /* The alignment of ngx_palloc() and ngx_pcalloc(), in bytes. */
 #ifndef NGX_ALIGNMENT
-    #define NGX_ALIGNMENT sizeof(unsigned long)
+#define NGX_ALIGNMENT sizeof(unsigned long)
 #endif
 
 /* d, p: rounded up to the next multiple of a, a power of two. */

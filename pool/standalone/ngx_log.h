@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * Takes one message of len bytes at buf, without a line end and valid during
@@ -47,14 +48,14 @@ struct ngx_log_s {
     } while (0)
 
 #if defined(NGX_DEBUG)
-    #define ngx_log_debug1(category, log, ...)                                 \
-        do {                                                                   \
-            if ((log) != NULL && ((log)->log_level & (category)) != 0) {       \
-                ngx_log_error_core(NGX_LOG_DEBUG, log, __VA_ARGS__);           \
-            }                                                                  \
-        } while (0)
+#define ngx_log_debug1(category, log, ...)                                     \
+    do {                                                                       \
+        if ((log) != NULL && ((log)->log_level & (category)) != 0) {           \
+            ngx_log_error_core(NGX_LOG_DEBUG, log, __VA_ARGS__);               \
+        }                                                                      \
+    } while (0)
 #else
-    #define ngx_log_debug1(category, log, ...) ((void) 0)
+#define ngx_log_debug1(category, log, ...) ((void) 0)
 #endif
 
 /*
@@ -65,6 +66,7 @@ struct ngx_log_s {
 void ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
                         const char *fmt, ...);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
