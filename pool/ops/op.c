@@ -18,7 +18,7 @@ enum {
     PAGE_REACH = 1,
 
     SMALL_COUNT = 64,
-    BIG_COUNT = 128,
+    BIG_COUNT = 32,
 
     WORD_SIZE = 24, /* longer than any op's name */
 };

@@ -79,7 +79,7 @@ enum op_mode {
     OP_LEFT,   /* left - 8 ... left + 8, by v % 17 */
     OP_PAGE,   /* page - 1 ... page + 1, by v % 3 */
     OP_SMALL,  /* v % 64 */
-    OP_BIG,    /* 4096 * (v % 128) */
+    OP_BIG,    /* 4096 * (v % 32) */
     OP_BEYOND, /* SIZE_MAX - v */
 };
 
