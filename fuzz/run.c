@@ -859,7 +859,6 @@ do_tail(struct run *run, const struct op *op, size_t size)
         d->last += size;
         a->size += size;
         model_tail_move(&run->model, op->pool, (long) size);
-        fill(a, (unsigned char) (1 + a->key % FILLS));
     } else if (op->code == OP_TAIL_SHRINK) {
         size = size < a->size ? size : a->size;
         d->last -= size;
@@ -869,6 +868,7 @@ do_tail(struct run *run, const struct op *op, size_t size)
             __asan_poison_memory_region(d->last, size);
         }
     }
+    fill(a, (unsigned char) (1 + a->key % FILLS));
     step_check(run, &step);
 }
 
