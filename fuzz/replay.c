@@ -3,11 +3,13 @@
  * own, and prints one TAP line a file. Each is done twice, and each pool of it
  * alone.
  *
- *     replay_pool_ops [--print] FILE|FOLDER...
+ *     replay_pool_ops [--print | --broken] FILE|FOLDER...
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
  * bytes. --print prints each program's text and does nothing.
+ * --broken is for pools with a planted bug: it stops at the first program that
+ * tells, and succeeds if one does.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +31,7 @@ enum {
 
 struct replay {
     int only_prints;
+    int wants_broken;
     size_t done;
     size_t failed;
 };
@@ -48,9 +51,13 @@ main(int argc, char **argv)
     if (i < argc && strcmp(argv[i], "--print") == 0) {
         replay.only_prints = 1;
         i++;
+    } else if (i < argc && strcmp(argv[i], "--broken") == 0) {
+        replay.wants_broken = 1;
+        i++;
     }
     if (i == argc) {
-        fprintf(stderr, "usage: %s [--print] FILE|FOLDER...\n", argv[0]);
+        fprintf(stderr, "usage: %s [--print | --broken] FILE|FOLDER...\n",
+                argv[0]);
         return EXIT_FAILURE;
     }
     for (; i < argc; i++) {
@@ -61,7 +68,8 @@ main(int argc, char **argv)
     if (!replay.only_prints) {
         printf("1..%zu\n", replay.done);
     }
-    return replay.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return (replay.failed != 0) == replay.wants_broken ? EXIT_SUCCESS
+                                                       : EXIT_FAILURE;
 }
 
 static int
@@ -111,6 +119,9 @@ replay_file(struct replay *replay, const char *path)
     size_t size;
     int holds;
 
+    if (replay->wants_broken && replay->failed != 0) {
+        return 0;
+    }
     if (file_read(path, data, &size) != 0) {
         return -1;
     }

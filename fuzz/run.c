@@ -95,6 +95,7 @@ static struct run_allocation *allocation_add(struct run *run, unsigned pool,
                                              enum run_kind kind);
 static struct run_allocation *
 allocation_pick(struct run_pool *pool, unsigned who, enum model_place place);
+static struct run_allocation *allocation_last(struct run_pool *pool);
 static void allocation_remove(struct run_pool *pool,
                               struct run_allocation *allocation);
 static int is_live(const struct run_pool *pool, const void *p);
@@ -847,9 +848,9 @@ do_tail(struct run *run, const struct op *op, size_t size)
     ngx_pool_data_t *d = &self->pool->d;
     struct step step =
         step_begin(run, STEP_OTHER, op->pool, (enum op_code) op->code);
-    struct run_allocation *a = allocation_pick(self, 0, MODEL_SMALL);
+    struct run_allocation *a = allocation_last(self);
 
-    if (a == NULL || a->p + a->size != d->last || a->spot.block != 0) {
+    if (a == NULL) {
         return;
     }
     if (op->code == OP_TAIL_GROW && size <= (size_t) (d->end - d->last)) {
@@ -939,6 +940,26 @@ allocation_add(struct run *run, unsigned pool, unsigned char *p, size_t size,
     *allocation = (struct run_allocation){
         .p = p, .size = size, .key = MODEL_NO_KEY, .kind = kind};
     return allocation;
+}
+
+/* The program's own that the first block was used for last; newest of those
+ * without bytes. */
+static struct run_allocation *
+allocation_last(struct run_pool *pool)
+{
+    size_t i;
+
+    for (i = pool->allocation_count; i-- != 0;) {
+        struct run_allocation *allocation = &pool->allocations[i];
+
+        if (allocation->kind == RUN_BYTES &&
+            allocation->spot.place == MODEL_SMALL &&
+            allocation->spot.block == 0 &&
+            allocation->p + allocation->size == pool->pool->d.last) {
+            return allocation;
+        }
+    }
+    return NULL;
 }
 
 /* The program's own allocation of that place, newest first from who on. */
