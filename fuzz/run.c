@@ -16,7 +16,7 @@ enum {
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
     /* Of a longer allocation only so many bytes at either end are written. */
-    WRITTEN_MAX = 2048,
+    WRITTEN_MAX = 512,
 
     FILLS = 255, /* values that a written byte takes, never 0 */
 
