@@ -20,7 +20,7 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     va_list args;
 
     va_start(args, fmt);
-    while (*fmt != '\0' && written >= 0 && used < sizeof(line) - 1) {
+    while (written >= 0 && *fmt != '\0' && used < sizeof(line) - 1) {
         if (*fmt == '%') {
             fmt++;
             written =

@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * Takes one message of len bytes at buf, without a line end and valid during
@@ -65,6 +66,7 @@ struct ngx_log_s {
 void ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
                         const char *fmt, ...);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

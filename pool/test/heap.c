@@ -5,20 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HEAP_UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HEAP_UNDER_ASAN 1
-#endif
-#endif
-
-#if defined(HEAP_UNDER_ASAN)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, size)   ((void) (p))
-#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void) (p))
-#endif
+#include "asan.h"
 
 enum {
     HEAP_ALIGNMENT = 16, /* malloc's on 64-bit systems */

@@ -1,0 +1,180 @@
+/* The seam to the system: ngx_alloc() and its kin. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fixture.h"
+#include "heap.h"
+#include "lines.h"
+
+static void
+test_alloc_takes_size_from_the_system(void **state)
+{
+    size_t bytes = heap_live_bytes();
+    u_char *p = ngx_alloc(100, NULL);
+
+    (void) state;
+    assert_int_equal((uintptr_t) p % sizeof(void *), 0);
+    assert_int_equal(heap_live_bytes(), bytes + 100);
+    memset(p, 0xff, 100);
+    ngx_free(p);
+    assert_int_equal(heap_live_bytes(), bytes);
+}
+
+static void
+test_calloc_is_zero(void **state)
+{
+    static const u_char zeros[4096];
+    u_char *p = ngx_alloc(sizeof(zeros), NULL);
+
+    (void) state;
+    memset(p, 0xff, sizeof(zeros));
+    ngx_free(p);
+    p = ngx_calloc(sizeof(zeros), NULL);
+    assert_memory_equal(p, zeros, sizeof(zeros));
+    ngx_free(p);
+}
+
+static void
+test_memalign_aligns_as_asked(void **state)
+{
+    size_t alignment;
+
+    (void) state;
+    for (alignment = sizeof(void *); alignment <= 65536; alignment *= 2) {
+        u_char *p = ngx_memalign(alignment, 100, NULL);
+
+        assert_int_equal((uintptr_t) p % alignment, 0);
+        memset(p, 0xff, 100);
+        ngx_free(p);
+    }
+}
+
+static void
+test_memalign_refuses_what_posix_memalign_does(void **state)
+{
+    static const size_t alignments[] = {0, 1, 2, 4, 12, 24, 40, SIZE_MAX};
+    struct lines lines;
+    size_t calls = heap_calls();
+    size_t i;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    for (i = 0; i < sizeof(alignments) / sizeof(alignments[0]); i++) {
+        assert_null(ngx_memalign(alignments[i], 8, &lines.log));
+        assert_null(ngx_memalign(alignments[i], 8, NULL));
+        assert_int_equal(lines.count, i + 1);
+    }
+    assert_int_equal(heap_calls(), calls);
+    lines_check(&lines, 4, NGX_LOG_EMERG,
+                "posix_memalign(12, 8) failed (22: Invalid argument)");
+}
+
+static void
+test_alloc_logs_its_failure(void **state)
+{
+    struct lines lines;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    heap_fail_at(0);
+    assert_null(ngx_alloc(10, &lines.log));
+    heap_fail_at(0);
+    assert_null(ngx_calloc(20, &lines.log));
+    heap_fail_at(0);
+    assert_null(ngx_memalign(64, 30, &lines.log));
+    assert_int_equal(lines.count, 3);
+    lines_check(&lines, 0, NGX_LOG_EMERG,
+                "malloc(10) failed (12: Cannot allocate memory)");
+    lines_check(&lines, 1, NGX_LOG_EMERG,
+                "calloc(20) failed (12: Cannot allocate memory)");
+    lines_check(&lines, 2, NGX_LOG_EMERG,
+                "posix_memalign(64, 30) failed (12: Cannot allocate memory)");
+}
+
+static void
+test_alloc_tells_a_log_of_lower_level_nothing(void **state)
+{
+    struct lines lines;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_STDERR);
+    assert_null(ngx_alloc(SIZE_MAX, &lines.log));
+    assert_null(ngx_calloc(SIZE_MAX, &lines.log));
+    assert_null(ngx_memalign(64, SIZE_MAX, &lines.log));
+    assert_int_equal(lines.count, 0);
+}
+
+static void
+test_alloc_fails_without_a_log(void **state)
+{
+    (void) state;
+    heap_fail_at(0);
+    assert_null(ngx_alloc(10, NULL));
+    heap_fail_at(0);
+    assert_null(ngx_calloc(10, NULL));
+    heap_fail_at(0);
+    assert_null(ngx_memalign(64, 10, NULL));
+}
+
+static void
+test_alloc_refuses_sizes_near_the_greatest(void **state)
+{
+    size_t less;
+
+    (void) state;
+    for (less = 0; less < 64; less++) {
+        assert_null(ngx_alloc(SIZE_MAX - less, NULL));
+        assert_null(ngx_calloc(SIZE_MAX - less, NULL));
+        assert_null(ngx_memalign(64, SIZE_MAX - less, NULL));
+    }
+}
+
+static void
+test_free_ignores_null(void **state)
+{
+    size_t blocks = heap_live_blocks();
+
+    (void) state;
+    ngx_free(NULL);
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+/* Read before main(), by a constructor of the default priority. */
+static ngx_uint_t early_pagesize;
+
+__attribute__((constructor)) static void
+read_pagesize(void)
+{
+    early_pagesize = ngx_pagesize;
+}
+
+static void
+test_pagesize_is_the_systems_before_main(void **state)
+{
+    (void) state;
+    assert_int_equal(ngx_pagesize, sysconf(_SC_PAGESIZE));
+    assert_int_equal(early_pagesize, ngx_pagesize);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_alloc_takes_size_from_the_system),
+        FIXTURE_TEST(test_calloc_is_zero),
+        FIXTURE_TEST(test_memalign_aligns_as_asked),
+        FIXTURE_TEST(test_memalign_refuses_what_posix_memalign_does),
+        FIXTURE_TEST(test_alloc_logs_its_failure),
+        FIXTURE_TEST(test_alloc_tells_a_log_of_lower_level_nothing),
+        FIXTURE_TEST(test_alloc_fails_without_a_log),
+        FIXTURE_TEST(test_alloc_refuses_sizes_near_the_greatest),
+        FIXTURE_TEST(test_free_ignores_null),
+        FIXTURE_TEST(test_pagesize_is_the_systems_before_main),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

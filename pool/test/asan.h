@@ -1,0 +1,24 @@
+/*
+ * Whether AddressSanitizer is on in this file, and its marks, which are empty
+ * when it is not. Any thread.
+ */
+#ifndef POOL_TEST_ASAN_H
+#define POOL_TEST_ASAN_H
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ASAN_ON 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN_ON 1
+#endif
+#endif
+
+#if defined(ASAN_ON)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_ON                              0
+#define ASAN_POISON_MEMORY_REGION(p, size)   ((void) (p), (void) (size))
+#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void) (p), (void) (size))
+#endif
+
+#endif

@@ -1,0 +1,101 @@
+/* NGX_DEBUG_PALLOC: every allocation comes from the system. */
+#include <string.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fixture.h"
+#include "heap.h"
+#include "place.h"
+#include "snapshot.h"
+
+enum {
+    POOL_SIZE = 1024,
+};
+
+static void
+test_debug_palloc_makes_all_large(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t size;
+
+    (void) state;
+    for (size = 0; size < POOL_SIZE; size += 11) {
+        size_t bytes = heap_live_bytes();
+        u_char *p[3];
+        size_t i;
+
+        p[0] = ngx_palloc(pool, size);
+        p[1] = ngx_pnalloc(pool, size);
+        p[2] = ngx_pcalloc(pool, size);
+        assert_int_equal(heap_live_bytes(), bytes + 3 * size);
+        for (i = 0; i < 3; i++) {
+            assert_non_null(p[i]);
+            assert_int_equal(place_of(pool, p[i]).block, PLACE_LARGE);
+            memset(p[i], 0xa5, size);
+            assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
+        }
+        assert_int_equal(heap_live_bytes(), bytes);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_debug_palloc_makes_cleanup_data_large(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, 8);
+
+    (void) state;
+    assert_ptr_equal(pool->large->alloc, cleanup->data);
+    cleanup = ngx_pool_cleanup_add(pool, 0);
+    assert_null(cleanup->data);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_debug_palloc_keeps_no_block(void **state)
+{
+    size_t blocks = heap_live_blocks();
+
+    (void) state;
+    ngx_pool_cache_limit(NGX_POOL_CACHE_SIZE);
+    ngx_destroy_pool(ngx_create_pool(POOL_SIZE, NULL));
+    assert_int_equal(ngx_pool_cache_size(), 0);
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+static void
+test_debug_palloc_out_of_memory_changes_nothing(void **state)
+{
+    static struct snapshot before;
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t nth;
+
+    (void) state;
+    pool->d.last = pool->d.end;
+    snapshot_take(&before, pool);
+    for (nth = 0; nth < 2; nth++) {
+        heap_fail_at(nth);
+        assert_null(ngx_palloc(pool, 8));
+        snapshot_check(&before, pool);
+        heap_fail_at(nth);
+        assert_null(ngx_pool_cleanup_add(pool, 8));
+        snapshot_check(&before, pool);
+    }
+    assert_non_null(ngx_pool_cleanup_add(pool, 8));
+    ngx_destroy_pool(pool);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_debug_palloc_makes_all_large),
+        FIXTURE_TEST(test_debug_palloc_makes_cleanup_data_large),
+        FIXTURE_TEST(test_debug_palloc_keeps_no_block),
+        FIXTURE_TEST(test_debug_palloc_out_of_memory_changes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

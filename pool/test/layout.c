@@ -1,0 +1,273 @@
+/*
+ * Where each small allocation lies, against a model of nginx's rule that knows
+ * nothing of the pool's code: blocks as two numbers, tried one by one.
+ */
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "draw.h"
+#include "fixture.h"
+#include "place.h"
+
+enum {
+    BLOCKS_MAX = 4096,
+    FAILED_MAX = 4, /* after one more failure a block is passed */
+    STEPS = 4000,
+};
+
+/* The blocks in use. */
+struct model {
+    size_t size; /* of a block */
+    size_t max;
+    size_t count;
+    size_t current;
+    struct {
+        size_t last;
+        size_t failed;
+    } block[BLOCKS_MAX];
+};
+
+static void check_program(size_t size, uint32_t seed, uint32_t most);
+static void check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn,
+                       size_t size);
+static void check_state(const struct model *model, const ngx_pool_t *pool);
+static void check_hole(const ngx_pool_t *pool);
+static void model_reset(struct model *model);
+static struct place model_cut(struct model *model, size_t size,
+                              size_t alignment);
+static struct place model_extend(struct model *model, size_t size);
+static size_t model_align(size_t offset, size_t alignment);
+
+static void
+test_layout_of_small_sizes(void **state)
+{
+    uint32_t seed;
+
+    (void) state;
+    for (seed = 0; seed < 8; seed++) {
+        check_program(4096, seed, 100);
+        check_program(1024, seed, 100);
+    }
+}
+
+static void
+test_layout_of_sizes_that_leave_holes(void **state)
+{
+    uint32_t seed;
+
+    (void) state;
+    for (seed = 0; seed < 8; seed++) {
+        check_program(1024, seed, 700);
+        check_program(512, seed, 300);
+    }
+}
+
+static void
+test_layout_of_larges_among_small_ones(void **state)
+{
+    uint32_t seed;
+
+    (void) state;
+    for (seed = 0; seed < 8; seed++) {
+        check_program(1024, seed, 2000);
+    }
+}
+
+static void
+test_layout_of_blocks_with_unaligned_ends(void **state)
+{
+    uint32_t odd;
+
+    (void) state;
+    for (odd = 1; odd < 2 * NGX_POOL_ALIGNMENT; odd++) {
+        check_program(512 + odd, odd, 300);
+    }
+}
+
+static void
+test_layout_of_tiny_pools(void **state)
+{
+    size_t size;
+
+    (void) state;
+    for (size = sizeof(ngx_pool_t); size < 2 * sizeof(ngx_pool_t); size += 3) {
+        check_program(size, (uint32_t) size, 100);
+    }
+}
+
+/*
+ * As ngx_array_destroy() does when the pool has taken further blocks since.
+ * Where allocations then go is the pool's own affair; they may not overlap.
+ */
+static void
+test_layout_after_last_moves_back_is_sound(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
+    u_char *array;
+    size_t n;
+
+    (void) state;
+    (void) ngx_palloc(pool, 100);
+    array = ngx_palloc(pool, pool->max - 108);
+    (void) ngx_palloc(pool, 200);
+    assert_int_equal(place_blocks(pool), 2);
+    pool->d.last = array;
+    for (n = 0; n < 200; n++) {
+        const ngx_pool_t *block;
+        u_char *last[64];
+        u_char *p;
+        size_t i = 0;
+
+        for (block = pool; block != NULL; block = block->d.next) {
+            last[i++] = block->d.last;
+        }
+        p = ngx_palloc(pool, 16 + n);
+        i = place_of(pool, p).block;
+        block = place_block(pool, i);
+        assert_true(p + 16 + n <= block->d.end && p + 16 + n == block->d.last);
+        assert_true(i + 1 == place_blocks(pool) || p >= last[i]);
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* Runs a program on a pool and on the model, with resets in between. */
+static void
+check_program(size_t size, uint32_t seed, uint32_t most)
+{
+    static struct model model;
+    ngx_pool_t *pool = ngx_create_pool(size, NULL);
+    uint32_t drawn;
+    int step;
+
+    model.size = size;
+    model.max = pool->max;
+    model_reset(&model);
+    for (step = 0; step < STEPS; step++) {
+        if (draw(&seed) % 300 == 0) {
+            ngx_reset_pool(pool);
+            model_reset(&model);
+        }
+        drawn = draw(&seed);
+        check_step(&model, pool, drawn, draw(&seed) % most);
+        check_state(&model, pool);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn, size_t size)
+{
+    struct place expected;
+    ngx_pool_cleanup_t *cleanup;
+    void *p;
+
+    if (drawn % 10 == 0) {
+        cleanup = ngx_pool_cleanup_add(pool, size <= model->max ? size : 0);
+        expected = model_cut(model, sizeof(*cleanup), NGX_ALIGNMENT);
+        place_check(pool, cleanup, expected.block, expected.offset);
+        if (cleanup->data != NULL) {
+            expected = model_cut(model, size, NGX_ALIGNMENT);
+            place_check(pool, cleanup->data, expected.block, expected.offset);
+        }
+        return;
+    }
+
+    p = drawn % 2 ? ngx_palloc(pool, size) : ngx_pnalloc(pool, size);
+    if (size > model->max) {
+        p = pool->large;
+        expected = model_cut(model, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
+    } else {
+        expected = model_cut(model, size, drawn % 2 ? NGX_ALIGNMENT : 1);
+    }
+    place_check(pool, p, expected.block, expected.offset);
+}
+
+static void
+check_state(const struct model *model, const ngx_pool_t *pool)
+{
+    const ngx_pool_t *block = pool;
+    size_t i;
+
+    for (i = 0; i < model->count; i++) {
+        assert_int_equal(block->d.last - (const u_char *) block,
+                         model->block[i].last);
+        assert_int_equal(block->d.failed, model->block[i].failed);
+        assert_int_equal(block == pool->current, i == model->current);
+        assert_int_equal(block == pool->tail, i + 1 == model->count);
+        block = block->d.next;
+    }
+    check_hole(pool);
+}
+
+static void
+check_hole(const ngx_pool_t *pool)
+{
+    const ngx_pool_t *block;
+
+    for (block = pool->current; block != pool->tail; block = block->d.next) {
+        assert_true(block->d.end <= block->d.last + pool->hole);
+    }
+}
+
+static void
+model_reset(struct model *model)
+{
+    model->count = 1;
+    model->current = 0;
+    model->block[0].last = sizeof(ngx_pool_t);
+    model->block[0].failed = 0;
+}
+
+static struct place
+model_cut(struct model *model, size_t size, size_t alignment)
+{
+    size_t i;
+
+    for (i = model->current; i < model->count; i++) {
+        size_t offset = model_align(model->block[i].last, alignment);
+
+        if (offset + size <= model->size) {
+            model->block[i].last = offset + size;
+            return (struct place){i, offset};
+        }
+    }
+    return model_extend(model, size);
+}
+
+static struct place
+model_extend(struct model *model, size_t size)
+{
+    size_t i;
+
+    for (i = model->current; i + 1 < model->count; i++) {
+        if (model->block[i].failed++ > FAILED_MAX) {
+            model->current = i + 1;
+        }
+    }
+    assert_true(model->count < BLOCKS_MAX);
+    i = model->count++;
+    model->block[i].last = sizeof(ngx_pool_data_t) + size;
+    model->block[i].failed = 0;
+    return (struct place){i, sizeof(ngx_pool_data_t)};
+}
+
+static size_t
+model_align(size_t offset, size_t alignment)
+{
+    return (offset + alignment - 1) / alignment * alignment;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_layout_of_small_sizes),
+        FIXTURE_TEST(test_layout_of_sizes_that_leave_holes),
+        FIXTURE_TEST(test_layout_of_larges_among_small_ones),
+        FIXTURE_TEST(test_layout_of_blocks_with_unaligned_ends),
+        FIXTURE_TEST(test_layout_of_tiny_pools),
+        FIXTURE_TEST(test_layout_after_last_moves_back_is_sound),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+/*
+ * A log that keeps its lines for a test to look at. One thread.
+ */
+#ifndef POOL_TEST_LINES_H
+#define POOL_TEST_LINES_H
+
+#include <stddef.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+enum {
+    LINES_MAX = 64,       /* later ones are counted, not kept */
+    LINES_TEXT_MAX = 640, /* more than the log's longest line */
+};
+
+struct line {
+    ngx_uint_t level;
+    size_t size;
+    char text[LINES_TEXT_MAX]; /* NUL-terminated */
+};
+
+struct lines {
+    ngx_log_t log; /* hand this to the pool */
+    size_t count;
+    struct line line[LINES_MAX];
+};
+
+/* Make lines an empty log of log_level. */
+void lines_init(struct lines *lines, ngx_uint_t log_level);
+
+/* Fail the running cmocka test unless line n is this one. */
+void lines_check(const struct lines *lines, size_t n, ngx_uint_t level,
+                 const char *text);
+
+#endif

@@ -1,0 +1,240 @@
+#!/bin/sh
+# Builds nginx with this pool in place of its own, and serves files with it.
+#
+# usage: nginx.sh WORK_DIR
+#
+# NGINX_SRC names the folder of an unpacked nginx source; without it, Debian's
+# upstream tarball is fetched into WORK_DIR, once. Exit status 77: no source.
+# Talks to nobody on the network but Debian's mirror for that.
+set -eu
+
+requests=200 # of each location, over one connection
+
+pool=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd)
+
+die() {
+    printf 'nginx.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# fetch_source: prints the folder of an nginx source
+fetch_source() {
+    if [ -n "${NGINX_SRC-}" ]; then
+        [ -f "$NGINX_SRC/src/core/ngx_palloc.c" ] ||
+            die "$NGINX_SRC: no src/core/ngx_palloc.c"
+        printf '%s\n' "$NGINX_SRC"
+        return
+    fi
+    tarball=$(find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz' | head -n 1)
+    if [ -z "$tarball" ]; then
+        fetch_tarball >&2 || return 77
+        tarball=$(find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz')
+    fi
+    rm -rf "$work/source"
+    mkdir "$work/source"
+    tar -xzf "$tarball" -C "$work/source" --strip-components=1
+    printf '%s\n' "$work/source"
+}
+
+# fetch_tarball: by apt, with sources of its own: the machine's stay as they are
+fetch_tarball() {
+    command -v apt-get >/dev/null || return 1
+    parts=$work/apt
+    rm -rf "$parts"
+    mkdir -p "$parts/lists/partial"
+    for sources in /etc/apt/sources.list.d/*.sources; do
+        [ -f "$sources" ] || continue
+        sed 's/^Types:.*/Types: deb-src/' "$sources" \
+            >"$parts/$(basename "$sources")"
+    done
+    if [ -f /etc/apt/sources.list ]; then
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$parts/main.list"
+    fi
+    set -- -q -o Dir::Etc::sourcelist=/dev/null \
+        -o "Dir::Etc::sourceparts=$parts" -o "Dir::State::lists=$parts/lists" \
+        -o APT::Sandbox::User=root
+    apt-get "$@" update || return 1
+    # The tarball counts: that the .dsc is missing for a day is no matter.
+    (cd "$work" && apt-get "$@" source --download-only nginx) || true
+    [ -n "$(find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz')" ]
+}
+
+# build DIR CONFIGURE_ARGUMENT...: with nginx's own -Werror
+build() {
+    tree=$1
+    shift
+    rm -rf "$tree"
+    cp -R "$source" "$tree"
+    cp "$pool/ngx_palloc.c" "$pool/ngx_palloc.h" "$tree/src/core/"
+    (
+        cd "$tree"
+        ./configure --without-http_rewrite_module \
+            --without-http_gzip_module "$@"
+        make -j2
+    ) >"$tree.log" 2>&1 || {
+        tail -n 30 "$tree.log" >&2
+        die "nginx does not build with $pool/ngx_palloc.c"
+    }
+}
+
+# prepare DIR PORT: a prefix for nginx to run in
+prepare() {
+    prefix=$1
+    rm -rf "$prefix"
+    mkdir -p "$prefix/html/folder" "$prefix/logs" "$prefix/tmp"
+    head -c 3000 /dev/urandom >"$prefix/html/small"
+    head -c 300000 /dev/urandom >"$prefix/html/big"
+    printf 'a<!--#include virtual="/small" -->b' >"$prefix/html/page.shtml"
+    user=
+    [ "$(id -u)" -ne 0 ] || user="user $(id -un) $(id -gn);"
+    cat >"$prefix/nginx.conf" <<CONF
+$user
+daemon off;
+worker_processes 2;
+pid logs/nginx.pid;
+error_log logs/error.log debug;
+events {
+    worker_connections 64;
+}
+http {
+    access_log off;
+    types {
+        text/html shtml; # what ssi works on
+    }
+    keepalive_requests 1000000;
+    client_body_temp_path tmp/body;
+    proxy_temp_path tmp/proxy;
+    fastcgi_temp_path tmp/fastcgi;
+    uwsgi_temp_path tmp/uwsgi;
+    scgi_temp_path tmp/scgi;
+    server {
+        listen 127.0.0.1:$2;
+        root html;
+        location / {
+            ssi on;
+            autoindex on;
+        }
+        location /proxied/ {
+            proxy_pass http://127.0.0.1:$2/;
+        }
+    }
+}
+CONF
+}
+
+free_port() {
+    python3 -c '
+import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    print(s.getsockname()[1])'
+}
+
+# fetch PREFIX PORT: every location many times over a connection kept alive
+fetch() {
+    python3 - "$1/html" "$2" "$requests" <<'PYTHON'
+import http.client
+import pathlib
+import sys
+
+html, port, requests = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:])
+small = (html / "small").read_bytes()
+big = (html / "big").read_bytes()
+expected = {
+    "/small": small,
+    "/big": big,
+    "/proxied/small": small,
+    "/proxied/big": big,
+    "/page.shtml": b"a" + small + b"b",
+    "/proxied/page.shtml": b"a" + small + b"b",
+}
+
+connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+connection.connect()
+socket = connection.sock
+for path, body in expected.items():
+    for _ in range(requests if len(body) < len(big) else requests // 20):
+        connection.request("GET", path, headers={"Cookie": "a=b; " * 60})
+        response = connection.getresponse()
+        if response.status != 200 or response.read() != body:
+            sys.exit(f"{path}: status {response.status} or other bytes")
+for path, status in ("/none", 404), ("/folder/", 200), ("/folder", 301):
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    if response.status != status:
+        sys.exit(f"{path}: status {response.status}, {status} expected")
+if connection.sock is not socket:
+    sys.exit("the connection was not kept alive")
+PYTHON
+}
+
+# wait_until COMMAND...: for ten seconds at most
+wait_until() {
+    tries=100
+    until "$@" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || die "waited in vain: $*"
+        sleep 0.1
+    done
+}
+
+listens() {
+    python3 -c '
+import socket, sys
+socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1).close()' "$1"
+}
+
+# workers PID: the worker processes of that master
+workers() {
+    sed -n "s/^\\([0-9]*\\) (nginx) . $1 .*/\\1/p" /proc/[0-9]*/stat \
+        2>/dev/null | sort
+}
+
+# workers_changed PID OLD_WORKERS: none of the old ones is left
+workers_changed() {
+    now=$(workers "$1")
+    [ "$(printf '%s\n' "$now" | wc -l)" -eq 2 ] &&
+        ! printf '%s\n' "$now" | grep -qxF "$2"
+}
+
+# serve TREE: start, fetch, reload, fetch, quit; nothing may be amiss
+serve() {
+    prefix=$work/prefix
+    port=$(free_port)
+    prepare "$prefix" "$port"
+    "$1/objs/nginx" -p "$prefix" -c nginx.conf 2>"$prefix/stderr" &
+    nginx=$!
+    trap 'kill "$nginx" 2>/dev/null || true' EXIT
+    wait_until listens "$port"
+    fetch "$prefix" "$port"
+
+    old=$(workers "$nginx")
+    kill -HUP "$nginx"
+    wait_until workers_changed "$nginx" "$old"
+    fetch "$prefix" "$port"
+
+    kill -QUIT "$nginx"
+    status=0
+    wait "$nginx" || status=$?
+    trap - EXIT
+    [ "$status" -eq 0 ] || die "nginx exited with status $status"
+    if grep -E '\[(alert|crit|emerg)\]|exited on signal' \
+        "$prefix/logs/error.log" "$prefix/stderr"; then
+        die "$prefix/logs/error.log: lines as above, none expected"
+    fi
+}
+
+status=0
+source=$(fetch_source) || status=$?
+[ "$status" -ne 77 ] ||
+    printf 'nginx.sh: no nginx source to be had: skipped\n' >&2
+[ "$status" -eq 0 ] || exit "$status"
+build "$work/plain"
+serve "$work/plain"
+build "$work/debug" --with-debug
+serve "$work/debug"
+grep -q 'run cleanup: ' "$work/prefix/logs/error.log" ||
+    die "$work/prefix/logs/error.log: no debug line of the pool's cleanups"

@@ -1,0 +1,432 @@
+/*
+ * Out of memory at the 1st, 2nd, ... nth system allocation of each operation:
+ * it fails, the pool is as it was in every field, and the same call succeeds
+ * once there is memory.
+ */
+#include <stdlib.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fixture.h"
+#include "heap.h"
+#include "lines.h"
+#include "snapshot.h"
+
+enum {
+    POOL_SIZE = 1024,
+    LARGE = 8192,
+
+    /* A list so long is indexed at the first ngx_pfree(); the index is full
+     * with INDEX_FULL allocations. */
+    LONG_LIST = 20,
+    INDEX_FULL = 32,
+};
+
+/* One operation in the state where it needs the most from the system. */
+struct operation {
+    size_t left;  /* bytes left in the only block */
+    size_t takes; /* system allocations that must all succeed */
+    void *(*run)(ngx_pool_t *pool);
+};
+
+static void check_operation(const struct operation *operation);
+
+static void *
+run_palloc_small(ngx_pool_t *pool)
+{
+    return ngx_palloc(pool, 64);
+}
+
+static void *
+run_pnalloc_small(ngx_pool_t *pool)
+{
+    return ngx_pnalloc(pool, 64);
+}
+
+static void *
+run_pcalloc_small(ngx_pool_t *pool)
+{
+    return ngx_pcalloc(pool, 64);
+}
+
+static void *
+run_palloc_large(ngx_pool_t *pool)
+{
+    return ngx_palloc(pool, LARGE);
+}
+
+static void *
+run_pnalloc_large(ngx_pool_t *pool)
+{
+    return ngx_pnalloc(pool, LARGE);
+}
+
+static void *
+run_pcalloc_large(ngx_pool_t *pool)
+{
+    return ngx_pcalloc(pool, LARGE);
+}
+
+static void *
+run_pmemalign(ngx_pool_t *pool)
+{
+    return ngx_pmemalign(pool, 64, 256);
+}
+
+static void *
+run_cleanup_add(ngx_pool_t *pool)
+{
+    return ngx_pool_cleanup_add(pool, 0);
+}
+
+static void *
+run_cleanup_add_small(ngx_pool_t *pool)
+{
+    return ngx_pool_cleanup_add(pool, 64);
+}
+
+static void *
+run_cleanup_add_max(ngx_pool_t *pool)
+{
+    return ngx_pool_cleanup_add(pool, pool->max);
+}
+
+static void *
+run_cleanup_add_large(ngx_pool_t *pool)
+{
+    return ngx_pool_cleanup_add(pool, LARGE);
+}
+
+static void
+test_oom_create(void **state)
+{
+    struct lines lines;
+    size_t blocks = heap_live_blocks();
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    heap_fail_at(0);
+    assert_null(ngx_create_pool(POOL_SIZE, &lines.log));
+    assert_int_equal(lines.count, 1);
+    lines_check(&lines, 0, NGX_LOG_EMERG,
+                "posix_memalign(16, 1024) failed (12: Cannot allocate memory)");
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+static void
+test_oom_palloc_of_a_new_block(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){63, 1, run_palloc_small});
+}
+
+static void
+test_oom_pnalloc_of_a_new_block(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){63, 1, run_pnalloc_small});
+}
+
+static void
+test_oom_pcalloc_of_a_new_block(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){63, 1, run_pcalloc_small});
+}
+
+static void
+test_oom_palloc_of_a_large(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){64, 1, run_palloc_large});
+}
+
+static void
+test_oom_palloc_of_a_large_and_its_entry(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){0, 2, run_palloc_large});
+}
+
+static void
+test_oom_pnalloc_of_a_large_and_its_entry(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){0, 2, run_pnalloc_large});
+}
+
+static void
+test_oom_pcalloc_of_a_large_and_its_entry(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){0, 2, run_pcalloc_large});
+}
+
+static void
+test_oom_pmemalign(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){64, 1, run_pmemalign});
+}
+
+static void
+test_oom_pmemalign_and_its_entry(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){0, 2, run_pmemalign});
+}
+
+static void
+test_oom_cleanup_add_without_data(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){0, 1, run_cleanup_add});
+}
+
+/* The cleanup and its data share the new block. */
+static void
+test_oom_cleanup_add_with_both_in_a_new_block(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){0, 1, run_cleanup_add_small});
+    check_operation(&(struct operation){0, 1, run_cleanup_add_max});
+}
+
+static void
+test_oom_cleanup_add_with_data_in_a_new_block(void **state)
+{
+    size_t left;
+
+    (void) state;
+    for (left = sizeof(ngx_pool_cleanup_t); left < 64; left++) {
+        check_operation(&(struct operation){left, 1, run_cleanup_add_small});
+        check_operation(&(struct operation){left, 1, run_cleanup_add_max});
+    }
+}
+
+static void
+test_oom_cleanup_add_with_large_data(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){128, 1, run_cleanup_add_large});
+    check_operation(&(struct operation){0, 2, run_cleanup_add_large});
+}
+
+static void
+test_oom_cleanup_add_with_the_entry_in_a_new_block(void **state)
+{
+    (void) state;
+    check_operation(&(struct operation){sizeof(ngx_pool_cleanup_t), 2,
+                                        run_cleanup_add_large});
+}
+
+/* Not in a new block alone: in one behind current as well. */
+static void
+test_oom_cleanup_add_undoes_in_a_later_block(void **state)
+{
+    static struct snapshot before;
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_t *second;
+
+    (void) state;
+    pool->d.last = pool->d.end;
+    (void) ngx_palloc(pool, 8);
+    second = pool->d.next;
+    second->d.last = second->d.end - sizeof(ngx_pool_cleanup_t) - 1;
+
+    snapshot_take(&before, pool);
+    heap_fail_at(0);
+    assert_null(ngx_pool_cleanup_add(pool, 64));
+    snapshot_check(&before, pool);
+    assert_non_null(ngx_pool_cleanup_add(pool, 64));
+    assert_int_equal(heap_live_blocks(), 3);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_oom_leaves_kept_blocks_kept(void **state)
+{
+    static struct snapshot before;
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc(pool, pool->max);
+    (void) ngx_palloc(pool, pool->max);
+    ngx_reset_pool(pool);
+    (void) ngx_palloc(pool, pool->max);
+    (void) ngx_palloc(pool, pool->max);
+
+    snapshot_take(&before, pool);
+    heap_fail_at(0);
+    assert_null(ngx_palloc(pool, pool->max));
+    snapshot_check(&before, pool);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_oom_reset_and_destroy_need_no_memory(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t calls;
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < LONG_LIST; n++) {
+        (void) ngx_palloc(pool, LARGE);
+        (void) ngx_palloc(pool, 256);
+        (void) ngx_pool_cleanup_add(pool, 16);
+    }
+    calls = heap_calls();
+    ngx_reset_pool(pool);
+    assert_int_equal(heap_calls(), calls);
+    (void) ngx_palloc(pool, pool->max);
+    (void) ngx_palloc(pool, pool->max);
+    ngx_destroy_pool(pool);
+    assert_int_equal(heap_calls(), calls);
+}
+
+static void
+test_oom_pfree_walks_where_no_index_can_be_had(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *p[LONG_LIST];
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < LONG_LIST; n++) {
+        p[n] = ngx_palloc(pool, LARGE);
+    }
+    heap_fail_at(0);
+    assert_int_equal(ngx_pfree(pool, p[0]), NGX_OK);
+    assert_null(pool->index);
+    heap_fail_at(0);
+    assert_int_equal(ngx_pfree(pool, p[0]), NGX_DECLINED);
+    assert_null(pool->index);
+    for (n = 1; n < LONG_LIST; n++) {
+        assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_oom_of_a_grown_index_loses_no_allocation(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(16 * POOL_SIZE, NULL);
+    void *p[INDEX_FULL + 1];
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < INDEX_FULL; n++) {
+        p[n] = ngx_palloc(pool, LARGE);
+    }
+    assert_int_equal(ngx_pfree(pool, NULL), NGX_DECLINED);
+    (void) ngx_pfree(pool, &n);
+    assert_non_null(pool->index);
+
+    heap_fail_at(1); /* the allocation's own memory is the one before */
+    p[INDEX_FULL] = ngx_palloc(pool, LARGE);
+    assert_non_null(p[INDEX_FULL]);
+    assert_null(pool->index);
+    for (n = 0; n <= INDEX_FULL; n++) {
+        assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
+    }
+    assert_null(pool->large);
+    ngx_destroy_pool(pool);
+}
+
+static void
+try_to_allocate(void *data)
+{
+    ngx_pool_t *pool = data;
+
+    heap_fail_at(0);
+    assert_null(ngx_palloc(pool, LARGE));
+    heap_fail_at(0);
+    assert_null(ngx_palloc(pool, pool->max));
+    heap_fail_at(0);
+    assert_null(ngx_pool_cleanup_add(pool, pool->max));
+}
+
+static void
+test_oom_in_a_handler(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, 0);
+
+    (void) state;
+    cleanup->handler = try_to_allocate;
+    cleanup->data = pool;
+    ngx_reset_pool(pool);
+
+    cleanup = ngx_pool_cleanup_add(pool, 0);
+    cleanup->handler = try_to_allocate;
+    cleanup->data = pool;
+    ngx_destroy_pool(pool);
+}
+
+static void
+check_operation(const struct operation *operation)
+{
+    static struct snapshot before;
+    struct lines lines;
+    size_t nth;
+    int done = 0;
+
+    for (nth = 0; !done; nth++) {
+        ngx_pool_t *pool;
+        size_t calls;
+
+        lines_init(&lines, NGX_LOG_DEBUG);
+        pool = ngx_create_pool(POOL_SIZE, &lines.log);
+        pool->d.last = pool->d.end - operation->left;
+        snapshot_take(&before, pool);
+        calls = heap_calls();
+
+        heap_fail_at(nth);
+        done = operation->run(pool) != NULL;
+        if (!done) {
+            snapshot_check(&before, pool);
+            assert_int_equal(heap_calls(), calls + nth + 1);
+            assert_int_equal(lines.count, 1);
+            assert_int_equal(lines.line[0].level, NGX_LOG_EMERG);
+            assert_non_null(operation->run(pool));
+        } else {
+            assert_int_equal(heap_calls(), calls + operation->takes);
+            assert_int_equal(lines.count, 0);
+        }
+        heap_fail_at(HEAP_NEVER);
+        ngx_destroy_pool(pool);
+    }
+    assert_int_equal(nth, operation->takes + 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_oom_create),
+        FIXTURE_TEST(test_oom_palloc_of_a_new_block),
+        FIXTURE_TEST(test_oom_pnalloc_of_a_new_block),
+        FIXTURE_TEST(test_oom_pcalloc_of_a_new_block),
+        FIXTURE_TEST(test_oom_palloc_of_a_large),
+        FIXTURE_TEST(test_oom_palloc_of_a_large_and_its_entry),
+        FIXTURE_TEST(test_oom_pnalloc_of_a_large_and_its_entry),
+        FIXTURE_TEST(test_oom_pcalloc_of_a_large_and_its_entry),
+        FIXTURE_TEST(test_oom_pmemalign),
+        FIXTURE_TEST(test_oom_pmemalign_and_its_entry),
+        FIXTURE_TEST(test_oom_cleanup_add_without_data),
+        FIXTURE_TEST(test_oom_cleanup_add_with_both_in_a_new_block),
+        FIXTURE_TEST(test_oom_cleanup_add_with_data_in_a_new_block),
+        FIXTURE_TEST(test_oom_cleanup_add_with_large_data),
+        FIXTURE_TEST(test_oom_cleanup_add_with_the_entry_in_a_new_block),
+        FIXTURE_TEST(test_oom_cleanup_add_undoes_in_a_later_block),
+        FIXTURE_TEST(test_oom_leaves_kept_blocks_kept),
+        FIXTURE_TEST(test_oom_reset_and_destroy_need_no_memory),
+        FIXTURE_TEST(test_oom_pfree_walks_where_no_index_can_be_had),
+        FIXTURE_TEST(test_oom_of_a_grown_index_loses_no_allocation),
+        FIXTURE_TEST(test_oom_in_a_handler),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,327 @@
+/* ngx_reset_pool(): the pool as new, in the blocks that it has. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fixture.h"
+#include "heap.h"
+#include "place.h"
+
+enum {
+    POOL_SIZE = 1024,
+    LARGE = 8192,
+    MAX = POOL_SIZE - sizeof(ngx_pool_t), /* of a pool of POOL_SIZE */
+};
+
+static void fill(ngx_pool_t *pool, size_t blocks);
+static void check_placed_as_new(ngx_pool_t *pool, size_t allocations);
+static size_t size_of(size_t n);
+
+static void
+test_reset_makes_the_fields_as_new(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_chain_t *chain = (ngx_chain_t *) (void *) &pool;
+
+    (void) state;
+    fill(pool, 10);
+    (void) ngx_palloc(pool, LARGE);
+    (void) ngx_pfree(pool, ngx_palloc(pool, LARGE));
+    (void) ngx_pool_cleanup_add(pool, 8);
+    pool->chain = chain;
+
+    ngx_reset_pool(pool);
+    assert_ptr_equal(pool->d.last, (u_char *) pool + sizeof(ngx_pool_t));
+    assert_ptr_equal(pool->d.end, (u_char *) pool + POOL_SIZE);
+    assert_int_equal(pool->d.failed, 0);
+    assert_int_equal(pool->max, MAX);
+    assert_ptr_equal(pool->current, pool);
+    assert_null(pool->chain);
+    assert_null(pool->large);
+    assert_ptr_equal(pool->tail, pool);
+    assert_int_equal(pool->hole, 0);
+    assert_null(pool->large_free);
+    assert_null(pool->cleanup);
+    assert_null(pool->index);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_reset_frees_the_large_ones(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t blocks = heap_live_blocks();
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < 10; n++) {
+        (void) ngx_palloc(pool, LARGE);
+        (void) ngx_pmemalign(pool, 1, 64);
+    }
+    ngx_reset_pool(pool);
+    assert_int_equal(heap_live_blocks(), blocks);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_reset_keeps_blocks(void **state)
+{
+    enum {
+        BLOCKS = 20,
+    };
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    const ngx_pool_t *blocks[BLOCKS];
+    size_t calls;
+    size_t n;
+    size_t i;
+
+    (void) state;
+    fill(pool, BLOCKS);
+    for (i = 0; i < BLOCKS; i++) {
+        blocks[i] = place_block(pool, i);
+    }
+    calls = heap_calls();
+    for (n = 0; n < 5; n++) {
+        ngx_reset_pool(pool);
+        fill(pool, BLOCKS);
+        assert_int_equal(place_blocks(pool), BLOCKS);
+        for (i = 0; i < BLOCKS; i++) {
+            assert_ptr_equal(place_block(pool, i), blocks[i]);
+        }
+    }
+    assert_int_equal(heap_calls(), calls);
+    (void) ngx_palloc(pool, MAX);
+    assert_int_equal(heap_calls(), calls + 1);
+    assert_int_equal(place_blocks(pool), BLOCKS + 1);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_reset_gives_later_blocks_all_of_their_room(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    fill(pool, 3);
+    ngx_reset_pool(pool);
+    (void) ngx_palloc(pool, MAX);
+    place_check(pool, ngx_palloc(pool, MAX), 1, sizeof(ngx_pool_data_t));
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_reset_places_as_new(void **state)
+{
+    static const size_t before[] = {0, 1, 10, 100, 1000, 5000};
+    size_t i;
+    size_t n;
+
+    (void) state;
+    for (i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+        for (n = 0; n < before[i]; n++) {
+            (void) ngx_palloc(pool, size_of(n + i) % MAX);
+        }
+        ngx_reset_pool(pool);
+        check_placed_as_new(pool, 3000);
+        ngx_reset_pool(pool);
+        check_placed_as_new(pool, 100); /* many kept blocks stay unused */
+        ngx_reset_pool(pool);
+        check_placed_as_new(pool, 4000);
+        ngx_destroy_pool(pool);
+    }
+}
+
+/* The fault of nginx: here each one walks all full blocks. */
+static void
+test_reset_leaves_no_blocks_to_walk(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    fill(pool, 1000);
+    ngx_reset_pool(pool);
+    for (n = 0; n < 1000; n++) {
+        const ngx_pool_t *block = ngx_palloc(pool, MAX);
+        size_t tried = 1;
+
+        /* In use are the blocks from current to the one that gave block. */
+        struct place place = place_of(pool->current, block);
+
+        tried += place.block;
+        assert_true(tried <= 7);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_reset_of_a_new_pool_changes_nothing(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    ngx_reset_pool(pool);
+    ngx_reset_pool(pool);
+    assert_null(pool->d.next);
+    check_placed_as_new(pool, 100);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_reset_lets_all_be_written_again(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+    size_t round;
+
+    (void) state;
+    for (round = 0; round < 4; round++) {
+        for (n = 0; n < 200; n++) {
+            size_t size = size_of(n);
+
+            memset(ngx_palloc(pool, size), 0xff, size);
+        }
+        ngx_reset_pool(pool);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+allocate_in_handler(void *data)
+{
+    fill(data, 5);
+}
+
+static void
+test_reset_takes_back_what_handlers_allocate(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, 0);
+
+    (void) state;
+    cleanup->handler = allocate_in_handler;
+    cleanup->data = pool;
+    ngx_reset_pool(pool);
+    check_placed_as_new(pool, 500);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_destroy_frees_kept_and_used_blocks(void **state)
+{
+    size_t blocks = heap_live_blocks();
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    fill(pool, 10);
+    ngx_reset_pool(pool);
+    fill(pool, 4);
+    (void) ngx_palloc(pool, LARGE);
+    assert_int_equal(heap_live_blocks(), blocks + 11);
+    ngx_destroy_pool(pool);
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+static void
+test_destroy_of_a_new_pool_frees_it(void **state)
+{
+    size_t blocks = heap_live_blocks();
+
+    (void) state;
+    ngx_destroy_pool(ngx_create_pool(POOL_SIZE, NULL));
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+static void
+test_destroy_frees_larges_and_index(void **state)
+{
+    size_t blocks = heap_live_blocks();
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *p = NULL;
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < 100; n++) {
+        p = ngx_palloc(pool, LARGE);
+    }
+    assert_int_equal(ngx_pfree(pool, p), NGX_OK);
+    (void) ngx_pfree(pool, &n);
+    assert_non_null(pool->index);
+    ngx_destroy_pool(pool);
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+/* Fills that many blocks, each with one allocation of all that it takes. */
+static void
+fill(ngx_pool_t *pool, size_t blocks)
+{
+    size_t n;
+
+    for (n = 0; n < blocks; n++) {
+        assert_non_null(ngx_palloc(pool, MAX));
+    }
+}
+
+/* Allocates from pool, just reset, and from a new one: no difference. */
+static void
+check_placed_as_new(ngx_pool_t *pool, size_t allocations)
+{
+    ngx_pool_t *fresh = ngx_create_pool(POOL_SIZE, NULL);
+    const ngx_pool_t *block;
+    const ngx_pool_t *fresh_block;
+    size_t n;
+
+    for (n = 0; n < allocations; n++) {
+        size_t size = size_of(n);
+        void *p = n % 2 ? ngx_palloc(pool, size) : ngx_pnalloc(pool, size);
+        void *q = n % 2 ? ngx_palloc(fresh, size) : ngx_pnalloc(fresh, size);
+        struct place place = place_of(pool->current, p);
+        struct place expected = place_of(fresh->current, q);
+
+        assert_int_equal(place.block, expected.block);
+        assert_int_equal(place.offset, expected.offset);
+    }
+
+    block = pool;
+    for (fresh_block = fresh; fresh_block != NULL;
+         fresh_block = fresh_block->d.next) {
+        assert_int_equal(block->d.failed, fresh_block->d.failed);
+        assert_int_equal(block->d.last - (const u_char *) block,
+                         fresh_block->d.last - (const u_char *) fresh_block);
+        assert_int_equal(block == pool->current, fresh_block == fresh->current);
+        block = block->d.next;
+    }
+    ngx_destroy_pool(fresh);
+}
+
+/* Small ones, large ones, and some that fill a block. */
+static size_t
+size_of(size_t n)
+{
+    return n * n * 7919 % (n % 5 == 0 ? MAX + 100 : 200);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_reset_makes_the_fields_as_new),
+        FIXTURE_TEST(test_reset_frees_the_large_ones),
+        FIXTURE_TEST(test_reset_keeps_blocks),
+        FIXTURE_TEST(test_reset_gives_later_blocks_all_of_their_room),
+        FIXTURE_TEST(test_reset_places_as_new),
+        FIXTURE_TEST(test_reset_leaves_no_blocks_to_walk),
+        FIXTURE_TEST(test_reset_of_a_new_pool_changes_nothing),
+        FIXTURE_TEST(test_reset_lets_all_be_written_again),
+        FIXTURE_TEST(test_reset_takes_back_what_handlers_allocate),
+        FIXTURE_TEST(test_destroy_frees_kept_and_used_blocks),
+        FIXTURE_TEST(test_destroy_of_a_new_pool_frees_it),
+        FIXTURE_TEST(test_destroy_frees_larges_and_index),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,433 @@
+/* Allocations that come from blocks: where they lie, and how blocks follow. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fixture.h"
+#include "heap.h"
+#include "place.h"
+
+enum {
+    POOL_SIZE = 1024,
+    HEADER = sizeof(ngx_pool_t),           /* of the first block */
+    NEXT_HEADER = sizeof(ngx_pool_data_t), /* of each further one */
+    MAX = POOL_SIZE - HEADER,              /* of a pool of POOL_SIZE */
+};
+
+static void fill_block(ngx_pool_t *pool);
+
+static void
+test_palloc_is_aligned(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t size;
+
+    (void) state;
+    for (size = 0; size <= MAX; size++) {
+        assert_non_null(ngx_pnalloc(pool, 1 + size % 7));
+        assert_int_equal((uintptr_t) ngx_palloc(pool, size) % NGX_ALIGNMENT, 0);
+        assert_non_null(ngx_pnalloc(pool, 1 + size % 7));
+        assert_int_equal((uintptr_t) ngx_pcalloc(pool, size) % NGX_ALIGNMENT,
+                         0);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_leaves_less_than_its_alignment(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t odd;
+
+    (void) state;
+    for (odd = 0; odd < 2 * NGX_ALIGNMENT; odd++) {
+        u_char *before = ngx_pnalloc(pool, odd);
+        u_char *p = ngx_palloc(pool, 1);
+
+        assert_int_equal(
+            p - before,
+            (ptrdiff_t) (ngx_align_ptr(before + odd, NGX_ALIGNMENT) - before));
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_cuts_from_the_first_free_byte(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    place_check(pool, ngx_palloc(pool, 8), 0, HEADER);
+    place_check(pool, ngx_palloc(pool, 3), 0, HEADER + 8);
+    place_check(pool, ngx_palloc(pool, 16), 0, HEADER + 16);
+    assert_ptr_equal(pool->d.last, (u_char *) pool + HEADER + 32);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_reads_last_afresh(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    u_char *p = ngx_palloc(pool, 16);
+
+    (void) state;
+    pool->d.last = p + 64; /* as ngx_array grows in place */
+    place_check(pool, ngx_palloc(pool, 8), 0, HEADER + 64);
+    pool->d.last = p; /* as ngx_array gives its elements back */
+    assert_ptr_equal(ngx_palloc(pool, 8), p);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_pnalloc_packs(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    u_char *expected = pool->d.last;
+    size_t size;
+
+    (void) state;
+    for (size = 0; size < 40; size++) {
+        assert_ptr_equal(ngx_pnalloc(pool, size), expected);
+        expected += size;
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_of_0_takes_no_byte(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    u_char *last = pool->d.last;
+
+    (void) state;
+    assert_ptr_equal(ngx_palloc(pool, 0), last);
+    assert_ptr_equal(ngx_pnalloc(pool, 0), last);
+    assert_ptr_equal(ngx_pcalloc(pool, 0), last);
+    assert_ptr_equal(pool->d.last, last);
+
+    fill_block(pool);
+    assert_ptr_equal(ngx_palloc(pool, 0), pool->d.end);
+    assert_null(pool->d.next);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_of_max_is_small(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    assert_int_equal(pool->max, MAX);
+    place_check(pool, ngx_palloc(pool, MAX), 0, HEADER);
+    place_check(pool, ngx_pnalloc(pool, MAX), 1, NEXT_HEADER);
+    place_check(pool, ngx_pcalloc(pool, MAX), 2, NEXT_HEADER);
+    assert_null(pool->large);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_of_more_than_max_is_large(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    u_char *p;
+
+    (void) state;
+    p = ngx_palloc(pool, MAX + 1);
+    assert_ptr_equal(pool->large->alloc, p);
+    p = ngx_pnalloc(pool, MAX + 1);
+    assert_ptr_equal(pool->large->alloc, p);
+    p = ngx_pcalloc(pool, MAX + 1);
+    assert_ptr_equal(pool->large->alloc, p);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_of_a_page_is_large_in_any_pool(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(16 * ngx_pagesize, NULL);
+    void *p;
+
+    (void) state;
+    place_check(pool, ngx_palloc(pool, ngx_pagesize - 1), 0, HEADER);
+    assert_null(pool->large);
+    p = ngx_palloc(pool, ngx_pagesize);
+    assert_ptr_equal(pool->large->alloc, p);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_fills_a_block_to_its_end(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc(pool, MAX - 8);
+    place_check(pool, ngx_palloc(pool, 8), 0, POOL_SIZE - 8);
+    assert_ptr_equal(pool->d.last, pool->d.end);
+    place_check(pool, ngx_palloc(pool, 1), 1, NEXT_HEADER);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_takes_blocks_of_the_first_ones_size(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t bytes = heap_live_bytes();
+    size_t n;
+
+    (void) state;
+    for (n = 1; n < 10; n++) {
+        fill_block(pool);
+        (void) ngx_palloc(pool, MAX);
+        assert_int_equal(place_blocks(pool), n + 1);
+        assert_int_equal(heap_live_bytes(), bytes + n * POOL_SIZE);
+        assert_int_equal(place_block_size(place_block(pool, n)), POOL_SIZE);
+        assert_int_equal((uintptr_t) place_block(pool, n) % NGX_POOL_ALIGNMENT,
+                         0);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_returns_to_a_block_with_room(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc(pool, MAX - 64);
+    place_check(pool, ngx_palloc(pool, 128), 1, NEXT_HEADER);
+    place_check(pool, ngx_palloc(pool, 64), 0, POOL_SIZE - 64);
+    place_check(pool, ngx_palloc(pool, 64), 1, NEXT_HEADER + 128);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_counts_failed_attempts(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    /* One new block each: all before it but the last one failed again. */
+    for (n = 0; n < 5; n++) {
+        (void) ngx_palloc(pool, MAX);
+    }
+    assert_int_equal(place_blocks(pool), 5);
+    for (n = 0; n < 5; n++) {
+        assert_int_equal(place_block(pool, n)->d.failed, n < 4 ? 3 - n : 0);
+    }
+    assert_ptr_equal(pool->current, pool);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_counts_a_failure_for_new_blocks_alone(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    (void) ngx_palloc(pool, MAX);
+    (void) ngx_palloc(pool, 128);
+    (void) ngx_palloc(pool, MAX);
+    assert_int_equal(place_blocks(pool), 3);
+    assert_int_equal(pool->d.failed, 1);
+    for (n = 0; n < 20; n++) {
+        (void) ngx_palloc(pool, 8); /* from the second block */
+    }
+    assert_int_equal(pool->d.failed, 1);
+    assert_int_equal(pool->d.next->d.failed, 0);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_passes_a_block_after_more_than_four_failures(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    (void) ngx_palloc(pool, MAX - 64);
+    for (n = 0; n < 6; n++) {
+        (void) ngx_palloc(pool, MAX);
+        assert_int_equal(pool->d.failed, n);
+        assert_ptr_equal(pool->current, pool);
+    }
+    (void) ngx_palloc(pool, MAX);
+    assert_int_equal(pool->d.failed, 6);
+    assert_ptr_equal(pool->current, place_block(pool, 1));
+    assert_int_equal(pool->current->d.failed, 5);
+
+    /* Its 64 bytes are passed as well. */
+    place_check(pool, ngx_palloc(pool, 64), 1, NEXT_HEADER + MAX);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_tries_a_bounded_number_of_blocks(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < 1000; n++) {
+        (void) ngx_palloc(pool, MAX);
+        assert_true(place_blocks(pool->current) <= 7);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_in_a_block_with_unaligned_end_stays_inside(void **state)
+{
+    size_t odd;
+    size_t left;
+
+    (void) state;
+    for (odd = 0; odd < 2 * NGX_POOL_ALIGNMENT; odd++) {
+        for (left = 0; left < 24; left++) {
+            ngx_pool_t *pool = ngx_create_pool(POOL_SIZE + odd, NULL);
+            u_char *p;
+
+            (void) ngx_pnalloc(pool, pool->max - left);
+            p = ngx_palloc(pool, 8);
+            if (p < pool->d.end && p >= (u_char *) pool) {
+                assert_true(p + 8 <= pool->d.end);
+                assert_int_equal(place_blocks(pool), 1);
+            } else {
+                place_check(pool, p, 1, NEXT_HEADER);
+            }
+            ngx_destroy_pool(pool);
+        }
+    }
+}
+
+static void
+test_palloc_aligned_past_the_end_takes_a_new_block(void **state)
+{
+    /* 5 bytes behind a multiple of the alignment; one is left. */
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE + 5, NULL);
+
+    (void) state;
+    (void) ngx_pnalloc(pool, pool->max - 1);
+    assert_true(ngx_align_ptr(pool->d.last, NGX_ALIGNMENT) > pool->d.end);
+    place_check(pool, ngx_palloc(pool, 1), 1, NEXT_HEADER);
+    place_check(pool, ngx_palloc(pool, 0), 1, NEXT_HEADER + 8);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_in_tiny_pools_stays_inside(void **state)
+{
+    size_t size;
+    size_t n;
+
+    (void) state;
+    for (size = HEADER; size < NGX_MIN_POOL_SIZE + 64; size++) {
+        ngx_pool_t *pool = ngx_create_pool(size, NULL);
+
+        for (n = 0; n <= pool->max; n++) {
+            u_char *p = n % 2 == 0 ? ngx_palloc(pool, n) : ngx_pnalloc(pool, n);
+            struct place place = place_of(pool, p);
+
+            assert_int_not_equal(place.block, PLACE_LARGE);
+            assert_true(place.offset >=
+                        (place.block == 0 ? HEADER : NEXT_HEADER));
+            assert_true(place.offset + n <= size);
+            memset(p, 0xa5, n);
+        }
+        assert_null(pool->large);
+        ngx_destroy_pool(pool);
+    }
+}
+
+static void
+test_pcalloc_clears_used_memory(void **state)
+{
+    static const u_char zeros[MAX];
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t size;
+
+    (void) state;
+    for (size = 0; size <= MAX; size++) {
+        memset(ngx_palloc(pool, MAX), 0xff, MAX);
+        ngx_reset_pool(pool);
+        assert_memory_equal(ngx_pcalloc(pool, size), zeros, size);
+        ngx_reset_pool(pool);
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_leaves_neighbours_alone(void **state)
+{
+    enum {
+        COUNT = 600,
+    };
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    u_char *p[COUNT];
+    size_t size[COUNT];
+    size_t i;
+    size_t j;
+
+    (void) state;
+    for (i = 0; i < COUNT; i++) {
+        size[i] = (i * 37) % (MAX + 200);
+        switch (i % 3) {
+        case 0:
+            p[i] = ngx_palloc(pool, size[i]);
+            break;
+        case 1:
+            p[i] = ngx_pnalloc(pool, size[i]);
+            break;
+        default:
+            p[i] = ngx_pcalloc(pool, size[i]);
+        }
+        memset(p[i], (int) (i & 0xff), size[i]);
+    }
+    for (i = 0; i < COUNT; i++) {
+        for (j = 0; j < size[i]; j++) {
+            assert_int_equal(p[i][j], i & 0xff);
+        }
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* Leaves no byte in the pool's first block, as an allocation of all would. */
+static void
+fill_block(ngx_pool_t *pool)
+{
+    pool->d.last = pool->d.end;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_palloc_is_aligned),
+        FIXTURE_TEST(test_palloc_leaves_less_than_its_alignment),
+        FIXTURE_TEST(test_palloc_cuts_from_the_first_free_byte),
+        FIXTURE_TEST(test_palloc_reads_last_afresh),
+        FIXTURE_TEST(test_pnalloc_packs),
+        FIXTURE_TEST(test_palloc_of_0_takes_no_byte),
+        FIXTURE_TEST(test_palloc_of_max_is_small),
+        FIXTURE_TEST(test_palloc_of_more_than_max_is_large),
+        FIXTURE_TEST(test_palloc_of_a_page_is_large_in_any_pool),
+        FIXTURE_TEST(test_palloc_fills_a_block_to_its_end),
+        FIXTURE_TEST(test_palloc_takes_blocks_of_the_first_ones_size),
+        FIXTURE_TEST(test_palloc_returns_to_a_block_with_room),
+        FIXTURE_TEST(test_palloc_counts_failed_attempts),
+        FIXTURE_TEST(test_palloc_counts_a_failure_for_new_blocks_alone),
+        FIXTURE_TEST(test_palloc_passes_a_block_after_more_than_four_failures),
+        FIXTURE_TEST(test_palloc_tries_a_bounded_number_of_blocks),
+        FIXTURE_TEST(test_palloc_in_a_block_with_unaligned_end_stays_inside),
+        FIXTURE_TEST(test_palloc_aligned_past_the_end_takes_a_new_block),
+        FIXTURE_TEST(test_palloc_in_tiny_pools_stays_inside),
+        FIXTURE_TEST(test_pcalloc_clears_used_memory),
+        FIXTURE_TEST(test_palloc_leaves_neighbours_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
