@@ -71,8 +71,8 @@ struct oracle {
 };
 
 #define ORACLE_LIST(X)                                                         \
-    X(failure)                                                                 \
     X(alignment)                                                               \
+    X(failure)                                                                 \
     X(bounds)                                                                  \
     X(sizes)                                                                   \
     X(overlap)                                                                 \
