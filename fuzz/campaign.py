@@ -248,8 +248,10 @@ def run_afl(
             found = sorted(crashes.glob("id:*"))
             stats = afl_stats(work)
             if stats:
+                # AFL++ counts anew once a minute; until then it says inf.
+                rate = stats["execs_per_sec"].replace("inf", "...")
                 progress.show(
-                    f"{binary.name}: {stats['execs_per_sec']} exec/s, "
+                    f"{binary.name}: {rate} exec/s, "
                     f"{stats['edges_found']} of {stats['total_edges']} edges, "
                     f"stability {stats['stability']}"
                 )

@@ -31,8 +31,8 @@ void *__asan_region_is_poisoned(void *p, size_t size) __attribute__((weak));
 static const struct promise *check_blocks(const struct run *run, unsigned pool);
 static const struct promise *check_destroyed(const struct run *run,
                                              unsigned pool);
-static const struct promise *check_made(const struct run *run,
-                                        const struct run_allocation *made);
+static int are_untouched(const struct run *run, const struct step *step);
+static int is_untouched(const struct run_allocation *allocation);
 static int is_reported(const ngx_pool_t *block, size_t start, size_t end);
 
 static const struct promise *
@@ -46,12 +46,14 @@ check(const struct run *run, const struct step *step)
     if (step->kind == STEP_DESTROY) {
         return check_destroyed(run, step->pool);
     }
-    if (step->kind == STEP_ALLOC && step->made != NULL) {
-        const struct promise *broken = check_made(run, step->made);
-
-        if (broken != NULL) {
-            return broken;
-        }
+    if ((step->kind == STEP_ALLOC || step->kind == STEP_BEFORE) &&
+        !are_untouched(run, step)) {
+        return &promises[LIVE];
+    }
+    if (step->kind == STEP_ALLOC && step->made != NULL &&
+        run->model.redzone != 0 &&
+        !__asan_address_is_poisoned(step->made->p + step->made->size)) {
+        return &promises[PAST_END];
     }
     return pool->pool != NULL ? check_blocks(run, step->pool) : NULL;
 }
@@ -96,17 +98,29 @@ check_destroyed(const struct run *run, unsigned pool)
     return NULL;
 }
 
-static const struct promise *
-check_made(const struct run *run, const struct run_allocation *made)
+/* What was made or is about to go: no byte of it may be reported. */
+static int
+are_untouched(const struct run *run, const struct step *step)
 {
-    if (__asan_region_is_poisoned(made->p, made->size) != NULL) {
-        return &promises[LIVE];
+    const struct run_pool *self = &run->pools[step->pool];
+    size_t i;
+
+    if (step->made != NULL || step->kind == STEP_ALLOC) {
+        return is_untouched(step->made);
     }
-    if (run->model.redzone != 0 &&
-        !__asan_address_is_poisoned(made->p + made->size)) {
-        return &promises[PAST_END];
+    for (i = 0; i < self->allocation_count; i++) {
+        if (!is_untouched(&self->allocations[i])) {
+            return 0;
+        }
     }
-    return NULL;
+    return 1;
+}
+
+static int
+is_untouched(const struct run_allocation *allocation)
+{
+    return allocation == NULL ||
+           __asan_region_is_poisoned(allocation->p, allocation->size) == NULL;
 }
 
 /* Tries the first byte, the last one, and the one between. */
