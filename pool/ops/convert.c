@@ -3,7 +3,10 @@
  *
  *     ops_convert IN OUT
  *
+ *     ops_convert --list
+ *
  * IN is text when its name ends in .ops, else bytes; OUT is the other one.
+ * --list prints each op with operands of 0, and what it does.
  */
 #include "program.h"
 
@@ -15,6 +18,7 @@ enum {
     IN_SIZE_MAX = 1024 * 1024, /* of a file; no program is so long */
 };
 
+static void list(void);
 static int is_text(const char *path);
 static int read_file(const char *path, char *ret_data, size_t *ret_size);
 static int write_text(const char *path, const char *data, size_t size);
@@ -26,8 +30,12 @@ main(int argc, char **argv)
     static char data[IN_SIZE_MAX];
     size_t size;
 
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        list();
+        return EXIT_SUCCESS;
+    }
     if (argc != 3) {
-        fprintf(stderr, "usage: %s IN OUT\n", argv[0]);
+        fprintf(stderr, "usage: %s IN OUT | --list\n", argv[0]);
         return EXIT_FAILURE;
     }
     if (read_file(argv[1], data, &size) != 0) {
@@ -37,6 +45,20 @@ main(int argc, char **argv)
         return write_bytes(argv[1], argv[2], data);
     }
     return write_text(argv[2], data, size);
+}
+
+static void
+list(void)
+{
+    unsigned code;
+
+    for (code = 0; code < OP_COUNT; code++) {
+        const struct op op = {.code = (uint8_t) code};
+        char text[OP_TEXT_SIZE];
+
+        op_print(&op, text);
+        printf("%-24s %s\n", text, op_meaning(code));
+    }
 }
 
 static int
