@@ -11,8 +11,8 @@
 _Static_assert(ALLOCATOR_PATH_MAX >= PATH_MAX, "realpath() writes that much");
 
 const struct allocator *const allocators[] = {
-    &allocator_pool,   &allocator_glibc,       &allocator_tcmalloc,
-    &allocator_talloc, &allocator_talloc_pool,
+    &allocator_pool,  &allocator_glibc,  &allocator_tcmalloc,
+    &allocator_arena, &allocator_talloc, &allocator_talloc_pool,
 };
 
 const size_t allocators_count = sizeof(allocators) / sizeof(allocators[0]);

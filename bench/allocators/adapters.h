@@ -16,6 +16,9 @@ extern const struct allocator allocator_glibc;
 /* gperftools' libtcmalloc_minimal.so.4, opened beside malloc at run time. */
 extern const struct allocator allocator_tcmalloc;
 
+/* arena.h: an arena of our own in the manner of tcmalloc, one a region. */
+extern const struct allocator allocator_arena;
+
 /* libtalloc: a region is a context, and what is allocated are its children. */
 extern const struct allocator allocator_talloc;
 

@@ -37,6 +37,11 @@ def coverage(count: int, confidence: float) -> float:
     return 1.0 - 2.0 * float(binom.cdf(rank(count, confidence) - 1, count, 0.5))
 
 
+def highest_coverage(count: int) -> float:
+    """The coverage of the interval of all count values."""
+    return 1.0 - 0.5 ** (count - 1)
+
+
 def rounds_needed(confidence: float) -> int:
     """The fewest values that have an interval of this confidence."""
     count = 1

@@ -66,7 +66,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--confidence",
         type=confidence,
-        default=0.95,
+        default=page.USUAL_CONFIDENCE,
         help="the least coverage of an interval (%(default)s)",
     )
     return parser.parse_args(words)

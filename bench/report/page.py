@@ -12,6 +12,7 @@ from load import Run
 from table import Table, percent, spread
 
 LIBRARIES = "allocators"  # machine.json's object of allocator to library file
+USUAL_CONFIDENCE = 0.95
 WIDE_SPREAD = 10.0  # percent; above it a machine hides what matters
 
 
@@ -104,6 +105,12 @@ def warnings(table: Table, run: Run) -> Iterator[str]:
 
 def _noise(table: Table) -> Iterator[str]:
     pairs = table.pairs
+    if table.confidence < USUAL_CONFIDENCE:
+        yield (
+            f"Intervals are asked to cover the median in {table.confidence:.4g} of "
+            f"runs, less than the usual {USUAL_CONFIDENCE}: more of them miss it, and "
+            "fewer differences are called ties."
+        )
     if table.rounds[0] != table.rounds[1]:
         yield (
             f"Rows differ in rounds: {table.rounds[0]} to {table.rounds[1]}; "

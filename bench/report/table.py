@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from interval import Estimate, coverage, estimate, rounds_needed
+from interval import Estimate, coverage, estimate, highest_coverage, rounds_needed
 from load import InputError, Row, Run
 
 AGAIN = "_again"  # ends an allocator's second name in an A/A pair
@@ -88,8 +88,9 @@ def table(run: Run, baseline: str, confidence: float) -> Table:
     for name, rounds in (run.rates | run.others).items():
         if len(rounds) < needed:
             raise InputError(
-                f"{run.path}: {name} has {len(rounds)} rounds; an interval of "
-                f"{confidence:.4g} confidence takes {needed} or more"
+                f"{run.path}: {name} has {len(rounds)} rounds; expected {needed} "
+                f"or more, for an interval of {confidence:.4g} confidence"
+                f"; {len(rounds)} give at most {highest_coverage(len(rounds)):.4g}"
             )
     counts = [len(rounds) for rounds in run.rates.values()]
     return Table(

@@ -4,9 +4,11 @@ from interval import Estimate
 
 
 def digits(value: float) -> str:
-    """Three significant digits, never as a power of ten."""
-    places = 2 if value < 10 else 1 if value < 100 else 0
-    return f"{value:.{places}f}"
+    """At least three significant digits from 1 on, never a power of ten."""
+    for places, end in ((2, 10.0), (1, 100.0)):
+        if round(value, places) < end:
+            return f"{value:.{places}f}"
+    return f"{value:.0f}"
 
 
 def interval(estimate: Estimate) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 import style
 from table import Group, Table
@@ -69,6 +69,7 @@ def _scales(axes: Axes, ns: list[int]) -> None:
     axes.set_xticks(ns)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: style.short(n)))
     axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: _rate(rate)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(True, which="minor", axis="y", linewidth=0.3)

@@ -37,6 +37,13 @@ class Interval(unittest.TestCase):
         self.assertAlmostEqual(interval.coverage(9, 0.95), 1 - 2 * 10 / 512)
         self.assertAlmostEqual(interval.coverage(5, 0.90), 1 - 2 / 32)
 
+    def test_highest_coverage_is_what_all_values_give(self) -> None:
+        self.assertEqual(interval.highest_coverage(1), 0.0)
+        self.assertEqual(interval.highest_coverage(3), 0.75)
+        for count in range(2, 12):
+            attained = interval.highest_coverage(count)
+            self.assertEqual(interval.rounds_needed(attained), count)
+
     def test_a_tail_that_just_fits_is_taken(self) -> None:
         # Five values: 1/32 below the first, 6/32 below the second.
         self.assertEqual(interval.rank(5, 1 - 2 / 32), 1)

@@ -14,6 +14,10 @@ from pathlib import Path
 import runs
 import main
 import style
+from charts import ratio
+from load import load
+from table import table
+from words import digits
 
 FILES = [
     "index.html",
@@ -24,6 +28,7 @@ FILES = [
     "throughput-fill_reset.svg",
 ]
 SVG = "{http://www.w3.org/2000/svg}"
+COLOUR = re.compile(r"(fill|stroke): (#\w+)")
 VOID = {"meta", "img", "br"}
 
 
@@ -119,19 +124,18 @@ class Report(unittest.TestCase):
                 self.assertTrue(root.find(SVG + "title").text)
 
     def test_every_colour_drawn_has_a_dark_twin(self) -> None:
-        known = {ink.light for ink in style.INKS}
+        dark = {ink.light: ink.dark for ink in style.INKS}
         for name in FILES[1:]:
             with self.subTest(name=name):
                 root = xml.etree.ElementTree.fromstring(self.outputs[name])
+                rules = root.find(SVG + "style").text
                 drawn = set()
                 for element in root.iter():
-                    drawn |= set(
-                        re.findall(
-                            r"(?:fill|stroke): (#\w+)", element.get("style", "")
-                        )
-                    )
-                self.assertLessEqual(drawn, known)
-                self.assertIn(style.GROUND.light, drawn)
+                    drawn |= set(COLOUR.findall(element.get("style", "")))
+                self.assertIn(("fill", style.GROUND.light), drawn)
+                for kind, colour in drawn:
+                    rule = f'[style*="{kind}: {colour}"] {{ {kind}: {dark[colour]} !'
+                    self.assertIn(rule, rules)
 
     def test_throughput_shows_every_allocator_size_and_n(self) -> None:
         for name in ("throughput-fill.svg", "throughput-fill_reset.svg"):
@@ -178,6 +182,8 @@ class Report(unittest.TestCase):
                 self.assertIn(words, text)
         for name in (*runs.COSTS, *runs.SIZES, "skipped"):
             self.assertIn(name, text)
+        groups = 2 * len(runs.SIZES)
+        self.assertEqual(len(re.findall(r"A/A spread(\s+\d+\.\d %){3}", text)), groups)
 
     def test_page_escapes_what_it_is_given(self) -> None:
         self.assertNotIn(b"out of <memory>", self.outputs["index.html"])
@@ -280,12 +286,46 @@ class Failures(unittest.TestCase):
         self.assertIn("unjudged", page)
 
     def test_confidence_asked_for_is_in_the_page(self) -> None:
-        self.assertEqual(self.quietly("--confidence", "0.99")[0], 0)
-        page = (self.folder / "index.html").read_text()
-        self.assertIn("99 % asked for", page)
+        self.run["context"] |= {"heap_top": "pinned", "interrupted": "yes"}
+        runs.write(self.folder, self.run)
+        for word, percents, is_low in (("0.99", "99 %", False), ("0.9", "90 %", True)):
+            self.assertEqual(self.quietly("--confidence", word)[0], 0)
+            page = (self.folder / "index.html").read_text()
+            self.assertIn(f"{percents} asked for", page)
+            self.assertEqual("less than the usual" in page, is_low)
+            self.assertIn("heap was pinned", page)
+            self.assertIn("was interrupted", page)
+
+
+class Words(unittest.TestCase):
+    def test_digits_are_cut_after_rounding(self) -> None:
+        for value, word in (
+            (0.0704, "0.07"),
+            (1.0, "1.00"),
+            (9.994, "9.99"),
+            (9.996, "10.0"),
+            (99.94, "99.9"),
+            (99.96, "100"),
+            (1234.5, "1234"),
+        ):
+            self.assertEqual(digits(value), word)
 
 
 class Style(unittest.TestCase):
+    def test_ties_alone_are_grey(self) -> None:
+        costs = {"pool": 4.0, "pool_again": 4.0, "same": 4.0, "slow": 8.0}
+        with tempfile.TemporaryDirectory() as folder:
+            run = runs.document(costs, sizes=("fixed_64",), noise=0.0)
+            figures = table(load(runs.write(Path(folder), run)), "pool", 0.95)
+        pens = style.pens(figures)
+        for chart in ratio.draw(figures):
+            lines = chart.figure.axes[0].get_lines()
+            marked = [line for line in lines if line.get_marker() != "None"]
+            colours = {line.get_color() for line in marked}
+            self.assertIn(style.FAINT.light, colours)
+            self.assertIn(pens["slow"].ink.light, colours)
+            self.assertNotIn(pens["same"].ink.light, colours)
+
     def test_inks_stand_out_from_their_ground(self) -> None:
         # WCAG 2.1: 3 for graphics, 4.5 for text.
         for index, kind in enumerate(("light", "dark")):
