@@ -86,7 +86,8 @@ rounds_run(struct rounds *rounds, struct grid *grid)
     for (; pass.round < rounds->wanted && err == 0; pass.round++) {
         double begun = now_seconds();
 
-        if (pass.round > 0 && begun - pass.start + longest > rounds->limit) {
+        if (pass.round > 0 && pass.round >= rounds->least &&
+            begun - pass.start + longest > rounds->limit) {
             fprintf(stderr, "bench: time is up after %d of %d rounds\n",
                     pass.round, rounds->wanted);
             break;

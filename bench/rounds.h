@@ -13,7 +13,8 @@
 struct rounds {
     int wanted;      /* rounds */
     double seconds;  /* for all of it, round 0 included */
-    double limit;    /* seconds after which no round is begun */
+    double limit;    /* seconds after which no round is begun, */
+    int least;       /* once that many are complete */
     double run_max;  /* seconds of one run of a row */
     int complete;    /* out: rounds that all rows have samples of */
     int interrupted; /* out: Ctrl-C ended it */

@@ -206,6 +206,11 @@ test_rounds_stop_at_the_limit(void **state)
     assert_int_equal(rounds_run(&rounds, grid), 0);
     assert_true(rounds.complete > 0);
     assert_true(rounds.complete < 1000);
+
+    rounds.limit = 0;
+    rounds.least = 3;
+    assert_int_equal(rounds_run(&rounds, grid), 0);
+    assert_int_equal(rounds.complete, 3);
     grid_destroy(grid);
 }
 
