@@ -143,6 +143,26 @@ test_free_ignores_null(void **state)
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
+static void
+test_align_rounds_up_to_the_next_multiple(void **state)
+{
+    u_char bytes[64];
+    size_t alignment;
+    size_t n;
+
+    (void) state;
+    for (alignment = 1; alignment <= 16; alignment *= 2) {
+        for (n = 0; n < 40; n++) {
+            size_t up = (n + alignment - 1) / alignment * alignment;
+            u_char *p = ngx_align_ptr(bytes + n, alignment);
+
+            assert_int_equal(ngx_align(n, alignment), up);
+            assert_int_equal((uintptr_t) p % alignment, 0);
+            assert_in_range(p - (bytes + n), 0, alignment - 1);
+        }
+    }
+}
+
 /* Read before main(), by a constructor of the default priority. */
 static ngx_uint_t early_pagesize;
 
@@ -173,6 +193,7 @@ main(void)
         FIXTURE_TEST(test_alloc_fails_without_a_log),
         FIXTURE_TEST(test_alloc_refuses_sizes_near_the_greatest),
         FIXTURE_TEST(test_free_ignores_null),
+        FIXTURE_TEST(test_align_rounds_up_to_the_next_multiple),
         FIXTURE_TEST(test_pagesize_is_the_systems_before_main),
     };
 

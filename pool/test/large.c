@@ -234,6 +234,27 @@ test_pfree_declines_an_inner_pointer(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* None of these may be read. */
+static void
+test_pfree_declines_any_other_value(void **state)
+{
+    static const uintptr_t values[] = {1, 16, 4096, UINTPTR_MAX};
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+    size_t i;
+
+    (void) state;
+    for (n = 0; n < 40; n++) { /* short lists are walked, long ones indexed */
+        for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+            assert_int_equal(ngx_pfree(pool, (void *) values[i]), NGX_DECLINED);
+        }
+        assert_int_equal(ngx_pfree(pool, pool), NGX_DECLINED);
+        (void) ngx_palloc(pool, LARGE);
+    }
+    assert_int_equal(count_larges(pool->large), n);
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_pfree_declines_the_second_time(void **state)
 {
@@ -370,6 +391,7 @@ main(void)
         FIXTURE_TEST(test_pfree_declines_a_small_one),
         FIXTURE_TEST(test_pfree_declines_anothers),
         FIXTURE_TEST(test_pfree_declines_an_inner_pointer),
+        FIXTURE_TEST(test_pfree_declines_any_other_value),
         FIXTURE_TEST(test_pfree_declines_the_second_time),
         FIXTURE_TEST(test_pfree_declines_what_a_reset_released),
         FIXTURE_TEST(test_pfree_of_null_changes_nothing),
