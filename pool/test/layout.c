@@ -95,6 +95,24 @@ test_layout_of_tiny_pools(void **state)
     }
 }
 
+static void
+test_layout_learns_that_a_hole_is_filled(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
+
+    (void) state;
+    (void) ngx_palloc(pool, pool->max - 100);
+    (void) ngx_palloc(pool, 200);
+    assert_int_equal(pool->hole, 100);
+    (void) ngx_pnalloc(pool, 60);
+    place_check(pool, ngx_pnalloc(pool, 50), 1, sizeof(ngx_pool_data_t) + 200);
+    assert_int_equal(pool->hole, 40);
+    (void) ngx_pnalloc(pool, 40);
+    (void) ngx_pnalloc(pool, 1);
+    assert_int_equal(pool->hole, 0);
+    ngx_destroy_pool(pool);
+}
+
 /*
  * As ngx_array_destroy() does when the pool has taken further blocks since.
  * Where allocations then go is the pool's own affair; they may not overlap.
@@ -266,6 +284,7 @@ main(void)
         FIXTURE_TEST(test_layout_of_larges_among_small_ones),
         FIXTURE_TEST(test_layout_of_blocks_with_unaligned_ends),
         FIXTURE_TEST(test_layout_of_tiny_pools),
+        FIXTURE_TEST(test_layout_learns_that_a_hole_is_filled),
         FIXTURE_TEST(test_layout_after_last_moves_back_is_sound),
     };
 
