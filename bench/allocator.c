@@ -1,0 +1,41 @@
+#include "allocator.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocators/adapters.h"
+
+_Static_assert(ALLOCATOR_PATH_MAX >= PATH_MAX, "realpath() writes that much");
+
+const struct allocator *const allocators[] = {
+    &allocator_pool,  &allocator_glibc,  &allocator_tcmalloc,
+    &allocator_arena, &allocator_talloc, &allocator_talloc_pool,
+};
+
+const size_t allocators_count = sizeof(allocators) / sizeof(allocators[0]);
+
+const struct allocator *
+allocator_find(const char *name)
+{
+    for (size_t i = 0; i < allocators_count; i++) {
+        if (strcmp(allocators[i]->name, name) == 0) {
+            return allocators[i];
+        }
+    }
+    return NULL;
+}
+
+void
+allocator_path(const void *address, char *path)
+{
+    Dl_info info;
+
+    path[0] = '\0';
+    if (dladdr(address, &info) != 0 && info.dli_fname != NULL &&
+        realpath(info.dli_fname, path) == NULL) {
+        snprintf(path, ALLOCATOR_PATH_MAX, "%s", info.dli_fname);
+    }
+}

@@ -1,0 +1,92 @@
+/*
+ * An allocator under comparison: a struct of functions, one per file of
+ * allocators/, and the table of all of them.
+ *
+ * All are called in the same way, so that all are charged the same: a workload
+ * calls alloc() through the struct, never inlined, and alloc() jumps on into
+ * the library that serves it. The struct is const and a pointer into a library
+ * stands still once open() has found it. A general allocator frees object by
+ * object; a region allocator gives all of a region back at once.
+ *
+ * Threads: open() once; then any number of regions on any thread, each used by
+ * one at a time.
+ */
+#ifndef BENCH_ALLOCATOR_H
+#define BENCH_ALLOCATOR_H
+
+#include <stddef.h>
+
+enum {
+    ALLOCATOR_ALIGNMENT = 8, /* what every alloc() keeps, whatever the size */
+    ALLOCATOR_REASON_MAX = 512,
+    ALLOCATOR_VERSION_MAX = 64,
+    ALLOCATOR_PATH_MAX = 4096,
+};
+
+enum allocator_kind {
+    ALLOCATOR_GENERAL,
+    ALLOCATOR_REGION,
+};
+
+struct allocator {
+    const char *name; /* as in the rows' names: [a-z0-9_]+ */
+    enum allocator_kind kind;
+
+    /*
+     * What create() sets aside at once for each expected allocation besides
+     * the bytes asked for; 0: it sets nothing aside.
+     */
+    size_t reserved;
+
+    /*
+     * Find the library. Returns what the other functions take as library, valid
+     * to the process's end, or NULL: then reason says why, in words, in at most
+     * ALLOCATOR_REASON_MAX bytes.
+     */
+    void *(*open)(char *reason);
+
+    /* The address of the function that allocates: it tells whose it is. */
+    const void *(*entry)(void *library);
+
+    /* Write the library's version, in at most ALLOCATOR_VERSION_MAX bytes. */
+    void (*version)(void *library, char *version);
+
+    /*
+     * Begin a region of about count allocations of size bytes in all; what it
+     * is given as state. A general allocator has none and returns any pointer.
+     * Returns NULL when memory runs out.
+     */
+    void *(*create)(void *library, size_t size, size_t count);
+
+    /* size bytes, aligned to ALLOCATOR_ALIGNMENT; size 0 gives a pointer too.
+     * NULL when memory runs out. */
+    void *(*alloc)(void *state, size_t size);
+
+    /* Give one object back. NULL in a region allocator. */
+    void (*free)(void *state, void *p);
+
+    /* Give all of the region back and keep the region. NULL in a general one,
+     * where every object has been freed already. */
+    void (*reset)(void *state);
+
+    /* Give the region back with all in it. A general one does nothing. */
+    void (*destroy)(void *state);
+
+    /* Give back to malloc() what is kept of freed regions; NULL: nothing is kept
+     * there. */
+    void (*trim)(void *library);
+};
+
+/* All allocators, in the order in which they are listed. */
+extern const struct allocator *const allocators[];
+extern const size_t allocators_count;
+
+/* The allocator called name, or NULL. */
+const struct allocator *allocator_find(const char *name);
+
+/* Write the path of the file that holds the code at address, as the dynamic
+ * linker knows it, in at most ALLOCATOR_PATH_MAX bytes; "" where it does not.
+ */
+void allocator_path(const void *address, char *path);
+
+#endif

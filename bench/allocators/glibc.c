@@ -1,0 +1,63 @@
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapters.h"
+
+/* Another malloc may stand before the C library's: a sanitizer's, a preloaded
+ * one. It must not get a row under this name. */
+static void *
+glibc_open(char *reason)
+{
+    void *entry = dlsym(RTLD_DEFAULT, "malloc");
+    char path[ALLOCATOR_PATH_MAX];
+
+    allocator_path(entry, path);
+    if (strstr(path, "/libc.so") == NULL && strstr(path, "/libc-") == NULL) {
+        snprintf(reason, ALLOCATOR_REASON_MAX,
+                 "malloc is served by %.400s, not by the C library", path);
+        return NULL;
+    }
+    return entry;
+}
+
+static const void *
+glibc_entry(void *library)
+{
+    return library;
+}
+
+static void
+glibc_version(void *library, char *version)
+{
+    (void) library;
+    snprintf(version, ALLOCATOR_VERSION_MAX, "%s", gnu_get_libc_version());
+}
+
+static void *
+glibc_alloc(void *state, size_t size)
+{
+    (void) state;
+    return malloc(size);
+}
+
+static void
+glibc_free(void *state, void *p)
+{
+    (void) state;
+    free(p);
+}
+
+const struct allocator allocator_glibc = {
+    .name = "glibc",
+    .kind = ALLOCATOR_GENERAL,
+    .open = glibc_open,
+    .entry = glibc_entry,
+    .version = glibc_version,
+    .create = adapter_no_region,
+    .alloc = glibc_alloc,
+    .free = glibc_free,
+    .destroy = adapter_nothing,
+};

@@ -1,0 +1,104 @@
+#include <stdint.h>
+#include <stdio.h>
+
+#include "adapters.h"
+
+#if defined(BENCH_TALLOC)
+
+#include <talloc.h>
+
+enum {
+    /* In front of each chunk, as of 2.4.0, and what rounding up to 16 adds. */
+    TALLOC_OVERHEAD = 96 + 15,
+};
+
+static const void *
+talloc_entry(void *library)
+{
+    (void) library;
+    return (const void *) (uintptr_t) talloc_named_const;
+}
+
+static void
+talloc_version(void *library, char *version)
+{
+    (void) library;
+    snprintf(version, ALLOCATOR_VERSION_MAX, "%d.%d", talloc_version_major(),
+             talloc_version_minor());
+}
+
+static void *
+talloc_create(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    return talloc_new(NULL);
+}
+
+static void *
+talloc_create_pool(void *library, size_t size, size_t count)
+{
+    (void) library;
+    return talloc_pool(NULL, size + count * TALLOC_OVERHEAD);
+}
+
+static void *
+talloc_alloc(void *state, size_t size)
+{
+    return talloc_size(state, size);
+}
+
+static void
+talloc_destroy(void *state)
+{
+    talloc_free(state);
+}
+
+const struct allocator allocator_talloc = {
+    .name = "talloc",
+    .kind = ALLOCATOR_REGION,
+    .open = adapter_linked,
+    .entry = talloc_entry,
+    .version = talloc_version,
+    .create = talloc_create,
+    .alloc = talloc_alloc,
+    .reset = talloc_free_children,
+    .destroy = talloc_destroy,
+};
+
+const struct allocator allocator_talloc_pool = {
+    .name = "talloc_pool",
+    .kind = ALLOCATOR_REGION,
+    .reserved = TALLOC_OVERHEAD,
+    .open = adapter_linked,
+    .entry = talloc_entry,
+    .version = talloc_version,
+    .create = talloc_create_pool,
+    .alloc = talloc_alloc,
+    .reset = talloc_free_children,
+    .destroy = talloc_destroy,
+};
+
+#else
+
+static void *
+talloc_open(char *reason)
+{
+    snprintf(reason, ALLOCATOR_REASON_MAX, "this build had no libtalloc");
+    return NULL;
+}
+
+const struct allocator allocator_talloc = {
+    .name = "talloc",
+    .kind = ALLOCATOR_REGION,
+    .open = talloc_open,
+};
+
+const struct allocator allocator_talloc_pool = {
+    .name = "talloc_pool",
+    .kind = ALLOCATOR_REGION,
+    .open = talloc_open,
+};
+
+#endif

@@ -1,0 +1,480 @@
+#include "grid.h"
+
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* Draws after which sizes begin again: more than a branch predictor learns,
+     * and as sizes of 4 bytes still less than a second-level cache. */
+    GRID_PERIOD = 16 * 1024,
+
+    GRID_N_MAX = 10000,
+
+    /* Ops for one crossing into the shim, at least. */
+    GRID_BATCH = 1024,
+
+    /* A region that asks for more on average is skipped: machines with 1 GiB
+     * shall do, and rounds shall not wait for one row. */
+    GRID_BYTES_MAX = 256 * 1024 * 1024,
+
+    GRID_MIB = 1024 * 1024,
+};
+
+static const size_t grid_ns[] = {10, 100, 1000, GRID_N_MAX};
+
+static const int64_t grid_shim_batches[] = {1, GRID_BATCH};
+
+enum {
+    GRID_NS = sizeof(grid_ns) / sizeof(grid_ns[0]),
+    GRID_SHIM_BATCHES =
+        sizeof(grid_shim_batches) / sizeof(grid_shim_batches[0]),
+};
+
+static const char grid_shim[] = "shim";
+
+/* Sizes drawn beforehand. */
+struct draws {
+    uint32_t *draws; /* period + GRID_N_MAX */
+    uint64_t *sums;  /* one more: of all draws before each */
+    size_t period;
+};
+
+/* A list of names, as the n-th gives them. */
+struct names {
+    const char *what; /* in the singular */
+    size_t count;
+    const char *(*at)(const void *of, size_t n);
+    const void *of;
+};
+
+/* What is wanted of the grid. */
+struct choice {
+    const struct options *options;
+    regex_t filter;
+    int has_filter;
+};
+
+static int grid_check_names(const struct grid *grid,
+                            const struct options *options, char *error);
+static int names_check(const struct names *names, const char *list,
+                       char *error);
+static const char *allocator_at(const void *of, size_t n);
+static const char *sizes_name_at(const void *of, size_t n);
+static const char *workload_at(const void *of, size_t n);
+static int grid_open(struct grid *grid);
+static int grid_draw(struct grid *grid);
+static int draws_init(struct draws *draws, const struct sizes *sizes);
+static size_t draws_largest(const struct draws *draws, size_t n);
+static int choice_init(struct choice *choice, const struct options *options,
+                       char *error);
+static void choice_done(struct choice *choice);
+static int choice_has(const struct choice *choice, const char *name);
+static int grid_fill(struct grid *grid, const struct choice *choice);
+static void grid_add(struct grid *grid, const struct choice *choice,
+                     const struct workload *workload,
+                     const struct contender *contender, size_t sizes, size_t n);
+static void grid_name(struct row *row, const char *suffix);
+static void grid_add_shim(struct grid *grid, const struct choice *choice);
+static void grid_add_pair(struct grid *grid);
+static int list_has(const char *list, const char *name);
+
+struct grid *
+grid_create(const struct options *options, char *error)
+{
+    struct grid *grid = calloc(1, sizeof(*grid));
+    struct choice choice = {0};
+
+    snprintf(error, GRID_ERROR_MAX, "out of memory");
+    if (grid == NULL) {
+        return NULL;
+    }
+    grid->sizes =
+        sizes_list_create(options->sizes_dir, &grid->sizes_count, error);
+    if (grid->sizes == NULL || grid_check_names(grid, options, error) != 0 ||
+        choice_init(&choice, options, error) != 0 || grid_open(grid) != 0 ||
+        grid_draw(grid) != 0 || grid_fill(grid, &choice) != 0) {
+        goto fail;
+    }
+    if (grid->count == 0) {
+        snprintf(error, GRID_ERROR_MAX,
+                 "no row is left of the choice; --list alone shows all");
+        goto fail;
+    }
+    choice_done(&choice);
+    return grid;
+
+fail:
+    choice_done(&choice);
+    grid_destroy(grid);
+    return NULL;
+}
+
+void
+grid_destroy(struct grid *grid)
+{
+    if (grid == NULL) {
+        return;
+    }
+    if (grid->draws != NULL) {
+        for (size_t i = 0; i < grid->sizes_count; i++) {
+            free(grid->draws[i].draws);
+            free(grid->draws[i].sums);
+        }
+    }
+    for (size_t i = 0; i < grid->count; i++) {
+        free(grid->rows[i].samples);
+    }
+    sizes_list_destroy(grid->sizes, grid->sizes_count);
+    free(grid->draws);
+    free(grid->rows);
+    free(grid->contenders);
+    free(grid->pointers);
+    free(grid);
+}
+
+size_t
+grid_runnable(const struct grid *grid)
+{
+    size_t runnable = 0;
+
+    for (size_t i = 0; i < grid->count; i++) {
+        runnable += grid->rows[i].reason[0] == '\0';
+    }
+    return runnable;
+}
+
+static int
+grid_check_names(const struct grid *grid, const struct options *options,
+                 char *error)
+{
+    const struct names allocator_names = {"allocator", allocators_count,
+                                          allocator_at, NULL};
+    const struct names sizes_names = {
+        "distribution of sizes", grid->sizes_count, sizes_name_at, grid->sizes};
+    const struct names workload_names = {"workload", workloads_count + 1,
+                                         workload_at, NULL};
+
+    if (names_check(&allocator_names, options->allocators, error) != 0 ||
+        names_check(&sizes_names, options->sizes, error) != 0 ||
+        names_check(&workload_names, options->workloads, error) != 0) {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Whether each name of list, which may be NULL, is among names. */
+static int
+names_check(const struct names *names, const char *list, char *error)
+{
+    const char *name = list;
+
+    while (name != NULL) {
+        size_t length = strcspn(name, ",");
+        size_t used;
+        size_t i = 0;
+
+        while (i < names->count &&
+               (strncmp(names->at(names->of, i), name, length) != 0 ||
+                names->at(names->of, i)[length] != '\0')) {
+            i++;
+        }
+        if (i == names->count) {
+            used = (size_t) snprintf(error, GRID_ERROR_MAX,
+                                     "unknown %s \"%.*s\"; known:", names->what,
+                                     (int) (length < 64 ? length : 64), name);
+            for (i = 0; i < names->count && used < GRID_ERROR_MAX; i++) {
+                used += (size_t) snprintf(error + used, GRID_ERROR_MAX - used,
+                                          " %s", names->at(names->of, i));
+            }
+            return -EINVAL;
+        }
+        name = name[length] == ',' ? name + length + 1 : NULL;
+    }
+    return 0;
+}
+
+static const char *
+allocator_at(const void *of, size_t n)
+{
+    (void) of;
+    return allocators[n]->name;
+}
+
+static const char *
+sizes_name_at(const void *of, size_t n)
+{
+    struct sizes *const *sizes = of;
+
+    return sizes[n]->name;
+}
+
+/* The shim's rows come behind all workloads. */
+static const char *
+workload_at(const void *of, size_t n)
+{
+    (void) of;
+    return n < workloads_count ? workloads[n]->name : grid_shim;
+}
+
+static int
+grid_open(struct grid *grid)
+{
+    grid->contenders = calloc(allocators_count, sizeof(*grid->contenders));
+    if (grid->contenders == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < allocators_count; i++) {
+        struct contender *contender = &grid->contenders[i];
+
+        contender->allocator = allocators[i];
+        contender->library = allocators[i]->open(contender->reason);
+        if (contender->library != NULL) {
+            allocators[i]->version(contender->library, contender->version);
+            allocator_path(allocators[i]->entry(contender->library),
+                           contender->path);
+        }
+    }
+    return 0;
+}
+
+static int
+grid_draw(struct grid *grid)
+{
+    grid->pointers = calloc(GRID_N_MAX, sizeof(*grid->pointers));
+    grid->draws = calloc(grid->sizes_count, sizeof(*grid->draws));
+    if (grid->pointers == NULL || grid->draws == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < grid->sizes_count; i++) {
+        if (draws_init(&grid->draws[i], grid->sizes[i]) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static int
+draws_init(struct draws *draws, const struct sizes *sizes)
+{
+    size_t period = sizes_period(sizes, GRID_PERIOD);
+    size_t count = period + GRID_N_MAX;
+
+    draws->period = period;
+    draws->draws = calloc(count, sizeof(*draws->draws));
+    draws->sums = calloc(count + 1, sizeof(*draws->sums));
+    if (draws->draws == NULL || draws->sums == NULL) {
+        return -ENOMEM;
+    }
+    sizes_draw(sizes, draws->draws, period);
+    for (size_t i = 0; i < count; i++) {
+        draws->draws[i] = draws->draws[i % period];
+        draws->sums[i + 1] = draws->sums[i] + draws->draws[i];
+    }
+    return 0;
+}
+
+/* The bytes of the largest region of n. */
+static size_t
+draws_largest(const struct draws *draws, size_t n)
+{
+    size_t largest = 0;
+
+    for (size_t at = 0; at < draws->period; at++) {
+        size_t size = draws->sums[at + n] - draws->sums[at];
+
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+static int
+choice_init(struct choice *choice, const struct options *options, char *error)
+{
+    int err;
+
+    choice->options = options;
+    if (options->filter == NULL) {
+        return 0;
+    }
+    err = regcomp(&choice->filter, options->filter, REG_EXTENDED | REG_NOSUB);
+    if (err != 0) {
+        size_t used = (size_t) snprintf(error, GRID_ERROR_MAX,
+                                        "--filter: \"%.512s\" is no regular "
+                                        "expression: ",
+                                        options->filter);
+
+        regerror(err, &choice->filter, error + used, GRID_ERROR_MAX - used);
+        return -EINVAL;
+    }
+    choice->has_filter = 1;
+    return 0;
+}
+
+static void
+choice_done(struct choice *choice)
+{
+    if (choice->has_filter) {
+        regfree(&choice->filter);
+    }
+}
+
+static int
+choice_has(const struct choice *choice, const char *name)
+{
+    return !choice->has_filter ||
+           regexec(&choice->filter, name, 0, NULL, 0) == 0;
+}
+
+static int
+grid_fill(struct grid *grid, const struct choice *choice)
+{
+    const struct options *options = choice->options;
+    size_t most =
+        workloads_count * (allocators_count + 1) * grid->sizes_count * GRID_NS +
+        2 * GRID_SHIM_BATCHES;
+
+    grid->rows = calloc(most, sizeof(*grid->rows));
+    if (grid->rows == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t w = 0; w < workloads_count; w++) {
+        for (size_t a = 0; a < allocators_count; a++) {
+            for (size_t s = 0; s < grid->sizes_count; s++) {
+                if (!list_has(options->workloads, workloads[w]->name) ||
+                    !list_has(options->allocators, allocators[a]->name) ||
+                    !list_has(options->sizes, grid->sizes[s]->name)) {
+                    continue;
+                }
+                for (size_t n = 0; n < GRID_NS; n++) {
+                    grid_add(grid, choice, workloads[w], &grid->contenders[a],
+                             s, grid_ns[n]);
+                }
+            }
+        }
+    }
+    grid_add_pair(grid);
+    grid_add_shim(grid, choice);
+    return 0;
+}
+
+static void
+grid_add(struct grid *grid, const struct choice *choice,
+         const struct workload *workload, const struct contender *contender,
+         size_t sizes, size_t n)
+{
+    const struct allocator *allocator = contender->allocator;
+    const struct draws *draws = &grid->draws[sizes];
+    struct row *row = &grid->rows[grid->count];
+    double bytes = sizes_mean(grid->sizes[sizes]) * (double) n;
+
+    *row = (struct row){
+        .workload = workload,
+        .sizes = grid->sizes[sizes]->name,
+        .region = {.allocator = allocator,
+                   .library = contender->library,
+                   .n = n,
+                   .size = draws_largest(draws, n),
+                   .draws = draws->draws,
+                   .period = draws->period,
+                   .pointers = grid->pointers},
+        .sums = draws->sums,
+        .largest = sizes_max(grid->sizes[sizes]),
+        .heap_top = choice->options->heap_top,
+        .batch = (int64_t) ((GRID_BATCH + n - 1) / n),
+    };
+    if (allocator->reserved != 0) {
+        row->largest = row->region.size + n * allocator->reserved;
+    }
+    grid_name(row, "");
+    if (contender->library == NULL) {
+        snprintf(row->reason, sizeof(row->reason), "no %s: %s", allocator->name,
+                 contender->reason);
+    } else if (bytes > GRID_BYTES_MAX) {
+        snprintf(row->reason, sizeof(row->reason),
+                 "a region asks for %.0f MiB; at most %d are measured",
+                 bytes / GRID_MIB, GRID_BYTES_MAX / GRID_MIB);
+    }
+    grid->count += (size_t) choice_has(choice, row->name);
+}
+
+/* suffix goes behind the allocator's name. */
+static void
+grid_name(struct row *row, const char *suffix)
+{
+    snprintf(row->name, sizeof(row->name), "%s/%s%s/%s/%zu",
+             row->workload->name, row->region.allocator->name, suffix,
+             row->sizes, row->region.n);
+}
+
+/* The shim belongs to no allocator and to no sizes: a choice of those leaves it
+ * out, unless it is named itself. */
+static void
+grid_add_shim(struct grid *grid, const struct choice *choice)
+{
+    const struct options *options = choice->options;
+
+    if (!list_has(options->workloads, grid_shim) ||
+        (options->workloads == NULL &&
+         (options->allocators != NULL || options->sizes != NULL))) {
+        return;
+    }
+    for (size_t i = 0; i < 2 * GRID_SHIM_BATCHES; i++) {
+        struct row *row = &grid->rows[grid->count];
+
+        *row = (struct row){
+            .is_bare = i < GRID_SHIM_BATCHES,
+            .batch = grid_shim_batches[i % GRID_SHIM_BATCHES],
+        };
+        snprintf(row->name, sizeof(row->name), "%s/%s/%lld", grid_shim,
+                 row->is_bare ? "bare" : "c", (long long) row->batch);
+        grid->count += (size_t) choice_has(choice, row->name);
+    }
+}
+
+/* The pair is made of the first allocator of the table that has a row to run.
+ */
+static void
+grid_add_pair(struct grid *grid)
+{
+    size_t count = grid->count;
+
+    for (size_t a = 0; a < allocators_count && grid->base == NULL; a++) {
+        for (size_t i = 0; i < count && grid->base == NULL; i++) {
+            if (grid->rows[i].region.allocator == allocators[a] &&
+                grid->rows[i].reason[0] == '\0') {
+                grid->base = allocators[a];
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = &grid->rows[i];
+
+        if (grid->base != NULL && row->region.allocator == grid->base) {
+            struct row *again = &grid->rows[grid->count++];
+            *again = *row;
+            grid_name(again, "_again");
+        }
+    }
+}
+
+/* Whether list, names with commas between, holds name; NULL holds all. */
+static int
+list_has(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+
+    while (list != NULL) {
+        size_t part = strcspn(list, ",");
+
+        if (part == length && strncmp(list, name, length) == 0) {
+            return 1;
+        }
+        if (list[part] == '\0') {
+            return 0;
+        }
+        list += part + 1;
+    }
+    return 1;
+}

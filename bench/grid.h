@@ -1,0 +1,55 @@
+/*
+ * All rows of a run, made from the options: every workload on every allocator,
+ * distribution of sizes and n, besides the shim's own. Among them is always an
+ * A/A pair: the same allocator a second time, as <name>_again, in each place
+ * where it runs. What the two differ by is noise.
+ */
+#ifndef BENCH_GRID_H
+#define BENCH_GRID_H
+
+#include <stddef.h>
+
+#include "allocator.h"
+#include "options.h"
+#include "row.h"
+#include "sizes.h"
+
+enum {
+    GRID_ERROR_MAX = 1024,
+};
+
+/* An allocator as it takes part. */
+struct contender {
+    const struct allocator *allocator;
+    void *library; /* NULL: it cannot; reason says why */
+    char reason[ALLOCATOR_REASON_MAX];
+    char path[ALLOCATOR_PATH_MAX]; /* of the file that serves it */
+    char version[ALLOCATOR_VERSION_MAX];
+};
+
+struct grid {
+    struct row *rows;
+    size_t count;
+    struct contender *contenders; /* as many as allocators */
+    const struct allocator *base; /* of the A/A pair */
+
+    struct sizes **sizes;
+    size_t sizes_count;
+    struct draws *draws; /* one for each of sizes */
+    void **pointers;     /* all rows' */
+};
+
+/*
+ * Returns the grid, or NULL: error then says why, in at most GRID_ERROR_MAX
+ * bytes; an unknown name is among the reasons. Rows that cannot run are in it,
+ * with their reason. Release with grid_destroy(). options is not kept.
+ */
+struct grid *grid_create(const struct options *options, char *error);
+
+/* NULL is ignored. */
+void grid_destroy(struct grid *grid);
+
+/* How many rows are not skipped. */
+size_t grid_runnable(const struct grid *grid);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * What a figure depends on besides the code: the machine, the compilers, the
+ * libraries. Read when asked, from /proc, /sys and the build.
+ */
+#ifndef BENCH_MACHINE_H
+#define BENCH_MACHINE_H
+
+#include "grid.h"
+#include "json.h"
+
+/* The commit that the program was built from, or "unknown". */
+const char *machine_commit(void);
+
+/* Write all of it as an object. context is shim_context_json()'s. */
+void machine_write(struct json *json, const struct grid *grid,
+                   const char *context);
+
+#endif

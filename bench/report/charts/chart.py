@@ -1,0 +1,12 @@
+"""What a chart module gives to the report."""
+
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+
+class Chart(NamedTuple):
+    name: str  # of its file, without .svg
+    title: str
+    caption: str  # how to read it
+    figure: Figure

@@ -1,0 +1,132 @@
+"""The report as one page, from page.html."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+import words
+from charts.chart import Chart
+from load import Run
+from table import Table, percent, spread
+
+LIBRARIES = "allocators"  # machine.json's object of allocator to library file
+USUAL_CONFIDENCE = 0.95
+WIDE_SPREAD = 10.0  # percent; above it a machine hides what matters
+
+
+def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "digits": words.digits,
+        "interval": words.interval,
+        "percent": percent,
+        "spread": spread,
+    }
+    machine = {key: run.machine[key] for key in run.machine if key != LIBRARIES}
+    return environment.get_template("page.html").render(
+        mark=mark,
+        label=run.path.resolve().parent.name,
+        table=table,
+        run=run,
+        charts=charts,
+        libraries=list(libraries(run.machine.get(LIBRARIES))),
+        machine=list(flat(machine)),
+        context=list(flat(run.context)),
+        warnings=list(warnings(table, run)),
+        skipped=skipped(run),
+    )
+
+
+def libraries(allocators: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Allocator, kind, version and the file that serves it."""
+    if not isinstance(allocators, dict):
+        return
+    for name, about in allocators.items():
+        if not isinstance(about, dict):
+            about = {"path": about}
+        file = about.get("path") or f"none: {about.get('unavailable', 'not said')}"
+        yield name, str(about.get("kind", "")), str(about.get("version", "")), file
+
+
+def skipped(run: Run) -> dict[str, list[str]]:
+    """The rows that each reason took."""
+    rows: dict[str, list[str]] = {}
+    for name, reason in run.skipped.items():
+        rows.setdefault(reason, []).append(name)
+    return rows
+
+
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested JSON as (dotted name, text) in its own order."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flat(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and any(isinstance(x, (dict, list)) for x in value):
+        for index, inner in enumerate(value):
+            yield from flat(inner, f"{name}[{index}]")
+    elif isinstance(value, list):
+        yield name, ", ".join(map(str, value))
+    else:
+        yield name, "not known" if value is None else str(value)
+
+
+def warnings(table: Table, run: Run) -> Iterator[str]:
+    """What a reader must know before trusting a figure."""
+    if run.context.get("library_build_type") == "debug":
+        yield (
+            "google-benchmark calls itself a debug build (library_build_type: "
+            "debug), as Debian's does: its own loop may cost more than a "
+            "release build's. Every row pays the same."
+        )
+    if run.context.get("cpu_scaling_enabled") is True:
+        yield "CPU frequency scaling is on: times move with the clock."
+    governor = str(run.machine.get("governor") or "unknown")
+    if governor == "unknown":
+        yield "The CPU frequency governor is not known, as in most virtual machines."
+    elif governor != "performance":
+        yield f"The CPU frequency governor is {governor}, not performance."
+    if run.context.get("interrupted") == "yes":
+        yield "The run was interrupted: it has fewer rounds than were asked for."
+    yield from _noise(table)
+    if run.skipped:
+        yield f"{len(run.skipped)} skipped rows stand at the end, with their reasons."
+    for name in run.silent:
+        yield f"{name} has no figures at all: every row of it was skipped."
+
+
+def _noise(table: Table) -> Iterator[str]:
+    pairs = table.pairs
+    if table.confidence < USUAL_CONFIDENCE:
+        yield (
+            f"Intervals are asked to cover the median in {table.confidence:.4g} of "
+            f"runs, less than the usual {USUAL_CONFIDENCE}: more of them miss it, and "
+            "fewer differences are called ties."
+        )
+    if table.rounds[0] != table.rounds[1]:
+        yield (
+            f"Rows differ in rounds: {table.rounds[0]} to {table.rounds[1]}; "
+            "a ratio takes the rounds that both its rows have."
+        )
+    worst = max((percent(spread(pair)) for pair in pairs), default=0.0)
+    if worst > WIDE_SPREAD:
+        yield (
+            f"The A/A spread reaches {worst:.0f} %: there, smaller differences "
+            "cannot be told from noise."
+        )
+    missed = sum(not pair.low <= 1.0 <= pair.high for pair in pairs)
+    expected = len(pairs) * (1.0 - table.confidence)
+    if missed > 2 * expected + 1:
+        yield (
+            f"{missed} of {len(pairs)} A/A intervals miss 1, where about "
+            f"{expected:.0f} should: the rounds were disturbed, or where code "
+            "and data lie costs time by itself."
+        )

@@ -1,0 +1,299 @@
+#include "results.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "machine.h"
+
+enum {
+    RESULTS_LABEL_MAX = 128,
+
+    /* A commit's abbreviation, as git has it. */
+    RESULTS_COMMIT_LENGTH = 7,
+
+    RESULTS_FILE_MAX = RESULTS_PATH_MAX + 32,
+};
+
+static const char *const results_files[] = {
+    "command",
+    "machine.json",
+    "run.json",
+};
+
+enum {
+    RESULTS_FILES = sizeof(results_files) / sizeof(results_files[0]),
+};
+
+/* Everything that is written about. */
+struct account {
+    const struct results *results;
+    const struct options *options;
+    const struct grid *grid;
+    const struct rounds *rounds;
+    const char *context;
+};
+
+static void label_make(char *label);
+static int make_folders(char *path);
+static void add_context(const struct account *account);
+static int write_file(const struct account *account, const char *name);
+static void write_run(const struct account *account, FILE *file);
+static void write_sample(struct json *json, const struct account *account,
+                         size_t row, int round);
+static void write_command(const struct account *account, FILE *file);
+static void write_quoted(FILE *file, const char *word);
+static int fail(const char *path, int err);
+
+int
+results_init(struct results *results, const struct options *options, int argc,
+             char **argv)
+{
+    char made_up[RESULTS_LABEL_MAX];
+    const char *label = options->label;
+    int length;
+    int err;
+
+    if (label == NULL) {
+        label_make(made_up);
+        label = made_up;
+    }
+    results->argc = argc;
+    results->argv = argv;
+    length = snprintf(results->path, sizeof(results->path), "%s/%s",
+                      options->results, label);
+    if (length < 0 || (size_t) length >= sizeof(results->path)) {
+        return fail(label, -ENAMETOOLONG);
+    }
+    err = make_folders(results->path);
+    if (err == 0 && access(results->path, W_OK | X_OK) != 0) {
+        err = -errno;
+    }
+    return err == 0 ? 0 : fail(results->path, err);
+}
+
+void
+results_done(struct results *results)
+{
+    (void) rmdir(results->path);
+}
+
+int
+results_write(const struct results *results, const struct options *options,
+              const struct grid *grid, const struct rounds *rounds)
+{
+    struct account account = {results, options, grid, rounds, NULL};
+    char *context;
+    char from[RESULTS_FILE_MAX];
+    char to[RESULTS_FILE_MAX];
+    int err = 0;
+
+    add_context(&account);
+    context = shim_context_json();
+    if (context == NULL) {
+        return fail(results->path, -ENOMEM);
+    }
+    account.context = context;
+
+    for (size_t i = 0; i < RESULTS_FILES && err == 0; i++) {
+        err = write_file(&account, results_files[i]);
+    }
+    free(context);
+    for (size_t i = 0; i < RESULTS_FILES; i++) {
+        snprintf(from, sizeof(from), "%s/%s.tmp", results->path,
+                 results_files[i]);
+        snprintf(to, sizeof(to), "%s/%s", results->path, results_files[i]);
+        if (err != 0) {
+            (void) unlink(from);
+        } else if (rename(from, to) != 0) {
+            err = fail(to, -errno);
+        }
+    }
+    return err;
+}
+
+/* Date, time and commit: sorts by age, and names what was measured. */
+static void
+label_make(char *label)
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    size_t used;
+
+    gmtime_r(&now, &utc);
+    used = strftime(label, RESULTS_LABEL_MAX, "%Y%m%d-%H%M%S-", &utc);
+    snprintf(label + used, RESULTS_LABEL_MAX - used, "%.*s",
+             RESULTS_COMMIT_LENGTH, machine_commit());
+}
+
+/* As mkdir -p; path is as before afterwards. */
+static int
+make_folders(char *path)
+{
+    char *slash = path;
+
+    while ((slash = strchr(slash + 1, '/')) != NULL) {
+        int err;
+
+        *slash = '\0';
+        err = mkdir(path, 0777) != 0 ? -errno : 0;
+        *slash = '/';
+        if (err != 0 && err != -EEXIST) {
+            return err;
+        }
+    }
+    return mkdir(path, 0777) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* What google-benchmark cannot know. */
+static void
+add_context(const struct account *account)
+{
+    const struct rounds *rounds = account->rounds;
+    const struct allocator *base = account->grid->base;
+    char text[ROW_NAME_MAX];
+
+    shim_context_add("heap_top", heap_top_name(account->options->heap_top));
+    shim_context_add("commit", machine_commit());
+    if (base != NULL) {
+        snprintf(text, sizeof(text), "%s,%s_again", base->name, base->name);
+        shim_context_add("aa_pair", text);
+    }
+    snprintf(text, sizeof(text), "%d", rounds->complete);
+    shim_context_add("rounds", text);
+    snprintf(text, sizeof(text), "%d", rounds->wanted);
+    shim_context_add("rounds_wanted", text);
+    shim_context_add("interrupted", rounds->interrupted ? "yes" : "no");
+    snprintf(text, sizeof(text), "%.1f", rounds->elapsed);
+    shim_context_add("elapsed_seconds", text);
+}
+
+/* Writes name with ".tmp" behind it. */
+static int
+write_file(const struct account *account, const char *name)
+{
+    char path[RESULTS_FILE_MAX];
+    struct json json;
+    FILE *file;
+    int failed;
+
+    snprintf(path, sizeof(path), "%s/%s.tmp", account->results->path, name);
+    file = fopen(path, "w");
+    if (file == NULL) {
+        return fail(path, -errno);
+    }
+    if (strcmp(name, "run.json") == 0) {
+        write_run(account, file);
+    } else if (strcmp(name, "machine.json") == 0) {
+        json_init(&json, file);
+        machine_write(&json, account->grid, account->context);
+    } else {
+        write_command(account, file);
+    }
+    errno = 0;
+    failed = ferror(file) | fflush(file) | fsync(fileno(file));
+    failed |= fclose(file);
+    return failed != 0 ? fail(path, errno != 0 ? -errno : -EIO) : 0;
+}
+
+static void
+write_run(const struct account *account, FILE *file)
+{
+    struct json json;
+
+    json_init(&json, file);
+    json_open(&json, NULL, '{');
+    json_raw(&json, "context", account->context);
+    json_open(&json, "benchmarks", '[');
+    for (size_t i = 0; i < account->grid->count; i++) {
+        int is_skipped = account->grid->rows[i].reason[0] != '\0';
+
+        for (int r = 0; r < (is_skipped ? 1 : account->rounds->complete); r++) {
+            write_sample(&json, account, i, r);
+        }
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+}
+
+/* google-benchmark 1.7.1 gives a run that failed the same fields. */
+static void
+write_sample(struct json *json, const struct account *account, size_t row,
+             int round)
+{
+    static const struct sample none;
+    const struct row *r = &account->grid->rows[row];
+    const struct sample *sample =
+        r->reason[0] == '\0' ? &r->samples[round] : &none;
+
+    json_open(json, NULL, '{');
+    json_string(json, "name", r->name);
+    json_integer(json, "family_index", (int64_t) row);
+    json_integer(json, "per_family_instance_index", 0);
+    json_string(json, "run_name", r->name);
+    json_string(json, "run_type", "iteration");
+    json_integer(json, "repetitions", account->rounds->complete);
+    json_integer(json, "repetition_index", round);
+    json_integer(json, "threads", 1);
+    if (r->reason[0] != '\0') {
+        json_raw(json, "error_occurred", "true");
+        json_string(json, "error_message", r->reason);
+    }
+    json_integer(json, "iterations", sample->iterations);
+    json_number(json, "real_time", sample->real_ns);
+    json_number(json, "cpu_time", sample->cpu_ns);
+    json_string(json, "time_unit", "ns");
+    if (sample->items_per_second > 0) {
+        json_number(json, "items_per_second", sample->items_per_second);
+    }
+    if (sample->bytes_per_second > 0) {
+        json_number(json, "bytes_per_second", sample->bytes_per_second);
+    }
+    json_close(json, '}');
+}
+
+static void
+write_command(const struct account *account, FILE *file)
+{
+    for (int i = 0; i < account->results->argc; i++) {
+        fputs(i > 0 ? " " : "", file);
+        write_quoted(file, account->results->argv[i]);
+    }
+    fputc('\n', file);
+}
+
+/* So that a shell reads the same word. */
+static void
+write_quoted(FILE *file, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "%+,-./:=@_";
+
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, file);
+        return;
+    }
+    fputc('\'', file);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", file);
+        } else {
+            fputc(*word, file);
+        }
+    }
+    fputc('\'', file);
+}
+
+/* Tells stderr; returns err. */
+static int
+fail(const char *path, int err)
+{
+    fprintf(stderr, "bench: %s: %s\n", path, strerror(-err));
+    return err;
+}

@@ -1,0 +1,291 @@
+#include "rounds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "draw.h"
+#include "interrupt.h"
+
+/* Of the rounds' orders; any number would do, so long as it stays. */
+#define ROUNDS_SEED 25012025u
+
+/* Seconds that a row runs for in round 0, at least; it takes about twice. */
+#define ROUNDS_CALIBRATION 0.002
+
+/* The part of the time that is left for what lies outside the clock. */
+#define ROUNDS_SPARE 0.2
+
+/* A run shorter than that, in seconds, measures the clock. */
+#define ROUNDS_RUN_MIN 0.001
+
+/* Seconds between two lines of progress on a terminal, and elsewhere. */
+#define ROUNDS_BLINK 0.2
+#define ROUNDS_LINE  10.0
+
+#define ROUNDS_NS_A_SECOND 1e9
+
+/* One pass over all rows. */
+struct pass {
+    const struct rounds *rounds;
+    struct row **order;
+    size_t count;
+    size_t done; /* how many of order have reported */
+    int round;   /* -1: round 0 */
+    double start;
+    double started; /* the first round */
+    double work;    /* of a round, as expected, in seconds */
+    double worked;  /* of this round, as expected */
+    double shown;   /* when progress was */
+    int is_terminal;
+};
+
+static size_t pass_fill(struct pass *pass, struct grid *grid);
+static void pass_shuffle(struct pass *pass, struct draw *draw);
+static int pass_run(struct pass *pass);
+static void pass_note(const struct shim_result *result,
+                      void *user) SHIM_NOEXCEPT;
+static void pass_keep(struct row *row, const struct shim_result *result,
+                      int round);
+static double result_counter(const struct shim_result *result,
+                             const char *name);
+static void pass_plan(struct pass *pass);
+static void pass_show(struct pass *pass);
+static double pass_left(const struct pass *pass, double now);
+static double row_seconds(const struct row *row);
+static double now_seconds(void);
+
+int
+rounds_run(struct rounds *rounds, struct grid *grid)
+{
+    struct pass pass = {.rounds = rounds,
+                        .round = -1,
+                        .start = now_seconds(),
+                        .is_terminal = isatty(STDERR_FILENO)};
+    struct draw draw;
+    double longest = 0;
+    int err = -ENOMEM;
+
+    draw_init(&draw, ROUNDS_SEED);
+    pass.order = calloc(grid->count, sizeof(struct row *));
+    if (pass.order == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < grid->count; i++) {
+        free(grid->rows[i].samples);
+        grid->rows[i].samples =
+            calloc((size_t) rounds->wanted, sizeof(struct sample));
+        if (grid->rows[i].samples == NULL) {
+            goto fail;
+        }
+    }
+
+    err = 0;
+    for (; pass.round < rounds->wanted && err == 0; pass.round++) {
+        double begun = now_seconds();
+
+        if (pass.round > 0 && pass.round >= rounds->least &&
+            begun - pass.start + longest > rounds->limit) {
+            fprintf(stderr, "bench: time is up after %d of %d rounds\n",
+                    pass.round, rounds->wanted);
+            break;
+        }
+        if (pass_fill(&pass, grid) == 0) {
+            break;
+        }
+        pass_shuffle(&pass, &draw);
+        err = pass_run(&pass);
+        if (interrupt_came()) {
+            rounds->interrupted = 1;
+            break;
+        }
+        if (pass.round < 0) {
+            pass_plan(&pass);
+        } else {
+            longest = now_seconds() - begun > longest ? now_seconds() - begun
+                                                      : longest;
+            rounds->complete = pass.round + 1;
+        }
+    }
+    if (pass.is_terminal) {
+        fputc('\n', stderr);
+    }
+
+fail:
+    rounds->elapsed = now_seconds() - pass.start;
+    free(pass.order);
+    return err;
+}
+
+/* Takes all rows that can run, and returns their number. */
+static size_t
+pass_fill(struct pass *pass, struct grid *grid)
+{
+    pass->count = 0;
+    pass->done = 0;
+    pass->worked = 0;
+    for (size_t i = 0; i < grid->count; i++) {
+        if (grid->rows[i].reason[0] == '\0') {
+            pass->order[pass->count++] = &grid->rows[i];
+        }
+    }
+    return pass->count;
+}
+
+/* Fisher and Yates's. */
+static void
+pass_shuffle(struct pass *pass, struct draw *draw)
+{
+    for (size_t i = pass->count; i > 1; i--) {
+        size_t j = draw_below(draw, i);
+        struct row *row = pass->order[j];
+
+        pass->order[j] = pass->order[i - 1];
+        pass->order[i - 1] = row;
+    }
+}
+
+/* google-benchmark runs in the order of registration. */
+static int
+pass_run(struct pass *pass)
+{
+    const struct shim_options options = {.on_result = pass_note, .user = pass};
+    int count = 0;
+    int err = 0;
+
+    for (size_t i = 0; i < pass->count && err == 0; i++) {
+        err = row_register(pass->order[i], ROUNDS_CALIBRATION);
+    }
+    if (err == 0) {
+        count = shim_run(&options);
+    }
+    shim_clear();
+    if (err == 0 && count < 0) {
+        err = count;
+    }
+    return err;
+}
+
+static void
+pass_note(const struct shim_result *result, void *user)
+{
+    struct pass *pass = user;
+    struct row *row = pass->order[pass->done++];
+
+    pass->worked += row_seconds(row);
+    if (interrupt_came()) {
+        return;
+    }
+    if (result->error != NULL) {
+        fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
+                row->name, result->error);
+        snprintf(row->reason, sizeof(row->reason), "%.500s", result->error);
+    } else {
+        pass_keep(row, result, pass->round);
+    }
+    pass_show(pass);
+}
+
+static void
+pass_keep(struct row *row, const struct shim_result *result, int round)
+{
+    struct sample sample = {
+        .iterations = result->iterations,
+        .real_ns = result->real_time,
+        .cpu_ns = result->cpu_time,
+        .items_per_second = result_counter(result, "items_per_second"),
+        .bytes_per_second = result_counter(result, "bytes_per_second"),
+    };
+
+    if (round < 0) {
+        row->expected_ns = sample.real_ns;
+    } else {
+        row->samples[round] = sample;
+    }
+}
+
+/* 0: there is none. */
+static double
+result_counter(const struct shim_result *result, const char *name)
+{
+    for (size_t i = 0; i < result->counters_count; i++) {
+        if (strcmp(result->counters[i].name, name) == 0) {
+            return result->counters[i].value;
+        }
+    }
+    return 0;
+}
+
+/* From round 0's samples: how often each row is to run in every round. */
+static void
+pass_plan(struct pass *pass)
+{
+    const struct rounds *rounds = pass->rounds;
+    double now = now_seconds();
+    double left = rounds->seconds - (now - pass->start);
+    double run =
+        left * (1 - ROUNDS_SPARE) / ((double) pass->count * rounds->wanted);
+
+    run = run < ROUNDS_RUN_MIN ? ROUNDS_RUN_MIN : run;
+    run = run > rounds->run_max ? rounds->run_max : run;
+    for (size_t i = 0; i < pass->count; i++) {
+        struct row *row = pass->order[i];
+        double batches =
+            run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
+
+        row->iterations = row->batch * (int64_t) (batches < 1 ? 1 : batches);
+        pass->work += row_seconds(row);
+    }
+    pass->started = now;
+    pass->shown = 0;
+}
+
+static void
+pass_show(struct pass *pass)
+{
+    double now = now_seconds();
+    double left = pass_left(pass, now);
+    const struct row *row = pass->order[pass->done - 1];
+
+    if (now - pass->shown < (pass->is_terminal ? ROUNDS_BLINK : ROUNDS_LINE)) {
+        return;
+    }
+    pass->shown = now;
+    fprintf(stderr, "%sround %d of %d, row %zu of %zu, %d:%02d left  %s%s",
+            pass->is_terminal ? "\r" : "", pass->round + 1,
+            pass->rounds->wanted, pass->done, pass->count, (int) left / 60,
+            (int) left % 60, row->name, pass->is_terminal ? "\033[K" : "\n");
+    fflush(stderr);
+}
+
+/* Seconds to the end, by the speed so far. */
+static double
+pass_left(const struct pass *pass, double now)
+{
+    double total = pass->work * pass->rounds->wanted;
+    double done = pass->work * pass->round + pass->worked;
+    double left = pass->rounds->seconds - (now - pass->start);
+
+    if (pass->round >= 0 && done > 0) {
+        left = (now - pass->started) * (total - done) / done;
+    }
+    return left < 0 ? 0 : left;
+}
+
+/* What a run of the row takes inside the clock, by round 0. */
+static double
+row_seconds(const struct row *row)
+{
+    return row->expected_ns * (double) row->iterations / ROUNDS_NS_A_SECOND;
+}
+
+static double
+now_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double) now.tv_sec + (double) now.tv_nsec / ROUNDS_NS_A_SECOND;
+}

@@ -1,0 +1,430 @@
+/*
+ * One contract, over every adapter of the table. An allocator that is not there
+ * is skipped, with its reason.
+ */
+#include "allocator.h"
+
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+    NAME_LENGTH = 96,
+    MIB = 1024 * 1024,
+
+    MANY = 4000,
+
+    /* What is allocated and given back in all, and what of it may be kept; a
+     * sanitizer keeps 256 MiB of freed memory. */
+    CHURN_ROUNDS = 256,
+    CHURN_OBJECTS = 64,
+    CHURN_SIZE = 128 * 1024,
+    CHURN_KEPT_MAX = 640 * MIB,
+};
+
+_Static_assert((uint64_t) CHURN_ROUNDS *CHURN_OBJECTS *CHURN_SIZE >
+                   3 * (uint64_t) CHURN_KEPT_MAX,
+               "a leak is told from what is kept");
+
+/* An object and the byte that fills it. */
+struct object {
+    unsigned char *p;
+    size_t size;
+    unsigned char fill;
+};
+
+/* An allocator, opened, and one region of it. */
+struct fixture {
+    const struct allocator *allocator;
+    void *library;
+    void *state;
+};
+
+/* Skips where the allocator is not there. */
+static void
+begin(struct fixture *fixture, void **state)
+{
+    char reason[ALLOCATOR_REASON_MAX] = "";
+
+    fixture->allocator = *state;
+    fixture->library = fixture->allocator->open(reason);
+    if (fixture->library == NULL) {
+        assert_true(reason[0] != '\0');
+        print_message("no %s: %s\n", fixture->allocator->name, reason);
+        skip();
+    }
+    fixture->state =
+        fixture->allocator->create(fixture->library, 16 * MIB, MANY);
+    assert_non_null(fixture->state);
+}
+
+static void
+end(struct fixture *fixture)
+{
+    fixture->allocator->destroy(fixture->state);
+}
+
+static struct object
+make(struct fixture *fixture, size_t size, unsigned char fill)
+{
+    struct object object = {.size = size, .fill = fill};
+
+    object.p = fixture->allocator->alloc(fixture->state, size);
+    assert_non_null(object.p);
+    assert_int_equal((uintptr_t) object.p % ALLOCATOR_ALIGNMENT, 0);
+    memset(object.p, fill, size);
+    return object;
+}
+
+static void
+check(const struct object *object)
+{
+    if (object->size != 0) {
+        assert_int_equal(object->p[0], object->fill);
+        assert_memory_equal(object->p, object->p + 1, object->size - 1);
+    }
+}
+
+static void
+release(struct fixture *fixture, const struct object *object)
+{
+    if (fixture->allocator->free != NULL) {
+        fixture->allocator->free(fixture->state, object->p);
+    }
+}
+
+static void
+test_alloc_gives_every_size_aligned(void **state)
+{
+    static const size_t large[] = {4095,  4096,  4097,      16384,
+                                   65536, 65537, MIB - 100, MIB};
+    struct fixture fixture;
+
+    begin(&fixture, state);
+    for (size_t size = 0; size <= 2048; size++) {
+        struct object object = make(&fixture, size, 1);
+
+        release(&fixture, &object);
+    }
+    for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+        struct object object = make(&fixture, large[i], 1);
+
+        release(&fixture, &object);
+    }
+    end(&fixture);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct object *x = a;
+    const struct object *y = b;
+
+    return (x->p > y->p) - (x->p < y->p);
+}
+
+static void
+test_objects_keep_apart_and_intact(void **state)
+{
+    static struct object objects[MANY];
+    struct fixture fixture;
+
+    begin(&fixture, state);
+    for (size_t i = 0; i < MANY; i++) {
+        size_t size = i % 500 == 499 ? MIB : i * 37 % 1500;
+
+        objects[i] = make(&fixture, size, (unsigned char) (i + 1));
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        check(&objects[i]);
+    }
+    qsort(objects, MANY, sizeof(objects[0]), compare);
+    for (size_t i = 1; i < MANY; i++) {
+        assert_true(objects[i - 1].p + objects[i - 1].size <= objects[i].p);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        release(&fixture, &objects[i]);
+    }
+    end(&fixture);
+}
+
+static void
+test_half_are_freed_and_the_rest_stays(void **state)
+{
+    static struct object objects[MANY];
+    struct fixture fixture;
+
+    begin(&fixture, state);
+    if (fixture.allocator->free == NULL) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        objects[i] = make(&fixture, i * 37 % 1500, (unsigned char) (i + 1));
+    }
+    for (size_t i = 0; i < MANY; i += 2) {
+        release(&fixture, &objects[i]);
+        objects[i] = make(&fixture, i * 53 % 1500, (unsigned char) (i + 2));
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        check(&objects[i]);
+        release(&fixture, &objects[i]);
+    }
+    end(&fixture);
+}
+
+static void
+test_regions_are_independent(void **state)
+{
+    struct fixture first;
+    struct fixture second;
+    struct object objects[100];
+
+    begin(&first, state);
+    begin(&second, state);
+    for (size_t i = 0; i < 100; i++) {
+        struct object other = make(&second, 700, 0xff);
+
+        objects[i] = make(&first, 700, (unsigned char) i);
+        release(&second, &other);
+    }
+    end(&second);
+    for (size_t i = 0; i < 100; i++) {
+        check(&objects[i]);
+        release(&first, &objects[i]);
+    }
+    end(&first);
+}
+
+static void
+test_reset_leaves_a_region_to_use(void **state)
+{
+    struct fixture fixture;
+    struct object objects[100];
+
+    begin(&fixture, state);
+    if (fixture.allocator->kind != ALLOCATOR_REGION) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t round = 0; round < 5; round++) {
+        for (size_t i = 0; i < 100; i++) {
+            objects[i] = make(&fixture, 100 * i, (unsigned char) (round + i));
+        }
+        for (size_t i = 0; i < 100; i++) {
+            check(&objects[i]);
+        }
+        fixture.allocator->reset(fixture.state);
+    }
+    end(&fixture);
+}
+
+/* The bytes of address space that the process takes. */
+static size_t
+mapped(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long long pages;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%llu", &pages), 1);
+    fclose(file);
+    return (size_t) pages * (size_t) sysconf(_SC_PAGESIZE);
+}
+
+static void
+churn(struct fixture *fixture)
+{
+    struct object objects[CHURN_OBJECTS];
+
+    for (size_t i = 0; i < CHURN_OBJECTS; i++) {
+        objects[i].p = fixture->allocator->alloc(fixture->state, CHURN_SIZE);
+        assert_non_null(objects[i].p);
+    }
+    for (size_t i = 0; i < CHURN_OBJECTS; i++) {
+        release(fixture, &objects[i]);
+    }
+}
+
+static void
+test_destroy_gives_all_back(void **state)
+{
+    struct fixture fixture;
+    size_t before = mapped();
+
+    for (size_t i = 0; i < CHURN_ROUNDS; i++) {
+        begin(&fixture, state);
+        churn(&fixture);
+        end(&fixture);
+    }
+    assert_true(mapped() < before + CHURN_KEPT_MAX);
+}
+
+static void
+test_reset_gives_all_back(void **state)
+{
+    struct fixture fixture;
+    size_t before = mapped();
+
+    begin(&fixture, state);
+    for (size_t i = 0; i < CHURN_ROUNDS; i++) {
+        churn(&fixture);
+        if (fixture.allocator->reset != NULL) {
+            fixture.allocator->reset(fixture.state);
+        }
+    }
+    assert_true(mapped() < before + CHURN_KEPT_MAX);
+    end(&fixture);
+}
+
+static void
+test_trim_keeps_what_lives(void **state)
+{
+    struct fixture fixture;
+    struct object object;
+
+    begin(&fixture, state);
+    object = make(&fixture, 1000, 7);
+    churn(&fixture);
+    if (fixture.allocator->trim != NULL) {
+        fixture.allocator->trim(fixture.library);
+    }
+    check(&object);
+    release(&fixture, &object);
+    end(&fixture);
+}
+
+/* The heap's top is the C library's alone: see heap.h. */
+static void
+test_break_is_left_to_the_c_library(void **state)
+{
+    struct fixture fixture;
+    char *before;
+    size_t own;
+
+    begin(&fixture, state);
+    before = sbrk(0);
+    own = mallinfo2().arena;
+    churn(&fixture);
+    assert_int_equal((char *) sbrk(0) - before,
+                     (ptrdiff_t) (mallinfo2().arena - own));
+    end(&fixture);
+}
+
+static void
+test_struct_fits_its_kind(void **state)
+{
+    const struct allocator *allocator = *state;
+    int is_region = allocator->kind == ALLOCATOR_REGION;
+    struct fixture fixture;
+
+    assert_ptr_equal(allocator_find(allocator->name), allocator);
+    assert_int_equal(
+        allocator->name[strspn(allocator->name, "abcdefghijklmnopqrstuvwxyz"
+                                                "0123456789_")],
+        '\0');
+    begin(&fixture, state);
+    assert_int_equal(allocator->free == NULL, is_region);
+    assert_int_equal(allocator->reset != NULL, is_region);
+    end(&fixture);
+}
+
+/* The file that must serve each allocator; "": this program. */
+static void
+test_path_is_the_allocators_own(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *file;
+    } files[] = {
+        {"glibc", "/libc.so"},        {"pool", "/libngxpool.so"},
+        {"talloc", "/libtalloc.so"},  {"talloc_pool", "/libtalloc.so"},
+        {"tcmalloc", "/libtcmalloc"},
+    };
+    struct fixture fixture;
+    char path[ALLOCATOR_PATH_MAX];
+    char own[ALLOCATOR_PATH_MAX];
+    char version[ALLOCATOR_VERSION_MAX] = "";
+    const char *expected = own;
+
+    begin(&fixture, state);
+    allocator_path((const void *) (uintptr_t) test_path_is_the_allocators_own,
+                   own);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (strcmp(files[i].name, fixture.allocator->name) == 0) {
+            expected = files[i].file;
+        }
+    }
+    allocator_path(fixture.allocator->entry(fixture.library), path);
+    if (strstr(path, expected) == NULL) {
+        fail_msg("%s is served by %s, expected %s", fixture.allocator->name,
+                 path, expected);
+    }
+    fixture.allocator->version(fixture.library, version);
+    assert_true(version[0] != '\0');
+    end(&fixture);
+}
+
+static void
+test_find_knows_no_other(void **state)
+{
+    (void) state;
+    assert_null(allocator_find("no such"));
+    assert_null(allocator_find(""));
+}
+
+/* A clause of the contract. */
+struct clause {
+    const char *name;
+    CMUnitTestFunction fn;
+};
+
+int
+main(void)
+{
+    static const struct clause clauses[] = {
+        {"alloc_gives_every_size_aligned", test_alloc_gives_every_size_aligned},
+        {"break_is_left_to_the_c_library", test_break_is_left_to_the_c_library},
+        {"destroy_gives_all_back", test_destroy_gives_all_back},
+        {"half_are_freed_and_the_rest_stays",
+         test_half_are_freed_and_the_rest_stays},
+        {"objects_keep_apart_and_intact", test_objects_keep_apart_and_intact},
+        {"path_is_the_allocators_own", test_path_is_the_allocators_own},
+        {"regions_are_independent", test_regions_are_independent},
+        {"reset_gives_all_back", test_reset_gives_all_back},
+        {"reset_leaves_a_region_to_use", test_reset_leaves_a_region_to_use},
+        {"struct_fits_its_kind", test_struct_fits_its_kind},
+        {"trim_keeps_what_lives", test_trim_keeps_what_lives},
+    };
+    enum {
+        CLAUSES = sizeof(clauses) / sizeof(clauses[0]),
+    };
+    const struct CMUnitTest once[] = {
+        cmocka_unit_test(test_find_knows_no_other),
+    };
+    int failed = cmocka_run_group_tests_name("table", once, NULL, NULL);
+
+    for (size_t a = 0; a < allocators_count; a++) {
+        struct CMUnitTest tests[CLAUSES] = {0};
+        char names[CLAUSES][NAME_LENGTH];
+
+        for (size_t i = 0; i < CLAUSES; i++) {
+            snprintf(names[i], NAME_LENGTH, "%s: %s", allocators[a]->name,
+                     clauses[i].name);
+            tests[i].name = names[i];
+            tests[i].test_func = clauses[i].fn;
+            tests[i].initial_state = (void *) (uintptr_t) allocators[a];
+        }
+        failed +=
+            cmocka_run_group_tests_name(allocators[a]->name, tests, NULL, NULL);
+    }
+    return failed;
+}

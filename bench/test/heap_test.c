@@ -1,0 +1,131 @@
+#include "heap.h"
+
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "allocators/adapters.h"
+
+enum {
+    KIB = 1024,
+    MIB = 1024 * KIB,
+    OBJECTS = 2048,
+    OBJECT = 2 * KIB,
+};
+
+/* All of this is about the C library's malloc. */
+static void
+need_glibc(void)
+{
+    char reason[ALLOCATOR_REASON_MAX];
+
+    if (allocator_glibc.open(reason) == NULL) {
+        print_message("%s\n", reason);
+        skip();
+    }
+}
+
+/* 4 MiB in small objects, freed again under a pin or not: what the heap then
+ * still has from the system. */
+static size_t
+arena_after_region(enum heap_top top)
+{
+    static void *objects[OBJECTS];
+    void *pin = NULL;
+    size_t arena;
+
+    heap_settle(OBJECT);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        objects[i] = malloc(OBJECT);
+        assert_non_null(objects[i]);
+    }
+    /* A hole that the pin must not fill. */
+    free(objects[OBJECTS / 2]);
+    objects[OBJECTS / 2] = NULL;
+    if (top == HEAP_TOP_PINNED) {
+        pin = heap_pin();
+        assert_non_null(pin);
+        for (size_t i = 0; i < OBJECTS; i++) {
+            assert_true((char *) pin > (char *) objects[i]);
+        }
+    }
+    for (size_t i = 0; i < OBJECTS; i++) {
+        free(objects[i]);
+    }
+    arena = mallinfo2().arena;
+    free(pin);
+    return arena;
+}
+
+static void
+test_pin_keeps_the_heap_from_shrinking(void **state)
+{
+    size_t pinned;
+    size_t freed;
+
+    (void) state;
+    need_glibc();
+    pinned = arena_after_region(HEAP_TOP_PINNED);
+    freed = arena_after_region(HEAP_TOP_FREE);
+    assert_true(pinned > freed + 3 * MIB);
+}
+
+/* Whether a block of size bytes comes from mmap(). */
+static int
+is_mapped(size_t size)
+{
+    size_t before = mallinfo2().hblks;
+    void *p = malloc(size);
+    int mapped;
+
+    assert_non_null(p);
+    mapped = mallinfo2().hblks != before;
+    free(p);
+    return mapped;
+}
+
+static void
+test_settle_sets_the_threshold_whatever_came_before(void **state)
+{
+    (void) state;
+    need_glibc();
+    for (int i = 0; i < 2; i++) {
+        heap_settle(16);
+        assert_true(is_mapped(256 * KIB));
+        assert_true(is_mapped(MIB));
+        assert_true(is_mapped(256 * KIB));
+        heap_settle(MIB);
+        assert_false(is_mapped(256 * KIB));
+        assert_false(is_mapped(MIB));
+        assert_true(is_mapped(2 * MIB));
+    }
+}
+
+/* What the C library itself does with a process that frees 1 MiB. */
+static void
+test_settle_is_what_freeing_brings_about(void **state)
+{
+    (void) state;
+    need_glibc();
+    assert_true(is_mapped(MIB));
+    assert_false(is_mapped(MIB));
+    assert_true(is_mapped(2 * MIB));
+}
+
+int
+main(void)
+{
+    /* The first one needs thresholds that nobody has set yet. */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_settle_is_what_freeing_brings_about),
+        cmocka_unit_test(test_pin_keeps_the_heap_from_shrinking),
+        cmocka_unit_test(test_settle_sets_the_threshold_whatever_came_before),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,329 @@
+/*
+ * Rows run through the shim on an allocator that counts, and that breaks on
+ * demand: what a row promises of its own must not depend on the real ones.
+ */
+#include "row.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    N = 4,
+    PERIOD = 6,
+    REGIONS = 10,
+    BATCH = 5,
+
+    /* Regions besides those in the loop: one before it, one behind it. */
+    REHEARSALS = 2,
+};
+
+enum fault {
+    FAULT_NONE,
+    FAULT_CREATE,  /* the create_th create fails */
+    FAULT_ALLOC,   /* the alloc_th allocation fails */
+    FAULT_OVERLAP, /* from the alloc_th on all are the same object */
+};
+
+/* The allocator's books. */
+struct books {
+    enum fault fault;
+    int fault_at;
+    int creates;
+    int allocs;
+    int frees;
+    int resets;
+    int destroys;
+    int trims;
+    int live;
+    size_t sizes[PERIOD];
+    struct shim_result result;
+    char error[ROW_REASON_MAX];
+    double items_per_second;
+    double bytes_per_second;
+};
+
+static struct books books;
+static char arena[64 * 1024];
+static size_t arena_used;
+
+static void *
+books_create(void *library, size_t size, size_t count)
+{
+    assert_ptr_equal(library, &books);
+    assert_int_equal(size, 100 * (3 + 4 + 5 + 6));
+    assert_int_equal(count, N);
+    if (books.fault == FAULT_CREATE && books.creates == books.fault_at) {
+        return NULL;
+    }
+    books.creates++;
+    arena_used = 0;
+    return &books;
+}
+
+static void *
+books_alloc(void *state, size_t size)
+{
+    char *p = arena + arena_used;
+
+    assert_ptr_equal(state, &books);
+    if (books.allocs < PERIOD) {
+        books.sizes[books.allocs] = size;
+    }
+    if (books.fault == FAULT_ALLOC && books.allocs == books.fault_at) {
+        return NULL;
+    }
+    if (books.fault == FAULT_OVERLAP && books.allocs >= books.fault_at) {
+        p = arena;
+    }
+    books.allocs++;
+    books.live++;
+    arena_used = (arena_used + size) % (sizeof(arena) / 2);
+    return p;
+}
+
+static void
+books_free(void *state, void *p)
+{
+    assert_ptr_equal(state, &books);
+    assert_true((char *) p >= arena);
+    books.frees++;
+    books.live--;
+}
+
+static void
+books_reset(void *state)
+{
+    assert_ptr_equal(state, &books);
+    books.resets++;
+    books.live = 0;
+    arena_used = 0;
+}
+
+static void
+books_destroy(void *state)
+{
+    assert_ptr_equal(state, &books);
+    books.destroys++;
+}
+
+static void
+books_trim(void *library)
+{
+    assert_ptr_equal(library, &books);
+    books.trims++;
+}
+
+static const struct allocator general = {
+    .name = "general",
+    .kind = ALLOCATOR_GENERAL,
+    .create = books_create,
+    .alloc = books_alloc,
+    .free = books_free,
+    .destroy = books_destroy,
+    .trim = books_trim,
+};
+
+static const struct allocator regional = {
+    .name = "regional",
+    .kind = ALLOCATOR_REGION,
+    .create = books_create,
+    .alloc = books_alloc,
+    .reset = books_reset,
+    .destroy = books_destroy,
+    .trim = books_trim,
+};
+
+static void
+keep(const struct shim_result *result, void *user)
+{
+    (void) user;
+    books.result = *result;
+    strcpy(books.error, result->error != NULL ? result->error : "");
+    for (size_t i = 0; i < result->counters_count; i++) {
+        if (strcmp(result->counters[i].name, "items_per_second") == 0) {
+            books.items_per_second = result->counters[i].value;
+        }
+        if (strcmp(result->counters[i].name, "bytes_per_second") == 0) {
+            books.bytes_per_second = result->counters[i].value;
+        }
+    }
+}
+
+static void
+run(const struct workload *workload, const struct allocator *allocator,
+    enum fault fault, int fault_at)
+{
+    /* A period that is no multiple of n: regions begin at 0, 4, 2, 0, ... */
+    static const uint32_t draws[PERIOD + N] = {100, 200, 300, 400, 500,
+                                               600, 100, 200, 300, 400};
+    static void *pointers[N];
+    uint64_t sums[PERIOD + N + 1] = {0};
+    struct row row = {
+        .name = "row",
+        .workload = workload,
+        .region = {.allocator = allocator,
+                   .library = &books,
+                   .n = N,
+                   .size = 100 * (3 + 4 + 5 + 6),
+                   .draws = draws,
+                   .period = PERIOD,
+                   .pointers = pointers},
+        .sums = sums,
+        .largest = 600,
+        .heap_top = HEAP_TOP_PINNED,
+        .batch = BATCH,
+        .iterations = REGIONS,
+    };
+
+    for (size_t i = 0; i < PERIOD + N; i++) {
+        sums[i + 1] = sums[i] + draws[i];
+    }
+    memset(&books, 0, sizeof(books));
+    books.fault = fault;
+    books.fault_at = fault_at;
+    shim_clear();
+    assert_int_equal(row_register(&row, 0), 0);
+    assert_int_equal(
+        shim_run(&(struct shim_options){.filter = "^row", .on_result = keep}),
+        1);
+}
+
+static void
+test_fill_makes_and_destroys_each_region(void **state)
+{
+    (void) state;
+    run(&workload_fill, &regional, FAULT_NONE, 0);
+    assert_string_equal(books.error, "");
+    assert_int_equal(books.result.iterations, REGIONS);
+    assert_int_equal(books.creates, REGIONS + REHEARSALS);
+    assert_int_equal(books.destroys, REGIONS + REHEARSALS);
+    assert_int_equal(books.allocs, N * (REGIONS + REHEARSALS));
+    assert_int_equal(books.resets, 0);
+    assert_int_equal(books.trims, 1);
+}
+
+static void
+test_fill_reset_makes_one_region(void **state)
+{
+    (void) state;
+    run(&workload_fill_reset, &regional, FAULT_NONE, 0);
+    assert_string_equal(books.error, "");
+    assert_int_equal(books.creates, 1);
+    assert_int_equal(books.destroys, 1);
+    assert_int_equal(books.resets, REGIONS + REHEARSALS);
+    assert_int_equal(books.allocs, N * (REGIONS + REHEARSALS));
+}
+
+static void
+test_general_allocator_frees_each_object(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < workloads_count; i++) {
+        run(workloads[i], &general, FAULT_NONE, 0);
+        assert_string_equal(books.error, "");
+        assert_int_equal(books.frees, books.allocs);
+        assert_int_equal(books.live, 0);
+    }
+}
+
+static void
+test_regions_take_the_sizes_in_turn(void **state)
+{
+    static const size_t want[PERIOD] = {100, 200, 300, 400, 500, 600};
+
+    (void) state;
+    run(&workload_fill, &regional, FAULT_NONE, 0);
+    assert_memory_equal(books.sizes, want, sizeof(want));
+}
+
+/* The loop's regions begin at 4, 2, 0, 4, ...: three ask for 1500 + 1800 ... */
+static void
+test_items_and_bytes_are_what_was_asked_for(void **state)
+{
+    double seconds;
+    double bytes = 0;
+
+    (void) state;
+    run(&workload_fill, &general, FAULT_NONE, 0);
+    for (int region = 1; region <= REGIONS; region++) {
+        for (int i = 0; i < N; i++) {
+            bytes += 100 * ((region * N + i) % PERIOD + 1);
+        }
+    }
+    seconds = books.result.cpu_time * (double) books.result.iterations / 1e9;
+    assert_float_equal(books.items_per_second * seconds, N * REGIONS, 1e-3);
+    assert_float_equal(books.bytes_per_second * seconds, bytes, 1e-2);
+}
+
+static void
+test_failed_allocation_is_reported_and_cleared_up(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < workloads_count; i++) {
+        for (int at = 0; at < N * (REGIONS + REHEARSALS); at++) {
+            run(workloads[i], &general, FAULT_ALLOC, at);
+            assert_string_equal(books.error, "an allocation failed");
+            assert_int_equal(books.frees, books.allocs);
+            assert_int_equal(books.destroys, books.creates);
+        }
+    }
+}
+
+static void
+test_failed_create_is_reported(void **state)
+{
+    (void) state;
+    for (int at = 0; at < REGIONS + REHEARSALS; at++) {
+        run(&workload_fill, &regional, FAULT_CREATE, at);
+        assert_string_equal(books.error, "an allocation failed");
+        assert_int_equal(books.destroys, books.creates);
+    }
+    run(&workload_fill_reset, &regional, FAULT_CREATE, 0);
+    assert_string_equal(books.error, "the region could not be made");
+    assert_int_equal(books.destroys, 0);
+}
+
+static void
+test_overlap_is_reported(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < workloads_count; i++) {
+        run(workloads[i], &general, FAULT_OVERLAP, 0);
+        assert_string_equal(books.error, "an allocation's contents changed");
+        run(workloads[i], &general, FAULT_OVERLAP, N + 1);
+        assert_string_equal(books.error, "an allocation's contents changed");
+        assert_int_equal(books.frees, books.allocs);
+    }
+}
+
+static void
+test_workload_find_knows_its_table(void **state)
+{
+    (void) state;
+    assert_ptr_equal(workload_find("fill"), &workload_fill);
+    assert_ptr_equal(workload_find("fill_reset"), &workload_fill_reset);
+    assert_null(workload_find("fil"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_failed_allocation_is_reported_and_cleared_up),
+        cmocka_unit_test(test_failed_create_is_reported),
+        cmocka_unit_test(test_fill_makes_and_destroys_each_region),
+        cmocka_unit_test(test_fill_reset_makes_one_region),
+        cmocka_unit_test(test_general_allocator_frees_each_object),
+        cmocka_unit_test(test_items_and_bytes_are_what_was_asked_for),
+        cmocka_unit_test(test_overlap_is_reported),
+        cmocka_unit_test(test_regions_take_the_sizes_in_turn),
+        cmocka_unit_test(test_workload_find_knows_its_table),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,388 @@
+"""The program bench as its users meet it.
+
+usage: test_bench.py BENCH RUN
+
+BENCH is the program, RUN is run.py. Every measurement here is as short as can
+be: what is tested is what is written, not the figures.
+"""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BENCH = sys.argv[1]
+RUN = sys.argv[2]
+COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
+PYTHON = "/usr/bin/python3"  # the one that compare.py's scipy belongs to
+
+FILTER = "^fill/(pool|glibc)/fixed64/1000?$|^shim/c/1024$"
+ROWS = {
+    "fill/pool/fixed64/100",
+    "fill/pool/fixed64/1000",
+    "fill/pool_again/fixed64/100",
+    "fill/pool_again/fixed64/1000",
+    "fill/glibc/fixed64/100",
+    "fill/glibc/fixed64/1000",
+    "shim/c/1024",
+}
+ENTRY = {
+    "name": str,
+    "family_index": int,
+    "per_family_instance_index": int,
+    "run_name": str,
+    "run_type": str,
+    "repetitions": int,
+    "repetition_index": int,
+    "threads": int,
+    "iterations": int,
+    "real_time": (int, float),
+    "cpu_time": (int, float),
+    "time_unit": str,
+}
+
+
+def bench(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BENCH, *words], capture_output=True, text=True)
+
+
+def load(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+class Folder(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def measure(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return bench("--quick", "--results", str(self.folder), *words)
+
+
+class Results(Folder):
+    def test_run_json_has_a_row_a_round(self) -> None:
+        done = self.measure("--filter", FILTER, "--rounds", "2", "--label", "a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, f"{self.folder}/a\n")
+        self.assertRegex(done.stderr, r"round \d of 2, row \d+ of 7, \d:\d\d left")
+
+        run = load(self.folder / "a" / "run.json")
+        seen = set()
+        for entry in run["benchmarks"]:
+            for key, kind in ENTRY.items():
+                self.assertIsInstance(entry[key], kind, key)
+            self.assertEqual(entry["run_type"], "iteration")
+            self.assertEqual(entry["repetitions"], 2)
+            self.assertGreater(entry["real_time"], 0)
+            self.assertGreater(entry["items_per_second"], 0)
+            seen.add((entry["name"], entry["repetition_index"]))
+            if entry["name"].startswith("fill"):
+                self.check_rates(entry)
+        self.assertEqual(seen, {(row, number) for row in ROWS for number in (0, 1)})
+        self.assertEqual(len(run["benchmarks"]), len(seen))
+
+        context = run["context"]
+        self.assertEqual(context["aa_pair"], "pool,pool_again")
+        self.assertEqual(context["heap_top"], "pinned")
+        self.assertEqual(context["rounds"], "2")
+        self.assertIn(context["library_build_type"], ("debug", "release"))
+
+    def check_rates(self, entry: dict) -> None:
+        """An iteration is a region of n allocations of 64 bytes."""
+        n = int(entry["name"].rsplit("/", 1)[1])
+        items = n / (entry["cpu_time"] * 1e-9)
+        self.assertAlmostEqual(entry["items_per_second"] / items, 1, places=6)
+        self.assertAlmostEqual(
+            entry["bytes_per_second"] / entry["items_per_second"], 64, places=6
+        )
+
+    def test_iterations_stay_fixed_over_the_rounds(self) -> None:
+        self.measure("--filter", FILTER, "--rounds", "3", "--label", "a")
+        counts: dict[str, set[int]] = {}
+        for entry in load(self.folder / "a" / "run.json")["benchmarks"]:
+            counts.setdefault(entry["name"], set()).add(entry["iterations"])
+        self.assertEqual({len(of) for of in counts.values()}, {1})
+
+    def test_machine_and_command_are_told(self) -> None:
+        words = ("--filter", "glibc/fixed16/(10|'')$", "--rounds", "1", "--label", "b")
+        self.measure(*words)
+        machine = load(self.folder / "b" / "machine.json")
+        for key in (
+            "cpu cores governor kernel commit compilers build_type flags libraries "
+            "allocators"
+        ).split():
+            self.assertIn(key, machine)
+        self.assertIn("libc", machine["allocators"]["glibc"]["path"])
+        self.assertIn("libngxpool", machine["allocators"]["pool"]["path"])
+        self.assertIn(
+            machine["libraries"]["google-benchmark build type"], ("debug", "release")
+        )
+        command = (self.folder / "b" / "command").read_text()
+        self.assertEqual(
+            shlex.split(command)[1:],
+            ["--quick", "--results", str(self.folder), *words],
+        )
+
+    def test_default_label_is_date_time_and_commit(self) -> None:
+        done = self.measure("--filter", "glibc/fixed16/10$", "--rounds", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (made,) = self.folder.iterdir()
+        self.assertRegex(made.name, r"^\d{8}-\d{6}-[0-9a-z]{7}$")
+
+    def test_pair_follows_the_allocators(self) -> None:
+        self.measure(
+            "--allocators", "glibc", "--sizes", "fixed16", "--workloads", "fill",
+            "--rounds", "1", "--label", "c",
+        )
+        run = load(self.folder / "c" / "run.json")
+        self.assertEqual(run["context"]["aa_pair"], "glibc,glibc_again")
+        self.assertEqual(
+            {entry["name"].split("/")[1] for entry in run["benchmarks"]},
+            {"glibc", "glibc_again"},
+        )
+
+    def test_failure_leaves_earlier_results(self) -> None:
+        if os.geteuid() == 0:
+            # root writes anywhere: a folder in the file's place stops it.
+            (self.folder / "d" / "run.json.tmp").mkdir(parents=True)
+        else:
+            (self.folder / "d").mkdir()
+        for name in ("run.json", "machine.json", "command"):
+            (self.folder / "d" / name).write_text("before")
+        if os.geteuid() != 0:
+            (self.folder / "d").chmod(0o500)
+        done = self.measure("--filter", FILTER, "--rounds", "1", "--label", "d")
+        (self.folder / "d").chmod(0o700)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout, "")
+        for name in ("run.json", "machine.json", "command"):
+            self.assertEqual((self.folder / "d" / name).read_text(), "before")
+            if name != "run.json":
+                self.assertFalse((self.folder / "d" / f"{name}.tmp").exists())
+
+    def test_folder_that_cannot_be_made_ends_it_at_once(self) -> None:
+        (self.folder / "file").write_text("")
+        done = bench("--quick", "--results", str(self.folder / "file"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Not a directory", done.stderr)
+
+    @unittest.skipUnless(COMPARE.exists(), "no compare.py")
+    def test_compare_py_reads_it(self) -> None:
+        skipped = "fill/pool/large/10000"
+        for label in ("old", "new"):
+            self.measure(
+                "--filter", f"{FILTER}|^{skipped}$", "--rounds", "2", "--label", label
+            )
+        done = subprocess.run(
+            [PYTHON, str(COMPARE), "--no-color", "benchmarks",
+             *(str(self.folder / label / "run.json") for label in ("old", "new"))],
+            capture_output=True, text=True,
+        )
+        if "ModuleNotFoundError" in done.stderr:
+            self.skipTest(done.stderr.splitlines()[-1])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for row in ROWS:
+            self.assertEqual(len(re.findall(rf"^{row} +[+-]", done.stdout, re.M)), 2)
+            self.assertRegex(done.stdout, rf"(?m)^{row}_pvalue .*2 vs 2")
+
+
+class Skips(Folder):
+    def test_too_large_a_region_is_skipped_in_words(self) -> None:
+        row = "fill/pool/large/10000"
+        listed = bench("--list", "--filter", f"^{row}$")
+        self.assertRegex(listed.stdout, rf"{row}  skipped: a region asks for \d+ MiB")
+
+        done = self.measure(
+            "--filter", f"^{row}$|^fill/pool/fixed16/10$", "--rounds", "1",
+            "--label", "a",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"skipped: {row}: a region asks for", done.stderr)
+        entries = load(self.folder / "a" / "run.json")["benchmarks"]
+        (entry,) = [entry for entry in entries if entry["name"] == row]
+        self.assertIs(entry["error_occurred"], True)
+        self.assertIn("a region asks for", entry["error_message"])
+        self.assertEqual(entry["iterations"], 0)
+
+        done = self.measure("--filter", f"^{row}$")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a region asks for", done.stderr)
+
+    def test_missing_allocator_is_skipped_in_words(self) -> None:
+        reason = self.reason("tcmalloc")
+        if reason is None:
+            # The name of a library path that holds a file of another kind.
+            (self.folder / "libtcmalloc_minimal.so.4").write_text("no library")
+            os.environ["LD_LIBRARY_PATH"] = str(self.folder)
+            self.addCleanup(os.environ.pop, "LD_LIBRARY_PATH")
+            reason = self.reason("tcmalloc")
+        self.assertIsNotNone(reason)
+        self.assertRegex(reason, r"^no tcmalloc: .")
+
+    def reason(self, allocator: str) -> str | None:
+        listed = bench("--list", "--filter", f"^fill/{allocator}/fixed16/10$").stdout
+        return listed.rstrip("\n").partition("  skipped: ")[2] or None
+
+
+class Arguments(Folder):
+    def refused(self, words: str, *arguments: str) -> None:
+        done = self.measure(*arguments)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, words)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_unknown_names_list_the_known_ones(self) -> None:
+        self.refused(
+            'unknown allocator "jemalloc"; known: pool .*glibc.*talloc_pool',
+            "--allocators", "pool,jemalloc",
+        )
+        self.refused('unknown allocator ""; known: pool', "--allocators", "pool,")
+        self.refused(
+            'unknown distribution of sizes "fixed6"; known: fixed16 .*uniform',
+            "--sizes", "fixed6",
+        )
+        self.refused(
+            'unknown workload "fil"; known: fill fill_reset shim', "--workloads", "fil"
+        )
+
+    def test_bad_values_say_what_is_expected(self) -> None:
+        self.refused("no regular expression", "--filter", "(")
+        self.refused("no row is left", "--filter", "^nothing$")
+        self.refused("expected 1 to 1000", "--rounds", "0")
+        self.refused("expected 1 to 1000", "--rounds", "3x")
+        self.refused("expected pinned or free", "--heap-top", "loose")
+        self.refused("expected letters", "--label", "../up")
+        self.refused("expected letters", "--label", "")
+        self.refused("--help", "--no-such")
+        self.refused("--help", "--label")
+        self.refused('found "word", expected an option', "word")
+        self.refused("no/such: No such file", "--sizes-dir", "no/such")
+
+    def test_help_tells_every_option(self) -> None:
+        done = bench("--help")
+        self.assertEqual(done.returncode, 0)
+        for option in "label filter allocators sizes workloads quick rounds".split():
+            self.assertIn(f"--{option}", done.stdout)
+
+    def test_choices_narrow_the_list(self) -> None:
+        words = "--workloads fill_reset --allocators pool,talloc --sizes uniform,fleet"
+        done = bench("--list", *words.split())
+        self.assertEqual(
+            {tuple(row.split()[0].split("/")) for row in done.stdout.splitlines()},
+            {
+                ("fill_reset", allocator, sizes, n)
+                for allocator in ("pool", "pool_again", "talloc")
+                for sizes in ("uniform", "fleet")
+                for n in ("10", "100", "1000", "10000")
+            },
+        )
+        done = bench("--list", "--workloads", "shim")
+        self.assertEqual(
+            done.stdout.split(),
+            ["shim/bare/1", "shim/bare/1024", "shim/c/1", "shim/c/1024"],
+        )
+
+    def test_added_csv_needs_no_code(self) -> None:
+        (self.folder / "mine.csv").write_text("# mine\nbytes,weight\n48,1\n")
+        done = bench("--list", "--sizes-dir", str(self.folder), "--sizes", "mine")
+        self.assertIn("fill/pool/mine/1000\n", done.stdout)
+
+        (self.folder / "mine.csv").write_text("bytes,weight\n48;1\n")
+        done = bench("--list", "--sizes-dir", str(self.folder))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('mine.csv:2: found "48;1", expected bytes,weight', done.stderr)
+
+    def test_heap_top_is_named_in_the_results(self) -> None:
+        self.measure(
+            "--filter", "glibc/fixed16/10$", "--rounds", "1", "--heap-top", "free",
+            "--label", "a",
+        )
+        run = load(self.folder / "a" / "run.json")
+        self.assertEqual(run["context"]["heap_top"], "free")
+
+
+class Interrupt(Folder):
+    def interrupt(self, when: str, *words: str) -> tuple[int, str, str]:
+        """Ctrl-C once stderr holds a line that matches when."""
+        process = subprocess.Popen(
+            [BENCH, "--results", str(self.folder), "--label", "a", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for line in process.stderr:
+            if re.search(when, line):
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        out, err = process.communicate()
+        self.assertLess(time.monotonic() - start, 10)
+        return process.returncode, out, err
+
+    def test_complete_rounds_are_kept(self) -> None:
+        status, out, err = self.interrupt(
+            "round 1 of 1000, row 1", "--filter", "^fill/(pool|glibc)/fixed16/10$",
+            "--rounds", "1000",
+        )
+        self.assertEqual(status, 0, err)
+        self.assertEqual(out, f"{self.folder}/a\n")
+        run = load(self.folder / "a" / "run.json")
+        complete = int(run["context"]["rounds"])
+        self.assertEqual(run["context"]["interrupted"], "yes")
+        self.assertEqual(run["context"]["rounds_wanted"], "1000")
+        self.assertGreater(complete, 0)
+        self.assertLess(complete, 1000)
+        self.assertEqual(len(run["benchmarks"]), 3 * complete)
+
+    def test_nothing_is_written_before_the_first_round(self) -> None:
+        status, out, err = self.interrupt("round 0 of", "--rounds", "2")
+        self.assertEqual(status, 130, err)
+        self.assertEqual(out, "")
+        self.assertIn("no round is complete", err)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+
+class Run(Folder):
+    def run_py(self, *words: str) -> subprocess.CompletedProcess[str]:
+        build = Path(BENCH).resolve().parents[1]
+        return subprocess.run(
+            [sys.executable, RUN, str(build), *words], capture_output=True, text=True
+        )
+
+    def test_options_and_status_pass_through(self) -> None:
+        listed = self.run_py("--list")
+        self.assertEqual(listed.stdout, bench("--list").stdout)
+        self.assertEqual(listed.returncode, 0)
+        refused = self.run_py("--allocators", "none")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("known:", refused.stderr)
+
+    def test_report_follows_the_measurement(self) -> None:
+        done = self.run_py(
+            "--quick", "--results", str(self.folder), "--label", "a", "--rounds", "6",
+            "--allocators", "glibc,pool", "--sizes", "fixed16", "--workloads", "fill",
+        )
+        if "no such Python module" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.folder / "a" / "index.html").is_file())
+        self.assertTrue(list((self.folder / "a").glob("*.svg")))
+
+    def test_build_that_is_not_there(self) -> None:
+        done = subprocess.run(
+            [sys.executable, RUN, "no/such"], capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no/such/bench/bench: No such file", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -1,0 +1,29 @@
+/*
+ * Memory under pool/test/heap.h that depends on the program alone: the same
+ * calls get the same addresses, filled with the same bytes, in every run of a
+ * process. For builds that no sanitizer watches; heap.c is compiled with
+ * posix_memalign and free renamed to these. One thread.
+ */
+#ifndef FUZZ_ARENA_H
+#define FUZZ_ARENA_H
+
+#include <stddef.h>
+
+/*
+ * As posix_memalign(). Each block is filled with ARENA_FRESH.
+ * Returns 0, or ENOMEM when ARENA_SIZE bytes have been given since the last
+ * time that none was live.
+ */
+int arena_posix_memalign(void **ret_p, size_t alignment, size_t size);
+
+/* The block is filled with ARENA_STALE, and not given again before all are
+ * freed; then the arena starts anew. */
+void arena_free(void *p);
+
+enum {
+    ARENA_SIZE = 128 * 1024 * 1024, /* a program takes less: fuzz/run.c */
+    ARENA_FRESH = 0xa5,
+    ARENA_STALE = 0x5a,
+};
+
+#endif

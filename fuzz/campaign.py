@@ -1,0 +1,410 @@
+#!/usr/bin/env python3
+"""Fuzz targets for a while, and say what was found.
+
+Builds with the engine's compiler in BUILD/fuzz-ENGINE, runs each target, shows
+its speed and coverage, and on a finding makes the input small and says how to
+replay it. With --plant, the pool has a bug of fuzz/mutants/, and the campaign
+succeeds if it is found. Exit: 0 as expected, 1 not, 2 cannot run.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+COMPILERS = {"libfuzzer": "clang", "afl": "afl-clang-fast"}
+TARGETS = {
+    "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_ubsan"],
+    "afl": ["pool_ops"],
+}
+
+# Longer inputs say nothing new about a pool and are slower.
+INPUT_SIZE_MAX = 256
+RECORD_SIZE = 4  # pool/ops/op.h
+HEADER_SIZE = 1  # pool/ops/program.h
+
+RUN_TIMEOUT = 20  # of one input, in seconds
+SHOW_EVERY = 2  # seconds
+REPORT_LINES = 12
+REPORT_SIZE = 2000  # of a report that has no such lines
+
+# So that a machine that others use, or a container, can run it.
+AFL_ENVIRONMENT = {
+    "AFL_CMPLOG_ONLY_NEW": "1",
+    "AFL_FAST_CAL": "1",
+    "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1",
+    "AFL_NO_AFFINITY": "1",
+    "AFL_NO_UI": "1",
+    "AFL_SKIP_CPUFREQ": "1",
+}
+
+
+class Refused(Exception):
+    """The campaign cannot run as asked."""
+
+
+class Finding:
+    """An input on which a target fails, and what it said."""
+
+    def __init__(self, path: Path, report: str) -> None:
+        self.path = path
+        self.report = report
+
+
+class Progress:
+    """One line on a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        self.shown = 0.0
+        self.is_open = False
+
+    def show(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self.shown < SHOW_EVERY:
+            return
+        self.shown = now
+        if sys.stdout.isatty():
+            print(f"\r\033[K{text}", end="", flush=True)
+            self.is_open = True
+        else:
+            print(text, flush=True)
+
+    def close(self) -> None:
+        if self.is_open:
+            print(flush=True)
+        self.is_open = False
+
+
+def known_plants(source: Path) -> list[str]:
+    return sorted(p.stem for p in (source / "fuzz/mutants").glob("*.patch"))
+
+
+def choose(kind: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        raise Refused(f"unknown {kind} '{name}'; known: {' '.join(known)}")
+
+
+def build(source: Path, folder: Path, engine: str, names: list[str]) -> None:
+    """Configure folder once and build names there."""
+    compiler = COMPILERS[engine]
+    if shutil.which(compiler) is None:
+        raise Refused(f"{compiler} is not installed")
+    environment = dict(os.environ, CC=compiler)
+    if engine == "afl":
+        environment["AFL_LLVM_ALLOWLIST"] = str(source / "fuzz/afl-allowlist.txt")
+        environment["AFL_QUIET"] = "1"
+    if not (folder / "build.ninja").exists():
+        run_quietly(["meson", "setup", str(folder), str(source)], environment)
+    targets = [f"fuzz/{name}" for name in names]
+    run_quietly(["ninja", "-C", str(folder), *targets], environment)
+
+
+def run_quietly(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command, env=environment, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    if done.returncode != 0:
+        raise Refused(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}")
+
+
+def fails(binary: Path, path: Path) -> str | None:
+    """What binary says when it fails on the input at path; None: it does not."""
+    try:
+        done = subprocess.run(
+            [str(binary), str(path)], text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=RUN_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end within {RUN_TIMEOUT} s"
+    return None if done.returncode == 0 else done.stdout
+
+
+def signature(report: str) -> str:
+    """What makes two reports the same finding."""
+    for pattern in (
+        r"broken promise \d+: .*",
+        r"SUMMARY: \w+: [\w-]+",
+        r"runtime error: [^0-9\n]*",
+    ):
+        match = re.search(pattern, report)
+        if match:
+            return match.group(0)
+    return report[:40]
+
+
+def headline(report: str) -> str:
+    """The lines of a report that say what is wrong, and where in the pool."""
+    told = [
+        line for line in report.splitlines()
+        if re.search(r"broken promise|^  (live|\d+ bytes)|ERROR: \w+Sanitizer|"
+                     r"CHECK failed|runtime error|in ngx_|no end within", line)
+    ]
+    return "\n".join(told[:REPORT_LINES]) or report.strip()[-REPORT_SIZE:]
+
+
+def minimise(binary: Path, finding: Finding, out: Path) -> Finding:
+    """Take records out, half of them at once at first, as long as it fails."""
+    data = finding.path.read_bytes()
+    header, body = data[:HEADER_SIZE], data[HEADER_SIZE:]
+    records = [
+        body[i : i + RECORD_SIZE] for i in range(0, len(body), RECORD_SIZE)
+    ]
+    wanted = signature(finding.report)
+    report = finding.report
+    trial = out.with_suffix(".trial")
+    step = max(len(records) // 2, 1)
+    while step >= 1:
+        at = 0
+        while at < len(records):
+            fewer = records[:at] + records[at + step :]
+            trial.write_bytes(header + b"".join(fewer))
+            said = fails(binary, trial)
+            if said is not None and signature(said) == wanted:
+                records, report = fewer, said
+            else:
+                at += step
+        step //= 2
+    trial.unlink(missing_ok=True)
+    out.write_bytes(header + b"".join(records))
+    return Finding(out, report)
+
+
+def copy_corpus(corpus: Path, seeds: Path, is_empty: bool) -> None:
+    """Make corpus anew from seeds: an engine writes into what it is given."""
+    shutil.rmtree(corpus, ignore_errors=True)
+    corpus.mkdir(parents=True)
+    if not is_empty:
+        for seed in sorted(seeds.iterdir()):
+            shutil.copy(seed, corpus / seed.name)
+
+
+def run_libfuzzer(
+    binary: Path, work: Path, seconds: int, progress: Progress
+) -> tuple[Finding | None, int]:
+    """Returns the finding, if any, and how many inputs were run."""
+    crashes = work / "crashes"
+    crashes.mkdir(exist_ok=True)
+    command = [
+        str(binary), f"-max_len={INPUT_SIZE_MAX}",
+        f"-max_total_time={seconds}", f"-timeout={RUN_TIMEOUT}",
+        f"-artifact_prefix={crashes}/", str(work / "corpus"),
+    ]
+    runs = 0
+    process = subprocess.Popen(
+        command, text=True, errors="replace",
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            match = re.match(
+                r"#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+).*?exec/s: (\d+)", line
+            )
+            if match:
+                runs = int(match.group(1))
+                progress.show(
+                    f"{binary.name}: {match.group(4)} exec/s, "
+                    f"{match.group(2)} edges, {match.group(3)} features"
+                )
+            match = re.match(r"Done (\d+) runs", line)
+            if match:
+                runs = int(match.group(1))
+    finally:
+        stop(process)
+    found = sorted(p for p in crashes.iterdir() if p.is_file())
+    return first_finding(binary, found), runs
+
+
+def run_afl(
+    binary: Path, work: Path, seconds: int, progress: Progress
+) -> tuple[Finding | None, int]:
+    """As run_libfuzzer()."""
+    corpus = work / "corpus"
+    if not any(corpus.iterdir()):
+        # AFL++ refuses an empty folder; this is an empty program.
+        (corpus / "empty").write_bytes(b"\x01")
+    environment = dict(os.environ, **AFL_ENVIRONMENT)
+    command = [
+        "afl-fuzz", "-S", "main", "-V", str(seconds),
+        "-G", str(INPUT_SIZE_MAX), "-t", str(1000 * RUN_TIMEOUT),
+        "-i", str(corpus), "-o", str(work / "afl"), "--", str(binary),
+    ]
+    log = (work / "afl.log").open("w")
+    process = subprocess.Popen(
+        command, env=environment, stdout=log, stderr=subprocess.STDOUT
+    )
+    crashes = work / "afl/main/crashes"
+    found: list[Path] = []
+    try:
+        while process.poll() is None and not found:
+            time.sleep(0.2)
+            found = sorted(crashes.glob("id:*"))
+            stats = afl_stats(work)
+            if stats:
+                # AFL++ counts anew once a minute; until then it says inf.
+                rate = stats["execs_per_sec"].replace("inf", "...")
+                progress.show(
+                    f"{binary.name}: {rate} exec/s, "
+                    f"{stats['edges_found']} of {stats['total_edges']} edges, "
+                    f"stability {stats['stability']}"
+                )
+    finally:
+        stop(process)
+        log.close()
+    stats = afl_stats(work)
+    found = found or sorted(crashes.glob("id:*"))
+    if not stats and not found:
+        raise Refused(f"afl-fuzz did not start; see {work / 'afl.log'}")
+    return first_finding(binary, found), int(stats.get("execs_done", 0))
+
+
+def afl_stats(work: Path) -> dict[str, str]:
+    path = work / "afl/main/fuzzer_stats"
+    if not path.exists():
+        return {}
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    stats = {key.strip(): value.strip() for key, _, value in lines}
+    return stats if "execs_per_sec" in stats else {}
+
+
+def stop(process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(RUN_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
+def first_finding(binary: Path, found: list[Path]) -> Finding | None:
+    for path in found:
+        report = fails(binary, path)
+        if report is not None:
+            return Finding(path, report)
+    if found:
+        return Finding(found[0], "fails only after other inputs")
+    return None
+
+
+def keep(work: Path, engine: str, seeds: Path) -> int:
+    """Copy what the engine learnt into seeds. Returns how many are new."""
+    folder = work / ("afl/main/queue" if engine == "afl" else "corpus")
+    known = {p.read_bytes() for p in seeds.iterdir()}
+    new = 0
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        data = path.read_bytes()
+        if data not in known:
+            known.add(data)
+            name = re.sub(r"[^A-Za-z0-9]+", "_", path.name)
+            (seeds / f"{engine}_{name}").write_bytes(data)
+            new += 1
+    return new
+
+
+def report_finding(
+    binary: Path, finding: Finding, folder: Path, replay: Path, name: str
+) -> None:
+    small = minimise(binary, finding, folder / f"{name}.reproducer")
+    print(headline(small.report))
+    subprocess.run([str(replay), "--print", str(small.path)], check=False)
+    print(f"reproducer: {small.path}")
+    print(f"replay:     {binary} {small.path}")
+
+
+def campaign(
+    arguments: argparse.Namespace, source: Path, folder: Path, name: str
+) -> bool:
+    """Fuzz one target. Returns whether it went as expected."""
+    engine, plant = arguments.engine, arguments.plant
+    binary_name = name if plant is None else f"mutants/pool_ops_{plant}"
+    replay = "replay_pool_ops"
+    build(source, folder, engine, [binary_name, replay])
+    binary = folder / "fuzz" / binary_name
+
+    work = folder / "campaigns" / binary.name
+    shutil.rmtree(work, ignore_errors=True)
+    seeds = source / "corpus/pool_ops"
+    copy_corpus(work / "corpus", seeds, arguments.empty)
+
+    progress = Progress()
+    start = time.monotonic()
+    run = run_afl if engine == "afl" else run_libfuzzer
+    interrupted = False
+    try:
+        finding, runs = run(binary, work, arguments.seconds, progress)
+    except KeyboardInterrupt:
+        finding, runs, interrupted = None, 0, True
+    elapsed = time.monotonic() - start
+    progress.close()
+
+    if interrupted:
+        print(f"{binary.name}: interrupted after {elapsed:.0f} s, nothing found")
+        raise KeyboardInterrupt
+    rate = f", {runs / elapsed:.0f} exec/s" if runs else ""
+    said = "nothing found" if finding is None else "FOUND a failure"
+    print(f"{binary.name}: {said} in {elapsed:.1f} s{rate}")
+    if finding is not None:
+        small = folder / "fuzz" / replay
+        report_finding(binary, finding, folder / "campaigns", small, binary.name)
+    if arguments.keep and finding is None:
+        print(f"{keep(work, engine, seeds)} new inputs in {seeds}")
+    return (finding is not None) == (plant is not None)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="fuzz", description="Fuzz the pool for a while."
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET",
+                        help="which, by default all of the engine's")
+    parser.add_argument("--seconds", type=int, default=60, metavar="N",
+                        help="for each target (default: %(default)s)")
+    parser.add_argument("--engine", default="libfuzzer",
+                        help=f"one of: {' '.join(COMPILERS)}")
+    parser.add_argument("--keep", action="store_true",
+                        help="add new inputs to corpus/")
+    parser.add_argument("--empty", action="store_true",
+                        help="start from an empty corpus")
+    parser.add_argument("--plant", metavar="MUTANT",
+                        help="plant this bug of fuzz/mutants/, and find it")
+    parser.add_argument("--build", type=Path, metavar="FOLDER",
+                        help="where to build (default: build)")
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    source = Path(__file__).resolve().parent.parent
+    arguments = parse(sys.argv[1:])
+    engine = arguments.engine
+    parent = (arguments.build or source / "build").resolve()
+    try:
+        choose("engine", engine, list(COMPILERS))
+        for name in arguments.targets:
+            choose("target", name, TARGETS[engine])
+        if arguments.plant is not None:
+            choose("mutant", arguments.plant, known_plants(source))
+        targets = arguments.targets or TARGETS[engine]
+        if arguments.plant is not None:
+            targets = targets[:1]
+        results = [
+            campaign(arguments, source, parent / f"fuzz-{engine}", name)
+            for name in targets
+        ]
+    except Refused as error:
+        print(f"fuzz: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

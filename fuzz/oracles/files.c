@@ -1,0 +1,64 @@
+#include "oracle.h"
+
+#include <string.h>
+
+enum {
+    EARLY,
+    EARLY_ONCE,
+    DELETE,
+    ORDER,
+};
+
+static const struct promise promises[] = {
+    [EARLY] = {26, "ngx_pool_run_cleanup_file runs the newest cleanup of that "
+                   "descriptor, and no other"},
+    [EARLY_ONCE] = {27, "a file's cleanup that ran early does not run again"},
+    [DELETE] = {28, "ngx_pool_delete_file deletes, then closes; a name that "
+                    "is gone already is no error"},
+    [ORDER] = {21, "files are closed newest first, in turn with other "
+                   "cleanups"},
+};
+
+static int is_due(const struct files_event *found,
+                  const struct files_event *due);
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    size_t count = files_count();
+
+    if (step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
+        return NULL;
+    }
+    if (count != run->event_count) {
+        if (step->kind == STEP_FILE) {
+            return &promises[EARLY];
+        }
+        return &promises[count > run->event_count ? EARLY_ONCE : ORDER];
+    }
+    /* Each step looks at the newest two: what deleting one file makes. */
+    for (; count + 2 > run->event_count && count != 0; count--) {
+        if (count <= FILES_EVENTS_MAX &&
+            !is_due(files_event(count - 1), &run->events[count - 1])) {
+            if (step->kind == STEP_FILE) {
+                return &promises[EARLY];
+            }
+            return &promises[files_event(count - 1)->kind == FILES_UNLINK
+                                 ? DELETE
+                                 : ORDER];
+        }
+    }
+    return NULL;
+}
+
+static int
+is_due(const struct files_event *found, const struct files_event *due)
+{
+    if (found->kind != due->kind) {
+        return 0;
+    }
+    return found->kind == FILES_UNLINK ? strcmp(found->name, due->name) == 0
+                                       : found->fd == due->fd;
+}
+
+ORACLE_DEFINE(files);

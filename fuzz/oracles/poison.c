@@ -1,0 +1,138 @@
+#include "oracle.h"
+
+enum {
+    TAIL,
+    KEPT,
+    DESTROYED,
+    LIVE,
+    PAST_END,
+};
+
+static const struct promise promises[] = {
+    [TAIL] = {41, "under ASan, touching a block's unused tail, or memory that "
+                  "a reset took, is reported"},
+    [KEPT] = {41, "under ASan, touching a block that a reset keeps is "
+                  "reported"},
+    [DESTROYED] = {41, "under ASan, touching a destroyed pool is reported"},
+    [LIVE] = {41, "under ASan, touching an allocation is not reported"},
+    [PAST_END] = {41, "under ASan, touching what is past an allocation's end "
+                      "is reported, where there are red zones"},
+};
+
+enum {
+    /* ASan itself unmaps what does not fit its quarantine. */
+    FREED_MAX = 128 * 1024,
+};
+
+/* Where AddressSanitizer is not linked, these are NULL. */
+int __asan_address_is_poisoned(void const volatile *p) __attribute__((weak));
+void *__asan_region_is_poisoned(void *p, size_t size) __attribute__((weak));
+
+static const struct promise *check_blocks(const struct run *run, unsigned pool);
+static const struct promise *check_destroyed(const struct run *run,
+                                             unsigned pool);
+static int are_untouched(const struct run *run, const struct step *step);
+static int is_untouched(const struct run_allocation *allocation);
+static int is_reported(const ngx_pool_t *block, size_t start, size_t end);
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    const struct run_pool *pool = &run->pools[step->pool];
+
+    if (__asan_address_is_poisoned == NULL) {
+        return NULL;
+    }
+    if (step->kind == STEP_DESTROY) {
+        return check_destroyed(run, step->pool);
+    }
+    if ((step->kind == STEP_ALLOC || step->kind == STEP_BEFORE) &&
+        !are_untouched(run, step)) {
+        return &promises[LIVE];
+    }
+    if (step->kind == STEP_ALLOC && step->made != NULL &&
+        run->model.redzone != 0 &&
+        !__asan_address_is_poisoned(step->made->p + step->made->size)) {
+        return &promises[PAST_END];
+    }
+    return pool->pool != NULL ? check_blocks(run, step->pool) : NULL;
+}
+
+static const struct promise *
+check_blocks(const struct run *run, unsigned pool)
+{
+    const struct run_pool *self = &run->pools[pool];
+    const struct model_pool *model = &run->model.pools[pool];
+    size_t i;
+
+    for (i = model->current; i < self->block_count; i++) {
+        if (i < model->used_count) {
+            if (!is_reported(self->blocks[i], model->blocks[i].last,
+                             model->size)) {
+                return &promises[TAIL];
+            }
+        } else if (!is_reported(self->blocks[i], sizeof(ngx_pool_data_t),
+                                model->size)) {
+            return &promises[KEPT];
+        }
+    }
+    return NULL;
+}
+
+static const struct promise *
+check_destroyed(const struct run *run, unsigned pool)
+{
+    const struct run_pool *self = &run->pools[pool];
+    size_t size = run->model.pools[pool].size;
+    size_t i;
+
+    if (size > FREED_MAX) {
+        return NULL;
+    }
+    for (i = 0; i < self->block_count; i++) {
+        /* The link of a kept block stays readable. */
+        if (!is_reported(self->blocks[i], sizeof(ngx_pool_data_t), size)) {
+            return &promises[DESTROYED];
+        }
+    }
+    return NULL;
+}
+
+/* What was made or is about to go: no byte of it may be reported. */
+static int
+are_untouched(const struct run *run, const struct step *step)
+{
+    const struct run_pool *self = &run->pools[step->pool];
+    size_t i;
+
+    if (step->made != NULL || step->kind == STEP_ALLOC) {
+        return is_untouched(step->made);
+    }
+    for (i = 0; i < self->allocation_count; i++) {
+        if (!is_untouched(&self->allocations[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int
+is_untouched(const struct run_allocation *allocation)
+{
+    return allocation == NULL ||
+           __asan_region_is_poisoned(allocation->p, allocation->size) == NULL;
+}
+
+/* Tries the first byte, the last one, and the one between. */
+static int
+is_reported(const ngx_pool_t *block, size_t start, size_t end)
+{
+    const unsigned char *p = (const unsigned char *) block;
+
+    return start >= end ||
+           (__asan_address_is_poisoned(p + start) &&
+            __asan_address_is_poisoned(p + start + (end - start) / 2) &&
+            __asan_address_is_poisoned(p + end - 1));
+}
+
+ORACLE_DEFINE(poison);

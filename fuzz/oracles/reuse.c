@@ -1,0 +1,79 @@
+#include "oracle.h"
+
+enum {
+    KEPT,
+    EMPTY,
+    SLOTS,
+};
+
+static const struct promise promises[] = {
+    [KEPT] = {36, "a reset keeps the blocks, all of them and in order"},
+    [EMPTY] = {36, "after a reset the pool is as new: no cleanup, no large "
+                   "allocation, the first block current"},
+    [SLOTS] = {37, "entries of freed large allocations are used again"},
+};
+
+enum {
+    /* Longer lists are counted before a reset and a destroy alone. */
+    COUNTED_MAX = 64,
+};
+
+static int blocks_are_kept(const struct run_pool *self);
+static int entries_are(const ngx_pool_large_t *large, size_t count,
+                       int with_memory);
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    const struct run_pool *self = &run->pools[step->pool];
+    const struct model_pool *model = &run->model.pools[step->pool];
+    const ngx_pool_t *pool = self->pool;
+    int is_counted = model->large_count + model->large_free < COUNTED_MAX;
+
+    if (pool == NULL || step->kind == STEP_WRITE) {
+        return NULL;
+    }
+    if (step->kind == STEP_RESET &&
+        (pool->current != pool || pool->chain != NULL || pool->large != NULL ||
+         pool->cleanup != NULL)) {
+        return &promises[EMPTY];
+    }
+    if (step->kind == STEP_RESET || step->kind == STEP_BEFORE) {
+        is_counted |= step->made == NULL;
+        if (!blocks_are_kept(self)) {
+            return &promises[KEPT];
+        }
+    }
+    if (is_counted && (!entries_are(pool->large, model->large_count, 1) ||
+                       !entries_are(pool->large_free, model->large_free, 0))) {
+        return &promises[SLOTS];
+    }
+    return NULL;
+}
+
+static int
+blocks_are_kept(const struct run_pool *self)
+{
+    size_t i;
+
+    for (i = 1; i < self->block_count; i++) {
+        if (self->blocks[i - 1]->d.next != self->blocks[i]) {
+            return 0;
+        }
+    }
+    return self->blocks[i - 1]->d.next == NULL;
+}
+
+static int
+entries_are(const ngx_pool_large_t *large, size_t count, int with_memory)
+{
+    for (; count != 0 && large != NULL; count--) {
+        if ((large->alloc != NULL) != with_memory) {
+            return 0;
+        }
+        large = large->next;
+    }
+    return count == 0 && large == NULL;
+}
+
+ORACLE_DEFINE(reuse);

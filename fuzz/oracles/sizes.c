@@ -1,0 +1,46 @@
+#include "oracle.h"
+
+enum {
+    LARGE,
+    SMALL,
+    MAX,
+    ALWAYS_LARGE,
+};
+
+static const struct promise promises[] = {
+    [LARGE] = {13, "an allocation of more than max is a large one"},
+    [SMALL] = {14, "an allocation of max or less is a small one"},
+    [MAX] = {43, "max is the first block's size less its header, or a page "
+                 "less one, whichever is less"},
+    [ALWAYS_LARGE] = {9, "ngx_pmemalign makes a large allocation"},
+};
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    const struct run_pool *self = &run->pools[step->pool];
+    const ngx_pool_t *pool = self->pool;
+    int is_small;
+
+    if (step->kind == STEP_CREATE && pool != NULL) {
+        size_t room = step->size - sizeof(ngx_pool_t);
+
+        return pool->max != (room < ngx_pagesize ? room : ngx_pagesize - 1)
+                   ? &promises[MAX]
+                   : NULL;
+    }
+    if (step->kind != STEP_ALLOC || step->made == NULL) {
+        return NULL;
+    }
+
+    is_small = step->block < self->block_count;
+    if (step->code == OP_PMEMALIGN) {
+        return is_small ? &promises[ALWAYS_LARGE] : NULL;
+    }
+    if (step->size > pool->max) {
+        return is_small ? &promises[LARGE] : NULL;
+    }
+    return is_small ? NULL : &promises[SMALL];
+}
+
+ORACLE_DEFINE(sizes);

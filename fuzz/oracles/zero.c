@@ -1,0 +1,19 @@
+#include "oracle.h"
+
+static const struct promise promises[] = {
+    {8, "ngx_pcalloc gives zero in every byte, in memory used before too"},
+};
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    (void) run;
+    if (step->kind != STEP_ALLOC || step->code != OP_PCALLOC ||
+        step->made == NULL) {
+        return NULL;
+    }
+    return run_is_uniform(step->made->p, step->made->size, 0) ? NULL
+                                                              : &promises[0];
+}
+
+ORACLE_DEFINE(zero);

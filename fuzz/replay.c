@@ -1,0 +1,195 @@
+/*
+ * replay: does programs with the checked executor, each in a process of its
+ * own, and prints one TAP line a file. Each is done twice, and each pool of it
+ * alone.
+ *
+ *     replay_pool_ops [--print | --broken] FILE|FOLDER...
+ *
+ * A folder stands for the files in it and below, in order of their names. A
+ * file whose name ends in .ops is text (pool/ops/program.h), any other one is
+ * bytes. --print prints each program's text and does nothing.
+ * --broken is for pools with a planted bug: it stops at the first program that
+ * tells, and succeeds if one does.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "program.h"
+#include "run.h"
+
+enum {
+    PROGRAM_SIZE_MAX =
+        1024 * 1024, /* of a file; no fuzzer's input is as long */
+    PATH_SIZE = 4096,
+};
+
+struct replay {
+    int only_prints;
+    int wants_broken;
+    size_t done;
+    size_t failed;
+};
+
+static int replay_path(struct replay *replay, const char *path);
+static int replay_folder(struct replay *replay, const char *path);
+static int replay_file(struct replay *replay, const char *path);
+static int file_read(const char *path, uint8_t *ret_data, size_t *ret_size);
+static int program_holds(const uint8_t *data, size_t size);
+
+int
+main(int argc, char **argv)
+{
+    struct replay replay = {0};
+    int i = 1;
+
+    if (i < argc && strcmp(argv[i], "--print") == 0) {
+        replay.only_prints = 1;
+        i++;
+    } else if (i < argc && strcmp(argv[i], "--broken") == 0) {
+        replay.wants_broken = 1;
+        i++;
+    }
+    if (i == argc) {
+        fprintf(stderr, "usage: %s [--print | --broken] FILE|FOLDER...\n",
+                argv[0]);
+        return EXIT_FAILURE;
+    }
+    for (; i < argc; i++) {
+        if (replay_path(&replay, argv[i]) != 0) {
+            return EXIT_FAILURE;
+        }
+    }
+    if (!replay.only_prints) {
+        printf("1..%zu\n", replay.done);
+    }
+    return (replay.failed != 0) == replay.wants_broken ? EXIT_SUCCESS
+                                                       : EXIT_FAILURE;
+}
+
+static int
+replay_path(struct replay *replay, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    return S_ISDIR(status.st_mode) ? replay_folder(replay, path)
+                                   : replay_file(replay, path);
+}
+
+static int
+replay_folder(struct replay *replay, const char *path)
+{
+    struct dirent **entries;
+    int count = scandir(path, &entries, NULL, alphasort);
+    int rc = 0;
+    int i;
+
+    if (count < 0) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    for (i = 0; i < count; i++) {
+        char below[PATH_SIZE];
+
+        if (rc == 0 && entries[i]->d_name[0] != '.') {
+            int length = snprintf(below, sizeof(below), "%s/%s", path,
+                                  entries[i]->d_name);
+
+            rc = length < PATH_SIZE ? replay_path(replay, below) : -1;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return rc;
+}
+
+static int
+replay_file(struct replay *replay, const char *path)
+{
+    static uint8_t data[PROGRAM_SIZE_MAX];
+    size_t size;
+    int holds;
+
+    if (replay->wants_broken && replay->failed != 0) {
+        return 0;
+    }
+    if (file_read(path, data, &size) != 0) {
+        return -1;
+    }
+    if (replay->only_prints) {
+        program_print(data, size, stdout);
+        return 0;
+    }
+    holds = program_holds(data, size);
+    replay->done++;
+    replay->failed += !holds;
+    printf("%s %zu - %s\n", holds ? "ok" : "not ok", replay->done, path);
+    return 0;
+}
+
+static int
+file_read(const char *path, uint8_t *ret_data, size_t *ret_size)
+{
+    static char text[PROGRAM_SIZE_MAX];
+    const char *end = strrchr(path, '.');
+    int is_text = end != NULL && strcmp(end, ".ops") == 0;
+    FILE *file = fopen(path, "rb");
+    size_t size;
+
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    size = fread(is_text ? (void *) text : ret_data, 1, PROGRAM_SIZE_MAX, file);
+    (void) fclose(file);
+    if (size == PROGRAM_SIZE_MAX) {
+        fprintf(stderr, "%s: longer than %d bytes\n", path,
+                PROGRAM_SIZE_MAX - 1);
+        return -1;
+    }
+    *ret_size = size;
+    if (!is_text) {
+        return 0;
+    }
+
+    text[size] = '\0';
+    if (program_parse(text, ret_data, PROGRAM_SIZE_MAX, ret_size) != 0) {
+        fprintf(stderr, "%s:%zu: not an op; see pool/ops/op.h\n", path,
+                *ret_size);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+program_holds(const uint8_t *data, size_t size)
+{
+    pid_t child;
+    int status;
+
+    (void) fflush(stdout);
+    child = fork();
+    if (child < 0) {
+        fprintf(stderr, "fork: %s\n", strerror(errno));
+        return 0;
+    }
+    if (child == 0) {
+        run_program_again(data, size, NGX_POOL_REDZONE);
+        _exit(EXIT_SUCCESS);
+    }
+    while (waitpid(child, &status, 0) != child) {
+        if (errno != EINTR) {
+            return 0;
+        }
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}

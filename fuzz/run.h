@@ -1,0 +1,136 @@
+/*
+ * The checked executor: does a program's ops to real pools and to a model
+ * beside them, and after every op, those of cleanup handlers included, asks
+ * every oracle whether what a pool promises still holds.
+ *
+ * The pool must be compiled with pool_seam_args, so that its memory and files
+ * are pool/test/heap.h's and files.h's. One thread, one run at a time.
+ */
+#ifndef FUZZ_RUN_H
+#define FUZZ_RUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_palloc.h>
+
+#include "files.h"
+#include "model.h"
+#include "op.h"
+
+enum {
+    RUN_STALE_MAX = 16, /* freed addresses that a pool remembers */
+
+    /* A cleanup makes two: its node and its data. */
+    RUN_ALLOCATIONS_MAX = 2 * MODEL_OPS_MAX,
+
+    /* An op that deletes a file makes two. */
+    RUN_EVENTS_MAX = 2 * MODEL_OPS_MAX,
+};
+
+/* Whose bytes an allocation's are. */
+enum run_kind {
+    RUN_BYTES, /* the program's */
+    RUN_NODE,  /* the pool's: a cleanup */
+    RUN_DATA,  /* a cleanup's data */
+};
+
+struct run_allocation {
+    unsigned char *p;
+    size_t size;
+    unsigned key; /* one each */
+    enum run_kind kind;
+    unsigned char fill; /* every byte that was written; 0: none was */
+    struct model_spot spot;
+};
+
+enum run_handler {
+    RUN_PLAIN,
+    RUN_ALLOCATING,
+    RUN_FREEING,
+    RUN_ADDING,
+    RUN_NONE, /* handler stays NULL */
+    RUN_HANDLERS,
+
+    RUN_CLOSE = RUN_HANDLERS, /* ngx_pool_cleanup_file() */
+    RUN_DELETE,               /* ngx_pool_delete_file() */
+};
+
+struct run_cleanup {
+    enum run_handler handler;
+    int is_over; /* cancelled, or run early */
+    ngx_pool_cleanup_t *node;
+    void *data; /* that a handler is to be given */
+    size_t size;
+    unsigned char fill;
+    struct op op; /* that added it */
+};
+
+struct run_pool {
+    ngx_pool_t *pool; /* NULL: there is none */
+    ngx_pool_t after; /* its head after the last op on it */
+    size_t block_count;
+    ngx_pool_t *blocks[MODEL_OPS_MAX + 1];
+    size_t allocation_count;
+    struct run_allocation allocations[RUN_ALLOCATIONS_MAX + 2];
+    size_t cleanup_count; /* those not yet due, oldest first */
+    struct run_cleanup cleanups[MODEL_OPS_MAX + 1];
+    size_t stale_count;
+    void *stale[RUN_STALE_MAX];
+    uint64_t trace; /* a hash of what was done and came of it */
+};
+
+struct run {
+    struct model model;
+    struct run_pool pools[OP_POOLS];
+    size_t op_count;    /* done */
+    size_t op_number;   /* of the program's op that is done now, from 1 */
+    unsigned key_next;  /* for the next allocation */
+    size_t log_lines;   /* seen */
+    size_t log_others;  /* due, besides those of the model's failures */
+    size_t event_count; /* file events that are due, and which */
+    struct files_event events[RUN_EVENTS_MAX + 2];
+    uint64_t trace; /* of all pools, and of the system's memory */
+};
+
+enum {
+    RUN_ALL = OP_POOLS,
+};
+
+struct run_options {
+    size_t redzone; /* NGX_POOL_REDZONE of the pool that is run */
+    unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
+    int no_faults;  /* fail_alloc does nothing */
+};
+
+/*
+ * Do the program at data, of size bytes, to its end, then destroy all pools.
+ * A broken promise is printed with the op and its number, and aborts.
+ * The result lives until the next call.
+ */
+const struct run *run_program(const uint8_t *data, size_t size,
+                              const struct run_options *options);
+
+/*
+ * As run_program(), then again, and then each pool's ops without the other
+ * pools': the traces must be the same. Cost: up to seven programs.
+ */
+void run_program_again(const uint8_t *data, size_t size, size_t redzone);
+
+/* The pool's block that p lies in or just behind, or block_count. */
+size_t run_block_of(const struct run_pool *pool, size_t block_size,
+                    const unsigned char *p);
+
+/* Whether all of the allocation's bytes are what was written. */
+int run_is_intact(const struct run_allocation *allocation);
+
+/* Whether p's size bytes are what was written as fill; 0: nothing was. */
+int run_is_written(const void *p, size_t size, unsigned char fill);
+
+/* Whether each of p's size bytes is value. */
+int run_is_uniform(const void *p, size_t size, unsigned char value);
+
+#endif

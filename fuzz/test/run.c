@@ -1,0 +1,158 @@
+/* The checked executor: it depends on its program alone, and promises all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "draw.h"
+#include "heap.h"
+#include "oracle.h"
+#include "program.h"
+
+enum {
+    PROGRAM_SIZE = 512,
+    PROGRAMS = 300,
+    PROMISES = 47,
+    PROMISES_OF_THREADS = 47, /* one run is one thread's */
+};
+
+static const struct run_options options = {.only = RUN_ALL};
+
+static size_t
+draw_program(uint32_t *seed, uint8_t *ret_data)
+{
+    size_t size = draw(seed) % PROGRAM_SIZE;
+    size_t i;
+
+    for (i = 0; i < size; i++) {
+        ret_data[i] = (uint8_t) draw(seed);
+        if (i % OP_SIZE == 1) {
+            /* Few pools and known ops, so that most of them do something. */
+            ret_data[i] = (uint8_t) (draw(seed) % OP_COUNT | ret_data[i] << 7);
+        }
+    }
+    return size;
+}
+
+/* Property 40, with other programs between. */
+static void
+test_run_depends_on_its_program_alone(void **state)
+{
+    static uint8_t programs[PROGRAMS][PROGRAM_SIZE];
+    size_t sizes[PROGRAMS];
+    uint64_t traces[PROGRAMS];
+    uint32_t seed = 1;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < PROGRAMS; i++) {
+        sizes[i] = draw_program(&seed, programs[i]);
+        traces[i] = run_program(programs[i], sizes[i], &options)->trace;
+    }
+    for (i = PROGRAMS; i-- != 0;) {
+        assert_int_equal(run_program(programs[i], sizes[i], &options)->trace,
+                         traces[i]);
+    }
+}
+
+static void
+test_run_traces_tell_programs_apart(void **state)
+{
+    static const char *const texts[] = {
+        "create p0 1024\npalloc p0 8",
+        "create p0 1024\npalloc p0 9",
+        "create p0 1024\npalloc p1 8",
+        "create p1 1024\npalloc p1 8",
+        "create p0 1024\npalloc p0 8\nreset p0",
+        "create p0 1024\nfail_alloc #0\npalloc p0 2000",
+        "create p0 1024\npalloc p0 2000",
+    };
+    uint64_t traces[sizeof(texts) / sizeof(texts[0])];
+    size_t i;
+    size_t j;
+
+    (void) state;
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        uint8_t data[PROGRAM_SIZE];
+        size_t size;
+
+        assert_int_equal(program_parse(texts[i], data, sizeof(data), &size), 0);
+        traces[i] = run_program(data, size, &options)->trace;
+        for (j = 0; j < i; j++) {
+            assert_int_not_equal(traces[i], traces[j]);
+        }
+    }
+}
+
+static void
+test_run_leaves_nothing(void **state)
+{
+    uint8_t data[PROGRAM_SIZE];
+    uint32_t seed = 4;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < PROGRAMS; i++) {
+        size_t size = draw_program(&seed, data);
+
+        run_program(data, size, &options);
+        assert_int_equal(heap_live_blocks(), 0);
+        assert_int_equal(heap_live_bytes(), 0);
+        assert_int_equal(ngx_pool_cache_size(), 0);
+    }
+}
+
+static void
+test_run_ends_at_its_bound(void **state)
+{
+    uint8_t data[1 + 2 * MODEL_OPS_MAX * OP_SIZE] = {PROGRAM_VERSION};
+    const struct op create = {.code = OP_CREATE, .amount = 1024};
+    const struct op handler = {.code = OP_CLEANUP, .who = RUN_ADDING};
+    size_t i;
+
+    (void) state;
+    op_encode(&create, data + 1);
+    for (i = 1; i < 2 * MODEL_OPS_MAX; i++) {
+        op_encode(&handler, data + 1 + i * OP_SIZE);
+    }
+    assert_int_equal(run_program(data, sizeof(data), &options)->op_count,
+                     MODEL_OPS_MAX);
+}
+
+static void
+test_oracles_state_every_promise(void **state)
+{
+    unsigned stated[PROMISES + 1] = {0};
+    unsigned number;
+    size_t i;
+    size_t j;
+
+    (void) state;
+    for (i = 0; i < oracle_count; i++) {
+        assert_true(oracles[i]->promise_count > 0);
+        for (j = 0; j < oracles[i]->promise_count; j++) {
+            assert_non_null(oracles[i]->promises[j].words);
+            assert_in_range(oracles[i]->promises[j].number, 1, PROMISES);
+            stated[oracles[i]->promises[j].number]++;
+        }
+    }
+    for (number = 1; number < PROMISES_OF_THREADS; number++) {
+        assert_true(stated[number] > 0);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_run_depends_on_its_program_alone),
+        cmocka_unit_test(test_run_traces_tell_programs_apart),
+        cmocka_unit_test(test_run_leaves_nothing),
+        cmocka_unit_test(test_run_ends_at_its_bound),
+        cmocka_unit_test(test_oracles_state_every_promise),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
