@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "asan.h"
+
 enum {
     OBJECTS = 500,
     STEPS = 20000,
@@ -299,6 +301,38 @@ test_create_knows_nothing_of_the_dead(void **state)
     }
 }
 
+#if ASAN_ON
+
+/* Bytes behind an object, freed ones, and all that a reset took are poisoned. */
+static void
+test_asan_sees_what_is_not_allocated(void **state)
+{
+    struct arena *arena = arena_create();
+    char *p = arena_alloc(arena, 100);
+    char *q = arena_alloc(arena, 100);
+
+    (void) state;
+    assert_false(__asan_address_is_poisoned(p + 99));
+    assert_true(__asan_address_is_poisoned(p + 100));
+    arena_free(arena, p, 100);
+    assert_true(__asan_address_is_poisoned(p));
+    assert_false(__asan_address_is_poisoned(q));
+    arena_reset(arena);
+    assert_true(__asan_address_is_poisoned(q));
+    arena_destroy(arena);
+}
+
+#else
+
+static void
+test_asan_sees_what_is_not_allocated(void **state)
+{
+    (void) state;
+    skip();
+}
+
+#endif
+
 int
 main(void)
 {
@@ -314,6 +348,7 @@ main(void)
         cmocka_unit_test(test_flush_lends_to_other_threads),
         cmocka_unit_test(test_alloc_serves_threads_at_once),
         cmocka_unit_test(test_create_knows_nothing_of_the_dead),
+        cmocka_unit_test(test_asan_sees_what_is_not_allocated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
