@@ -115,9 +115,6 @@ enum {
 /* Kept out of the callers, which are then short enough to have no frame. */
 #define NGX_POOL_COLD __attribute__((noinline))
 
-/* Lays the other way straight ahead: 0.5 of 2.8 ns an allocation. */
-#define NGX_POOL_RARELY(condition) __builtin_expect(condition, 0)
-
 /* 2^64 over the golden ratio: spreads the upper bits of a product (Knuth). */
 #define NGX_POOL_HASH 0x9e3779b97f4a7c15u
 
@@ -494,32 +491,31 @@ ngx_pool_cache_size(void)
 static inline void *
 ngx_pool_small(ngx_pool_t *pool, size_t size, size_t alignment)
 {
-    ngx_pool_t *block = pool->tail;
+    ngx_pool_t *block = pool->current;
     u_char *m;
 
-    if (NGX_POOL_RARELY(size <= pool->hole)) {
-        block = pool->current;
+    if (block != pool && size > pool->hole) {
+        block = pool->tail;
     }
     m = ngx_align_ptr(block->d.last, alignment);
-
     if (ngx_pool_fits(block, m, size)) {
         return ngx_pool_cut(pool, block, m, size);
     }
     return ngx_pool_small_next(pool, size, alignment);
 }
 
-/* size fits into no block, or into one that is neither current nor tail. */
+/* size does not fit where it was tried first: current or tail. */
 static NGX_POOL_COLD void *
 ngx_pool_small_next(ngx_pool_t *pool, size_t size, size_t alignment)
 {
     ngx_pool_t *tail = pool->tail;
-    ngx_pool_t *block = pool->current;
+    ngx_pool_t *block = size > pool->hole ? tail : pool->current;
 
     for (;;) {
         u_char *m = ngx_align_ptr(block->d.last, alignment);
 
         if (ngx_pool_fits(block, m, size)) {
-            if (block == tail) {
+            if (block == tail && size <= pool->hole) {
                 pool->hole = ngx_pool_hole(pool, tail);
             }
             return ngx_pool_cut(pool, block, m, size);
@@ -570,14 +566,21 @@ ngx_pool_small_extend(ngx_pool_t *pool, size_t size)
                         ngx_align_ptr(block->d.last, NGX_ALIGNMENT), size);
 }
 
-/* The most bytes free in a block from current up to, not including, tail. */
+/*
+ * The most bytes free in a block from current up to, not including, tail. The
+ * first block does not count: ngx_array may give bytes back to it at any time,
+ * so it is tried at each allocation while it is current.
+ */
 static size_t
 ngx_pool_hole(const ngx_pool_t *pool, const ngx_pool_t *tail)
 {
-    const ngx_pool_t *block;
+    const ngx_pool_t *block = pool->current;
     size_t hole = 0;
 
-    for (block = pool->current; block != tail; block = block->d.next) {
+    if (block == pool && block != tail) {
+        block = block->d.next;
+    }
+    for (; block != tail; block = block->d.next) {
         if (block->d.last + hole < block->d.end) {
             hole = (size_t) (block->d.end - block->d.last);
         }

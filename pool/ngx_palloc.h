@@ -85,7 +85,7 @@ struct ngx_pool_s {
     ngx_log_t *log;
 
     ngx_pool_t *tail; /* the last block in use; those behind it are kept ones */
-    size_t hole;      /* none in use but tail has more bytes free: a bound */
+    size_t hole; /* no block between the first and tail has more bytes free */
     ngx_pool_large_t *large_free; /* entries without an allocation */
     ngx_pool_index_t *index;      /* of large; NULL: walk the list */
 };

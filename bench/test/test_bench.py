@@ -23,14 +23,14 @@ RUN = sys.argv[2]
 COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
 PYTHON = "/usr/bin/python3"  # the one that compare.py's scipy belongs to
 
-FILTER = "^fill/(pool|glibc)/fixed64/1000?$|^shim/c/1024$"
+FILTER = "^fill/(pool|arena)/fixed64/1000?$|^shim/c/1024$"
 ROWS = {
     "fill/pool/fixed64/100",
     "fill/pool/fixed64/1000",
     "fill/pool_again/fixed64/100",
     "fill/pool_again/fixed64/1000",
-    "fill/glibc/fixed64/100",
-    "fill/glibc/fixed64/1000",
+    "fill/arena/fixed64/100",
+    "fill/arena/fixed64/1000",
     "shim/c/1024",
 }
 ENTRY = {
@@ -112,7 +112,7 @@ class Results(Folder):
         self.assertEqual({len(of) for of in counts.values()}, {1})
 
     def test_machine_and_command_are_told(self) -> None:
-        words = ("--filter", "glibc/fixed16/(10|'')$", "--rounds", "1", "--label", "b")
+        words = ("--filter", "arena/fixed16/(10|'')$", "--rounds", "1", "--label", "b")
         self.measure(*words)
         machine = load(self.folder / "b" / "machine.json")
         for key in (
@@ -120,8 +120,11 @@ class Results(Folder):
             "allocators"
         ).split():
             self.assertIn(key, machine)
-        self.assertIn("libc", machine["allocators"]["glibc"]["path"])
         self.assertIn("libngxpool", machine["allocators"]["pool"]["path"])
+        for of in machine["allocators"].values():
+            self.assertIn(of["kind"], ("general", "region"))
+            self.assertEqual("unavailable" in of, "path" not in of)
+            self.assertEqual("version" in of, "path" in of)
         self.assertIn(
             machine["libraries"]["google-benchmark build type"], ("debug", "release")
         )
@@ -132,21 +135,21 @@ class Results(Folder):
         )
 
     def test_default_label_is_date_time_and_commit(self) -> None:
-        done = self.measure("--filter", "glibc/fixed16/10$", "--rounds", "1")
+        done = self.measure("--filter", "arena/fixed16/10$", "--rounds", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
         (made,) = self.folder.iterdir()
         self.assertRegex(made.name, r"^\d{8}-\d{6}-[0-9a-z]{7}$")
 
     def test_pair_follows_the_allocators(self) -> None:
         self.measure(
-            "--allocators", "glibc", "--sizes", "fixed16", "--workloads", "fill",
+            "--allocators", "arena", "--sizes", "fixed16", "--workloads", "fill",
             "--rounds", "1", "--label", "c",
         )
         run = load(self.folder / "c" / "run.json")
-        self.assertEqual(run["context"]["aa_pair"], "glibc,glibc_again")
+        self.assertEqual(run["context"]["aa_pair"], "arena,arena_again")
         self.assertEqual(
             {entry["name"].split("/")[1] for entry in run["benchmarks"]},
-            {"glibc", "glibc_again"},
+            {"arena", "arena_again"},
         )
 
     def test_failure_leaves_earlier_results(self) -> None:
@@ -303,7 +306,7 @@ class Arguments(Folder):
 
     def test_heap_top_is_named_in_the_results(self) -> None:
         self.measure(
-            "--filter", "glibc/fixed16/10$", "--rounds", "1", "--heap-top", "free",
+            "--filter", "arena/fixed16/10$", "--rounds", "1", "--heap-top", "free",
             "--label", "a",
         )
         run = load(self.folder / "a" / "run.json")
@@ -329,7 +332,7 @@ class Interrupt(Folder):
 
     def test_complete_rounds_are_kept(self) -> None:
         status, out, err = self.interrupt(
-            "round 1 of 1000, row 1", "--filter", "^fill/(pool|glibc)/fixed16/10$",
+            "round 1 of 1000, row 1", "--filter", "^fill/(pool|arena)/fixed16/10$",
             "--rounds", "1000",
         )
         self.assertEqual(status, 0, err)
@@ -368,7 +371,7 @@ class Run(Folder):
     def test_report_follows_the_measurement(self) -> None:
         done = self.run_py(
             "--quick", "--results", str(self.folder), "--label", "a", "--rounds", "6",
-            "--allocators", "glibc,pool", "--sizes", "fixed16", "--workloads", "fill",
+            "--allocators", "arena,pool", "--sizes", "fixed16", "--workloads", "fill",
         )
         if "no such Python module" in done.stderr:
             self.skipTest(done.stderr)

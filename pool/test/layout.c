@@ -205,7 +205,8 @@ check_hole(const ngx_pool_t *pool)
     const ngx_pool_t *block;
 
     for (block = pool->current; block != pool->tail; block = block->d.next) {
-        assert_true(block->d.end <= block->d.last + pool->hole);
+        assert_true(block == pool ||
+                    block->d.end <= block->d.last + pool->hole);
     }
 }
 

@@ -223,8 +223,8 @@ test_oom_cleanup_add_with_the_entry_in_a_new_block(void **state)
 }
 
 /*
- * The cleanup lies in the last block, after a walk that found the first one
- * fuller than the pool remembered: the bound that this corrects comes back too.
+ * The cleanup lies in the last block, after a walk that found the second
+ * one fuller than the pool remembered: the bound that this corrects comes back too.
  */
 static void
 test_oom_cleanup_add_undoes_in_a_later_block(void **state)
@@ -234,20 +234,22 @@ test_oom_cleanup_add_undoes_in_a_later_block(void **state)
     ngx_pool_t *second;
 
     (void) state;
-    pool->d.last = pool->d.end - 100;
+    pool->d.last = pool->d.end;
+    (void) ngx_palloc(pool, 200);
+    second = pool->d.next;
+    second->d.last = second->d.end - 100;
     (void) ngx_palloc(pool, 200);
     (void) ngx_pnalloc(pool, 100);
-    assert_ptr_equal(pool->d.last, pool->d.end);
+    assert_ptr_equal(second->d.last, second->d.end);
     assert_int_equal(pool->hole, 100);
-    second = pool->d.next;
-    second->d.last = second->d.end - sizeof(ngx_pool_cleanup_t) - 1;
+    pool->tail->d.last = pool->tail->d.end - sizeof(ngx_pool_cleanup_t) - 1;
 
     snapshot_take(&before, pool);
     heap_fail_at(0);
     assert_null(ngx_pool_cleanup_add(pool, 64));
     snapshot_check(&before, pool);
     assert_non_null(ngx_pool_cleanup_add(pool, 64));
-    assert_int_equal(place_blocks(pool), 3);
+    assert_int_equal(place_blocks(pool), 4);
     ngx_destroy_pool(pool);
 }
 
