@@ -21,7 +21,8 @@ enum {
     FILLS = 255, /* values that a written byte takes, never 0 */
 
     AGAIN_MAX = 16,
-    DESCRIPTORS = 8, /* that programs use; small, so that they collide */
+    FAILS_WITHIN = 4, /* no op takes more of the system's allocations */
+    DESCRIPTORS = 8,  /* that programs use; small, so that they collide */
     ALIGNMENTS = 24,
     ALIGNMENTS_GOOD = 17, /* 1 << 0 ... 1 << 16, the rest in bad_alignments */
 };
@@ -434,8 +435,8 @@ perform(struct run *run, const struct op *op)
         return;
     case OP_FAIL_ALLOC:
         if (!now.options.no_faults) {
-            heap_fail_at(op->who);
-            run->model.system.fail_in = op->who;
+            heap_fail_at(op->who % FAILS_WITHIN);
+            run->model.system.fail_in = op->who % FAILS_WITHIN;
         }
         return;
     case OP_FAIL_FILES:

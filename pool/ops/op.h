@@ -52,7 +52,7 @@
     X(TAIL_SHRINK, "tail_shrink", "ps", "shrink it in place, as an array")     \
     X(CACHE_LIMIT, "cache_limit", "s", "bound the thread's kept blocks")       \
     X(CACHE_TRIM, "cache_trim", "", "release the thread's kept blocks")        \
-    X(FAIL_ALLOC, "fail_alloc", "w", "fail the system's allocation who")       \
+    X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocation who % 4")         \
     X(FAIL_FILES, "fail_files", "w", "let closing or deleting fail from now")  \
     X(AGAIN, "again", "w", "do the op before 1 + who % 16 times more")
 

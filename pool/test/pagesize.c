@@ -1,0 +1,55 @@
+/*
+ * ngx_pagesize where the system answers PAGESIZE_ANSWER: the linker puts the
+ * sysconf() below in the place of the C library's for the pool.
+ */
+#include <unistd.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "fixture.h"
+
+enum {
+    EXPECTED = PAGESIZE_ANSWER > 0 ? PAGESIZE_ANSWER : 4096,
+};
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+
+long
+__wrap_sysconf(int name)
+{
+    return name == _SC_PAGESIZE ? PAGESIZE_ANSWER : __real_sysconf(name);
+}
+
+static void
+test_pagesize_is_what_the_system_answers(void **state)
+{
+    (void) state;
+    assert_int_equal(ngx_pagesize, EXPECTED);
+}
+
+static void
+test_pagesize_bounds_small_allocations(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool((size_t) 4 * EXPECTED, NULL);
+
+    (void) state;
+    assert_int_equal(pool->max, EXPECTED - 1);
+    (void) ngx_palloc(pool, EXPECTED - 1);
+    assert_null(pool->large);
+    (void) ngx_palloc(pool, EXPECTED);
+    assert_non_null(pool->large);
+    ngx_destroy_pool(pool);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_pagesize_is_what_the_system_answers),
+        FIXTURE_TEST(test_pagesize_bounds_small_allocations),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
