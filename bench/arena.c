@@ -18,14 +18,15 @@
 #define arena_mark_free(p, size)  ASAN_POISON_MEMORY_REGION(p, size)
 #define arena_mark_live(p, size)  ASAN_UNPOISON_MEMORY_REGION(p, size)
 #define arena_check_live(p, size) check_live(p, size)
+
+/* For what reaches into free objects. */
+#define ARENA_UNCHECKED __attribute__((noinline, no_sanitize_address))
 #else
 #define arena_mark_free(p, size)  ((void) (p), (void) (size))
 #define arena_mark_live(p, size)  ((void) (p), (void) (size))
 #define arena_check_live(p, size) ((void) (p), (void) (size))
+#define ARENA_UNCHECKED           inline
 #endif
-
-/* Reaches into what is poisoned: a free object's link. */
-#define ARENA_UNCHECKED __attribute__((no_sanitize_address))
 
 enum {
     LINEAR_CLASSES = 8, /* 16, 32, ... 128 */
@@ -361,13 +362,14 @@ class_of(size_t size)
     return classes[(size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT];
 }
 
-ARENA_UNCHECKED static inline struct object *
+static ARENA_UNCHECKED struct object *
 object_next(const struct object *object)
 {
-    return object->next;
+    /* volatile: else gcc 12 may have the caller read it, who is checked. */
+    return *(struct object *const volatile *) &object->next;
 }
 
-ARENA_UNCHECKED static inline void
+static ARENA_UNCHECKED void
 object_link(struct object *object, struct object *next)
 {
     object->next = next;
