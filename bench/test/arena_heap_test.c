@@ -260,7 +260,7 @@ alloc_without_memory(void *data)
 
     arena_stats(arena, &before);
     heap_fail_at(0);
-    assert_null(arena_alloc(arena, 100));
+    assert_null(arena_alloc(arena, ARENA_SMALL_MAX));
     arena_stats(arena, &after);
     assert_memory_equal(&before, &after, sizeof(before));
     memset(arena_alloc(arena, 100), 1, 100);
@@ -280,6 +280,53 @@ test_first_alloc_of_a_thread_survives_a_failure(void **state)
     check_all_returned();
 }
 
+/* What one thread hands to another. */
+struct handover {
+    struct arena *arena;
+    void *p;
+};
+
+static void *
+alloc_most_of_a_chunk(void *data)
+{
+    struct handover *handover = data;
+
+    for (int i = 0; i < 7; i++) {
+        assert_non_null(arena_alloc(handover->arena, ARENA_SMALL_MAX));
+    }
+    return NULL;
+}
+
+static void *
+take_over_and_run_another(void *data)
+{
+    struct handover *handover = data;
+
+    arena_free(handover->arena, handover->p, 100);
+    run(alloc_without_memory, handover->arena);
+    return NULL;
+}
+
+/* The rest of an ended thread's chunk would do for what a thread holds of the
+ * arena, but then not for an object. */
+static void
+test_first_alloc_of_a_thread_takes_no_small_rest(void **state)
+{
+    struct handover handover = {.arena = arena_create()};
+    struct arena_stats stats;
+
+    (void) state;
+    handover.p = arena_alloc(handover.arena, 100);
+    run(alloc_most_of_a_chunk, &handover);
+    do {
+        assert_non_null(arena_alloc(handover.arena, ARENA_SMALL_MAX));
+        arena_stats(handover.arena, &stats);
+    } while (stats.chunks == 2);
+    run(take_over_and_run_another, &handover);
+    arena_destroy(handover.arena);
+    check_all_returned();
+}
+
 int
 main(void)
 {
@@ -293,6 +340,7 @@ main(void)
         cmocka_unit_test(test_free_needs_no_memory),
         cmocka_unit_test(test_alloc_survives_each_failure),
         cmocka_unit_test(test_first_alloc_of_a_thread_survives_a_failure),
+        cmocka_unit_test(test_first_alloc_of_a_thread_takes_no_small_rest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

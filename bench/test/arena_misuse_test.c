@@ -100,6 +100,9 @@ test_use_behind_an_object_is_reported(void **state)
         memset(p, 1, size);
         if (size % 50 == 3) {
             check_reported(touch, arena, p + size);
+            arena_free(arena, p, size);
+            assert_ptr_equal(arena_alloc(arena, size - 1), p);
+            check_reported(touch, arena, p + size - 1);
         }
     }
     arena_destroy(arena);
@@ -115,6 +118,25 @@ test_use_after_free_is_reported(void **state)
     arena_free(arena, p, 20);
     check_reported(touch, arena, p);
     check_reported(touch, arena, p + 19);
+    arena_destroy(arena);
+}
+
+/* Whichever way it is freed: the last one lets its list overflow. */
+static void
+test_use_after_each_free_is_reported(void **state)
+{
+    struct arena *arena = arena_create();
+    char *objects[2 * ARENA_BATCH_MAX + 1];
+
+    (void) state;
+    for (int i = 0; i <= 2 * ARENA_BATCH_MAX; i++) {
+        objects[i] = arena_alloc(arena, 20);
+    }
+    for (int i = 0; i <= 2 * ARENA_BATCH_MAX; i++) {
+        arena_free(arena, objects[i], 20);
+    }
+    check_reported(touch, arena, objects[0]);
+    check_reported(touch, arena, objects[2 * ARENA_BATCH_MAX]);
     arena_destroy(arena);
 }
 
@@ -197,6 +219,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_use_behind_an_object_is_reported),
         cmocka_unit_test(test_use_after_free_is_reported),
+        cmocka_unit_test(test_use_after_each_free_is_reported),
         cmocka_unit_test(test_free_twice_is_reported),
         cmocka_unit_test(test_free_of_a_larger_size_is_reported),
         cmocka_unit_test(test_use_after_reset_is_reported),

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -332,6 +333,31 @@ test_reset_keeps_chunks_and_no_objects(void **state)
 }
 
 static void
+test_reset_forgets_what_was_given_back(void **state)
+{
+    struct arena *arena = arena_create();
+    struct object objects[OBJECTS] = {{0}};
+    struct arena_stats stats;
+
+    (void) state;
+    for (int i = 0; i < OBJECTS; i++) {
+        object_make(&objects[i], arena, 16, 1);
+    }
+    for (int i = 0; i < OBJECTS; i++) {
+        arena_free(arena, objects[i].p, 16);
+        objects[i].p = NULL;
+    }
+    arena_stats(arena, &stats);
+    assert_true(stats.flushes > 0);
+    arena_reset(arena);
+    for (int i = 0; i < OBJECTS; i++) {
+        object_make(&objects[i], arena, 16, 1);
+        check_apart(objects, &objects[i]);
+    }
+    arena_destroy(arena);
+}
+
+static void
 test_alloc_refuses_what_wraps(void **state)
 {
     struct arena *arena = arena_create();
@@ -401,6 +427,72 @@ test_thread_takes_the_place_of_an_ended_one(void **state)
     }
     assert_int_equal(threads_of(handover.arena), 1);
     assert_int_equal(chunks_of(handover.arena), chunks);
+    arena_destroy(handover.arena);
+}
+
+/* 4 + 8 + 16 + 32 in batches, and the first of the next one. */
+static void *
+alloc_61(void *data)
+{
+    struct handover *handover = data;
+
+    for (int i = 0; i < 61; i++) {
+        handover->objects[i] = arena_alloc(handover->arena, 48);
+    }
+    return NULL;
+}
+
+static void
+test_thread_end_leaves_its_spans_to_others(void **state)
+{
+    struct handover handover = {.arena = arena_create()};
+    const char *next;
+    int found = 0;
+
+    (void) state;
+    assert_non_null(arena_alloc(handover.arena, 48));
+    run(alloc_61, &handover);
+    next = (const char *) handover.objects[60] + 48;
+    while (chunks_of(handover.arena) == 2) {
+        found += arena_alloc(handover.arena, 48) == next;
+    }
+    assert_int_equal(found, 1);
+    arena_destroy(handover.arena);
+}
+
+static void *
+alloc_and_free(void *data)
+{
+    struct handover *handover = data;
+    char *p = arena_alloc(handover->arena, 48);
+
+    memset(p, 1, 48);
+    arena_free(handover->arena, p, 48);
+    return NULL;
+}
+
+/* Nothing but the arena tells the one that the other has ended. */
+static void
+test_thread_end_is_seen_without_join(void **state)
+{
+    struct handover handover = {.arena = arena_create()};
+    struct arena_stats stats;
+    pthread_t thread;
+    int tries = 0;
+
+    /* This thread has its own lists, and so will not take the other's whole. */
+    (void) state;
+    assert_non_null(arena_alloc(handover.arena, 48));
+    assert_int_equal(pthread_create(&thread, NULL, alloc_and_free, &handover),
+                     0);
+    do {
+        assert_true(tries++ < 20000);
+        memset(arena_alloc(handover.arena, ARENA_SMALL_MAX), 1, 16);
+        usleep(100);
+        arena_stats(handover.arena, &stats);
+    } while (stats.flushes == 0);
+    memset(arena_alloc(handover.arena, 48), 1, 48);
+    assert_int_equal(pthread_join(thread, NULL), 0);
     arena_destroy(handover.arena);
 }
 
@@ -593,9 +685,12 @@ main(void)
         cmocka_unit_test(test_refill_loses_nothing_of_a_chunk),
         cmocka_unit_test(test_free_keeps_two_batches),
         cmocka_unit_test(test_reset_keeps_chunks_and_no_objects),
+        cmocka_unit_test(test_reset_forgets_what_was_given_back),
         cmocka_unit_test(test_alloc_refuses_what_wraps),
         cmocka_unit_test(test_thread_end_leaves_its_objects_to_others),
         cmocka_unit_test(test_thread_takes_the_place_of_an_ended_one),
+        cmocka_unit_test(test_thread_end_leaves_its_spans_to_others),
+        cmocka_unit_test(test_thread_end_is_seen_without_join),
         cmocka_unit_test(test_alloc_after_the_end_finds_nothing_of_before),
         cmocka_unit_test(test_alloc_serves_threads_at_once),
         cmocka_unit_test(test_alloc_serves_more_threads_than_have_places),
