@@ -16,6 +16,7 @@ static void write_cpu(struct json *json);
 static void write_build(struct json *json);
 static void write_libraries(struct json *json, const char *context);
 static void write_allocators(struct json *json, const struct grid *grid);
+static const char *shown_path(const char *path);
 static int read_field(const char *path, const char *field, char *line,
                       char **ret_value);
 
@@ -109,13 +110,23 @@ write_allocators(struct json *json, const struct grid *grid)
                     allocator->kind == ALLOCATOR_REGION ? "region" : "general");
         if (contender->library != NULL) {
             json_string(json, "version", contender->version);
-            json_string(json, "path", contender->path);
+            json_string(json, "path", shown_path(contender->path));
         } else {
             json_string(json, "unavailable", contender->reason);
         }
         json_close(json, '}');
     }
     json_close(json, '}');
+}
+
+/* A file of this project by its path from the project's root: where the project
+ * lies says nothing about the figures. */
+static const char *
+shown_path(const char *path)
+{
+    static const char root[] = BENCH_SOURCE_ROOT "/";
+
+    return strncmp(path, root, strlen(root)) == 0 ? path + strlen(root) : path;
 }
 
 /*

@@ -702,7 +702,8 @@ do_free(struct run *run, unsigned pool, void *p,
     }
     step.kind = STEP_FREE;
     step.freed = p;
-    step.succeeds = model_free(&run->model, pool, key);
+    /* NULL is refused before anything is looked for. */
+    step.succeeds = p != NULL && model_free(&run->model, pool, key);
     step.answer = ngx_pfree(self->pool, p);
     step_check(run, &step);
 }

@@ -351,8 +351,9 @@ ngx_pmemalign(ngx_pool_t *pool, size_t size, size_t alignment)
 ngx_int_t
 ngx_pfree(ngx_pool_t *pool, void *p)
 {
-    ngx_pool_large_t *large = ngx_pool_large_find(pool, p);
+    ngx_pool_large_t *large;
 
+    large = p != NULL ? ngx_pool_large_find(pool, p) : NULL;
     if (large == NULL) {
         return NGX_DECLINED;
     }

@@ -19,7 +19,10 @@
 #define NGX_LOG_INFO   7
 #define NGX_LOG_DEBUG  8
 
-/* A debug category: a bit of log_level above the levels of severity. */
+/*
+ * A debug category: a bit of log_level above the levels of severity, of which a
+ * log with any category takes all.
+ */
 #define NGX_LOG_DEBUG_ALLOC 0x020
 
 #ifdef __cplusplus
@@ -42,7 +45,7 @@ struct ngx_log_s {
 
 #define ngx_log_error(level, log, ...)                                         \
     do {                                                                       \
-        if ((log) != NULL && ((log)->log_level & 0xf) >= (level)) {            \
+        if ((log) != NULL && (log)->log_level >= (level)) {                    \
             ngx_log_error_core(level, log, __VA_ARGS__);                       \
         }                                                                      \
     } while (0)

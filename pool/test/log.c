@@ -23,7 +23,7 @@ test_log_takes_levels_up_to_its_own(void **state)
     for (log_level = NGX_LOG_STDERR; log_level <= NGX_LOG_DEBUG; log_level++) {
         struct lines lines;
 
-        lines_init(&lines, log_level | NGX_LOG_DEBUG_ALLOC);
+        lines_init(&lines, log_level);
         for (level = NGX_LOG_STDERR; level <= NGX_LOG_DEBUG; level++) {
             ngx_log_error(level, &lines.log, 0, "text");
         }
@@ -32,6 +32,18 @@ test_log_takes_levels_up_to_its_own(void **state)
             lines_check(&lines, level, level, "text");
         }
     }
+}
+
+static void
+test_log_of_a_category_takes_every_level(void **state)
+{
+    struct lines lines;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_DEBUG_ALLOC);
+    ngx_log_error(NGX_LOG_EMERG, &lines.log, 0, "text");
+    ngx_log_error(NGX_LOG_DEBUG, &lines.log, 0, "text");
+    assert_int_equal(lines.count, 2);
 }
 
 static void
@@ -132,6 +144,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_log_takes_levels_up_to_its_own),
+        FIXTURE_TEST(test_log_of_a_category_takes_every_level),
         FIXTURE_TEST(test_log_of_null_is_silent),
         FIXTURE_TEST(test_log_hands_its_writer_itself),
         FIXTURE_TEST(test_log_converts),
