@@ -5,7 +5,6 @@
  */
 #include "../arena.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,20 +14,12 @@
 #include <cmocka.h>
 
 #include "heap.h"
+#include "thread.h"
 
 enum {
     STEPS = 300, /* of a program that runs out of memory at each place */
     LARGE = 10000,
 };
-
-static void
-run(void *(*function)(void *), void *data)
-{
-    pthread_t thread;
-
-    assert_int_equal(pthread_create(&thread, NULL, function, data), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
 
 static void
 check_all_returned(void)
@@ -142,7 +133,7 @@ test_thread_end_returns_what_it_kept(void **state)
     struct arena_stats stats;
 
     (void) state;
-    run(use_and_end, arena);
+    thread_run(use_and_end, arena);
     arena_stats(arena, &stats);
     assert_int_equal(heap_live_blocks(), stats.chunks);
     arena_destroy(arena);
@@ -165,7 +156,7 @@ test_destroy_is_for_any_thread(void **state)
     for (int i = 0; i < 2000; i++) {
         assert_non_null(arena_alloc(arena, 100));
     }
-    run(destroy, arena);
+    thread_run(destroy, arena);
     assert_int_equal(heap_live_blocks(), 0);
 }
 
@@ -188,7 +179,7 @@ test_free_needs_no_memory(void **state)
     size_t calls = heap_calls();
 
     (void) state;
-    run(free_without_memory, arena_and_object);
+    thread_run(free_without_memory, arena_and_object);
     assert_int_equal(heap_calls(), calls + 1);
     assert_ptr_equal(arena_alloc(arena, ARENA_SMALL_MAX), arena_and_object[1]);
     arena_destroy(arena);
@@ -275,7 +266,7 @@ test_first_alloc_of_a_thread_survives_a_failure(void **state)
 
     (void) state;
     assert_non_null(arena_alloc(arena, 100));
-    run(alloc_without_memory, arena);
+    thread_run(alloc_without_memory, arena);
     arena_destroy(arena);
     check_all_returned();
 }
@@ -303,7 +294,7 @@ take_over_and_run_another(void *data)
     struct handover *handover = data;
 
     arena_free(handover->arena, handover->p, 100);
-    run(alloc_without_memory, handover->arena);
+    thread_run(alloc_without_memory, handover->arena);
     return NULL;
 }
 
@@ -317,12 +308,12 @@ test_first_alloc_of_a_thread_takes_no_small_rest(void **state)
 
     (void) state;
     handover.p = arena_alloc(handover.arena, 100);
-    run(alloc_most_of_a_chunk, &handover);
+    thread_run(alloc_most_of_a_chunk, &handover);
     do {
         assert_non_null(arena_alloc(handover.arena, ARENA_SMALL_MAX));
         arena_stats(handover.arena, &stats);
     } while (stats.chunks == 2);
-    run(take_over_and_run_another, &handover);
+    thread_run(take_over_and_run_another, &handover);
     arena_destroy(handover.arena);
     check_all_returned();
 }

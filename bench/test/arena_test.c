@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "thread.h"
+
 enum {
     OBJECTS = 500,
     STEPS = 20000,
@@ -99,40 +101,13 @@ check_apart(const struct object *objects, const struct object *object)
     }
 }
 
-static size_t
-chunks_of(struct arena *arena)
+static struct arena_stats
+stats_of(struct arena *arena)
 {
     struct arena_stats stats;
 
     arena_stats(arena, &stats);
-    return stats.chunks;
-}
-
-static size_t
-threads_of(struct arena *arena)
-{
-    struct arena_stats stats;
-
-    arena_stats(arena, &stats);
-    return stats.threads;
-}
-
-static size_t
-refills_of(struct arena *arena)
-{
-    struct arena_stats stats;
-
-    arena_stats(arena, &stats);
-    return stats.refills;
-}
-
-static void
-run(void *(*function)(void *), void *data)
-{
-    pthread_t thread;
-
-    assert_int_equal(pthread_create(&thread, NULL, function, data), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    return stats;
 }
 
 static void
@@ -236,14 +211,14 @@ test_refill_grows_its_batches(void **state)
     for (size_t batch = 4, refills = 1; batch <= ARENA_BATCH_MAX; batch *= 2) {
         for (size_t i = 0; i < batch; i++) {
             assert_non_null(arena_alloc(arena, 16));
-            assert_int_equal(refills_of(arena), refills);
+            assert_int_equal(stats_of(arena).refills, refills);
         }
         refills++;
     }
     for (size_t i = 0; i < 2 * ARENA_BATCH_MAX; i++) {
         assert_non_null(arena_alloc(arena, 16));
     }
-    assert_int_equal(refills_of(arena), 5 + 2);
+    assert_int_equal(stats_of(arena).refills, 5 + 2);
     arena_destroy(arena);
 }
 
@@ -257,7 +232,7 @@ test_refill_takes_few_large_objects(void **state)
     for (size_t i = 0; i < 5; i++) {
         assert_non_null(arena_alloc(arena, ARENA_SMALL_MAX));
     }
-    assert_int_equal(refills_of(arena), 3);
+    assert_int_equal(stats_of(arena).refills, 3);
     arena_destroy(arena);
 }
 
@@ -270,13 +245,13 @@ test_refill_loses_nothing_of_a_chunk(void **state)
     size_t refills;
 
     (void) state;
-    while (chunks_of(arena) < 3) {
+    while (stats_of(arena).chunks < 3) {
         assert_non_null(arena_alloc(arena, ARENA_SMALL_MAX));
     }
-    refills = refills_of(arena);
+    refills = stats_of(arena).refills;
     assert_non_null(arena_alloc(arena, 3840));
     assert_non_null(arena_alloc(arena, 4080 - 3840));
-    assert_int_equal(refills_of(arena), refills);
+    assert_int_equal(stats_of(arena).refills, refills);
     arena_destroy(arena);
 }
 
@@ -403,10 +378,10 @@ test_thread_end_leaves_its_objects_to_others(void **state)
 
     (void) state;
     (void) alloc_all(&handover);
-    run(free_all, &handover);
-    chunks = chunks_of(handover.arena);
+    thread_run(free_all, &handover);
+    chunks = stats_of(handover.arena).chunks;
     (void) alloc_all(&handover);
-    assert_true(chunks_of(handover.arena) <= chunks);
+    assert_true(stats_of(handover.arena).chunks <= chunks);
     arena_destroy(handover.arena);
 }
 
@@ -418,15 +393,15 @@ test_thread_takes_the_place_of_an_ended_one(void **state)
     size_t chunks;
 
     (void) state;
-    run(alloc_all, &handover);
-    run(free_all, &handover);
-    chunks = chunks_of(handover.arena);
+    thread_run(alloc_all, &handover);
+    thread_run(free_all, &handover);
+    chunks = stats_of(handover.arena).chunks;
     for (int i = 0; i < 20; i++) {
-        run(alloc_all, &handover);
-        run(free_all, &handover);
+        thread_run(alloc_all, &handover);
+        thread_run(free_all, &handover);
     }
-    assert_int_equal(threads_of(handover.arena), 1);
-    assert_int_equal(chunks_of(handover.arena), chunks);
+    assert_int_equal(stats_of(handover.arena).threads, 1);
+    assert_int_equal(stats_of(handover.arena).chunks, chunks);
     arena_destroy(handover.arena);
 }
 
@@ -451,9 +426,9 @@ test_thread_end_leaves_its_spans_to_others(void **state)
 
     (void) state;
     assert_non_null(arena_alloc(handover.arena, 48));
-    run(alloc_61, &handover);
+    thread_run(alloc_61, &handover);
     next = (const char *) handover.objects[60] + 48;
-    while (chunks_of(handover.arena) == 2) {
+    while (stats_of(handover.arena).chunks == 2) {
         found += arena_alloc(handover.arena, 48) == next;
     }
     assert_int_equal(found, 1);
@@ -525,11 +500,11 @@ test_alloc_after_the_end_finds_nothing_of_before(void **state)
     late.arena = arena_create();
     late.calls = 0;
     assert_int_equal(pthread_key_create(&late.key, late_alloc), 0);
-    run(end_late, &late);
+    thread_run(end_late, &late);
     assert_int_equal(late.calls, 2);
-    assert_int_equal(threads_of(late.arena), 1);
+    assert_int_equal(stats_of(late.arena).threads, 1);
     memset(arena_alloc(late.arena, 48), 1, 48);
-    assert_int_equal(threads_of(late.arena), 2);
+    assert_int_equal(stats_of(late.arena).threads, 2);
     assert_int_equal(pthread_key_delete(late.key), 0);
     arena_destroy(late.arena);
 }
@@ -618,7 +593,7 @@ test_alloc_serves_more_threads_than_have_places(void **state)
     for (int i = 0; i < MANY; i++) {
         sem_wait(&arrived);
     }
-    assert_int_equal(threads_of(arena), MANY);
+    assert_int_equal(stats_of(arena).threads, MANY);
     for (int i = 0; i < MANY; i++) {
         sem_post(&may_end);
     }
@@ -648,7 +623,7 @@ test_alloc_finds_many_arenas(void **state)
         }
     }
     for (int i = 0; i < ARENAS; i++) {
-        assert_int_equal(threads_of(arenas[i]), 1);
+        assert_int_equal(stats_of(arenas[i]).threads, 1);
         for (int n = 0; n < 10; n++) {
             check_fill(&objects[i][n]);
         }
