@@ -6,8 +6,17 @@
  *
  * Any number of threads may allocate from one arena and free what another one
  * allocated. Only one thread may be at work on an arena while it is reset or
- * destroyed. Ideas are those of gperftools' "TCMalloc: Thread-Caching Malloc";
- * the code is our own.
+ * destroyed. What a thread that has ended had free is found by the others, and
+ * an arena that is gone leaves nothing behind in the threads that used it.
+ *
+ * Chunks come from malloc(): at 32 KiB it serves them from its heap, as it does
+ * a pool's blocks, so that both are compared on one ground.
+ *
+ * Under AddressSanitizer whatever is not allocated is poisoned: free objects,
+ * what lies between an object's size and its class's, and all after a reset.
+ *
+ * Ideas are those of gperftools' "TCMalloc: Thread-Caching Malloc"; that other
+ * threads take over what an ended one leaves, mimalloc's. The code is our own.
  */
 #ifndef BENCH_ARENA_H
 #define BENCH_ARENA_H
@@ -16,16 +25,22 @@
 #include <stdint.h>
 
 enum {
-    /* Objects are aligned to this, those of at most 8 bytes to 8. */
     ARENA_ALIGNMENT = 16,
 
-    /* Larger ones come from malloc() one by one. */
-    ARENA_SMALL_MAX = 8192,
+    /* Larger objects come from malloc() one by one. */
+    ARENA_SMALL_MAX = 4096,
+
+    /* Objects that a thread takes at once, at most. */
+    ARENA_BATCH_MAX = 64,
 
     ARENA_CHUNK_SIZE = 32 * 1024,
 
     /* Chunks that a thread keeps of destroyed arenas for its next ones. */
     ARENA_KEPT_CHUNKS_MAX = 32,
+
+    /* Further threads at once are served too, but what one of them has free
+     * when it ends waits for the arena's end. */
+    ARENA_THREADS_MAX = 255,
 };
 
 struct arena;
@@ -34,6 +49,7 @@ struct arena_stats {
     size_t system_size; /* bytes from malloc(), headers included */
     size_t chunks;
     size_t large;   /* live large objects */
+    size_t threads; /* that hold free objects, ended ones until replaced */
     size_t refills; /* batches that threads took, since create or reset */
     size_t flushes; /* batches that threads gave back, likewise */
 };
@@ -41,6 +57,7 @@ struct arena_stats {
 /*
  * Make an arena. Owned by the caller: release with arena_destroy().
  * Returns NULL when memory runs out.
+ * Cost: of one chunk, which the thread may have kept; no lock.
  */
 struct arena *arena_create(void);
 
@@ -52,27 +69,25 @@ void arena_destroy(struct arena *arena);
 void arena_reset(struct arena *arena);
 
 /*
- * Allocate size bytes, not cleared; size 0 counts as 1. At most an eighth of
- * an object's memory is lost to its class, above 128 bytes.
+ * Allocate size bytes, aligned to ARENA_ALIGNMENT, not cleared; size 0 gives a
+ * pointer that may not be written. A class takes less than 16 bytes more than
+ * were asked for, or at most an eighth of its size: see arena_class_size().
  * Valid until arena_free(), arena_reset() or arena_destroy().
  * Returns NULL when memory runs out; the arena is then as it was.
- * Cost: O(1); a lock for each batch alone.
+ * Cost: O(1); a lock at a thread's first call and for every chunk alone, and
+ * for a batch that others gave back.
  */
 void *arena_alloc(struct arena *arena, size_t size);
 
 /*
  * Give one object back, of the size that arena_alloc() was asked for (as with
- * C23's free_sized()). The calling thread allocates it again first.
+ * C23's free_sized()). The calling thread allocates it again first; of each
+ * class it keeps two batches at most and gives further ones to all threads.
+ * Cost: O(1), but for one lock a batch.
  */
 void arena_free(struct arena *arena, void *p, size_t size);
 
-/*
- * Give what the calling thread has free of this arena to all threads. For a
- * thread that ends: what it does not flush waits for the arena's end.
- */
-void arena_flush(struct arena *arena);
-
-/* Write what stands now. Waits for no other thread's batch but its lock. */
+/* Write what stands now. Any thread may ask at any time. */
 void arena_stats(struct arena *arena, struct arena_stats *ret_stats);
 
 /* Release the chunks that the calling thread keeps. A thread's end does too. */
