@@ -19,7 +19,8 @@ from pathlib import Path
 
 COMPILERS = {"libfuzzer": "clang", "afl": "afl-clang-fast"}
 TARGETS = {
-    "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_ubsan"],
+    "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_inline",
+                  "pool_ops_ubsan"],
     "afl": ["pool_ops"],
 }
 

@@ -12,14 +12,17 @@ enum {
     WALK_MAX = 16,  /* ngx_pfree() walks so many entries without an index */
 
     INDEX_MIN = 64,                    /* entries of the smallest index */
-    INDEX_HEADER = 2 * sizeof(size_t), /* before its entries */
+    INDEX_HEADER = 5 * sizeof(size_t), /* before its entries */
+    SLOTS_MAX = 254,                   /* free entries that a list knows of */
 };
 
 static int system_take(struct model *model, size_t size);
 static void system_give(struct model *model, size_t size);
 static int block_take(struct model *model, size_t size);
 static void block_give(struct model *model, size_t size);
-static struct model_bin *bin_of(struct model *model, size_t size);
+static struct model_bin *bin_find(struct model_cache *cache, size_t size);
+static struct model_bin *bin_first(struct model_cache *cache,
+                                   struct model_bin bin);
 static void bin_empty(struct model *model, struct model_bin *bin);
 
 static struct model_spot small(struct model *model, struct model_pool *pool,
@@ -33,7 +36,11 @@ static struct model_spot large(struct model *model, struct model_pool *pool,
 static struct model_spot large_add(struct model *model, struct model_pool *pool,
                                    size_t size, unsigned key);
 static void large_done(struct model *model, struct model_pool *pool);
+static struct model_large *entry_find(struct model_pool *pool, unsigned key,
+                                      size_t *ret_behind);
+static struct model_large *entry_free(struct model_pool *pool);
 static void index_build(struct model *model, struct model_pool *pool);
+static void index_done(struct model *model, struct model_pool *pool);
 static size_t index_size(size_t entries);
 static size_t align_up(size_t offset, size_t alignment);
 
@@ -56,23 +63,28 @@ model_create(struct model *model, unsigned pool, size_t size)
     struct model_pool *self = &model->pools[pool];
     size_t page = ngx_pagesize;
 
-    if (size < sizeof(ngx_pool_t) || !block_take(model, size)) {
+    if (size < sizeof(ngx_pool_t) + 2 * model->redzone ||
+        !block_take(model, size)) {
         return 0;
     }
     self->exists = 1;
-    self->size = size;
-    self->max = size - sizeof(ngx_pool_t);
+    self->growth = 0;
+    self->max = size - sizeof(ngx_pool_t) - model->redzone;
     if (self->max > page - 1) {
         self->max = page - 1;
     }
+    self->bytes = size;
     self->block_count = 1;
     self->used_count = 1;
     self->current = 0;
-    self->blocks[0] = (struct model_block){.last = sizeof(ngx_pool_t)};
+    self->blocks[0] =
+        (struct model_block){.size = size, .last = sizeof(ngx_pool_t)};
+    self->entry_count = 0;
     self->large_count = 0;
-    self->large_free = 0;
+    self->slots = 0;
     self->large_bytes = 0;
     self->index_entries = 0;
+    self->cleanup_count = 0;
     return 1;
 }
 
@@ -107,6 +119,7 @@ model_cleanup(struct model *model, unsigned pool, size_t size, unsigned key,
     }
     ret_cleanup->node = node;
     ret_cleanup->data = data;
+    self->cleanup_count++;
     return 1;
 }
 
@@ -144,29 +157,26 @@ model_free(struct model *model, unsigned pool, unsigned key)
 {
     struct model_pool *self = &model->pools[pool];
     size_t behind = 0; /* entries of the list before key's */
-    size_t at = 0;
-
-    while (behind < self->large_count) {
-        at = self->large_count - 1 - behind;
-        if (self->large_keys[at] == key) {
-            break;
-        }
-        behind++;
-    }
+    struct model_large *entry = entry_find(self, key, &behind);
 
     if (self->index_entries == 0 && behind >= WALK_MAX) {
         index_build(model, self);
+        entry = entry_find(self, key, &behind);
     }
-    if (behind == self->large_count) {
+    if (entry == NULL) {
         return 0;
     }
 
-    system_give(model, self->larges[at]);
-    self->large_bytes -= self->larges[at];
+    system_give(model, entry->size);
+    self->large_bytes -= entry->size;
     self->large_count--;
-    self->large_free++;
-    self->larges[at] = self->larges[self->large_count];
-    self->large_keys[at] = self->large_keys[self->large_count];
+    if (self->index_entries != 0) {
+        *entry = self->entries[--self->entry_count];
+        self->slots++;
+    } else {
+        entry->key = MODEL_NO_KEY;
+        self->slots += self->slots < SLOTS_MAX;
+    }
     return 1;
 }
 
@@ -178,7 +188,8 @@ model_reset(struct model *model, unsigned pool)
     large_done(model, self);
     self->used_count = 1;
     self->current = 0;
-    self->blocks[0] = (struct model_block){.last = sizeof(ngx_pool_t)};
+    self->blocks[0].last = sizeof(ngx_pool_t);
+    self->blocks[0].failed = 0;
 }
 
 void
@@ -189,36 +200,39 @@ model_destroy(struct model *model, unsigned pool)
 
     large_done(model, self);
     for (block = 0; block < self->block_count; block++) {
-        block_give(model, self->size);
+        block_give(model, self->blocks[block].size);
     }
     self->exists = 0;
 }
 
 void
-model_tail_move(struct model *model, unsigned pool, long bytes)
+model_grow(struct model *model, unsigned pool, size_t most)
 {
-    model->pools[pool].blocks[0].last += (size_t) bytes;
+    model->pools[pool].growth = most;
+}
+
+void
+model_tail_move(struct model *model, unsigned pool, size_t block, long bytes)
+{
+    model->pools[pool].blocks[block].last += (size_t) bytes;
 }
 
 void
 model_cache_limit(struct model *model, size_t size)
 {
     struct model_cache *cache = &model->cache;
-    size_t i;
 
     cache->limit = size;
-    for (i = 0; i < MODEL_BINS && cache->size > size; i++) {
-        bin_empty(model, &cache->bins[i]);
+    while (cache->size > size) {
+        bin_empty(model, &cache->bins[cache->bin_count - 1]);
     }
 }
 
 void
 model_cache_trim(struct model *model)
 {
-    size_t i;
-
-    for (i = 0; i < MODEL_BINS; i++) {
-        bin_empty(model, &model->cache.bins[i]);
+    while (model->cache.bin_count != 0) {
+        bin_empty(model, &model->cache.bins[model->cache.bin_count - 1]);
     }
 }
 
@@ -228,7 +242,7 @@ model_left(const struct model *model, unsigned pool)
     const struct model_pool *self = &model->pools[pool];
 
     /* A red zone may pass the end of nothing, so last is never behind it. */
-    return self->size - self->blocks[self->current].last;
+    return self->blocks[self->current].size - self->blocks[self->current].last;
 }
 
 static int
@@ -247,6 +261,7 @@ system_take(struct model *model, size_t size)
     }
     system->live_blocks++;
     system->live_bytes += size;
+    system->allocated++;
     return 1;
 }
 
@@ -255,6 +270,7 @@ system_give(struct model *model, size_t size)
 {
     model->system.live_blocks--;
     model->system.live_bytes -= size;
+    model->system.given_back++;
 }
 
 /* A kept block where there is one of that size, else the system's. */
@@ -262,68 +278,91 @@ static int
 block_take(struct model *model, size_t size)
 {
     struct model_cache *cache = &model->cache;
-    size_t i;
+    struct model_bin *bin = bin_find(cache, size);
 
-    for (i = 0; i < MODEL_BINS; i++) {
-        if (cache->bins[i].size == size && cache->bins[i].count != 0) {
-            cache->bins[i].count--;
-            cache->size -= size;
-            return 1;
-        }
+    if (bin == NULL) {
+        return system_take(model, size);
     }
-    return system_take(model, size);
+    bin = bin_first(cache, *bin);
+    cache->size -= size;
+    if (--bin->count == 0) {
+        bin_empty(model, bin);
+    }
+    return 1;
 }
 
+/* For another size than the kept ones, the one used longest ago may go. */
 static void
 block_give(struct model *model, size_t size)
 {
     struct model_cache *cache = &model->cache;
-    struct model_bin *bin;
+    struct model_bin *bin = bin_find(cache, size);
 
     if (size > cache->limit) {
         system_give(model, size);
         return;
     }
-    bin = bin_of(model, size);
+    if (bin == NULL && cache->bin_count == MODEL_BINS) {
+        bin_empty(model, &cache->bins[MODEL_BINS - 1]);
+    }
+    if (bin != NULL) {
+        bin = bin_first(cache, *bin);
+    }
     if (cache->size + size > cache->limit) {
         system_give(model, size);
         return;
+    }
+    if (bin == NULL) {
+        bin = bin_first(cache, (struct model_bin){.size = size});
     }
     bin->count++;
     cache->size += size;
 }
 
-/* The size's own bin, else the first empty one, else each bin in turn. */
 static struct model_bin *
-bin_of(struct model *model, size_t size)
+bin_find(struct model_cache *cache, size_t size)
 {
-    struct model_cache *cache = &model->cache;
-    struct model_bin *bin = NULL;
     size_t i;
 
-    for (i = 0; i < MODEL_BINS; i++) {
+    for (i = 0; i < cache->bin_count; i++) {
         if (cache->bins[i].size == size) {
             return &cache->bins[i];
         }
-        if (bin == NULL && cache->bins[i].count == 0) {
-            bin = &cache->bins[i];
-        }
     }
-    if (bin == NULL) {
-        bin = &cache->bins[cache->victim];
-        cache->victim = (cache->victim + 1) % MODEL_BINS;
-        bin_empty(model, bin);
-    }
-    bin->size = size;
-    return bin;
+    return NULL;
 }
 
+/* Makes bin, which may be one of them, the first. */
+static struct model_bin *
+bin_first(struct model_cache *cache, struct model_bin bin)
+{
+    size_t i;
+
+    for (i = 0; i < cache->bin_count && cache->bins[i].size != bin.size; i++) {
+    }
+    if (i == cache->bin_count) {
+        cache->bin_count++;
+    }
+    for (; i != 0; i--) {
+        cache->bins[i] = cache->bins[i - 1];
+    }
+    cache->bins[0] = bin;
+    return &cache->bins[0];
+}
+
+/* Its blocks go, and itself. */
 static void
 bin_empty(struct model *model, struct model_bin *bin)
 {
-    model->cache.size -= bin->count * bin->size;
+    struct model_cache *cache = &model->cache;
+
+    cache->size -= bin->count * bin->size;
     for (; bin->count != 0; bin->count--) {
         system_give(model, bin->size);
+    }
+    cache->bin_count--;
+    for (; bin != &cache->bins[cache->bin_count]; bin++) {
+        bin[0] = bin[1];
     }
 }
 
@@ -352,16 +391,23 @@ static int
 block_use(struct model *model, struct model_pool *pool)
 {
     size_t tail = pool->used_count - 1;
+    size_t size = pool->blocks[tail].size;
     size_t block;
 
     if (pool->used_count == pool->block_count) {
-        if (!block_take(model, pool->size)) {
+        if (2 * size <= pool->growth) {
+            size *= 2;
+        }
+        if (!block_take(model, size)) {
             return 0;
         }
         pool->block_count++;
+        pool->bytes += size;
+        pool->blocks[pool->used_count].size = size;
     }
-    pool->blocks[pool->used_count++] =
-        (struct model_block){.last = sizeof(ngx_pool_data_t)};
+    pool->blocks[pool->used_count].last = sizeof(ngx_pool_data_t);
+    pool->blocks[pool->used_count].failed = 0;
+    pool->used_count++;
 
     for (block = pool->current; block < tail; block++) {
         if (pool->blocks[block].failed++ > FAILED_MAX) {
@@ -378,7 +424,7 @@ spot_in(const struct model *model, struct model_pool *pool, size_t block,
     size_t last = pool->blocks[block].last;
     size_t offset = align_up(last, alignment);
 
-    if (offset + size + model->redzone > pool->size) {
+    if (offset + size + model->redzone > pool->blocks[block].size) {
         return (struct model_spot){.place = MODEL_NOWHERE};
     }
     pool->blocks[block].last = offset + size + model->redzone;
@@ -400,56 +446,129 @@ static struct model_spot
 large_add(struct model *model, struct model_pool *pool, size_t size,
           unsigned key)
 {
-    if (pool->large_free != 0) {
-        pool->large_free--;
+    struct model_large *entry = NULL;
+
+    if (pool->slots != 0) {
+        pool->slots--;
+        entry = pool->index_entries == 0 ? entry_free(pool) : NULL;
     } else {
-        struct model_spot entry =
+        struct model_spot spot =
             small(model, pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
 
-        if (entry.place == MODEL_NOWHERE) {
+        if (spot.place == MODEL_NOWHERE) {
             system_give(model, size);
-            return entry;
+            return spot;
         }
     }
+    if (entry == NULL) {
+        entry = &pool->entries[pool->entry_count++];
+    }
 
-    pool->larges[pool->large_count] = size;
-    pool->large_keys[pool->large_count] = key;
+    *entry = (struct model_large){.size = size, .key = key};
     pool->large_count++;
     pool->large_bytes += size;
     if (pool->index_entries != 0 &&
         2 * pool->large_count > pool->index_entries) {
+        index_done(model, pool);
         index_build(model, pool);
     }
     return (struct model_spot){.place = MODEL_LARGE};
 }
 
+/* key's entry, or NULL, and how many stand before it, or in all. */
+static struct model_large *
+entry_find(struct model_pool *pool, unsigned key, size_t *ret_behind)
+{
+    size_t behind;
+
+    for (behind = 0; behind < pool->entry_count; behind++) {
+        struct model_large *entry =
+            &pool->entries[pool->entry_count - 1 - behind];
+
+        if (entry->key == key && key != MODEL_NO_KEY) {
+            *ret_behind = behind;
+            return entry;
+        }
+    }
+    *ret_behind = behind;
+    return NULL;
+}
+
+/* The first free one of the list. */
+static struct model_large *
+entry_free(struct model_pool *pool)
+{
+    struct model_large *entry = &pool->entries[pool->entry_count - 1];
+
+    while (entry->key != MODEL_NO_KEY) {
+        entry--;
+    }
+    return entry;
+}
+
 static void
 large_done(struct model *model, struct model_pool *pool)
 {
-    while (pool->large_count != 0) {
-        system_give(model, pool->larges[--pool->large_count]);
+    size_t i;
+
+    for (i = 0; i < pool->entry_count; i++) {
+        if (pool->entries[i].key != MODEL_NO_KEY) {
+            system_give(model, pool->entries[i].size);
+        }
     }
     if (pool->index_entries != 0) {
         system_give(model, index_size(pool->index_entries));
     }
     pool->index_entries = 0;
-    pool->large_free = 0;
+    pool->entry_count = 0;
+    pool->large_count = 0;
+    pool->slots = 0;
     pool->large_bytes = 0;
+    pool->cleanup_count = 0;
 }
 
-/* In place of the one that stands, if any, which goes first. */
+/* The list comes into it from its first entry on, each before those that came
+ * already; free ones apart. */
 static void
 index_build(struct model *model, struct model_pool *pool)
 {
+    static struct model_large list[2 * MODEL_OPS_MAX + 1];
     size_t entries = INDEX_MIN;
+    size_t count = pool->entry_count;
+    size_t i;
 
     while (entries < 2 * pool->large_count) {
         entries *= 2;
     }
-    if (pool->index_entries != 0) {
-        system_give(model, index_size(pool->index_entries));
+    if (!system_take(model, index_size(entries))) {
+        return;
     }
-    pool->index_entries = system_take(model, index_size(entries)) ? entries : 0;
+    pool->index_entries = entries;
+    pool->slots = count - pool->large_count;
+
+    for (i = 0; i < count; i++) {
+        list[i] = pool->entries[i];
+    }
+    pool->entry_count = 0;
+    for (i = count; i-- != 0;) {
+        if (list[i].key != MODEL_NO_KEY) {
+            pool->entries[pool->entry_count++] = list[i];
+        }
+    }
+}
+
+/* The free entries go before the live ones. */
+static void
+index_done(struct model *model, struct model_pool *pool)
+{
+    size_t i;
+
+    system_give(model, index_size(pool->index_entries));
+    pool->index_entries = 0;
+    for (i = 0; i < pool->slots; i++) {
+        pool->entries[pool->entry_count++].key = MODEL_NO_KEY;
+    }
+    pool->slots = pool->slots < SLOTS_MAX ? pool->slots : SLOTS_MAX;
 }
 
 static size_t

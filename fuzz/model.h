@@ -28,6 +28,9 @@ enum {
 
 #define MODEL_NEVER ((size_t) -1)
 
+/* No key that an allocation has. */
+#define MODEL_NO_KEY ((unsigned) -1)
+
 /* Where an allocation went. */
 enum model_place {
     MODEL_NOWHERE, /* it failed */
@@ -49,25 +52,34 @@ struct model_cleanup {
 };
 
 struct model_block {
+    size_t size;
     size_t last;
     size_t failed;
 };
 
+/* An entry of the list of large allocations; MODEL_NO_KEY: it has none. */
+struct model_large {
+    size_t size;
+    unsigned key; /* the caller's, one each */
+};
+
 struct model_pool {
     int exists;
-    size_t size; /* of each block */
+    size_t growth; /* blocks double up to so many bytes; 0: they do not */
     size_t max;
+    size_t bytes;       /* of all blocks */
     size_t block_count; /* owned */
     size_t used_count;  /* in use; those behind are kept from before a reset */
     size_t current;
     struct model_block blocks[MODEL_OPS_MAX + 1];
 
-    /* Live large allocations by size; the last one is the list's first. */
-    size_t large_count;
-    size_t large_free; /* entries without an allocation */
-    size_t larges[MODEL_OPS_MAX + 1];
-    unsigned large_keys[MODEL_OPS_MAX + 1]; /* the caller's, one each */
-    size_t index_entries;                   /* 0: no index */
+    /* The list, the last one being its first; with an index live entries alone. */
+    size_t entry_count;
+    struct model_large entries[2 * MODEL_OPS_MAX + 1];
+    size_t large_count;   /* live ones */
+    size_t slots;         /* free entries that are known to be free */
+    size_t index_entries; /* 0: no index */
+    size_t cleanup_count; /* added, until they have all run */
 
     size_t large_bytes; /* live ones, for the caller's own limit */
 };
@@ -77,10 +89,11 @@ struct model_bin {
     size_t count;
 };
 
+/* Bins with blocks, the one used last first. */
 struct model_cache {
     size_t limit;
     size_t size;
-    size_t victim;
+    size_t bin_count;
     struct model_bin bins[MODEL_BINS];
 };
 
@@ -90,6 +103,8 @@ struct model_system {
     size_t live_blocks;
     size_t live_bytes;
     size_t failures; /* each makes one line in the log */
+    size_t allocated;
+    size_t given_back;
 };
 
 struct model {
@@ -115,9 +130,6 @@ struct model_spot model_pnalloc(struct model *model, unsigned pool, size_t size,
 struct model_spot model_pmemalign(struct model *model, unsigned pool,
                                   size_t size, size_t alignment, unsigned key);
 
-/* No key that an allocation has. */
-#define MODEL_NO_KEY ((unsigned) -1)
-
 /* Returns 1 when key is a live large allocation of pool, which is one no
  * more; else 0. */
 int model_free(struct model *model, unsigned pool, unsigned key);
@@ -126,8 +138,12 @@ int model_free(struct model *model, unsigned pool, unsigned key);
 void model_reset(struct model *model, unsigned pool);
 void model_destroy(struct model *model, unsigned pool);
 
-/* Bytes of the pool's first block are its user's to move, as ngx_array does. */
-void model_tail_move(struct model *model, unsigned pool, long bytes);
+/* Later blocks double, up to most bytes. */
+void model_grow(struct model *model, unsigned pool, size_t most);
+
+/* The last bytes of a block are its user's to move, as ngx_array does. */
+void model_tail_move(struct model *model, unsigned pool, size_t block,
+                     long bytes);
 
 void model_cache_limit(struct model *model, size_t size);
 void model_cache_trim(struct model *model);

@@ -84,6 +84,7 @@ struct oracle {
     X(memory)                                                                  \
     X(state)                                                                   \
     X(reuse)                                                                   \
+    X(stats)                                                                   \
     X(contents)                                                                \
     X(poison)                                                                  \
     X(repeat)

@@ -183,7 +183,14 @@ program_holds(const uint8_t *data, size_t size)
         return 0;
     }
     if (child == 0) {
-        run_program_again(data, size, NGX_POOL_REDZONE);
+        const struct run_options options = {
+            .redzone = NGX_POOL_REDZONE,
+            .is_marked = NGX_POOL_POISON,
+            .is_inlined = FUZZ_INLINED,
+            .only = RUN_ALL,
+        };
+
+        run_program_again(data, size, &options);
         _exit(EXIT_SUCCESS);
     }
     while (waitpid(child, &status, 0) != child) {

@@ -20,6 +20,8 @@ enum {
 
     FILLS = 255, /* values that a written byte takes, never 0 */
 
+    GROW_MAX = 64 * 1024, /* of a block, when it has doubled */
+
     AGAIN_MAX = 16,
     FAILS_WITHIN = 4, /* no op takes more of the system's allocations */
     DESCRIPTORS = 8,  /* that programs use; small, so that they collide */
@@ -52,15 +54,12 @@ static struct {
     struct op op;          /* that is done now */
     unsigned running_pool; /* whose cleanups are run */
     int file_errs[FILES_UNLINK + 1];
-    int is_over;    /* the program is; what is left goes */
-    int is_settled; /* what the thread keeps is as after cache_settle() */
+    int is_over; /* the program is; what is left goes */
     ngx_log_t log;
 } now;
 
 static void run_start(struct run *run, const struct run_options *options);
 static void run_end(struct run *run);
-static void cache_settle(size_t victim);
-static void cache_pass(size_t size);
 static void step_check(struct run *run, struct step *step);
 static void step_fail(const struct run *run, const struct step *step,
                       const struct promise *broken);
@@ -85,6 +84,7 @@ static void do_cancel(struct run *run, const struct op *op);
 static void do_run_file(struct run *run, const struct op *op);
 static void do_write(struct run *run, const struct op *op);
 static void do_tail(struct run *run, const struct op *op, size_t size);
+static void do_grow(struct run *run, const struct op *op, size_t size);
 static void do_cache_limit(struct run *run, size_t size);
 static void do_cache_trim(struct run *run);
 static void do_fail_files(const struct op *op);
@@ -148,9 +148,10 @@ run_program(const uint8_t *data, size_t size, const struct run_options *options)
 }
 
 void
-run_program_again(const uint8_t *data, size_t size, size_t redzone)
+run_program_again(const uint8_t *data, size_t size,
+                  const struct run_options *given)
 {
-    struct run_options options = {.redzone = redzone, .only = RUN_ALL};
+    struct run_options options = *given;
     struct step step = {.kind = STEP_REPEAT};
     const struct run *run = run_program(data, size, &options);
     uint64_t traces[OP_POOLS];
@@ -179,7 +180,7 @@ run_program_again(const uint8_t *data, size_t size, size_t redzone)
 }
 
 size_t
-run_block_of(const struct run_pool *pool, size_t block_size,
+run_block_of(const struct run_pool *pool, const struct model_pool *model,
              const unsigned char *p)
 {
     size_t i;
@@ -187,7 +188,8 @@ run_block_of(const struct run_pool *pool, size_t block_size,
     for (i = pool->block_count; i-- != 0;) {
         uintptr_t start = (uintptr_t) pool->blocks[i];
 
-        if ((uintptr_t) p >= start && (uintptr_t) p - start <= block_size) {
+        if ((uintptr_t) p >= start &&
+            (uintptr_t) p - start <= model->blocks[i].size) {
             return i;
         }
     }
@@ -236,9 +238,8 @@ run_start(struct run *run, const struct run_options *options)
     files_reset();
     heap_fail_at(HEAP_NEVER);
     model_init(&run->model, options->redzone);
-    if (!now.is_settled) {
-        cache_settle(0);
-    }
+    ngx_pool_cache_limit(0);
+    run->is_marked = options->is_marked;
 
     for (pool = 0; pool < OP_POOLS; pool++) {
         struct run_pool *self = &run->pools[pool];
@@ -273,51 +274,6 @@ run_end(struct run *run)
     }
     do_cache_limit(run, 0);
     step_check(run, &step);
-
-    if (run->model.cache.bins[0].size != 0) {
-        cache_settle(run->model.cache.victim);
-    }
-}
-
-/*
- * A thread keeps blocks by size, and remembers sizes and whose turn it is when
- * the blocks are gone; a program must not see what earlier ones left. So go
- * once through all bins, with sizes that no program uses.
- */
-static void
-cache_settle(size_t victim)
-{
-    enum {
-        SIZE_FIRST = OP_VALUES + 1, /* larger ones are even in programs */
-    };
-    size_t i;
-
-    heap_fail_at(HEAP_NEVER);
-    ngx_pool_cache_limit(SIZE_MAX);
-    for (i = 0; i < MODEL_BINS; i++) {
-        cache_pass(SIZE_FIRST + 2 * i);
-    }
-    if (victim != 0) {
-        for (i = victim; i < MODEL_BINS; i++) {
-            cache_pass(SIZE_FIRST + 2 * (MODEL_BINS + i));
-        }
-        ngx_pool_cache_trim();
-        for (i = 0; i < MODEL_BINS; i++) {
-            cache_pass(SIZE_FIRST + 2 * i);
-        }
-    }
-    ngx_pool_cache_limit(0);
-    now.is_settled = 1;
-}
-
-static void
-cache_pass(size_t size)
-{
-    ngx_pool_t *pool = ngx_create_pool(size, NULL);
-
-    if (pool != NULL) {
-        ngx_destroy_pool(pool);
-    }
 }
 
 static struct step
@@ -342,7 +298,7 @@ step_check(struct run *run, struct step *step)
     if (self->pool != NULL) {
         blocks_note(self);
         if (step->made != NULL) {
-            step->block = run_block_of(self, run->model.pools[step->pool].size,
+            step->block = run_block_of(self, &run->model.pools[step->pool],
                                        step->made->p);
             if (step->block < self->block_count) {
                 step->offset =
@@ -494,6 +450,9 @@ perform_on(struct run *run, const struct op *op, size_t size)
     case OP_TAIL_SHRINK:
         do_tail(run, op, size);
         break;
+    case OP_GROW:
+        do_grow(run, op, size);
+        break;
     default:
         perform_free(run, op, size);
         break;
@@ -568,7 +527,7 @@ do_create(struct run *run, unsigned pool, size_t size)
     step = step_begin(run, STEP_CREATE, pool, OP_CREATE);
     step.size = size;
     step.succeeds = model_create(&run->model, pool, size);
-    run->log_others += size < sizeof(ngx_pool_t);
+    run->log_others += size < sizeof(ngx_pool_t) + 2 * now.options.redzone;
 
     self->pool = ngx_create_pool(size, &now.log);
     self->block_count = 0;
@@ -617,7 +576,9 @@ cleanups_run(struct run *run, unsigned pool, void (*call)(ngx_pool_t *pool),
     static struct run_cleanup left;
 
     now.running_pool = pool;
+    run->is_running = 1;
     call(run->pools[pool].pool);
+    run->is_running = 0;
     step->due = cleanup_due(run, pool, &left) ? &left : NULL;
 }
 
@@ -655,7 +616,8 @@ do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     }
     case OP_PNALLOC:
         step.spot = model_pnalloc(&run->model, pool, size, key);
-        p = ngx_pnalloc(real, size);
+        p = now.options.is_inlined ? ngx_pnalloc_inline(real, size)
+                                   : ngx_pnalloc(real, size);
         break;
     case OP_PCALLOC:
         step.spot = model_palloc(&run->model, pool, size, key);
@@ -663,7 +625,8 @@ do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
         break;
     default:
         step.spot = model_palloc(&run->model, pool, size, key);
-        p = ngx_palloc(real, size);
+        p = now.options.is_inlined ? ngx_palloc_inline(real, size)
+                                   : ngx_palloc(real, size);
         break;
     }
 
@@ -856,22 +819,37 @@ do_tail(struct run *run, const struct op *op, size_t size)
         return;
     }
     if (op->code == OP_TAIL_GROW && size <= (size_t) (d->end - d->last)) {
-        if (__asan_unpoison_memory_region != NULL) {
+        if (run->is_marked && __asan_unpoison_memory_region != NULL) {
             __asan_unpoison_memory_region(d->last, size);
         }
         d->last += size;
         a->size += size;
-        model_tail_move(&run->model, op->pool, (long) size);
+        model_tail_move(&run->model, op->pool, a->spot.block, (long) size);
     } else if (op->code == OP_TAIL_SHRINK) {
         size = size < a->size ? size : a->size;
         d->last -= size;
         a->size -= size;
-        model_tail_move(&run->model, op->pool, -(long) size);
-        if (__asan_poison_memory_region != NULL) {
+        model_tail_move(&run->model, op->pool, a->spot.block, -(long) size);
+        if (run->is_marked && __asan_poison_memory_region != NULL) {
             __asan_poison_memory_region(d->last, size);
         }
     }
     fill(a, (unsigned char) (1 + a->key % FILLS));
+    step_check(run, &step);
+}
+
+/* The bound is a power of two, since the pool rounds it down to one. */
+static void
+do_grow(struct run *run, const struct op *op, size_t size)
+{
+    struct step step = step_begin(run, STEP_OTHER, op->pool, OP_GROW);
+    size_t most = 1;
+
+    while (most < size && most < GROW_MAX) {
+        most *= 2;
+    }
+    model_grow(&run->model, op->pool, most);
+    ngx_pool_grow(run->pools[op->pool].pool, most);
     step_check(run, &step);
 }
 
@@ -927,8 +905,7 @@ is_full(const struct run *run, unsigned pool)
 {
     const struct model_pool *model = &run->model.pools[pool];
 
-    return model->block_count * model->size > POOL_BYTES_MAX ||
-           model->large_bytes > POOL_BYTES_MAX;
+    return model->bytes > POOL_BYTES_MAX || model->large_bytes > POOL_BYTES_MAX;
 }
 
 static struct run_allocation *
@@ -944,8 +921,8 @@ allocation_add(struct run *run, unsigned pool, unsigned char *p, size_t size,
     return allocation;
 }
 
-/* The program's own that the first block was used for last; newest of those
- * without bytes. */
+/* The program's own that the window was used for last; newest of those without
+ * bytes. */
 static struct run_allocation *
 allocation_last(struct run_pool *pool)
 {
@@ -956,7 +933,6 @@ allocation_last(struct run_pool *pool)
 
         if (allocation->kind == RUN_BYTES &&
             allocation->spot.place == MODEL_SMALL &&
-            allocation->spot.block == 0 &&
             allocation->p + allocation->size == pool->pool->d.last) {
             return allocation;
         }

@@ -94,6 +94,8 @@ struct run {
     size_t event_count; /* file events that are due, and which */
     struct files_event events[RUN_EVENTS_MAX + 2];
     uint64_t trace; /* of all pools, and of the system's memory */
+    int is_marked;  /* what is not allocated is: see run_options */
+    int is_running; /* a pool's cleanups are being run */
 };
 
 enum {
@@ -102,6 +104,8 @@ enum {
 
 struct run_options {
     size_t redzone; /* NGX_POOL_REDZONE of the pool that is run */
+    int is_marked;  /* NGX_POOL_POISON of that pool */
+    int is_inlined; /* allocate by the inline functions */
     unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
     int no_faults;  /* fail_alloc does nothing */
 };
@@ -118,10 +122,11 @@ const struct run *run_program(const uint8_t *data, size_t size,
  * As run_program(), then again, and then each pool's ops without the other
  * pools': the traces must be the same. Cost: up to seven programs.
  */
-void run_program_again(const uint8_t *data, size_t size, size_t redzone);
+void run_program_again(const uint8_t *data, size_t size,
+                       const struct run_options *options);
 
 /* The pool's block that p lies in or just behind, or block_count. */
-size_t run_block_of(const struct run_pool *pool, size_t block_size,
+size_t run_block_of(const struct run_pool *pool, const struct model_pool *model,
                     const unsigned char *p);
 
 /* Whether all of the allocation's bytes are what was written. */

@@ -110,6 +110,24 @@ enum {
 
     /* Where a red zone follows, the next allocation starts a new granule. */
     NGX_POOL_PACKED = NGX_POOL_REDZONE == 0 ? 1 : 8,
+
+    /* Whether ngx_pool_cut() cuts nothing by itself: that would have to
+     * be marked, or not be a small allocation at all. */
+    NGX_POOL_NEVER_CUT =
+        NGX_POOL_MARKS || NGX_POOL_REDZONE != 0 || NGX_POOL_ALL_LARGE,
+
+    /* hole: no size is larger. */
+    NGX_POOL_NO_WINDOW = UINT16_MAX,
+
+    /*
+     * A block with so much room becomes the window, although a newer one has
+     * more: most sizes fit, and nginx wants them there. 53 to 84 % of the sizes
+     * in real requests are no larger than 64, 256 bytes: between them.
+     */
+    NGX_POOL_WINDOW_MIN = 128,
+
+    /* slots: large begins with an index. */
+    NGX_POOL_INDEXED = UINT8_MAX,
 };
 
 /* Kept out of the callers, which are then short enough to have no frame. */
@@ -118,12 +136,17 @@ enum {
 /* 2^64 over the golden ratio: spreads the upper bits of a product (Knuth). */
 #define NGX_POOL_HASH 0x9e3779b97f4a7c15u
 
-/* Open addressing with linear probing, at most half full. */
-struct ngx_pool_index_s {
-    size_t mask;  /* entries - 1; their number is a power of two */
-    size_t count; /* entries that are not NULL */
+/*
+ * Finds a large allocation's list entry by address: open addressing with linear
+ * probing, at most half full.
+ */
+typedef struct {
+    ngx_pool_large_t first;  /* of the pool's list; no allocation's */
+    ngx_pool_large_t *slots; /* entries without an allocation, off the list */
+    size_t mask;             /* entries - 1; their number is a power of two */
+    size_t count;            /* entries that are not NULL */
     ngx_pool_large_t *entries[];
-};
+} ngx_pool_index_t;
 
 /* Kept blocks of one size, linked by d.next; empty: size 0. */
 typedef struct {
@@ -132,66 +155,111 @@ typedef struct {
 } ngx_pool_bin_t;
 
 typedef struct {
+    size_t room; /* bytes that may be kept besides; 0 until watched */
     size_t limit;
-    size_t size; /* of all kept blocks, <= limit */
     ngx_uint_t watched;
-    ngx_uint_t victim; /* the bin to empty for the next new size */
-    ngx_pool_bin_t bins[NGX_POOL_CACHE_BINS];
+    ngx_uint_t allocated;  /* calls to the system, of all kinds */
+    ngx_uint_t given_back; /* calls to ngx_free() */
+    ngx_pool_bin_t bins[NGX_POOL_CACHE_BINS]; /* last used first */
 } ngx_pool_cache_t;
 
-/* The block that a small allocation is cut from, NULL: a new one, with what the
- * allocation changes. */
+/* A block from current on: how many behind it, and where its last and end are. */
+typedef struct {
+    ngx_pool_t *block;
+    ngx_pool_data_t *data;
+    ngx_uint_t nth;
+} ngx_pool_walk_t;
+
+/* The block that a small allocation is cut from, NULL: a new one, and how far it
+ * had been used. */
 typedef struct {
     ngx_pool_t *block;
     u_char *last;
-    size_t hole;
 } ngx_pool_mark_t;
 
-/* A fresh block holds a cleanup and, behind it, data or an entry of large: so
- * ngx_pool_cleanup_add() takes one new block at most. */
-_Static_assert(sizeof(ngx_pool_t) - sizeof(ngx_pool_data_t) >=
-                   sizeof(ngx_pool_cleanup_t) + 2 * NGX_POOL_REDZONE +
-                       NGX_ALIGNMENT,
-               "a new block must hold what a cleanup takes");
+/* The least size of a pool: its header, and the red zones of what a cleanup
+ * takes of a later block. */
+#define NGX_POOL_SIZE_MIN (sizeof(ngx_pool_t) + 2 * NGX_POOL_REDZONE)
 
-static void *ngx_pool_small(ngx_pool_t *pool, size_t size, size_t alignment);
-static void *ngx_pool_small_next(ngx_pool_t *pool, size_t size,
-                                 size_t alignment);
-static void *ngx_pool_small_extend(ngx_pool_t *pool, size_t size);
-static size_t ngx_pool_hole(const ngx_pool_t *pool, const ngx_pool_t *tail);
-static void *ngx_pool_cut(ngx_pool_t *pool, ngx_pool_t *block, u_char *m,
-                          size_t size);
-static int ngx_pool_fits(const ngx_pool_t *block, const u_char *m, size_t size);
+/* A fresh block holds a cleanup and, behind it, data of up to max bytes, or an
+ * entry of large: so ngx_pool_cleanup_add() takes one new block at most. */
+_Static_assert(sizeof(ngx_pool_t) - sizeof(ngx_pool_data_t) >=
+                   sizeof(ngx_pool_cleanup_t) + NGX_POOL_REDZONE +
+                       NGX_ALIGNMENT,
+               "a new block must hold what a cleanup with data takes");
+_Static_assert(NGX_POOL_SIZE_MIN - sizeof(ngx_pool_data_t) >=
+                   sizeof(ngx_pool_cleanup_t) + sizeof(ngx_pool_large_t) +
+                       2 * NGX_POOL_REDZONE,
+               "a new block must hold what a large cleanup takes");
+_Static_assert(sizeof(ngx_pool_t) == 10 * sizeof(void *) || sizeof(void *) != 8,
+               "nginx's size");
+
+static void ngx_pool_begin(ngx_pool_t *pool);
+static void *ngx_pool_small(ngx_pool_t *pool, size_t size, uintptr_t alignment);
+static u_char *ngx_pool_search(ngx_pool_t *pool, size_t size,
+                               uintptr_t alignment, ngx_pool_walk_t *walk);
+static void ngx_pool_walk_start(ngx_pool_t *pool, ngx_pool_walk_t *walk);
+static void ngx_pool_walk_on(ngx_pool_t *pool, ngx_pool_walk_t *walk);
+static void *ngx_pool_extend(ngx_pool_t *pool, ngx_pool_t *newest, size_t size);
+static size_t ngx_pool_next_size(const ngx_pool_t *pool,
+                                 const ngx_pool_t *newest);
 static void ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block);
-static size_t ngx_pool_block_size(const ngx_pool_t *pool);
-static ngx_pool_mark_t ngx_pool_mark(const ngx_pool_t *pool, size_t size);
+static void ngx_pool_aim(ngx_pool_t *pool, ngx_pool_t *window);
+static ngx_pool_t *ngx_pool_behind(const ngx_pool_t *pool, ngx_uint_t n);
+static void ngx_pool_swap(ngx_pool_t *pool, ngx_pool_t *window);
+static ngx_pool_data_t *ngx_pool_data(ngx_pool_t *pool, ngx_pool_t *block);
+static void *ngx_pool_take(ngx_pool_t *pool, ngx_pool_data_t *data, u_char *m,
+                           size_t size);
+static int ngx_pool_fits(const ngx_pool_data_t *data, const u_char *m,
+                         size_t size);
+static size_t ngx_pool_room(const ngx_pool_data_t *data, uintptr_t alignment);
+static size_t ngx_pool_header(const ngx_pool_t *pool, const ngx_pool_t *block);
+static size_t ngx_pool_block_size(const ngx_pool_t *pool,
+                                  const ngx_pool_t *block);
+static ngx_pool_mark_t ngx_pool_mark(ngx_pool_t *pool, size_t size);
 static void ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark,
                           void *allocated);
 
 static void *ngx_pool_large(ngx_pool_t *pool, size_t size);
 static void *ngx_pool_large_add(ngx_pool_t *pool, void *p);
+static ngx_pool_large_t *ngx_pool_entry(ngx_pool_t *pool, void *p);
 static ngx_pool_large_t *ngx_pool_large_find(ngx_pool_t *pool, const void *p);
-static void ngx_pool_large_remove(ngx_pool_t *pool, ngx_pool_large_t *large);
 static void ngx_pool_large_done(ngx_pool_t *pool);
 
+static ngx_pool_index_t *ngx_pool_index(const ngx_pool_t *pool);
 static void ngx_pool_index_build(ngx_pool_t *pool);
-static void ngx_pool_index_add(ngx_pool_t *pool, ngx_pool_large_t *large);
+static void ngx_pool_index_done(ngx_pool_t *pool);
+static void *ngx_pool_index_add(ngx_pool_t *pool, void *p);
+static void ngx_pool_index_put(ngx_pool_index_t *index,
+                               ngx_pool_large_t *large);
+static void ngx_pool_index_free(ngx_pool_index_t *index,
+                                ngx_pool_large_t *large);
 static size_t ngx_pool_index_find(const ngx_pool_index_t *index, const void *p);
 static void ngx_pool_index_remove(ngx_pool_index_t *index, size_t i);
 static size_t ngx_pool_index_home(const ngx_pool_index_t *index, const void *p);
 
-static void ngx_pool_run_cleanups(ngx_pool_t *pool);
+static ngx_pool_t *ngx_pool_finish(ngx_pool_t *pool);
 
+static void *ngx_pool_system_take(void *p);
+static void ngx_pool_system_give(void *p);
 static ngx_pool_t *ngx_pool_cache_get(size_t size, ngx_log_t *log);
+static ngx_pool_t *ngx_pool_cache_search(size_t size, ngx_log_t *log);
 static void ngx_pool_cache_put(ngx_pool_t *block, size_t size);
-static ngx_pool_bin_t *ngx_pool_cache_bin(ngx_pool_cache_t *cache, size_t size);
+static void ngx_pool_cache_place(ngx_pool_t *block, size_t size);
+static int ngx_pool_cache_front(ngx_pool_cache_t *cache, size_t size);
 static void ngx_pool_cache_empty(ngx_pool_cache_t *cache, ngx_pool_bin_t *bin);
 static ngx_uint_t ngx_pool_cache_watch(ngx_pool_cache_t *cache);
 static void ngx_pool_cache_start(void);
 static void ngx_pool_cache_stop(void *data);
 
-static _Thread_local ngx_pool_cache_t ngx_pool_cache = {
-    .limit = NGX_POOL_CACHE_INITIAL,
+/*
+ * initial-exec: the shared library then reaches it as fast as the program's own.
+ * It takes 200 bytes of what the dynamic linker has for that in a process that
+ * loads the library late.
+ */
+static _Thread_local ngx_pool_cache_t ngx_pool_cache
+    __attribute__((tls_model("initial-exec"))) = {
+        .limit = NGX_POOL_CACHE_INITIAL,
 };
 
 static pthread_once_t ngx_pool_cache_once = PTHREAD_ONCE_INIT;
@@ -210,12 +278,18 @@ static ngx_uint_t ngx_pool_cache_keyed; /* the key exists; set by once */
 static void
 ngx_mark_used_free(ngx_pool_t *pool)
 {
+    ngx_pool_t *newest = ngx_pool_behind(pool, pool->d.tried);
     ngx_pool_t *block;
 
-    for (block = pool; block != pool->tail; block = block->d.next) {
-        ngx_pool_block_open(pool, block);
+    for (block = pool;; block = block->d.next) {
+        const ngx_pool_data_t *data = ngx_pool_block_data(pool, block);
+        u_char *start = (u_char *) block + ngx_pool_header(pool, block);
+
+        ngx_mark_free(start, (size_t) (data->end - start));
+        if (block == newest) {
+            return;
+        }
     }
-    ngx_pool_block_open(pool, block);
 }
 
 #else
@@ -236,10 +310,10 @@ ngx_create_pool(size_t size, ngx_log_t *log)
     ngx_pool_t *pool;
     size_t room;
 
-    if (size < sizeof(ngx_pool_t)) {
+    if (size < NGX_POOL_SIZE_MIN) {
         ngx_log_error(NGX_LOG_ALERT, log, 0,
                       "pool size %uz is less than its header of %uz", size,
-                      sizeof(ngx_pool_t));
+                      NGX_POOL_SIZE_MIN);
         return NULL;
     }
 
@@ -247,61 +321,74 @@ ngx_create_pool(size_t size, ngx_log_t *log)
     if (pool == NULL) {
         return NULL;
     }
-    room = size - sizeof(ngx_pool_t);
+    room = size - sizeof(ngx_pool_t) - NGX_POOL_REDZONE;
 
     pool->d.end = (u_char *) pool + size;
     pool->d.next = NULL;
+    pool->d.growth = 0;
+    pool->d.slots = 0;
     pool->max = room < NGX_MAX_ALLOC_FROM_POOL ? room : NGX_MAX_ALLOC_FROM_POOL;
-    pool->current = pool;
     pool->chain = NULL;
     pool->large = NULL;
     pool->cleanup = NULL;
     pool->log = log;
-    pool->tail = pool;
-    pool->hole = 0;
-    pool->large_free = NULL;
-    pool->index = NULL;
 
     ngx_mark_pool_start(pool);
-    ngx_pool_block_open(pool, pool);
+    ngx_pool_begin(pool);
     return pool;
+}
+
+void
+ngx_pool_grow(ngx_pool_t *pool, size_t most)
+{
+    pool->d.growth = 0;
+    while (most > 1) {
+        most /= 2;
+        pool->d.growth++;
+    }
 }
 
 void
 ngx_destroy_pool(ngx_pool_t *pool)
 {
-    size_t size = ngx_pool_block_size(pool);
     ngx_pool_t *block;
     ngx_pool_t *next;
 
-    ngx_pool_run_cleanups(pool);
-    ngx_pool_large_done(pool);
+    if (pool->cleanup != NULL || pool->large != NULL) {
+        pool = ngx_pool_finish(pool);
+    }
     ngx_mark_pool_end(pool);
+    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
 
     for (block = pool; block != NULL; block = next) {
         next = block->d.next;
-        ngx_pool_cache_put(block, size);
+        ngx_pool_cache_put(block, (size_t) (block->d.end - (u_char *) block));
     }
 }
 
 void
 ngx_reset_pool(ngx_pool_t *pool)
 {
-    ngx_pool_run_cleanups(pool);
-    ngx_pool_large_done(pool);
+    if (pool->cleanup != NULL || pool->large != NULL) {
+        pool = ngx_pool_finish(pool);
+    }
     ngx_mark_pool_end(pool);
     ngx_mark_pool_start(pool);
     ngx_mark_used_free(pool);
+    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
 
-    pool->current = pool;
     pool->chain = NULL;
-    pool->tail = pool;
-    pool->hole = 0;
-    ngx_pool_block_open(pool, pool);
+    ngx_pool_begin(pool);
 }
 
 void *
 ngx_palloc(ngx_pool_t *pool, size_t size)
+{
+    return ngx_palloc_inline(pool, size);
+}
+
+NGX_POOL_COLD void *
+ngx_palloc_rest(ngx_pool_t *pool, size_t size)
 {
     if (size <= pool->max && !NGX_POOL_ALL_LARGE) {
         return ngx_pool_small(pool, size, NGX_ALIGNMENT);
@@ -311,6 +398,12 @@ ngx_palloc(ngx_pool_t *pool, size_t size)
 
 void *
 ngx_pnalloc(ngx_pool_t *pool, size_t size)
+{
+    return ngx_pnalloc_inline(pool, size);
+}
+
+NGX_POOL_COLD void *
+ngx_pnalloc_rest(ngx_pool_t *pool, size_t size)
 {
     if (size <= pool->max && !NGX_POOL_ALL_LARGE) {
         return ngx_pool_small(pool, size, NGX_POOL_PACKED);
@@ -344,7 +437,7 @@ ngx_pmemalign(ngx_pool_t *pool, size_t size, size_t alignment)
     if (alignment < sizeof(void *)) {
         alignment = sizeof(void *);
     }
-    p = ngx_memalign(alignment, size, pool->log);
+    p = ngx_pool_system_take(ngx_memalign(alignment, size, pool->log));
     return p != NULL ? ngx_pool_large_add(pool, p) : NULL;
 }
 
@@ -359,8 +452,13 @@ ngx_pfree(ngx_pool_t *pool, void *p)
     }
 
     ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p", p);
-    ngx_pool_large_remove(pool, large);
-    ngx_free(p);
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        ngx_pool_index_free(ngx_pool_index(pool), large);
+    } else {
+        large->alloc = NULL;
+        pool->d.slots += pool->d.slots < NGX_POOL_INDEXED - 1;
+    }
+    ngx_pool_system_give(p);
     return NGX_OK;
 }
 
@@ -374,7 +472,7 @@ ngx_pool_cleanup_add(ngx_pool_t *pool, size_t size)
     ngx_pool_mark_t mark;
 
     if (is_large) {
-        system = ngx_alloc(size, pool->log);
+        system = ngx_pool_system_take(ngx_alloc(size, pool->log));
         if (system == NULL) {
             return NULL;
         }
@@ -383,7 +481,7 @@ ngx_pool_cleanup_add(ngx_pool_t *pool, size_t size)
     mark = ngx_pool_mark(pool, sizeof(ngx_pool_cleanup_t));
     cleanup = ngx_pool_small(pool, sizeof(ngx_pool_cleanup_t), NGX_ALIGNMENT);
     if (cleanup == NULL) {
-        ngx_free(system);
+        ngx_pool_system_give(system);
         return NULL;
     }
 
@@ -456,16 +554,19 @@ void
 ngx_pool_cache_limit(size_t size)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
+    size_t kept = ngx_pool_cache_size();
     ngx_uint_t i;
 
     if (NGX_POOL_ALL_LARGE) {
         return;
     }
 
-    cache->limit = size;
-    for (i = 0; i < NGX_POOL_CACHE_BINS && cache->size > size; i++) {
+    for (i = NGX_POOL_CACHE_BINS; i-- > 0 && kept > size;) {
         ngx_pool_cache_empty(cache, &cache->bins[i]);
+        kept = ngx_pool_cache_size();
     }
+    cache->limit = size;
+    cache->room = cache->watched ? size - kept : 0;
 }
 
 void
@@ -482,67 +583,189 @@ ngx_pool_cache_trim(void)
 size_t
 ngx_pool_cache_size(void)
 {
-    return ngx_pool_cache.size;
+    const ngx_pool_cache_t *cache = &ngx_pool_cache;
+
+    return cache->watched ? cache->limit - cache->room : 0;
 }
 
-/*
- * nginx tries the blocks from current on, and in a long-lived pool nearly always
- * ends at the last one. What is larger than every hole before it starts there.
- */
-static inline void *
-ngx_pool_small(ngx_pool_t *pool, size_t size, size_t alignment)
+void
+ngx_pool_cache_stats(ngx_pool_cache_stats_t *stats)
 {
-    ngx_pool_t *block = pool->current;
+    const ngx_pool_cache_t *cache = &ngx_pool_cache;
+    ngx_uint_t i;
+
+    *stats = (ngx_pool_cache_stats_t){
+        .limit = cache->limit,
+        .size = ngx_pool_cache_size(),
+        .allocated = cache->allocated,
+        .given_back = cache->given_back,
+    };
+    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
+        const ngx_pool_t *block;
+
+        for (block = cache->bins[i].blocks; block != NULL;
+             block = block->d.next) {
+            stats->blocks++;
+        }
+    }
+}
+
+void
+ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats)
+{
+    const ngx_pool_t *block;
+    const ngx_pool_large_t *large = pool->large;
+    const ngx_pool_cleanup_t *cleanup;
+    const ngx_pool_t *newest = ngx_pool_behind(pool, pool->d.tried);
+    int passed = 1;
+    int is_kept = 0;
+
+    *stats = (ngx_pool_stats_t){0};
+    for (block = pool; !is_kept; block = block->d.next) {
+        size_t size = ngx_pool_block_size(pool, block);
+        size_t room = ngx_pool_room(ngx_pool_block_data(pool, block), 1);
+
+        passed = passed && block != pool->current;
+        stats->blocks++;
+        stats->size += size;
+        *(passed ? &stats->wasted : &stats->free) += room;
+        stats->used += size - ngx_pool_header(pool, block) - room;
+        is_kept = block == newest;
+    }
+    for (; block != NULL; block = block->d.next) {
+        stats->kept++;
+        stats->size += (size_t) (block->d.end - (const u_char *) block);
+    }
+
+    for (; large != NULL; large = large->next) {
+        stats->large += large->alloc != NULL;
+    }
+    stats->slots = pool->d.slots;
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        stats->slots = 0;
+        for (large = ngx_pool_index(pool)->slots; large != NULL;
+             large = large->next) {
+            stats->slots++;
+        }
+    }
+    for (cleanup = pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
+        stats->cleanups++;
+    }
+}
+
+const ngx_pool_data_t *
+ngx_pool_block_data(const ngx_pool_t *pool, const ngx_pool_t *block)
+{
+    const ngx_pool_t *window = ngx_pool_behind(pool, pool->d.window);
+
+    if (NGX_POOL_NEVER_CUT || window == pool) {
+        return &block->d;
+    }
+    if (block == window) {
+        return &pool->d;
+    }
+    return block == pool ? &window->d : &block->d;
+}
+
+/* The first block alone is in use, and empty; d.end, d.next stand. */
+static void
+ngx_pool_begin(ngx_pool_t *pool)
+{
+    pool->current = pool;
+    pool->d.tried = 0;
+    pool->d.window = 0;
+    pool->d.ragged = 0;
+    pool->d.hole = NGX_POOL_NEVER_CUT ? NGX_POOL_NO_WINDOW : 0;
+    ngx_pool_block_open(pool, pool);
+}
+
+/* Cuts size from a block in use, whichever has room, or from another one. */
+static void *
+ngx_pool_small(ngx_pool_t *pool, size_t size, uintptr_t alignment)
+{
+    ngx_pool_walk_t walk;
     u_char *m;
 
-    if (block != pool && size > pool->hole) {
-        block = pool->tail;
+    m = ngx_pool_search(pool, size, alignment, &walk);
+    if (m == NULL) {
+        return ngx_pool_extend(pool, walk.block, size);
     }
-    m = ngx_align_ptr(block->d.last, alignment);
-    if (ngx_pool_fits(block, m, size)) {
-        return ngx_pool_cut(pool, block, m, size);
+    m = ngx_pool_take(pool, walk.data, m, size);
+
+    /* hole was too large; or another block would be the better window. */
+    if (walk.nth == pool->d.window ||
+        (walk.nth < pool->d.window &&
+         ngx_pool_room(walk.data, NGX_ALIGNMENT) >= NGX_POOL_WINDOW_MIN) ||
+        (walk.nth > pool->d.window &&
+         ngx_pool_room(&pool->d, NGX_ALIGNMENT) < NGX_POOL_WINDOW_MIN)) {
+        ngx_pool_aim(pool, ngx_pool_behind(pool, pool->d.window));
     }
-    return ngx_pool_small_next(pool, size, alignment);
+    return m;
 }
 
-/* size does not fit where it was tried first: current or tail. */
-static NGX_POOL_COLD void *
-ngx_pool_small_next(ngx_pool_t *pool, size_t size, size_t alignment)
+/* nginx's rule: where size fits the first of the blocks from current on that it
+ * fits; NULL: none. walk stops there, or at the newest. */
+static inline u_char *
+ngx_pool_search(ngx_pool_t *pool, size_t size, uintptr_t alignment,
+                ngx_pool_walk_t *walk)
 {
-    ngx_pool_t *tail = pool->tail;
-    ngx_pool_t *block = size > pool->hole ? tail : pool->current;
-
+    ngx_pool_walk_start(pool, walk);
     for (;;) {
-        u_char *m = ngx_align_ptr(block->d.last, alignment);
+        u_char *m = ngx_align_ptr(walk->data->last, alignment);
 
-        if (ngx_pool_fits(block, m, size)) {
-            if (block == tail && size <= pool->hole) {
-                pool->hole = ngx_pool_hole(pool, tail);
-            }
-            return ngx_pool_cut(pool, block, m, size);
+        if (ngx_pool_fits(walk->data, m, size)) {
+            return m;
         }
-        if (block == tail) {
-            return ngx_pool_small_extend(pool, size);
+        if (walk->nth == pool->d.tried) {
+            return NULL;
         }
-        block = block->d.next;
+        ngx_pool_walk_on(pool, walk);
+    }
+}
+
+static inline void
+ngx_pool_walk_start(ngx_pool_t *pool, ngx_pool_walk_t *walk)
+{
+    walk->block = pool->current;
+    walk->nth = 0;
+    walk->data = &walk->block->d;
+    if (NGX_POOL_NEVER_CUT) {
+        return;
+    }
+    if (pool->d.window == 0) {
+        walk->data = &pool->d;
+    } else if (walk->block == pool) {
+        walk->data = &ngx_pool_behind(pool, pool->d.window)->d;
+    }
+}
+
+/* To the next block; the first one is no block's next. */
+static inline void
+ngx_pool_walk_on(ngx_pool_t *pool, ngx_pool_walk_t *walk)
+{
+    walk->block = walk->block->d.next;
+    walk->nth++;
+    walk->data = &walk->block->d;
+    if (!NGX_POOL_NEVER_CUT && walk->nth == pool->d.window) {
+        walk->data = &pool->d;
     }
 }
 
 /*
- * Takes another block into use: the next one kept from before a reset, else a
- * new one. What a new pool does and what a reset one does differ in nothing
- * else.
+ * Takes another block into use, behind newest: the next one kept from before a
+ * reset, else a new one. What a new pool does and what a reset one does differ
+ * in nothing else.
  */
-static void *
-ngx_pool_small_extend(ngx_pool_t *pool, size_t size)
+static NGX_POOL_COLD void *
+ngx_pool_extend(ngx_pool_t *pool, ngx_pool_t *newest, size_t size)
 {
-    ngx_pool_t *tail = pool->tail;
-    ngx_pool_t *block = tail->d.next;
+    ngx_pool_t *block = newest->d.next;
     ngx_pool_t *p;
     ngx_pool_t *next;
+    u_char *m;
 
     if (block == NULL) {
-        size_t block_size = ngx_pool_block_size(pool);
+        size_t block_size = ngx_pool_next_size(pool, newest);
 
         block = ngx_pool_cache_get(block_size, pool->log);
         if (block == NULL) {
@@ -550,96 +773,155 @@ ngx_pool_small_extend(ngx_pool_t *pool, size_t size)
         }
         block->d.end = (u_char *) block + block_size;
         block->d.next = NULL;
-        tail->d.next = block;
+        newest->d.next = block;
     }
+    ngx_pool_block_open(pool, block);
+    m = ngx_pool_take(pool, &block->d,
+                      ngx_align_ptr(block->d.last, NGX_ALIGNMENT), size);
 
-    for (p = pool->current; p != tail; p = next) {
+    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
+    pool->d.tried++;
+    for (p = pool->current; p != newest; p = next) {
         next = p->d.next;
         if (p->d.failed++ > NGX_POOL_FAILED_MAX) {
             pool->current = next;
+            pool->d.tried--;
         }
     }
-    pool->tail = block;
-    pool->hole = ngx_pool_hole(pool, block);
-
-    ngx_pool_block_open(pool, block);
-    return ngx_pool_cut(pool, block,
-                        ngx_align_ptr(block->d.last, NGX_ALIGNMENT), size);
-}
-
-/*
- * The most bytes free in a block from current up to, not including, tail. The
- * first block does not count: ngx_array may give bytes back to it at any time,
- * so it is tried at each allocation while it is current.
- */
-static size_t
-ngx_pool_hole(const ngx_pool_t *pool, const ngx_pool_t *tail)
-{
-    const ngx_pool_t *block = pool->current;
-    size_t hole = 0;
-
-    if (block == pool && block != tail) {
-        block = block->d.next;
-    }
-    for (; block != tail; block = block->d.next) {
-        if (block->d.last + hole < block->d.end) {
-            hole = (size_t) (block->d.end - block->d.last);
-        }
-    }
-    return hole;
-}
-
-static inline void *
-ngx_pool_cut(ngx_pool_t *pool, ngx_pool_t *block, u_char *m, size_t size)
-{
-    block->d.last = m + size + NGX_POOL_REDZONE;
-    ngx_mark_live(pool, m, size);
+    ngx_pool_aim(pool, pool);
     return m;
 }
 
-/*
- * m may lie behind an end that is not aligned, so end - m could wrap; the sum
- * cannot: size is at most pool->max or that of a bookkeeping struct.
- */
-static inline int
-ngx_pool_fits(const ngx_pool_t *block, const u_char *m, size_t size)
+static size_t
+ngx_pool_next_size(const ngx_pool_t *pool, const ngx_pool_t *newest)
 {
-    return (uintptr_t) m + size + NGX_POOL_REDZONE <= (uintptr_t) block->d.end;
+    size_t size = ngx_pool_block_size(pool, newest);
+
+    return size <= ((size_t) 1 << pool->d.growth) / 2 ? 2 * size : size;
 }
 
-/* Makes all of the block's room free; end and next stand already. */
+/* Makes all of the block's room free; d.end stands already. */
 static void
 ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block)
 {
-    size_t header =
-        block == pool ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
-
-    block->d.last = (u_char *) block + header;
+    block->d.last = (u_char *) block + ngx_pool_header(pool, block);
     block->d.failed = 0;
     ngx_mark_free(block->d.last, (size_t) (block->d.end - block->d.last));
 }
 
-static size_t
-ngx_pool_block_size(const ngx_pool_t *pool)
+/* Moves the window from its block, if it is at one, to the first that is tried
+ * and has much room, else to the newest; hole is the most room before it. */
+static inline void
+ngx_pool_aim(ngx_pool_t *pool, ngx_pool_t *window)
 {
-    return (size_t) (pool->d.end - (const u_char *) pool);
+    ngx_pool_t *block = pool->current;
+    ngx_uint_t tried = pool->d.tried;
+    ngx_uint_t nth;
+    size_t hole = 0;
+    size_t room = 0;
+
+    if (NGX_POOL_NEVER_CUT) {
+        return;
+    }
+    ngx_pool_swap(pool, window);
+    for (nth = 0; nth < tried; nth++) {
+        size_t aligned = ngx_pool_room(&block->d, NGX_ALIGNMENT);
+        size_t packed = ngx_pool_room(&block->d, 1);
+
+        if (aligned >= NGX_POOL_WINDOW_MIN) {
+            break;
+        }
+        hole = aligned > hole ? aligned : hole;
+        room = packed > room ? packed : room;
+        block = block->d.next;
+    }
+    pool->d.ragged = (uint8_t) (room - hole);
+    pool->d.hole = (uint16_t) hole;
+    pool->d.window = (uint8_t) nth;
+    ngx_pool_swap(pool, block);
+}
+
+/* The block that comes n behind current. */
+static inline ngx_pool_t *
+ngx_pool_behind(const ngx_pool_t *pool, ngx_uint_t n)
+{
+    ngx_pool_t *block = pool->current;
+
+    while (n-- > 0) {
+        block = block->d.next;
+    }
+    return block;
+}
+
+/* Makes window the window where the first block is it, or the other way. */
+static inline void
+ngx_pool_swap(ngx_pool_t *pool, ngx_pool_t *window)
+{
+    u_char *last = pool->d.last;
+    u_char *end = pool->d.end;
+
+    if (!NGX_POOL_NEVER_CUT && window != pool) {
+        pool->d.last = window->d.last;
+        pool->d.end = window->d.end;
+        window->d.last = last;
+        window->d.end = end;
+    }
+}
+
+static ngx_pool_data_t *
+ngx_pool_data(ngx_pool_t *pool, ngx_pool_t *block)
+{
+    return (ngx_pool_data_t *) (uintptr_t) ngx_pool_block_data(pool, block);
+}
+
+static inline void *
+ngx_pool_take(ngx_pool_t *pool, ngx_pool_data_t *data, u_char *m, size_t size)
+{
+    data->last = m + size + NGX_POOL_REDZONE;
+    ngx_mark_live(pool, m, size);
+    return m;
+}
+
+/* As in ngx_pool_cut(), size may also be that of a bookkeeping struct. */
+static inline int
+ngx_pool_fits(const ngx_pool_data_t *data, const u_char *m, size_t size)
+{
+    return (uintptr_t) m + size + NGX_POOL_REDZONE <= (uintptr_t) data->end;
+}
+
+/* Bytes behind the last allocation and the next multiple of alignment. */
+static inline size_t
+ngx_pool_room(const ngx_pool_data_t *data, uintptr_t alignment)
+{
+    const u_char *m = ngx_align_ptr(data->last, alignment);
+
+    return m < data->end ? (size_t) (data->end - m) : 0;
+}
+
+static size_t
+ngx_pool_header(const ngx_pool_t *pool, const ngx_pool_t *block)
+{
+    return block == pool ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
+}
+
+static size_t
+ngx_pool_block_size(const ngx_pool_t *pool, const ngx_pool_t *block)
+{
+    return (size_t) (ngx_pool_block_data(pool, block)->end -
+                     (const u_char *) block);
 }
 
 /* Finds where ngx_pool_small(pool, size, NGX_ALIGNMENT) will cut from. */
 static ngx_pool_mark_t
-ngx_pool_mark(const ngx_pool_t *pool, size_t size)
+ngx_pool_mark(ngx_pool_t *pool, size_t size)
 {
-    ngx_pool_mark_t mark = {.block = pool->current, .hole = pool->hole};
+    ngx_pool_walk_t walk;
+    ngx_pool_mark_t mark = {NULL, NULL};
 
-    while (!ngx_pool_fits(
-        mark.block, ngx_align_ptr(mark.block->d.last, NGX_ALIGNMENT), size)) {
-        if (mark.block == pool->tail) {
-            mark.block = NULL;
-            return mark;
-        }
-        mark.block = mark.block->d.next;
+    if (ngx_pool_search(pool, size, NGX_ALIGNMENT, &walk) != NULL) {
+        mark.block = walk.block;
+        mark.last = walk.data->last;
     }
-    mark.last = mark.block->d.last;
     return mark;
 }
 
@@ -650,53 +932,71 @@ ngx_pool_mark(const ngx_pool_t *pool, size_t size)
 static void
 ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark, void *allocated)
 {
+    ngx_pool_data_t *data = ngx_pool_data(pool, mark.block);
+
     ngx_mark_undo(pool, allocated,
-                  (size_t) (mark.block->d.last - (u_char *) allocated));
-    mark.block->d.last = mark.last;
-    pool->hole = mark.hole;
+                  (size_t) (data->last - (u_char *) allocated));
+    data->last = mark.last;
+    ngx_pool_aim(pool, ngx_pool_behind(pool, pool->d.window));
 }
 
 static NGX_POOL_COLD void *
 ngx_pool_large(ngx_pool_t *pool, size_t size)
 {
-    void *p = ngx_alloc(size, pool->log);
+    void *p = ngx_pool_system_take(ngx_alloc(size, pool->log));
 
     return p != NULL ? ngx_pool_large_add(pool, p) : NULL;
 }
 
-/* Makes p, memory of ngx_alloc(), the pool's; frees it when that fails. */
+/* Makes p, memory of the system, the pool's; gives it back when that fails. */
 static void *
 ngx_pool_large_add(ngx_pool_t *pool, void *p)
 {
-    ngx_pool_large_t *large = pool->large_free;
+    ngx_pool_large_t *large;
 
-    if (large != NULL) {
-        pool->large_free = large->next;
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        return ngx_pool_index_add(pool, p);
+    }
+    if (pool->d.slots != 0) {
+        large = pool->large;
+        while (large->alloc != NULL) {
+            large = large->next;
+        }
+        pool->d.slots--;
     } else {
-        large = ngx_pool_small(pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
+        large = ngx_pool_entry(pool, p);
         if (large == NULL) {
-            ngx_free(p);
             return NULL;
         }
+        large->next = pool->large;
+        pool->large = large;
     }
-
     large->alloc = p;
-    large->next = pool->large;
-    pool->large = large;
-    if (pool->index != NULL) {
-        ngx_pool_index_add(pool, large);
-    }
     return p;
 }
 
-/* The entry of p, or NULL. A long list gets an index at the first need. */
+/* A new entry for p; NULL: p has been given back. */
+static ngx_pool_large_t *
+ngx_pool_entry(ngx_pool_t *pool, void *p)
+{
+    ngx_pool_large_t *large =
+        ngx_pool_small(pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
+
+    if (large == NULL) {
+        ngx_pool_system_give(p);
+    }
+    return large;
+}
+
+/* The entry of p, which is not NULL, or NULL. A long list gets an index at the
+ * first need. */
 static ngx_pool_large_t *
 ngx_pool_large_find(ngx_pool_t *pool, const void *p)
 {
     ngx_pool_large_t *large = pool->large;
     ngx_uint_t walked;
 
-    if (pool->index == NULL) {
+    if (pool->d.slots != NGX_POOL_INDEXED) {
         for (walked = 0; walked < NGX_POOL_LARGE_WALK; walked++) {
             if (large == NULL || large->alloc == p) {
                 return large;
@@ -706,37 +1006,15 @@ ngx_pool_large_find(ngx_pool_t *pool, const void *p)
         ngx_pool_index_build(pool);
     }
 
-    if (pool->index != NULL) {
-        return pool->index->entries[ngx_pool_index_find(pool->index, p)];
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        const ngx_pool_index_t *index = ngx_pool_index(pool);
+
+        return index->entries[ngx_pool_index_find(index, p)];
     }
     while (large != NULL && large->alloc != p) {
         large = large->next;
     }
     return large;
-}
-
-/*
- * Takes large off the list, whose order means nothing: the first entry's
- * allocation moves into large's place, and the first entry becomes free.
- */
-static void
-ngx_pool_large_remove(ngx_pool_t *pool, ngx_pool_large_t *large)
-{
-    ngx_pool_large_t *first = pool->large;
-
-    if (pool->index != NULL) {
-        ngx_pool_index_t *index = pool->index;
-
-        ngx_pool_index_remove(index, ngx_pool_index_find(index, large->alloc));
-        if (large != first) {
-            index->entries[ngx_pool_index_find(index, first->alloc)] = large;
-        }
-    }
-    large->alloc = first->alloc;
-    pool->large = first->next;
-    first->alloc = NULL;
-    first->next = pool->large_free;
-    pool->large_free = first;
 }
 
 static void
@@ -745,63 +1023,134 @@ ngx_pool_large_done(ngx_pool_t *pool)
     ngx_pool_large_t *large;
 
     for (large = pool->large; large != NULL; large = large->next) {
-        ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p",
-                       large->alloc);
-        ngx_free(large->alloc);
+        if (large->alloc != NULL) {
+            ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p",
+                           large->alloc);
+            ngx_pool_system_give(large->alloc);
+        }
     }
-    ngx_free(pool->index);
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        ngx_pool_system_give(ngx_pool_index(pool));
+    }
     pool->large = NULL;
-    pool->large_free = NULL;
-    pool->index = NULL;
+    pool->d.slots = 0;
 }
 
-/*
- * Makes an index of the list at most half full; without one the list is
- * walked. An index that stood before goes.
- */
+static ngx_pool_index_t *
+ngx_pool_index(const ngx_pool_t *pool)
+{
+    return (ngx_pool_index_t *) pool->large;
+}
+
+/* Makes an index of the list, at most half full; without memory for one the
+ * list stays, to be walked. */
 static void
 ngx_pool_index_build(ngx_pool_t *pool)
 {
     size_t count = 0;
     size_t entries = NGX_POOL_INDEX_MIN;
     ngx_pool_large_t *large;
+    ngx_pool_large_t *next;
     ngx_pool_index_t *index;
 
     for (large = pool->large; large != NULL; large = large->next) {
-        count++;
+        count += large->alloc != NULL;
     }
     while (entries < 2 * count) {
         entries *= 2;
     }
 
-    ngx_free(pool->index);
-    index = ngx_calloc(sizeof(ngx_pool_index_t) +
-                           entries * sizeof(ngx_pool_large_t *),
-                       pool->log);
-    pool->index = index;
+    index = ngx_pool_system_take(ngx_calloc(
+        sizeof(ngx_pool_index_t) + entries * sizeof(ngx_pool_large_t *),
+        pool->log));
     if (index == NULL) {
         return;
     }
 
     index->mask = entries - 1;
-    index->count = count;
-    for (large = pool->large; large != NULL; large = large->next) {
-        index->entries[ngx_pool_index_find(index, large->alloc)] = large;
+    for (large = pool->large; large != NULL; large = next) {
+        next = large->next;
+        if (large->alloc != NULL) {
+            ngx_pool_index_put(index, large);
+        } else {
+            large->next = index->slots;
+            index->slots = large;
+        }
     }
+    pool->large = &index->first;
+    pool->d.slots = NGX_POOL_INDEXED;
 }
 
-/* large, whose allocation is not in the index, is on the list already. */
+/* Makes a plain list again of what the index has, and gives the index back. */
 static void
-ngx_pool_index_add(ngx_pool_t *pool, ngx_pool_large_t *large)
+ngx_pool_index_done(ngx_pool_t *pool)
 {
-    ngx_pool_index_t *index = pool->index;
+    ngx_pool_index_t *index = ngx_pool_index(pool);
+    ngx_pool_large_t *large;
 
-    if (2 * (index->count + 1) > index->mask + 1) {
-        ngx_pool_index_build(pool);
-        return;
+    pool->large = index->first.next;
+    pool->d.slots = 0;
+    while ((large = index->slots) != NULL) {
+        index->slots = large->next;
+        large->next = pool->large;
+        pool->large = large;
+        pool->d.slots += pool->d.slots < NGX_POOL_INDEXED - 1;
     }
+    ngx_pool_system_give(index);
+}
+
+/* ngx_pool_large_add() of a pool with an index. */
+static void *
+ngx_pool_index_add(ngx_pool_t *pool, void *p)
+{
+    ngx_pool_index_t *index = ngx_pool_index(pool);
+    ngx_pool_large_t *large = index->slots;
+
+    if (large != NULL) {
+        index->slots = large->next;
+    } else {
+        large = ngx_pool_entry(pool, p);
+        if (large == NULL) {
+            return NULL;
+        }
+    }
+    large->alloc = p;
+    ngx_pool_index_put(index, large);
+    if (2 * index->count > index->mask + 1) {
+        ngx_pool_index_done(pool);
+        ngx_pool_index_build(pool);
+    }
+    return p;
+}
+
+/* Enters large, whose allocation stands, onto the list and into the table. */
+static void
+ngx_pool_index_put(ngx_pool_index_t *index, ngx_pool_large_t *large)
+{
+    large->next = index->first.next;
+    index->first.next = large;
     index->entries[ngx_pool_index_find(index, large->alloc)] = large;
     index->count++;
+}
+
+/*
+ * Frees the entry large. The list's order means nothing: the first entry's
+ * allocation moves into large's place, and the first entry becomes free.
+ */
+static void
+ngx_pool_index_free(ngx_pool_index_t *index, ngx_pool_large_t *large)
+{
+    ngx_pool_large_t *first = index->first.next;
+
+    ngx_pool_index_remove(index, ngx_pool_index_find(index, large->alloc));
+    if (large != first) {
+        index->entries[ngx_pool_index_find(index, first->alloc)] = large;
+    }
+    large->alloc = first->alloc;
+    index->first.next = first->next;
+    first->alloc = NULL;
+    first->next = index->slots;
+    index->slots = first;
 }
 
 /* Where p's entry is, or else the empty place where it belongs. */
@@ -846,9 +1195,10 @@ ngx_pool_index_home(const ngx_pool_index_t *index, const void *p)
     return (size_t) (hash >> NGX_POOL_HASH_SHIFT) & index->mask;
 }
 
-/* Newest first; a handler may add further ones, which come next. */
-static void
-ngx_pool_run_cleanups(ngx_pool_t *pool)
+/* Runs the cleanups, newest first, where a handler may add further ones, which
+ * come next; then gives the large allocations back. Returns pool. */
+static NGX_POOL_COLD ngx_pool_t *
+ngx_pool_finish(ngx_pool_t *pool)
 {
     ngx_pool_cleanup_t *cleanup;
 
@@ -860,79 +1210,122 @@ ngx_pool_run_cleanups(ngx_pool_t *pool)
             cleanup->handler(cleanup->data);
         }
     }
+    ngx_pool_large_done(pool);
+    return pool;
+}
+
+/* p, which the system gave; NULL is none. */
+static inline void *
+ngx_pool_system_take(void *p)
+{
+    ngx_pool_cache.allocated += p != NULL;
+    return p;
+}
+
+static inline void
+ngx_pool_system_give(void *p)
+{
+    ngx_pool_cache.given_back += p != NULL;
+    ngx_free(p);
 }
 
 /* A block of size bytes, its contents undefined, or NULL. */
-static ngx_pool_t *
+static inline ngx_pool_t *
 ngx_pool_cache_get(size_t size, ngx_log_t *log)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
-    ngx_uint_t i;
+    ngx_pool_t *block = cache->bins[0].blocks;
 
-    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
-        ngx_pool_bin_t *bin = &cache->bins[i];
-        ngx_pool_t *block = bin->blocks;
-
-        if (bin->size == size && block != NULL) {
-            bin->blocks = block->d.next;
-            cache->size -= size;
-            ngx_mark_open(block, size);
-            return block;
-        }
+    if (cache->bins[0].size != size || block == NULL) {
+        return ngx_pool_cache_search(size, log);
     }
-    return ngx_memalign(NGX_POOL_ALIGNMENT, size, log);
+    cache->bins[0].blocks = block->d.next;
+    cache->room += size;
+    ngx_mark_open(block, size);
+    return block;
 }
 
-/* Takes block, of size bytes, from a pool: keeps it, or releases it. */
-static void
+/* size is not that of the last time, or no such block is kept. */
+static NGX_POOL_COLD ngx_pool_t *
+ngx_pool_cache_search(size_t size, ngx_log_t *log)
+{
+    ngx_pool_cache_t *cache = &ngx_pool_cache;
+
+    if (ngx_pool_cache_front(cache, size) && cache->bins[0].blocks != NULL) {
+        return ngx_pool_cache_get(size, log);
+    }
+    return ngx_pool_system_take(ngx_memalign(NGX_POOL_ALIGNMENT, size, log));
+}
+
+/* Takes block, of size bytes, from a pool: keeps it, or gives it back. */
+static inline void
 ngx_pool_cache_put(ngx_pool_t *block, size_t size)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
-    ngx_pool_bin_t *bin;
 
-    /* Another bin may be emptied for this one, so size is compared first. */
-    if (size > cache->limit || !ngx_pool_cache_watch(cache)) {
-        ngx_free(block);
+    if (cache->bins[0].size != size || size > cache->room) {
+        ngx_pool_cache_place(block, size);
         return;
     }
-    bin = ngx_pool_cache_bin(cache, size);
-    if (size > cache->limit - cache->size) {
-        ngx_free(block);
-        return;
-    }
-
-    block->d.next = bin->blocks;
-    bin->blocks = block;
-    cache->size += size;
+    block->d.next = cache->bins[0].blocks;
+    cache->bins[0].blocks = block;
+    cache->room -= size;
 
     /* The link stays readable: LeakSanitizer follows it too. */
     ngx_mark_free(block, offsetof(ngx_pool_t, d.next));
     ngx_mark_free(&block->d.failed, size - offsetof(ngx_pool_t, d.failed));
 }
 
-/* The bin of size, made from an empty one or the next victim. */
-static ngx_pool_bin_t *
-ngx_pool_cache_bin(ngx_pool_cache_t *cache, size_t size)
+/* size is not that of the last time, or too much would be kept. */
+static NGX_POOL_COLD void
+ngx_pool_cache_place(ngx_pool_t *block, size_t size)
 {
-    ngx_pool_bin_t *bin = NULL;
+    ngx_pool_cache_t *cache = &ngx_pool_cache;
     ngx_uint_t i;
 
-    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
-        if (cache->bins[i].size == size) {
-            return &cache->bins[i];
-        }
-        if (cache->bins[i].blocks == NULL && bin == NULL) {
-            bin = &cache->bins[i];
-        }
+    /* A bin may be emptied for this one, so size is compared first. */
+    if (size > cache->limit || !ngx_pool_cache_watch(cache)) {
+        ngx_pool_system_give(block);
+        return;
     }
+    if (!ngx_pool_cache_front(cache, size)) {
+        for (i = NGX_POOL_CACHE_BINS - 1; i > 0; i--) {
+            if (cache->bins[i].blocks == NULL) {
+                break;
+            }
+        }
+        if (cache->bins[i].blocks != NULL) {
+            i = NGX_POOL_CACHE_BINS - 1;
+            ngx_pool_cache_empty(cache, &cache->bins[i]);
+        }
+        cache->bins[i].size = size;
+        (void) ngx_pool_cache_front(cache, size);
+    }
+    if (size > cache->room) {
+        ngx_pool_system_give(block);
+        return;
+    }
+    ngx_pool_cache_put(block, size);
+}
 
-    if (bin == NULL) {
-        bin = &cache->bins[cache->victim];
-        cache->victim = (cache->victim + 1) % NGX_POOL_CACHE_BINS;
-        ngx_pool_cache_empty(cache, bin);
+/* Moves the bin of size to the front. Returns whether there is one. */
+static int
+ngx_pool_cache_front(ngx_pool_cache_t *cache, size_t size)
+{
+    ngx_pool_bin_t bin;
+    ngx_uint_t i = 0;
+
+    while (cache->bins[i].size != size) {
+        if (++i == NGX_POOL_CACHE_BINS) {
+            return 0;
+        }
     }
-    bin->size = size;
-    return bin;
+    bin = cache->bins[i];
+    for (; i > 0; i--) {
+        cache->bins[i] = cache->bins[i - 1];
+    }
+    cache->bins[0] = bin;
+    return 1;
 }
 
 static void
@@ -942,8 +1335,8 @@ ngx_pool_cache_empty(ngx_pool_cache_t *cache, ngx_pool_bin_t *bin)
 
     while ((block = bin->blocks) != NULL) {
         bin->blocks = block->d.next;
-        cache->size -= bin->size;
-        ngx_free(block);
+        cache->room += bin->size;
+        ngx_pool_system_give(block);
     }
 }
 
@@ -957,6 +1350,7 @@ ngx_pool_cache_watch(ngx_pool_cache_t *cache)
     (void) pthread_once(&ngx_pool_cache_once, ngx_pool_cache_start);
     cache->watched = ngx_pool_cache_keyed &&
                      pthread_setspecific(ngx_pool_cache_key, cache) == 0;
+    cache->room = cache->watched ? cache->limit : 0;
     return cache->watched;
 }
 

@@ -60,21 +60,31 @@ struct ngx_pool_large_s {
     void *alloc;
 };
 
-/* The head of every block. */
+/*
+ * The head of every block. nginx has a word for failed; its other bytes hold,
+ * in the first block, what the pool has to know besides. So both structs keep
+ * nginx's size, and every allocation its place.
+ *
+ * last and end in the first block's head are those of the window, the block
+ * that is cut from; if that is another block, its own head keeps the first
+ * one's. ngx_pool_block_data() finds a block's.
+ */
 typedef struct {
     u_char *last; /* the first byte that is free */
     u_char *end;  /* the first byte behind the block */
     ngx_pool_t *next;
-    ngx_uint_t failed; /* new blocks that were taken while this was tried */
+    uint8_t failed; /* new blocks that were taken while this was tried */
+
+    /* Of the first block alone. */
+    uint8_t tried;  /* blocks in use behind current */
+    uint8_t window; /* how many blocks behind current it is */
+    uint8_t growth; /* blocks double up to 1 << growth bytes */
+    uint8_t slots;  /* entries of large without an allocation */
+    uint8_t ragged; /* bytes that hole has more without alignment */
+    uint16_t hole;  /* what is larger fits no block tried before the window */
 } ngx_pool_data_t;
 
-/* Finds a large allocation's list entry by address. */
-typedef struct ngx_pool_index_s ngx_pool_index_t;
-
-/*
- * The head of a pool's first block; later blocks have d alone. nginx's fields,
- * in nginx's order, then our own.
- */
+/* The head of a pool's first block; later blocks have d alone. */
 struct ngx_pool_s {
     ngx_pool_data_t d;
     size_t max;          /* the largest size that comes from a block */
@@ -83,12 +93,29 @@ struct ngx_pool_s {
     ngx_pool_large_t *large;
     ngx_pool_cleanup_t *cleanup; /* newest first */
     ngx_log_t *log;
-
-    ngx_pool_t *tail; /* the last block in use; those behind it are kept ones */
-    size_t hole; /* no block between the first and tail has more bytes free */
-    ngx_pool_large_t *large_free; /* entries without an allocation */
-    ngx_pool_index_t *index;      /* of large; NULL: walk the list */
 };
+
+/* What a pool consists of at a moment. Sizes are in bytes. */
+typedef struct {
+    size_t size;       /* of all blocks */
+    ngx_uint_t blocks; /* in use */
+    ngx_uint_t kept;   /* blocks from before a reset, to be used again */
+    size_t used;       /* cut from blocks, the gaps of alignment among it */
+    size_t free;       /* in blocks that are still tried */
+    size_t wasted;     /* in blocks that are not */
+    ngx_uint_t large;  /* live large allocations */
+    ngx_uint_t slots;  /* list entries that wait for another one */
+    ngx_uint_t cleanups;
+} ngx_pool_stats_t;
+
+/* What the calling thread keeps and did since it started. */
+typedef struct {
+    size_t limit;          /* bytes that may be kept */
+    size_t size;           /* bytes that are */
+    ngx_uint_t blocks;     /* that are kept */
+    ngx_uint_t allocated;  /* by the system, for pools: malloc() and the like */
+    ngx_uint_t given_back; /* to the system: free() */
+} ngx_pool_cache_stats_t;
 
 /* The data of an ngx_pool_cleanup_file() or ngx_pool_delete_file() cleanup. */
 typedef struct {
@@ -105,6 +132,15 @@ typedef struct {
  * Returns NULL when size is less than the header or memory runs out.
  */
 ngx_pool_t *ngx_create_pool(size_t size, ngx_log_t *log);
+
+/*
+ * Let each block that the pool takes from now on be twice as large as the one
+ * before, as long as it is not larger than the greatest power of two in most
+ * bytes; then as large as that one. 0: as at first, no block grows.
+ * For pools that grow to many blocks: fewer changes of block, but more memory
+ * that is never used (pool/README.md has figures).
+ */
+void ngx_pool_grow(ngx_pool_t *pool, size_t most);
 
 /*
  * Run the pool's cleanups, then release all of its memory.
@@ -194,6 +230,72 @@ void ngx_pool_cache_trim(void);
 
 /* The bytes that the calling thread keeps. */
 size_t ngx_pool_cache_size(void);
+
+/*
+ * Tell what a pool, or the calling thread's cache, consists of. For inspection:
+ * nothing is counted beforehand for it in an allocation from a block.
+ * Cost: O(blocks + large allocations + cleanups), of the cache O(kept blocks).
+ */
+void ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats);
+void ngx_pool_cache_stats(ngx_pool_cache_stats_t *stats);
+
+/* Whose last and end are those of block, one of those in use: the first so many
+ * of the chain. For inspection. */
+const ngx_pool_data_t *ngx_pool_block_data(const ngx_pool_t *pool,
+                                           const ngx_pool_t *block);
+
+/*
+ * The rest is for the inline functions and the library itself. A library that
+ * marks memory for a checker keeps hole at its most: all then comes to rest().
+ */
+typedef void *(*ngx_pool_rest_pt)(ngx_pool_t *pool, size_t size);
+
+/* ngx_palloc() and ngx_pnalloc() of what ngx_pool_cut() leaves. */
+void *ngx_palloc_rest(ngx_pool_t *pool, size_t size);
+void *ngx_pnalloc_rest(ngx_pool_t *pool, size_t size);
+
+/*
+ * Cut size bytes from the window, if nginx would take that block and it has
+ * room; else call rest(). What is not larger than hole may fit another block.
+ */
+static inline void *
+ngx_pool_cut(ngx_pool_t *pool, size_t size, uintptr_t alignment, size_t hole,
+             ngx_pool_rest_pt rest)
+{
+    u_char *m;
+
+    if (size <= hole || size > pool->max) {
+        return rest(pool, size);
+    }
+    m = ngx_align_ptr(pool->d.last, alignment);
+
+    /* m may lie behind an end that is not aligned, so end - m could wrap; the
+     * sum cannot: size is at most max. */
+    if ((uintptr_t) m + size > (uintptr_t) pool->d.end) {
+        return rest(pool, size);
+    }
+    pool->d.last = m + size;
+    return m;
+}
+
+/*
+ * ngx_palloc() and ngx_pnalloc() within the caller's own code as far as a block
+ * has room, with the same result: for loops that allocate. pool/README.md says
+ * what that gains.
+ */
+static inline void *
+ngx_palloc_inline(ngx_pool_t *pool, size_t size)
+{
+    return ngx_pool_cut(pool, size, NGX_ALIGNMENT, pool->d.hole,
+                        ngx_palloc_rest);
+}
+
+static inline void *
+ngx_pnalloc_inline(ngx_pool_t *pool, size_t size)
+{
+    return ngx_pool_cut(pool, size, 1, (size_t) pool->d.hole + pool->d.ragged,
+                        ngx_pnalloc_rest);
+}
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

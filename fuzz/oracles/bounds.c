@@ -18,7 +18,7 @@ static int is_outside(const struct run *run, const struct step *step);
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    size_t size = run->model.pools[step->pool].size;
+    size_t size = run->model.pools[step->pool].blocks[0].size;
 
     if (step->made == NULL ||
         (step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
@@ -36,10 +36,10 @@ is_outside(const struct run *run, const struct step *step)
     const struct run_pool *pool = &run->pools[step->pool];
     size_t header =
         step->block == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
-    size_t block_size = run->model.pools[step->pool].size;
+    const struct model_pool *model = &run->model.pools[step->pool];
 
     return step->block == pool->block_count || step->offset < header ||
-           step->made->size > block_size - step->offset;
+           step->made->size > model->blocks[step->block].size - step->offset;
 }
 
 ORACLE_DEFINE(bounds);

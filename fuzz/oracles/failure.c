@@ -28,6 +28,7 @@ enum {
 
 static const struct promise *check_result(const struct run *run,
                                           const struct step *step, int failed);
+static int is_same(const ngx_pool_t *before, const ngx_pool_t *after);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -68,11 +69,26 @@ check_result(const struct run *run, const struct step *step, int failed)
         return &promises[failed ? USABLE : NO_MEMORY];
     }
     if (failed && step->had_pool &&
-        memcmp(&step->before, run->pools[step->pool].pool,
-               sizeof(step->before)) != 0) {
+        !is_same(&step->before, run->pools[step->pool].pool)) {
         return &promises[UNCHANGED];
     }
     return NULL;
+}
+
+/* But for the window, which is where it was found best; how far each block is
+ * used is another oracle's. */
+static int
+is_same(const ngx_pool_t *before, const ngx_pool_t *after)
+{
+    const size_t others = offsetof(ngx_pool_t, max);
+
+    return before->d.next == after->d.next &&
+           before->d.failed == after->d.failed &&
+           before->d.tried == after->d.tried &&
+           before->d.growth == after->d.growth &&
+           before->d.slots == after->d.slots &&
+           memcmp((const char *) before + others, (const char *) after + others,
+                  sizeof(*before) - others) == 0;
 }
 
 ORACLE_DEFINE(failure);

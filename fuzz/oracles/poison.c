@@ -40,7 +40,7 @@ check(const struct run *run, const struct step *step)
 {
     const struct run_pool *pool = &run->pools[step->pool];
 
-    if (__asan_address_is_poisoned == NULL) {
+    if (__asan_address_is_poisoned == NULL || !run->is_marked) {
         return NULL;
     }
     if (step->kind == STEP_DESTROY) {
@@ -68,11 +68,11 @@ check_blocks(const struct run *run, unsigned pool)
     for (i = model->current; i < self->block_count; i++) {
         if (i < model->used_count) {
             if (!is_reported(self->blocks[i], model->blocks[i].last,
-                             model->size)) {
+                             model->blocks[i].size)) {
                 return &promises[TAIL];
             }
         } else if (!is_reported(self->blocks[i], sizeof(ngx_pool_data_t),
-                                model->size)) {
+                                model->blocks[i].size)) {
             return &promises[KEPT];
         }
     }
@@ -83,15 +83,14 @@ static const struct promise *
 check_destroyed(const struct run *run, unsigned pool)
 {
     const struct run_pool *self = &run->pools[pool];
-    size_t size = run->model.pools[pool].size;
     size_t i;
 
-    if (size > FREED_MAX) {
-        return NULL;
-    }
     for (i = 0; i < self->block_count; i++) {
+        size_t size = run->model.pools[pool].blocks[i].size;
+
         /* The link of a kept block stays readable. */
-        if (!is_reported(self->blocks[i], sizeof(ngx_pool_data_t), size)) {
+        if (size <= FREED_MAX &&
+            !is_reported(self->blocks[i], sizeof(ngx_pool_data_t), size)) {
             return &promises[DESTROYED];
         }
     }

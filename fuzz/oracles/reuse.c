@@ -20,7 +20,7 @@ enum {
 
 static int blocks_are_kept(const struct run_pool *self);
 static int entries_are(const ngx_pool_large_t *large, size_t count,
-                       int with_memory);
+                       size_t live);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -28,7 +28,7 @@ check(const struct run *run, const struct step *step)
     const struct run_pool *self = &run->pools[step->pool];
     const struct model_pool *model = &run->model.pools[step->pool];
     const ngx_pool_t *pool = self->pool;
-    int is_counted = model->large_count + model->large_free < COUNTED_MAX;
+    int is_counted = model->entry_count < COUNTED_MAX;
 
     if (pool == NULL || step->kind == STEP_WRITE) {
         return NULL;
@@ -44,8 +44,11 @@ check(const struct run *run, const struct step *step)
             return &promises[KEPT];
         }
     }
-    if (is_counted && (!entries_are(pool->large, model->large_count, 1) ||
-                       !entries_are(pool->large_free, model->large_free, 0))) {
+    /* With an index the list begins with an entry that is none's. */
+    if (is_counted &&
+        !entries_are(pool->large,
+                     model->entry_count + (model->index_entries != 0),
+                     model->large_count)) {
         return &promises[SLOTS];
     }
     return NULL;
@@ -65,15 +68,13 @@ blocks_are_kept(const struct run_pool *self)
 }
 
 static int
-entries_are(const ngx_pool_large_t *large, size_t count, int with_memory)
+entries_are(const ngx_pool_large_t *large, size_t count, size_t live)
 {
     for (; count != 0 && large != NULL; count--) {
-        if ((large->alloc != NULL) != with_memory) {
-            return 0;
-        }
+        live -= large->alloc != NULL;
         large = large->next;
     }
-    return count == 0 && large == NULL;
+    return count == 0 && large == NULL && live == 0;
 }
 
 ORACLE_DEFINE(reuse);

@@ -23,7 +23,7 @@ check(const struct run *run, const struct step *step)
     int is_small;
 
     if (step->kind == STEP_CREATE && pool != NULL) {
-        size_t room = step->size - sizeof(ngx_pool_t);
+        size_t room = step->size - sizeof(ngx_pool_t) - run->model.redzone;
 
         return pool->max != (room < ngx_pagesize ? room : ngx_pagesize - 1)
                    ? &promises[MAX]

@@ -13,7 +13,7 @@ static const struct promise promises[] = {
     [CHAIN] = {38, "the pool has as many blocks as the model"},
     [CURRENT] = {38, "current moves as the model says"},
     [FAILED] = {38, "failed grows as the model says"},
-    [LAST] = {39, "a block is used as far as the model says"},
+    [LAST] = {39, "a block is as large, and used as far, as the model says"},
     [PLACE] = {39, "a small allocation's block and offset are the model's"},
     [PLACE_DATA] = {39, "a cleanup's data lie where the model says"},
 };
@@ -46,12 +46,15 @@ check(const struct run *run, const struct step *step)
     i = model->current == 0 ? 0 : model->current - 1;
     for (; i < model->used_count; i++) {
         const ngx_pool_t *block = self->blocks[i];
+        const ngx_pool_data_t *data = ngx_pool_block_data(self->pool, block);
 
         if (block->d.failed != model->blocks[i].failed) {
             return &promises[FAILED];
         }
-        if ((size_t) (block->d.last - (const u_char *) block) !=
-            model->blocks[i].last) {
+        if ((size_t) (data->last - (const u_char *) block) !=
+                model->blocks[i].last ||
+            (size_t) (data->end - (const u_char *) block) !=
+                model->blocks[i].size) {
             return &promises[LAST];
         }
     }

@@ -18,12 +18,16 @@ const char *__asan_default_options(void);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct run_options options = {.redzone = NGX_POOL_REDZONE,
-                                        .only = RUN_ALL};
+    const struct run_options options = {
+        .redzone = NGX_POOL_REDZONE,
+        .is_marked = NGX_POOL_POISON,
+        .is_inlined = FUZZ_INLINED,
+        .only = RUN_ALL,
+    };
     const struct run *run = run_program(data, size, &options);
 
     if (run->trace % AGAIN_ONE_IN == 0) {
-        run_program_again(data, size, NGX_POOL_REDZONE);
+        run_program_again(data, size, &options);
     }
     return 0;
 }

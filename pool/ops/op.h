@@ -54,7 +54,8 @@
     X(CACHE_TRIM, "cache_trim", "", "release the thread's kept blocks")        \
     X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocation who % 4")         \
     X(FAIL_FILES, "fail_files", "w", "let closing or deleting fail from now")  \
-    X(AGAIN, "again", "w", "do the op before 1 + who % 16 times more")
+    X(AGAIN, "again", "w", "do the op before 1 + who % 16 times more")         \
+    X(GROW, "grow", "ps", "let later blocks double up to size bytes")
 
 enum op_code {
 #define OP_CODE(name, text, operands, meaning) OP_##name,

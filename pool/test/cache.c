@@ -69,8 +69,7 @@ test_cache_makes_a_pool_as_new(void **state)
     assert_int_equal(pool->d.failed, 0);
     assert_ptr_equal(pool->current, pool);
     assert_null(pool->large);
-    assert_null(pool->large_free);
-    assert_null(pool->index);
+    assert_int_equal(pool->d.slots, 0);
     assert_null(pool->cleanup);
     memset(ngx_palloc(pool, pool->max), 0xff, pool->max);
     memset(ngx_palloc(pool, pool->max), 0xff, pool->max);
@@ -232,7 +231,7 @@ test_cache_trim_releases_all_and_keeps_the_limit(void **state)
 }
 
 static void
-test_cache_empties_the_oldest_size_for_a_new_one(void **state)
+test_cache_empties_the_size_used_longest_ago_for_another(void **state)
 {
     size_t sizes = 0;
     size_t i;
@@ -257,6 +256,30 @@ test_cache_empties_the_oldest_size_for_a_new_one(void **state)
         assert_int_equal(heap_calls(), calls);
         ngx_destroy_pool(pool);
     }
+}
+
+/* A size that is used again becomes the newest. */
+static void
+test_cache_keeps_the_size_that_was_used_last(void **state)
+{
+    size_t calls;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    for (i = 0; i < BINS; i++) {
+        keep(POOL_SIZE + i, 1);
+    }
+    keep(POOL_SIZE, 1);
+    keep(POOL_SIZE + BINS, 1); /* in place of POOL_SIZE + 1 */
+    calls = heap_calls();
+    keep(POOL_SIZE, 1);
+    for (i = 2; i <= BINS; i++) {
+        keep(POOL_SIZE + i, 1);
+    }
+    assert_int_equal(heap_calls(), calls);
+    keep(POOL_SIZE + 1, 1);
+    assert_int_equal(heap_calls(), calls + 1);
 }
 
 static void
@@ -317,7 +340,7 @@ test_cache_serves_when_memory_is_out(void **state)
     pool = ngx_create_pool(POOL_SIZE, NULL);
     assert_non_null(pool);
     grow(pool, 2);
-    pool->d.next->d.last = pool->d.next->d.end;
+    place_leave(pool, 1, 0);
     assert_null(ngx_palloc(pool, pool->max));
     ngx_destroy_pool(pool);
 }
@@ -545,7 +568,8 @@ main(void)
         FIXTURE_TEST(test_cache_limit_releases_what_is_beyond),
         FIXTURE_TEST(test_cache_limit_can_be_raised),
         FIXTURE_TEST(test_cache_trim_releases_all_and_keeps_the_limit),
-        FIXTURE_TEST(test_cache_empties_the_oldest_size_for_a_new_one),
+        FIXTURE_TEST(test_cache_empties_the_size_used_longest_ago_for_another),
+        FIXTURE_TEST(test_cache_keeps_the_size_that_was_used_last),
         FIXTURE_TEST(test_cache_uses_emptied_places_for_other_sizes),
         FIXTURE_TEST(test_cache_block_too_large_leaves_other_sizes_kept),
         FIXTURE_TEST(test_cache_serves_when_memory_is_out),

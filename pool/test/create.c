@@ -31,10 +31,11 @@ test_create_sets_every_field(void **state)
     assert_null(pool->large);
     assert_null(pool->cleanup);
     assert_ptr_equal(pool->log, &lines.log);
-    assert_ptr_equal(pool->tail, pool);
-    assert_int_equal(pool->hole, 0);
-    assert_null(pool->large_free);
-    assert_null(pool->index);
+    assert_int_equal(pool->d.tried, 0);
+    assert_int_equal(pool->d.slots, 0);
+    assert_int_equal(pool->d.window, 0);
+    assert_int_equal(pool->d.growth, 0);
+    assert_int_equal(pool->d.hole, 0);
     assert_int_equal(lines.count, 0);
     ngx_destroy_pool(pool);
 }
@@ -53,6 +54,8 @@ test_create_keeps_the_order_of_nginx_fields(void **state)
     assert_int_equal(offsetof(ngx_pool_t, large), 7 * sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_t, cleanup), 8 * sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_t, log), 9 * sizeof(void *));
+    assert_int_equal(sizeof(ngx_pool_t), 10 * sizeof(void *));
+    assert_int_equal(sizeof(ngx_pool_data_t), 4 * sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_large_t, alloc), sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_cleanup_t, data), sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_cleanup_t, next), 2 * sizeof(void *));

@@ -9,6 +9,7 @@
 #include "draw.h"
 #include "fixture.h"
 #include "heap.h"
+#include "place.h"
 
 enum {
     POOL_SIZE = 4096,
@@ -39,7 +40,7 @@ test_index_is_not_made_for_a_short_list(void **state)
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
     }
     assert_int_equal(heap_calls(), calls);
-    assert_null(pool->index);
+    assert_false(place_has_index(pool));
     ngx_destroy_pool(pool);
 }
 
@@ -53,7 +54,7 @@ test_index_is_not_made_before_a_pfree(void **state)
     for (i = 0; i < COUNT; i++) {
         (void) allocate(pool);
     }
-    assert_null(pool->index);
+    assert_false(place_has_index(pool));
     ngx_destroy_pool(pool);
 }
 
@@ -72,7 +73,7 @@ test_index_is_made_once_for_a_long_list(void **state)
     calls = heap_calls();
     for (i = 0; i < COUNT; i++) {
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
-        assert_non_null(pool->index);
+        assert_true(place_has_index(pool));
     }
     assert_int_equal(heap_calls(), calls + 1);
     ngx_destroy_pool(pool);
@@ -90,9 +91,9 @@ test_index_goes_at_reset(void **state)
         (void) allocate(pool);
     }
     assert_int_equal(ngx_pfree(pool, &blocks), NGX_DECLINED);
-    assert_non_null(pool->index);
+    assert_true(place_has_index(pool));
     ngx_reset_pool(pool);
-    assert_null(pool->index);
+    assert_false(place_has_index(pool));
     assert_int_equal(heap_live_blocks(), blocks);
     ngx_destroy_pool(pool);
 }
@@ -114,7 +115,7 @@ test_index_finds_each_in_any_order(void **state)
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_DECLINED);
     }
-    assert_null(pool->large);
+    assert_null(pool->large->next);
     ngx_destroy_pool(pool);
 }
 
@@ -149,7 +150,7 @@ test_index_agrees_with_a_model(void **state)
             live--;
         }
     }
-    assert_non_null(pool->index);
+    assert_true(place_has_index(pool));
 
     blocks = heap_live_blocks();
     for (i = 0; i < SLOTS; i++) {
@@ -158,7 +159,7 @@ test_index_agrees_with_a_model(void **state)
         }
     }
     assert_int_equal(heap_live_blocks(), blocks - live);
-    assert_null(pool->large);
+    assert_null(pool->large->next);
     ngx_destroy_pool(pool);
 }
 
@@ -176,9 +177,33 @@ test_index_grows_with_the_list(void **state)
             assert_int_equal(ngx_pfree(pool, &i), NGX_DECLINED);
         }
     }
-    assert_non_null(pool->index);
+    assert_true(place_has_index(pool));
     for (i = 0; i < COUNT; i++) {
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* Not at each turn where the next entry would be one too many. */
+static void
+test_index_is_not_made_anew_by_turns(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(16 * POOL_SIZE, NULL);
+    void *p = NULL;
+    size_t count;
+    size_t calls;
+    size_t turn;
+
+    (void) state;
+    for (count = 1; count < 200; count++) {
+        p = allocate(pool);
+        (void) ngx_pfree(pool, &count);
+        calls = heap_calls();
+        for (turn = 0; turn < 10; turn++) {
+            assert_int_equal(ngx_pfree(pool, p), NGX_OK);
+            p = allocate(pool);
+        }
+        assert_int_equal(heap_calls(), calls + 10);
     }
     ngx_destroy_pool(pool);
 }
@@ -197,9 +222,9 @@ test_index_has_no_more_memory_than_it_needs(void **state)
     bytes = heap_live_bytes();
     (void) ngx_pfree(pool, &i);
 
-    /* At most half full, but a quarter at least, and two words of its own. */
+    /* At most half full, but a quarter at least, and five words of its own. */
     assert_in_range(heap_live_bytes() - bytes, 2 * COUNT * sizeof(void *),
-                    (4 * COUNT + 2) * sizeof(void *));
+                    (4 * COUNT + 5) * sizeof(void *));
     ngx_destroy_pool(pool);
 }
 
@@ -274,7 +299,7 @@ pfree_seconds(size_t count)
     }
     (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
 
-    assert_null(pool->large);
+    assert_null(pool->large->next);
     ngx_destroy_pool(pool);
     free(p);
     return (double) (end.tv_sec - start.tv_sec) +
@@ -292,6 +317,7 @@ main(void)
         FIXTURE_TEST(test_index_finds_each_in_any_order),
         FIXTURE_TEST(test_index_agrees_with_a_model),
         FIXTURE_TEST(test_index_grows_with_the_list),
+        FIXTURE_TEST(test_index_is_not_made_anew_by_turns),
         FIXTURE_TEST(test_index_has_no_more_memory_than_it_needs),
         FIXTURE_TEST(test_index_makes_pfree_linear),
     };

@@ -187,7 +187,7 @@ test_pfree_gives_a_large_back_to_the_system(void **state)
     (void) state;
     assert_int_equal(ngx_pfree(pool, p), NGX_OK);
     assert_int_equal(heap_live_blocks(), blocks);
-    assert_null(pool->large);
+    assert_null(pool->large->alloc);
     ngx_destroy_pool(pool);
 }
 
@@ -265,7 +265,7 @@ test_pfree_declines_the_second_time(void **state)
     (void) state;
     assert_int_equal(ngx_pfree(pool, p), NGX_OK);
     assert_int_equal(ngx_pfree(pool, p), NGX_DECLINED);
-    assert_ptr_equal(pool->large->alloc, kept);
+    assert_ptr_equal(pool->large->next->alloc, kept);
     ngx_destroy_pool(pool);
 }
 
@@ -329,7 +329,7 @@ test_pfree_keeps_the_others(void **state)
                 assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
             }
         }
-        assert_null(pool->large);
+        assert_int_equal(count_larges(pool->large), 0);
         ngx_destroy_pool(pool);
     }
 }
@@ -352,12 +352,13 @@ test_pfree_lets_entries_be_used_again(void **state)
         for (i = 0; i < 3; i++) {
             assert_int_equal(ngx_pfree(pool, p[(i + n) % 3]), NGX_OK);
         }
-        assert_int_equal(count_larges(pool->large_free), 3);
+        assert_int_equal(count_larges(pool->large), 0);
+        assert_int_equal(pool->d.slots, 3);
         p[0] = ngx_palloc(pool, LARGE);
         p[1] = ngx_pcalloc(pool, LARGE);
         p[2] = ngx_pmemalign(pool, 1, 64);
         assert_int_equal(count_larges(pool->large), 3);
-        assert_null(pool->large_free);
+        assert_int_equal(pool->d.slots, 0);
     }
     assert_ptr_equal(pool->d.last, last);
     assert_null(pool->d.next);
@@ -370,7 +371,7 @@ count_larges(const ngx_pool_large_t *large)
     size_t count = 0;
 
     for (; large != NULL; large = large->next) {
-        count++;
+        count += large->alloc != NULL;
     }
     return count;
 }

@@ -21,18 +21,19 @@ struct model {
     size_t max;
     size_t count;
     size_t current;
-    size_t array; /* the first block's newest allocation's offset; 0: none */
     struct {
         size_t last;
         size_t failed;
+        size_t array; /* the newest allocation's offset; 0: it went back */
     } block[BLOCKS_MAX];
 };
 
 static void check_program(size_t size, uint32_t seed, uint32_t most);
+static void give_back(struct model *model, ngx_pool_t *pool);
 static void check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn,
                        size_t size);
-static void check_state(const struct model *model, const ngx_pool_t *pool);
-static void check_hole(const ngx_pool_t *pool);
+static void check_state(const struct model *model, ngx_pool_t *pool);
+static void check_hole(const struct model *model, const ngx_pool_t *pool);
 static void model_reset(struct model *model);
 static struct place model_cut(struct model *model, size_t size,
                               size_t alignment);
@@ -102,39 +103,78 @@ test_layout_learns_that_a_hole_is_filled(void **state)
     ngx_pool_t *pool = ngx_create_pool(1024, NULL);
 
     (void) state;
-    pool->d.last = pool->d.end; /* the first block is tried in any case */
-    (void) ngx_palloc(pool, 100);
-    pool->tail->d.last = pool->tail->d.end - 100;
+    place_leave(pool, 0, 0);
+    (void) ngx_palloc(pool, 104);
+    place_leave(pool, 1, 104);
     (void) ngx_palloc(pool, 200);
-    assert_int_equal(pool->hole, 100);
-    (void) ngx_pnalloc(pool, 60);
-    place_check(pool, ngx_pnalloc(pool, 50), 2, sizeof(ngx_pool_data_t) + 200);
-    assert_int_equal(pool->hole, 40);
+    assert_int_equal(pool->d.hole, 104);
+    (void) ngx_pnalloc(pool, 64);
+    place_check(pool, ngx_palloc(pool, 50), 2, sizeof(ngx_pool_data_t) + 200);
+    assert_int_equal(pool->d.hole, 40);
     (void) ngx_pnalloc(pool, 40);
     (void) ngx_pnalloc(pool, 1);
-    assert_int_equal(pool->hole, 0);
+    assert_int_equal(pool->d.hole, 0);
     ngx_destroy_pool(pool);
 }
 
-/* As ngx_array_destroy() does: the first block's newest bytes come back. */
+/* A hole of 50 bytes has 48 behind alignment, but all 50 for ngx_pnalloc(). */
+static void
+test_layout_finds_an_unaligned_hole(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
+
+    (void) state;
+    place_leave(pool, 0, 50);
+    (void) ngx_palloc(pool, 100);
+    assert_int_equal(pool->d.hole, 48);
+    place_check(pool, ngx_palloc(pool, 49), 1, sizeof(ngx_pool_data_t) + 104);
+    place_check(pool, ngx_pnalloc(pool, 50), 0, 1024 - 50);
+    ngx_destroy_pool(pool);
+}
+
+/* The window is where most sizes go, and a block's last and end are its own
+ * wherever they stand. */
+static void
+test_layout_moves_the_window_to_much_room(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
+
+    (void) state;
+    place_leave(pool, 0, 400);
+    (void) ngx_palloc(pool, 500);
+    assert_int_equal(place_window(pool), 0);
+    place_check(pool, ngx_palloc(pool, 100), 0, 1024 - 400);
+    (void) ngx_palloc(pool, 200);
+    (void) ngx_palloc(pool, 200);
+    assert_int_equal(place_window(pool), 1);
+    assert_int_equal(pool->d.hole, 96);
+    assert_int_equal(place_last(pool, 0), 1024 - 96);
+    assert_int_equal(place_last(pool, 1), sizeof(ngx_pool_data_t) + 704);
+    ngx_destroy_pool(pool);
+}
+
+/* As ngx_array_destroy() does: the window's newest bytes come back. */
 static void
 test_layout_after_last_moves_back(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(1024, NULL);
     u_char *array;
+    size_t n;
 
     (void) state;
-    (void) ngx_palloc(pool, 100);
-    array = ngx_palloc(pool, pool->max - 108);
-    (void) ngx_palloc(pool, 200);
-    assert_int_equal(place_blocks(pool), 2);
-    pool->d.last = array;
-    assert_ptr_equal(ngx_palloc(pool, 200), array);
+    for (n = 0; n < 10; n++) {
+        (void) ngx_palloc(pool, pool->max - 200);
+        array = ngx_palloc(pool, 150);
+        assert_ptr_equal(pool->d.last, array + 150);
+        pool->d.last = array;
+        assert_ptr_equal(ngx_palloc(pool, 130), array);
+        assert_int_equal(place_used(pool), n + 1);
+    }
     ngx_destroy_pool(pool);
 }
 
 /* Runs a program on a pool and on the model, with resets in between, and with
- * allocations of the first block given back as ngx_array does. */
+ * the window's newest allocation given back as ngx_array does. */
 static void
 check_program(size_t size, uint32_t seed, uint32_t most)
 {
@@ -151,16 +191,27 @@ check_program(size_t size, uint32_t seed, uint32_t most)
             ngx_reset_pool(pool);
             model_reset(&model);
         }
-        if (draw(&seed) % 20 == 0 && model.array != 0) {
-            model.block[0].last = model.array;
-            pool->d.last = (u_char *) pool + model.array;
-            model.array = 0;
+        if (draw(&seed) % 20 == 0) {
+            give_back(&model, pool);
         }
         drawn = draw(&seed);
         check_step(&model, pool, drawn, draw(&seed) % most);
         check_state(&model, pool);
     }
     ngx_destroy_pool(pool);
+}
+
+static void
+give_back(struct model *model, ngx_pool_t *pool)
+{
+    size_t n = place_window(pool);
+    size_t array = model->block[n].array;
+
+    if (array != 0) {
+        model->block[n].last = array;
+        model->block[n].array = 0;
+        pool->d.last = (u_char *) place_block(pool, n) + array;
+    }
 }
 
 static void
@@ -187,36 +238,37 @@ check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn, size_t size)
         expected = model_cut(model, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
     } else {
         expected = model_cut(model, size, drawn % 2 ? NGX_ALIGNMENT : 1);
-        model->array = expected.block == 0 ? expected.offset : model->array;
+        model->block[expected.block].array = expected.offset;
     }
     place_check(pool, p, expected.block, expected.offset);
 }
 
 static void
-check_state(const struct model *model, const ngx_pool_t *pool)
+check_state(const struct model *model, ngx_pool_t *pool)
 {
-    const ngx_pool_t *block = pool;
     size_t i;
 
+    assert_int_equal(place_used(pool), model->count);
+    assert_int_equal(place_current(pool), model->current);
+    assert_int_equal(pool->d.tried, model->count - 1 - model->current);
     for (i = 0; i < model->count; i++) {
-        assert_int_equal(block->d.last - (const u_char *) block,
-                         model->block[i].last);
-        assert_int_equal(block->d.failed, model->block[i].failed);
-        assert_int_equal(block == pool->current, i == model->current);
-        assert_int_equal(block == pool->tail, i + 1 == model->count);
-        block = block->d.next;
+        assert_int_equal(place_last(pool, i), model->block[i].last);
+        assert_int_equal(place_block(pool, i)->d.failed,
+                         model->block[i].failed);
     }
-    check_hole(pool);
+    check_hole(model, pool);
 }
 
+/* No block before the window has more room than hole says. */
 static void
-check_hole(const ngx_pool_t *pool)
+check_hole(const struct model *model, const ngx_pool_t *pool)
 {
-    const ngx_pool_t *block;
+    size_t i;
 
-    for (block = pool->current; block != pool->tail; block = block->d.next) {
-        assert_true(block == pool ||
-                    block->d.end <= block->d.last + pool->hole);
+    for (i = model->current; i < place_window(pool); i++) {
+        assert_true(model_align(model->block[i].last, NGX_ALIGNMENT) +
+                        pool->d.hole >=
+                    model->size);
     }
 }
 
@@ -225,9 +277,9 @@ model_reset(struct model *model)
 {
     model->count = 1;
     model->current = 0;
-    model->array = 0;
     model->block[0].last = sizeof(ngx_pool_t);
     model->block[0].failed = 0;
+    model->block[0].array = 0;
 }
 
 static struct place
@@ -240,7 +292,7 @@ model_cut(struct model *model, size_t size, size_t alignment)
 
         if (offset + size <= model->size) {
             model->block[i].last = offset + size;
-            model->array = i == 0 ? 0 : model->array;
+            model->block[i].array = 0;
             return (struct place){i, offset};
         }
     }
@@ -261,6 +313,7 @@ model_extend(struct model *model, size_t size)
     i = model->count++;
     model->block[i].last = sizeof(ngx_pool_data_t) + size;
     model->block[i].failed = 0;
+    model->block[i].array = 0;
     return (struct place){i, sizeof(ngx_pool_data_t)};
 }
 
@@ -280,6 +333,8 @@ main(void)
         FIXTURE_TEST(test_layout_of_blocks_with_unaligned_ends),
         FIXTURE_TEST(test_layout_of_tiny_pools),
         FIXTURE_TEST(test_layout_learns_that_a_hole_is_filled),
+        FIXTURE_TEST(test_layout_finds_an_unaligned_hole),
+        FIXTURE_TEST(test_layout_moves_the_window_to_much_room),
         FIXTURE_TEST(test_layout_after_last_moves_back),
     };
 

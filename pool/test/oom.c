@@ -231,18 +231,15 @@ test_oom_cleanup_add_undoes_in_a_later_block(void **state)
 {
     static struct snapshot before;
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
-    ngx_pool_t *second;
 
     (void) state;
     pool->d.last = pool->d.end;
     (void) ngx_palloc(pool, 200);
-    second = pool->d.next;
-    second->d.last = second->d.end - 100;
+    place_leave(pool, 1, 100);
     (void) ngx_palloc(pool, 200);
     (void) ngx_pnalloc(pool, 100);
-    assert_ptr_equal(second->d.last, second->d.end);
-    assert_int_equal(pool->hole, 100);
-    pool->tail->d.last = pool->tail->d.end - sizeof(ngx_pool_cleanup_t) - 1;
+    assert_int_equal(place_last(pool, 1), POOL_SIZE);
+    place_leave(pool, 2, sizeof(ngx_pool_cleanup_t) + 1);
 
     snapshot_take(&before, pool);
     heap_fail_at(0);
@@ -308,10 +305,10 @@ test_oom_pfree_walks_where_no_index_can_be_had(void **state)
     }
     heap_fail_at(0);
     assert_int_equal(ngx_pfree(pool, p[0]), NGX_OK);
-    assert_null(pool->index);
+    assert_false(place_has_index(pool));
     heap_fail_at(0);
     assert_int_equal(ngx_pfree(pool, p[0]), NGX_DECLINED);
-    assert_null(pool->index);
+    assert_false(place_has_index(pool));
     for (n = 1; n < LONG_LIST; n++) {
         assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
     }
@@ -331,16 +328,17 @@ test_oom_of_a_grown_index_loses_no_allocation(void **state)
     }
     assert_int_equal(ngx_pfree(pool, NULL), NGX_DECLINED);
     (void) ngx_pfree(pool, &n);
-    assert_non_null(pool->index);
+    assert_true(place_has_index(pool));
 
     heap_fail_at(1); /* the allocation's own memory is the one before */
     p[INDEX_FULL] = ngx_palloc(pool, LARGE);
     assert_non_null(p[INDEX_FULL]);
-    assert_null(pool->index);
+    assert_false(place_has_index(pool));
     for (n = 0; n <= INDEX_FULL; n++) {
         assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
     }
-    assert_null(pool->large);
+    assert_ptr_equal(pool->large->alloc, NULL);
+    assert_null(pool->large->next);
     ngx_destroy_pool(pool);
 }
 

@@ -25,9 +25,23 @@ void place_check(const ngx_pool_t *pool, const void *p, size_t block,
 
 /* The pool's blocks, those kept by a reset too, and the nth of them. */
 size_t place_blocks(const ngx_pool_t *pool);
-const ngx_pool_t *place_block(const ngx_pool_t *pool, size_t n);
+ngx_pool_t *place_block(ngx_pool_t *pool, size_t n);
 
-/* The bytes of one of the pool's blocks. */
-size_t place_block_size(const ngx_pool_t *pool);
+/* How many of them are in use, and the numbers of current and the window. */
+size_t place_used(const ngx_pool_t *pool);
+size_t place_current(const ngx_pool_t *pool);
+size_t place_window(const ngx_pool_t *pool);
+
+/* The bytes that the nth block, which is in use, has been used for. */
+size_t place_last(ngx_pool_t *pool, size_t n);
+
+/* Leave room bytes free in the nth block, which is in use. */
+void place_leave(ngx_pool_t *pool, size_t n, size_t room);
+
+/* The bytes of the nth block, which is in use. */
+size_t place_block_size(ngx_pool_t *pool, size_t n);
+
+/* Whether the pool's large allocations have an index. */
+int place_has_index(const ngx_pool_t *pool);
 
 #endif

@@ -40,11 +40,11 @@ test_reset_makes_the_fields_as_new(void **state)
     assert_ptr_equal(pool->current, pool);
     assert_null(pool->chain);
     assert_null(pool->large);
-    assert_ptr_equal(pool->tail, pool);
-    assert_int_equal(pool->hole, 0);
-    assert_null(pool->large_free);
+    assert_int_equal(pool->d.tried, 0);
+    assert_int_equal(pool->d.slots, 0);
+    assert_int_equal(pool->d.window, 0);
+    assert_int_equal(pool->d.hole, 0);
     assert_null(pool->cleanup);
-    assert_null(pool->index);
     ngx_destroy_pool(pool);
 }
 
@@ -147,13 +147,10 @@ test_reset_leaves_no_blocks_to_walk(void **state)
     ngx_reset_pool(pool);
     for (n = 0; n < 1000; n++) {
         const ngx_pool_t *block = ngx_palloc(pool, MAX);
-        size_t tried = 1;
+        size_t place = place_of(pool, block).block;
 
-        /* In use are the blocks from current to the one that gave block. */
-        struct place place = place_of(pool->current, block);
-
-        tried += place.block;
-        assert_true(tried <= 7);
+        /* Tried are the blocks from current to the one that gave block. */
+        assert_true(place < place_current(pool) + 7);
     }
     ngx_destroy_pool(pool);
 }
@@ -250,7 +247,7 @@ test_destroy_frees_larges_and_index(void **state)
     }
     assert_int_equal(ngx_pfree(pool, p), NGX_OK);
     (void) ngx_pfree(pool, &n);
-    assert_non_null(pool->index);
+    assert_true(place_has_index(pool));
     ngx_destroy_pool(pool);
     assert_int_equal(heap_live_blocks(), blocks);
 }
@@ -271,29 +268,25 @@ static void
 check_placed_as_new(ngx_pool_t *pool, size_t allocations)
 {
     ngx_pool_t *fresh = ngx_create_pool(POOL_SIZE, NULL);
-    const ngx_pool_t *block;
-    const ngx_pool_t *fresh_block;
     size_t n;
 
     for (n = 0; n < allocations; n++) {
         size_t size = size_of(n);
         void *p = n % 2 ? ngx_palloc(pool, size) : ngx_pnalloc(pool, size);
         void *q = n % 2 ? ngx_palloc(fresh, size) : ngx_pnalloc(fresh, size);
-        struct place place = place_of(pool->current, p);
-        struct place expected = place_of(fresh->current, q);
+        struct place place = place_of(pool, p);
+        struct place expected = place_of(fresh, q);
 
         assert_int_equal(place.block, expected.block);
         assert_int_equal(place.offset, expected.offset);
     }
 
-    block = pool;
-    for (fresh_block = fresh; fresh_block != NULL;
-         fresh_block = fresh_block->d.next) {
-        assert_int_equal(block->d.failed, fresh_block->d.failed);
-        assert_int_equal(block->d.last - (const u_char *) block,
-                         fresh_block->d.last - (const u_char *) fresh_block);
-        assert_int_equal(block == pool->current, fresh_block == fresh->current);
-        block = block->d.next;
+    assert_int_equal(place_used(pool), place_used(fresh));
+    assert_int_equal(place_current(pool), place_current(fresh));
+    for (n = 0; n < place_used(fresh); n++) {
+        assert_int_equal(place_block(pool, n)->d.failed,
+                         place_block(fresh, n)->d.failed);
+        assert_int_equal(place_last(pool, n), place_last(fresh, n));
     }
     ngx_destroy_pool(fresh);
 }

@@ -2,6 +2,7 @@
 
 #include "fixture.h"
 #include "heap.h"
+#include "place.h"
 
 static void snapshot_add(struct snapshot *snapshot, const char *name,
                          uintptr_t value);
@@ -19,12 +20,10 @@ snapshot_take(struct snapshot *snapshot, const ngx_pool_t *pool)
     snapshot_add(snapshot, "current", (uintptr_t) pool->current);
     snapshot_add(snapshot, "chain", (uintptr_t) pool->chain);
     snapshot_add(snapshot, "log", (uintptr_t) pool->log);
-    snapshot_add(snapshot, "tail", (uintptr_t) pool->tail);
-    snapshot_add(snapshot, "hole", pool->hole);
-    snapshot_add(snapshot, "index", (uintptr_t) pool->index);
+    snapshot_add(snapshot, "tried", pool->d.tried);
+    snapshot_add(snapshot, "slots", pool->d.slots);
     snapshot_blocks(snapshot, pool);
     snapshot_larges(snapshot, pool->large);
-    snapshot_larges(snapshot, pool->large_free);
     snapshot_cleanups(snapshot, pool->cleanup);
     snapshot_add(snapshot, "live blocks", heap_live_blocks());
     snapshot_add(snapshot, "live bytes", heap_live_bytes());
@@ -60,13 +59,19 @@ snapshot_add(struct snapshot *snapshot, const char *name, uintptr_t value)
 static void
 snapshot_blocks(struct snapshot *snapshot, const ngx_pool_t *pool)
 {
+    size_t used = place_used(pool);
     const ngx_pool_t *block;
 
     for (block = pool; block != NULL; block = block->d.next) {
         snapshot_add(snapshot, "block", (uintptr_t) block);
-        snapshot_add(snapshot, "last", (uintptr_t) block->d.last);
-        snapshot_add(snapshot, "end", (uintptr_t) block->d.end);
-        snapshot_add(snapshot, "failed", block->d.failed);
+        if (used > 0) {
+            const ngx_pool_data_t *data = ngx_pool_block_data(pool, block);
+
+            snapshot_add(snapshot, "last", (uintptr_t) data->last);
+            snapshot_add(snapshot, "end", (uintptr_t) data->end);
+            snapshot_add(snapshot, "failed", block->d.failed);
+            used--;
+        }
     }
     snapshot_add(snapshot, "end of blocks", 0);
 }

@@ -71,11 +71,27 @@ use_allocations(ngx_pool_t *pool)
 
     memset(ngx_palloc(pool, 100), 0xff, 100);
     memset(ngx_pnalloc(pool, 101), 0xff, 101);
+    memset(ngx_palloc_inline(pool, 100), 0xff, 100);
+    memset(ngx_pnalloc_inline(pool, 101), 0xff, 101);
     CHECK(*(char *) ngx_pcalloc(pool, 102) == 0);
     CHECK((uintptr_t) ngx_pmemalign(pool, 103, 128) % 128 == 0);
     CHECK(ngx_align_ptr((char *) large + 1, 16) > (u_char *) large);
     CHECK(ngx_pfree(pool, large) == NGX_OK);
     CHECK(ngx_pfree(pool, large) == NGX_DECLINED);
+}
+
+static void
+use_inspection(ngx_pool_t *pool)
+{
+    ngx_pool_stats_t stats;
+    ngx_pool_cache_stats_t cache;
+
+    ngx_pool_stats(pool, &stats);
+    ngx_pool_cache_stats(&cache);
+    CHECK(stats.blocks == 1 && stats.size == NGX_DEFAULT_POOL_SIZE);
+    CHECK(ngx_pool_block_data(pool, pool) == &pool->d);
+    CHECK(stats.used > 300 && stats.large == 1 && stats.slots == 1);
+    CHECK(cache.allocated - cache.given_back == 2);
 }
 
 static void
@@ -123,8 +139,10 @@ main(void)
     ngx_pool_cache_limit(1024 * 1024);
     pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, &log);
     CHECK(pool != NULL);
+    ngx_pool_grow(pool, 4 * NGX_DEFAULT_POOL_SIZE);
     add_count(pool);
     use_allocations(pool);
+    use_inspection(pool);
     use_files(pool);
     CHECK(runs == 1);
     add_count(pool);

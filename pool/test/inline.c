@@ -1,0 +1,172 @@
+/*
+ * ngx_palloc_inline() and ngx_pnalloc_inline() do what the functions do: the same
+ * program on two pools, by the one and by the other, leaves the same pools.
+ */
+#include <string.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "draw.h"
+#include "fixture.h"
+#include "heap.h"
+#include "place.h"
+
+enum {
+    STEPS = 4000,
+    POOL_SIZE = 1024,
+};
+
+static void check_program(size_t size, uint32_t seed, uint32_t most);
+static void check_same(const ngx_pool_t *one, const ngx_pool_t *other);
+
+static void
+test_inline_places_as_the_functions_do(void **state)
+{
+    static const uint32_t mosts[] = {60, 300, 700, 2000};
+    uint32_t seed;
+
+    (void) state;
+    for (seed = 0; seed < 8; seed++) {
+        check_program(4096, seed, mosts[seed % 4]);
+        check_program(POOL_SIZE, seed, mosts[seed % 4]);
+        check_program(512 + seed, seed, mosts[seed % 4]);
+        check_program(sizeof(ngx_pool_t) + 32 + seed, seed, 100);
+    }
+}
+
+static void
+test_inline_of_0_takes_what_the_functions_take(void **state)
+{
+    ngx_pool_t *one = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_t *other = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc(one, 0);
+    (void) ngx_pnalloc(one, 0);
+    assert_non_null(ngx_palloc_inline(other, 0));
+    assert_non_null(ngx_pnalloc_inline(other, 0));
+    check_same(one, other);
+    ngx_destroy_pool(one);
+    ngx_destroy_pool(other);
+}
+
+static void
+test_inline_of_more_than_max_is_large(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *p = ngx_palloc_inline(pool, pool->max + 1);
+    void *q = ngx_pnalloc_inline(pool, pool->max + 1);
+
+    (void) state;
+    assert_int_equal(ngx_pfree(pool, p), NGX_OK);
+    assert_int_equal(ngx_pfree(pool, q), NGX_OK);
+    ngx_destroy_pool(pool);
+}
+
+/* In a later block, where end is far and the size alone tells. */
+static void
+test_inline_of_more_than_max_is_large_in_later_blocks(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(4 * ngx_pagesize, NULL);
+
+    (void) state;
+    while (place_used(pool) < 2) {
+        (void) ngx_palloc_inline(pool, pool->max);
+    }
+    assert_int_equal(ngx_pfree(pool, ngx_palloc_inline(pool, pool->max + 1)),
+                     NGX_OK);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_inline_refuses_sizes_near_the_greatest(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t less;
+
+    (void) state;
+    for (less = 0; less < 64; less++) {
+        assert_null(ngx_palloc_inline(pool, SIZE_MAX - less));
+        assert_null(ngx_pnalloc_inline(pool, SIZE_MAX - less));
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_inline_returns_null_where_memory_is_out(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc_inline(pool, pool->max);
+    heap_fail_at(0);
+    assert_null(ngx_palloc_inline(pool, 100));
+    heap_fail_at(0);
+    assert_null(ngx_pnalloc_inline(pool, 100));
+    assert_non_null(ngx_palloc_inline(pool, 100));
+    ngx_destroy_pool(pool);
+}
+
+static void
+check_program(size_t size, uint32_t seed, uint32_t most)
+{
+    ngx_pool_t *one = ngx_create_pool(size, NULL);
+    ngx_pool_t *other = ngx_create_pool(size, NULL);
+    int step;
+
+    for (step = 0; step < STEPS; step++) {
+        uint32_t drawn = draw(&seed);
+        size_t bytes = draw(&seed) % most;
+        u_char *p;
+        u_char *q;
+
+        if (drawn % 500 == 0) {
+            ngx_reset_pool(one);
+            ngx_reset_pool(other);
+        }
+        if (drawn % 2 == 0) {
+            p = ngx_palloc(one, bytes);
+            q = ngx_palloc_inline(other, bytes);
+        } else {
+            p = ngx_pnalloc(one, bytes);
+            q = ngx_pnalloc_inline(other, bytes);
+        }
+        assert_non_null(q);
+        memset(q, 0xff, bytes);
+        assert_int_equal(place_of(one, p).block, place_of(other, q).block);
+        assert_int_equal(place_of(one, p).offset, place_of(other, q).offset);
+    }
+    check_same(one, other);
+    ngx_destroy_pool(one);
+    ngx_destroy_pool(other);
+}
+
+static void
+check_same(const ngx_pool_t *one, const ngx_pool_t *other)
+{
+    ngx_pool_stats_t a;
+    ngx_pool_stats_t b;
+
+    ngx_pool_stats(one, &a);
+    ngx_pool_stats(other, &b);
+    assert_memory_equal(&a, &b, sizeof(a));
+    assert_int_equal(place_current(one), place_current(other));
+    assert_int_equal(one->d.window, other->d.window);
+    assert_int_equal(one->d.hole, other->d.hole);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_inline_places_as_the_functions_do),
+        FIXTURE_TEST(test_inline_of_0_takes_what_the_functions_take),
+        FIXTURE_TEST(test_inline_of_more_than_max_is_large),
+        FIXTURE_TEST(test_inline_of_more_than_max_is_large_in_later_blocks),
+        FIXTURE_TEST(test_inline_refuses_sizes_near_the_greatest),
+        FIXTURE_TEST(test_inline_returns_null_where_memory_is_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
