@@ -11,8 +11,8 @@ enum {
     FAILED_MAX = 4, /* a block that failed more often is passed */
     WALK_MAX = 16,  /* ngx_pfree() walks so many entries without an index */
 
-    INDEX_MIN = 64,                    /* entries of the smallest index */
-    INDEX_HEADER = 5 * sizeof(size_t), /* before its entries */
+    INDEX_MIN = 64,                    /* places of the smallest index */
+    INDEX_HEADER = 4 * sizeof(size_t), /* before them */
     SLOTS_MAX = 254,                   /* free entries that a list knows of */
 };
 
@@ -40,8 +40,9 @@ static struct model_large *entry_find(struct model_pool *pool, unsigned key,
                                       size_t *ret_behind);
 static struct model_large *entry_free(struct model_pool *pool);
 static void index_build(struct model *model, struct model_pool *pool);
-static void index_done(struct model *model, struct model_pool *pool);
-static size_t index_size(size_t entries);
+static int index_has_room(struct model *model, struct model_pool *pool);
+static size_t index_places(size_t count);
+static size_t index_size(size_t places);
 static size_t align_up(size_t offset, size_t alignment);
 
 void
@@ -83,7 +84,7 @@ model_create(struct model *model, unsigned pool, size_t size)
     self->large_count = 0;
     self->slots = 0;
     self->large_bytes = 0;
-    self->index_entries = 0;
+    self->index_places = 0;
     self->cleanup_count = 0;
     return 1;
 }
@@ -159,7 +160,7 @@ model_free(struct model *model, unsigned pool, unsigned key)
     size_t behind = 0; /* entries of the list before key's */
     struct model_large *entry = entry_find(self, key, &behind);
 
-    if (self->index_entries == 0 && behind >= WALK_MAX) {
+    if (self->index_places == 0 && behind >= WALK_MAX) {
         index_build(model, self);
         entry = entry_find(self, key, &behind);
     }
@@ -170,9 +171,8 @@ model_free(struct model *model, unsigned pool, unsigned key)
     system_give(model, entry->size);
     self->large_bytes -= entry->size;
     self->large_count--;
-    if (self->index_entries != 0) {
+    if (self->index_places != 0) {
         *entry = self->entries[--self->entry_count];
-        self->slots++;
     } else {
         entry->key = MODEL_NO_KEY;
         self->slots += self->slots < SLOTS_MAX;
@@ -448,9 +448,14 @@ large_add(struct model *model, struct model_pool *pool, size_t size,
 {
     struct model_large *entry = NULL;
 
-    if (pool->slots != 0) {
+    if (pool->index_places != 0) {
+        if (!index_has_room(model, pool)) {
+            system_give(model, size);
+            return (struct model_spot){.place = MODEL_NOWHERE};
+        }
+    } else if (pool->slots != 0) {
         pool->slots--;
-        entry = pool->index_entries == 0 ? entry_free(pool) : NULL;
+        entry = entry_free(pool);
     } else {
         struct model_spot spot =
             small(model, pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
@@ -467,11 +472,6 @@ large_add(struct model *model, struct model_pool *pool, size_t size,
     *entry = (struct model_large){.size = size, .key = key};
     pool->large_count++;
     pool->large_bytes += size;
-    if (pool->index_entries != 0 &&
-        2 * pool->large_count > pool->index_entries) {
-        index_done(model, pool);
-        index_build(model, pool);
-    }
     return (struct model_spot){.place = MODEL_LARGE};
 }
 
@@ -516,10 +516,10 @@ large_done(struct model *model, struct model_pool *pool)
             system_give(model, pool->entries[i].size);
         }
     }
-    if (pool->index_entries != 0) {
-        system_give(model, index_size(pool->index_entries));
+    if (pool->index_places != 0) {
+        system_give(model, index_size(pool->index_places));
     }
-    pool->index_entries = 0;
+    pool->index_places = 0;
     pool->entry_count = 0;
     pool->large_count = 0;
     pool->slots = 0;
@@ -527,54 +527,60 @@ large_done(struct model *model, struct model_pool *pool)
     pool->cleanup_count = 0;
 }
 
-/* The list comes into it from its first entry on, each before those that came
- * already; free ones apart. */
+/* The list's entries are used no more. */
 static void
 index_build(struct model *model, struct model_pool *pool)
 {
-    static struct model_large list[2 * MODEL_OPS_MAX + 1];
-    size_t entries = INDEX_MIN;
-    size_t count = pool->entry_count;
+    size_t places = index_places(pool->large_count);
     size_t i;
+    size_t live = 0;
 
-    while (entries < 2 * pool->large_count) {
-        entries *= 2;
-    }
-    if (!system_take(model, index_size(entries))) {
+    if (!system_take(model, index_size(places))) {
         return;
     }
-    pool->index_entries = entries;
-    pool->slots = count - pool->large_count;
-
-    for (i = 0; i < count; i++) {
-        list[i] = pool->entries[i];
-    }
-    pool->entry_count = 0;
-    for (i = count; i-- != 0;) {
-        if (list[i].key != MODEL_NO_KEY) {
-            pool->entries[pool->entry_count++] = list[i];
+    pool->index_places = places;
+    pool->slots = 0;
+    for (i = 0; i < pool->entry_count; i++) {
+        if (pool->entries[i].key != MODEL_NO_KEY) {
+            pool->entries[live++] = pool->entries[i];
         }
     }
+    pool->entry_count = live;
 }
 
-/* The free entries go before the live ones. */
-static void
-index_done(struct model *model, struct model_pool *pool)
+/* For one more; it grows, or else is filled but for one place. */
+static int
+index_has_room(struct model *model, struct model_pool *pool)
 {
-    size_t i;
+    size_t places = index_places(pool->large_count + 1);
 
-    system_give(model, index_size(pool->index_entries));
-    pool->index_entries = 0;
-    for (i = 0; i < pool->slots; i++) {
-        pool->entries[pool->entry_count++].key = MODEL_NO_KEY;
+    if (places <= pool->index_places) {
+        return 1;
     }
-    pool->slots = pool->slots < SLOTS_MAX ? pool->slots : SLOTS_MAX;
+    if (!system_take(model, index_size(places))) {
+        return pool->large_count + 1 < pool->index_places;
+    }
+    system_give(model, index_size(pool->index_places));
+    pool->index_places = places;
+    return 1;
+}
+
+/* At most four fifths are taken. */
+static size_t
+index_places(size_t count)
+{
+    size_t places = INDEX_MIN;
+
+    while (5 * count > 4 * places) {
+        places *= 2;
+    }
+    return places;
 }
 
 static size_t
-index_size(size_t entries)
+index_size(size_t places)
 {
-    return INDEX_HEADER + entries * sizeof(ngx_pool_large_t *);
+    return INDEX_HEADER + places * sizeof(void *);
 }
 
 static size_t

@@ -73,12 +73,12 @@ struct model_pool {
     size_t current;
     struct model_block blocks[MODEL_OPS_MAX + 1];
 
-    /* The list, the last one being its first; with an index live entries alone. */
+    /* The list, the last one being its first; or what an index has. */
     size_t entry_count;
     struct model_large entries[2 * MODEL_OPS_MAX + 1];
     size_t large_count;   /* live ones */
     size_t slots;         /* free entries that are known to be free */
-    size_t index_entries; /* 0: no index */
+    size_t index_places;  /* 0: no index */
     size_t cleanup_count; /* added, until they have all run */
 
     size_t large_bytes; /* live ones, for the caller's own limit */

@@ -87,7 +87,7 @@ enum {
      */
     NGX_POOL_LARGE_WALK = 16,
 
-    NGX_POOL_INDEX_MIN = 64, /* entries in a new index: twice a walked list */
+    NGX_POOL_INDEX_MIN = 64, /* places in a new index: four walked lists */
 
     NGX_POOL_HASH_SHIFT = 32, /* the product's upper half is the hash */
 
@@ -126,7 +126,7 @@ enum {
      */
     NGX_POOL_WINDOW_MIN = 128,
 
-    /* slots: large begins with an index. */
+    /* slots: large is an index. */
     NGX_POOL_INDEXED = UINT8_MAX,
 };
 
@@ -137,15 +137,14 @@ enum {
 #define NGX_POOL_HASH 0x9e3779b97f4a7c15u
 
 /*
- * Finds a large allocation's list entry by address: open addressing with linear
- * probing, at most half full.
+ * The addresses of all large allocations, in place of the list's entries: open
+ * addressing with linear probing.
  */
 typedef struct {
-    ngx_pool_large_t first;  /* of the pool's list; no allocation's */
-    ngx_pool_large_t *slots; /* entries without an allocation, off the list */
-    size_t mask;             /* entries - 1; their number is a power of two */
-    size_t count;            /* entries that are not NULL */
-    ngx_pool_large_t *entries[];
+    ngx_pool_large_t first; /* all that is left of the list; no allocation's */
+    size_t mask;            /* places - 1; their number is a power of two */
+    size_t count;           /* places that are not NULL */
+    void *places[];
 } ngx_pool_index_t;
 
 /* Kept blocks of one size, linked by d.next; empty: size 0. */
@@ -222,20 +221,20 @@ static void ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark,
 
 static void *ngx_pool_large(ngx_pool_t *pool, size_t size);
 static void *ngx_pool_large_add(ngx_pool_t *pool, void *p);
-static ngx_pool_large_t *ngx_pool_entry(ngx_pool_t *pool, void *p);
-static ngx_pool_large_t *ngx_pool_large_find(ngx_pool_t *pool, const void *p);
+static int ngx_pool_large_take(ngx_pool_t *pool, void *p);
 static void ngx_pool_large_done(ngx_pool_t *pool);
+static void ngx_pool_large_free(ngx_pool_t *pool, void *p);
 
 static ngx_pool_index_t *ngx_pool_index(const ngx_pool_t *pool);
-static void ngx_pool_index_build(ngx_pool_t *pool);
+static ngx_pool_index_t *ngx_pool_index_create(size_t count, ngx_log_t *log);
+static int ngx_pool_index_build(ngx_pool_t *pool);
 static void ngx_pool_index_done(ngx_pool_t *pool);
 static void *ngx_pool_index_add(ngx_pool_t *pool, void *p);
-static void ngx_pool_index_put(ngx_pool_index_t *index,
-                               ngx_pool_large_t *large);
-static void ngx_pool_index_free(ngx_pool_index_t *index,
-                                ngx_pool_large_t *large);
+static int ngx_pool_index_grow(ngx_pool_t *pool);
+static int ngx_pool_index_is_full(size_t count, size_t places);
+static void ngx_pool_index_put(ngx_pool_index_t *index, void *p);
 static size_t ngx_pool_index_find(const ngx_pool_index_t *index, const void *p);
-static void ngx_pool_index_remove(ngx_pool_index_t *index, size_t i);
+static int ngx_pool_index_take(ngx_pool_index_t *index, const void *p);
 static size_t ngx_pool_index_home(const ngx_pool_index_t *index, const void *p);
 
 static ngx_pool_t *ngx_pool_finish(ngx_pool_t *pool);
@@ -444,20 +443,10 @@ ngx_pmemalign(ngx_pool_t *pool, size_t size, size_t alignment)
 ngx_int_t
 ngx_pfree(ngx_pool_t *pool, void *p)
 {
-    ngx_pool_large_t *large;
-
-    large = p != NULL ? ngx_pool_large_find(pool, p) : NULL;
-    if (large == NULL) {
+    if (p == NULL || !ngx_pool_large_take(pool, p)) {
         return NGX_DECLINED;
     }
-
     ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p", p);
-    if (pool->d.slots == NGX_POOL_INDEXED) {
-        ngx_pool_index_free(ngx_pool_index(pool), large);
-    } else {
-        large->alloc = NULL;
-        pool->d.slots += pool->d.slots < NGX_POOL_INDEXED - 1;
-    }
     ngx_pool_system_give(p);
     return NGX_OK;
 }
@@ -642,11 +631,8 @@ ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats)
     }
     stats->slots = pool->d.slots;
     if (pool->d.slots == NGX_POOL_INDEXED) {
+        stats->large = ngx_pool_index(pool)->count;
         stats->slots = 0;
-        for (large = ngx_pool_index(pool)->slots; large != NULL;
-             large = large->next) {
-            stats->slots++;
-        }
     }
     for (cleanup = pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
         stats->cleanups++;
@@ -964,8 +950,9 @@ ngx_pool_large_add(ngx_pool_t *pool, void *p)
         }
         pool->d.slots--;
     } else {
-        large = ngx_pool_entry(pool, p);
+        large = ngx_pool_small(pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
         if (large == NULL) {
+            ngx_pool_system_give(p);
             return NULL;
         }
         large->next = pool->large;
@@ -975,46 +962,29 @@ ngx_pool_large_add(ngx_pool_t *pool, void *p)
     return p;
 }
 
-/* A new entry for p; NULL: p has been given back. */
-static ngx_pool_large_t *
-ngx_pool_entry(ngx_pool_t *pool, void *p)
-{
-    ngx_pool_large_t *large =
-        ngx_pool_small(pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
-
-    if (large == NULL) {
-        ngx_pool_system_give(p);
-    }
-    return large;
-}
-
-/* The entry of p, which is not NULL, or NULL. A long list gets an index at the
- * first need. */
-static ngx_pool_large_t *
-ngx_pool_large_find(ngx_pool_t *pool, const void *p)
+/* Takes p, which is not NULL, off the list. Returns whether it was there. A long
+ * list becomes an index at the first need. */
+static int
+ngx_pool_large_take(ngx_pool_t *pool, void *p)
 {
     ngx_pool_large_t *large = pool->large;
-    ngx_uint_t walked;
-
-    if (pool->d.slots != NGX_POOL_INDEXED) {
-        for (walked = 0; walked < NGX_POOL_LARGE_WALK; walked++) {
-            if (large == NULL || large->alloc == p) {
-                return large;
-            }
-            large = large->next;
-        }
-        ngx_pool_index_build(pool);
-    }
+    ngx_uint_t walked = 0;
 
     if (pool->d.slots == NGX_POOL_INDEXED) {
-        const ngx_pool_index_t *index = ngx_pool_index(pool);
-
-        return index->entries[ngx_pool_index_find(index, p)];
+        return ngx_pool_index_take(ngx_pool_index(pool), p);
     }
     while (large != NULL && large->alloc != p) {
         large = large->next;
+        if (++walked == NGX_POOL_LARGE_WALK && ngx_pool_index_build(pool)) {
+            return ngx_pool_index_take(ngx_pool_index(pool), p);
+        }
     }
-    return large;
+    if (large == NULL) {
+        return 0;
+    }
+    large->alloc = NULL;
+    pool->d.slots += pool->d.slots < NGX_POOL_INDEXED - 1;
+    return 1;
 }
 
 static void
@@ -1022,18 +992,24 @@ ngx_pool_large_done(ngx_pool_t *pool)
 {
     ngx_pool_large_t *large;
 
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        ngx_pool_index_done(pool);
+    }
     for (large = pool->large; large != NULL; large = large->next) {
         if (large->alloc != NULL) {
-            ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p",
-                           large->alloc);
-            ngx_pool_system_give(large->alloc);
+            ngx_pool_large_free(pool, large->alloc);
         }
-    }
-    if (pool->d.slots == NGX_POOL_INDEXED) {
-        ngx_pool_system_give(ngx_pool_index(pool));
     }
     pool->large = NULL;
     pool->d.slots = 0;
+}
+
+static void
+ngx_pool_large_free(ngx_pool_t *pool, void *p)
+{
+    (void) pool;
+    ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p", p);
+    ngx_pool_system_give(p);
 }
 
 static ngx_pool_index_t *
@@ -1042,152 +1018,158 @@ ngx_pool_index(const ngx_pool_t *pool)
     return (ngx_pool_index_t *) pool->large;
 }
 
-/* Makes an index of the list, at most half full; without memory for one the
- * list stays, to be walked. */
-static void
+/* An empty index for count allocations, at most four fifths full by them. */
+static ngx_pool_index_t *
+ngx_pool_index_create(size_t count, ngx_log_t *log)
+{
+    size_t places = NGX_POOL_INDEX_MIN;
+    ngx_pool_index_t *index;
+
+    while (ngx_pool_index_is_full(count, places)) {
+        places *= 2;
+    }
+    index = ngx_pool_system_take(
+        ngx_calloc(sizeof(ngx_pool_index_t) + places * sizeof(void *), log));
+    if (index != NULL) {
+        index->mask = places - 1;
+    }
+    return index;
+}
+
+/* Makes an index of the list, whose entries are used no more. Returns whether
+ * there was memory for one. */
+static int
 ngx_pool_index_build(ngx_pool_t *pool)
 {
     size_t count = 0;
-    size_t entries = NGX_POOL_INDEX_MIN;
     ngx_pool_large_t *large;
-    ngx_pool_large_t *next;
     ngx_pool_index_t *index;
 
     for (large = pool->large; large != NULL; large = large->next) {
         count += large->alloc != NULL;
     }
-    while (entries < 2 * count) {
-        entries *= 2;
-    }
-
-    index = ngx_pool_system_take(ngx_calloc(
-        sizeof(ngx_pool_index_t) + entries * sizeof(ngx_pool_large_t *),
-        pool->log));
+    index = ngx_pool_index_create(count, pool->log);
     if (index == NULL) {
-        return;
+        return 0;
     }
-
-    index->mask = entries - 1;
-    for (large = pool->large; large != NULL; large = next) {
-        next = large->next;
+    for (large = pool->large; large != NULL; large = large->next) {
         if (large->alloc != NULL) {
-            ngx_pool_index_put(index, large);
-        } else {
-            large->next = index->slots;
-            index->slots = large;
+            ngx_pool_index_put(index, large->alloc);
         }
     }
     pool->large = &index->first;
     pool->d.slots = NGX_POOL_INDEXED;
+    return 1;
 }
 
-/* Makes a plain list again of what the index has, and gives the index back. */
+/* Frees all that the index has, and itself. */
 static void
 ngx_pool_index_done(ngx_pool_t *pool)
 {
     ngx_pool_index_t *index = ngx_pool_index(pool);
-    ngx_pool_large_t *large;
+    size_t i;
 
-    pool->large = index->first.next;
-    pool->d.slots = 0;
-    while ((large = index->slots) != NULL) {
-        index->slots = large->next;
-        large->next = pool->large;
-        pool->large = large;
-        pool->d.slots += pool->d.slots < NGX_POOL_INDEXED - 1;
+    for (i = 0; i <= index->mask; i++) {
+        if (index->places[i] != NULL) {
+            ngx_pool_large_free(pool, index->places[i]);
+        }
     }
     ngx_pool_system_give(index);
+    pool->large = NULL;
 }
 
-/* ngx_pool_large_add() of a pool with an index. */
+/* ngx_pool_large_add() of a pool with an index. One that cannot grow is filled
+ * but for one place, where each search ends. */
 static void *
 ngx_pool_index_add(ngx_pool_t *pool, void *p)
 {
     ngx_pool_index_t *index = ngx_pool_index(pool);
-    ngx_pool_large_t *large = index->slots;
 
-    if (large != NULL) {
-        index->slots = large->next;
-    } else {
-        large = ngx_pool_entry(pool, p);
-        if (large == NULL) {
-            return NULL;
-        }
+    if (ngx_pool_index_is_full(index->count + 1, index->mask + 1) &&
+        !ngx_pool_index_grow(pool) && index->count == index->mask) {
+        ngx_pool_system_give(p);
+        return NULL;
     }
-    large->alloc = p;
-    ngx_pool_index_put(index, large);
-    if (2 * index->count > index->mask + 1) {
-        ngx_pool_index_done(pool);
-        ngx_pool_index_build(pool);
-    }
+    ngx_pool_index_put(ngx_pool_index(pool), p);
     return p;
 }
 
-/* Enters large, whose allocation stands, onto the list and into the table. */
-static void
-ngx_pool_index_put(ngx_pool_index_t *index, ngx_pool_large_t *large)
+/* Returns whether there was memory for a larger one. */
+static int
+ngx_pool_index_grow(ngx_pool_t *pool)
 {
-    large->next = index->first.next;
-    index->first.next = large;
-    index->entries[ngx_pool_index_find(index, large->alloc)] = large;
+    ngx_pool_index_t *old = ngx_pool_index(pool);
+    ngx_pool_index_t *index = ngx_pool_index_create(old->count + 1, pool->log);
+    size_t i;
+
+    if (index == NULL) {
+        return 0;
+    }
+    for (i = 0; i <= old->mask; i++) {
+        if (old->places[i] != NULL) {
+            ngx_pool_index_put(index, old->places[i]);
+        }
+    }
+    pool->large = &index->first;
+    ngx_pool_system_give(old);
+    return 1;
+}
+
+/* Four fifths: a search then ends after three places, or nine in vain. */
+static inline int
+ngx_pool_index_is_full(size_t count, size_t places)
+{
+    return 5 * count > 4 * places;
+}
+
+static inline void
+ngx_pool_index_put(ngx_pool_index_t *index, void *p)
+{
+    index->places[ngx_pool_index_find(index, p)] = p;
     index->count++;
 }
 
-/*
- * Frees the entry large. The list's order means nothing: the first entry's
- * allocation moves into large's place, and the first entry becomes free.
- */
-static void
-ngx_pool_index_free(ngx_pool_index_t *index, ngx_pool_large_t *large)
-{
-    ngx_pool_large_t *first = index->first.next;
-
-    ngx_pool_index_remove(index, ngx_pool_index_find(index, large->alloc));
-    if (large != first) {
-        index->entries[ngx_pool_index_find(index, first->alloc)] = large;
-    }
-    large->alloc = first->alloc;
-    index->first.next = first->next;
-    first->alloc = NULL;
-    first->next = index->slots;
-    index->slots = first;
-}
-
-/* Where p's entry is, or else the empty place where it belongs. */
-static size_t
+/* Where p is, or else the empty place where it belongs. */
+static inline size_t
 ngx_pool_index_find(const ngx_pool_index_t *index, const void *p)
 {
     size_t i = ngx_pool_index_home(index, p);
 
-    while (index->entries[i] != NULL && index->entries[i]->alloc != p) {
+    while (index->places[i] != NULL && index->places[i] != p) {
         i = (i + 1) & index->mask;
     }
     return i;
 }
 
 /*
- * Empties entry i, and moves back those behind it that a search would no longer
+ * Takes p out, and moves back those behind it that a search would no longer
  * reach: deletion without tombstones (Knuth, vol. 3, 6.4, algorithm R).
+ * Returns whether p was there.
  */
-static void
-ngx_pool_index_remove(ngx_pool_index_t *index, size_t i)
+static int
+ngx_pool_index_take(ngx_pool_index_t *index, const void *p)
 {
     size_t mask = index->mask;
+    size_t i = ngx_pool_index_find(index, p);
     size_t j = i;
 
+    if (index->places[i] == NULL) {
+        return 0;
+    }
     index->count--;
-    while (index->entries[j = (j + 1) & mask] != NULL) {
-        size_t home = ngx_pool_index_home(index, index->entries[j]->alloc);
+    while (index->places[j = (j + 1) & mask] != NULL) {
+        size_t home = ngx_pool_index_home(index, index->places[j]);
 
         if (((j - home) & mask) >= ((j - i) & mask)) {
-            index->entries[i] = index->entries[j];
+            index->places[i] = index->places[j];
             i = j;
         }
     }
-    index->entries[i] = NULL;
+    index->places[i] = NULL;
+    return 1;
 }
 
-static size_t
+static inline size_t
 ngx_pool_index_home(const ngx_pool_index_t *index, const void *p)
 {
     uint64_t hash = (uint64_t) (uintptr_t) p * NGX_POOL_HASH;

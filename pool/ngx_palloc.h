@@ -104,7 +104,7 @@ typedef struct {
     size_t free;       /* in blocks that are still tried */
     size_t wasted;     /* in blocks that are not */
     ngx_uint_t large;  /* live large allocations */
-    ngx_uint_t slots;  /* list entries that wait for another one */
+    ngx_uint_t slots;  /* entries of large that wait for another one */
     ngx_uint_t cleanups;
 } ngx_pool_stats_t;
 

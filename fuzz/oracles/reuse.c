@@ -44,11 +44,11 @@ check(const struct run *run, const struct step *step)
             return &promises[KEPT];
         }
     }
-    /* With an index the list begins with an entry that is none's. */
-    if (is_counted &&
-        !entries_are(pool->large,
-                     model->entry_count + (model->index_entries != 0),
-                     model->large_count)) {
+    /* With an index the list is one entry, which is none's. */
+    if (is_counted && (model->index_places != 0
+                           ? !entries_are(pool->large, 1, 0)
+                           : !entries_are(pool->large, model->entry_count,
+                                          model->large_count))) {
         return &promises[SLOTS];
     }
     return NULL;

@@ -16,7 +16,7 @@ enum {
     LARGE = 8192,
 };
 
-static size_t count_larges(const ngx_pool_large_t *large);
+static size_t count_larges(const ngx_pool_t *pool);
 
 static void
 test_large_takes_its_size_from_the_system(void **state)
@@ -251,7 +251,7 @@ test_pfree_declines_any_other_value(void **state)
         assert_int_equal(ngx_pfree(pool, pool), NGX_DECLINED);
         (void) ngx_palloc(pool, LARGE);
     }
-    assert_int_equal(count_larges(pool->large), n);
+    assert_int_equal(count_larges(pool), n);
     ngx_destroy_pool(pool);
 }
 
@@ -321,7 +321,7 @@ test_pfree_keeps_the_others(void **state)
             memset(p[i], (int) i, LARGE);
         }
         assert_int_equal(ngx_pfree(pool, p[freed]), NGX_OK);
-        assert_int_equal(count_larges(pool->large), COUNT - 1);
+        assert_int_equal(count_larges(pool), COUNT - 1);
         for (i = 0; i < COUNT; i++) {
             if (i != freed) {
                 assert_int_equal(p[i][0], i);
@@ -329,7 +329,7 @@ test_pfree_keeps_the_others(void **state)
                 assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
             }
         }
-        assert_int_equal(count_larges(pool->large), 0);
+        assert_int_equal(count_larges(pool), 0);
         ngx_destroy_pool(pool);
     }
 }
@@ -352,12 +352,12 @@ test_pfree_lets_entries_be_used_again(void **state)
         for (i = 0; i < 3; i++) {
             assert_int_equal(ngx_pfree(pool, p[(i + n) % 3]), NGX_OK);
         }
-        assert_int_equal(count_larges(pool->large), 0);
+        assert_int_equal(count_larges(pool), 0);
         assert_int_equal(pool->d.slots, 3);
         p[0] = ngx_palloc(pool, LARGE);
         p[1] = ngx_pcalloc(pool, LARGE);
         p[2] = ngx_pmemalign(pool, 1, 64);
-        assert_int_equal(count_larges(pool->large), 3);
+        assert_int_equal(count_larges(pool), 3);
         assert_int_equal(pool->d.slots, 0);
     }
     assert_ptr_equal(pool->d.last, last);
@@ -366,14 +366,12 @@ test_pfree_lets_entries_be_used_again(void **state)
 }
 
 static size_t
-count_larges(const ngx_pool_large_t *large)
+count_larges(const ngx_pool_t *pool)
 {
-    size_t count = 0;
+    ngx_pool_stats_t stats;
 
-    for (; large != NULL; large = large->next) {
-        count += large->alloc != NULL;
-    }
-    return count;
+    ngx_pool_stats(pool, &stats);
+    return stats.large;
 }
 
 int

@@ -18,10 +18,10 @@ enum {
     POOL_SIZE = 1024,
     LARGE = 8192,
 
-    /* A list so long is indexed at the first ngx_pfree(); the index is full
-     * with INDEX_FULL allocations. */
     LONG_LIST = 20,
-    INDEX_FULL = 32,
+    /* A new index, and what it takes before it is to grow. */
+    INDEX_PLACES = 64,
+    INDEX_FULL = 51,
 };
 
 /* One operation in the state where it needs the most from the system. */
@@ -315,11 +315,13 @@ test_oom_pfree_walks_where_no_index_can_be_had(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* An index that cannot grow is filled; then there is no memory for another. */
 static void
 test_oom_of_a_grown_index_loses_no_allocation(void **state)
 {
+    static struct snapshot before;
     ngx_pool_t *pool = ngx_create_pool(16 * POOL_SIZE, NULL);
-    void *p[INDEX_FULL + 1];
+    void *p[INDEX_PLACES - 1];
     size_t n;
 
     (void) state;
@@ -330,15 +332,19 @@ test_oom_of_a_grown_index_loses_no_allocation(void **state)
     (void) ngx_pfree(pool, &n);
     assert_true(place_has_index(pool));
 
-    heap_fail_at(1); /* the allocation's own memory is the one before */
-    p[INDEX_FULL] = ngx_palloc(pool, LARGE);
-    assert_non_null(p[INDEX_FULL]);
-    assert_false(place_has_index(pool));
-    for (n = 0; n <= INDEX_FULL; n++) {
+    for (; n < INDEX_PLACES - 1; n++) {
+        heap_fail_at(1); /* the allocation's own memory is the one before */
+        p[n] = ngx_palloc(pool, LARGE);
+        assert_non_null(p[n]);
+    }
+    snapshot_take(&before, pool);
+    heap_fail_at(1);
+    assert_null(ngx_palloc(pool, LARGE));
+    snapshot_check(&before, pool);
+    assert_int_equal(ngx_pfree(pool, &n), NGX_DECLINED);
+    for (n = 0; n < INDEX_PLACES - 1; n++) {
         assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
     }
-    assert_ptr_equal(pool->large->alloc, NULL);
-    assert_null(pool->large->next);
     ngx_destroy_pool(pool);
 }
 
