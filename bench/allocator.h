@@ -2,11 +2,15 @@
  * An allocator under comparison: a struct of functions, one per file of
  * allocators/, and the table of all of them.
  *
- * All are called in the same way, so that all are charged the same: a workload
- * calls alloc() through the struct, never inlined, and alloc() jumps on into
- * the library that serves it. The struct is const and a pointer into a library
- * stands still once open() has found it. A general allocator frees object by
- * object; a region allocator gives all of a region back at once.
+ * Those of a class are charged the same. Called: a workload calls alloc()
+ * through the struct, and alloc() jumps on into the library that serves it. The
+ * struct is const and a pointer into a library stands still once open() has
+ * found it. Inlined: the loop over a region's allocations is compiled with the
+ * allocator in it. Limits are loops of that kind too, around what is no
+ * allocator: none can be faster.
+ *
+ * A general allocator frees object by object; a region allocator gives all of a
+ * region back at once.
  *
  * Threads: open() once; then any number of regions on any thread, each used by
  * one at a time.
@@ -28,9 +32,18 @@ enum allocator_kind {
     ALLOCATOR_REGION,
 };
 
+enum allocator_class {
+    ALLOCATOR_CALLED,
+    ALLOCATOR_INLINED,
+    ALLOCATOR_LIMIT,
+};
+
+struct region;
+
 struct allocator {
     const char *name; /* as in the rows' names: [a-z0-9_]+ */
     enum allocator_kind kind;
+    enum allocator_class class;
 
     /*
      * What create() sets aside at once for each expected allocation besides
@@ -65,6 +78,13 @@ struct allocator {
     /* Give one object back. NULL in a region allocator. */
     void (*free)(void *state, void *p);
 
+    /* Give one object back before the region's end, if it is large enough for
+     * that. NULL where no region can, and in a general allocator. */
+    void (*free_early)(void *state, void *p);
+
+    /* region_fill() with alloc() in the loop; NULL where it is called. */
+    int (*fill)(struct region *region);
+
     /* Give all of the region back and keep the region. NULL in a general one,
      * where every object has been freed already. */
     void (*reset)(void *state);
@@ -80,6 +100,9 @@ struct allocator {
 /* All allocators, in the order in which they are listed. */
 extern const struct allocator *const allocators[];
 extern const size_t allocators_count;
+
+/* "called", "inlined", "limit". */
+const char *allocator_class_name(enum allocator_class class);
 
 /* The allocator called name, or NULL. */
 const struct allocator *allocator_find(const char *name);

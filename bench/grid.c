@@ -4,30 +4,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     /* Draws after which sizes begin again: more than a branch predictor learns,
      * and as sizes of 4 bytes still less than a second-level cache. */
     GRID_PERIOD = 16 * 1024,
 
-    GRID_N_MAX = 10000,
-
-    /* Ops for one crossing into the shim, at least. */
-    GRID_BATCH = 1024,
+    GRID_N_MAX = 1000000,
 
     /* A region that asks for more on average is skipped: machines with 1 GiB
-     * shall do, and rounds shall not wait for one row. */
+     * shall do, and rounds shall not wait for one row. Larger ones of large
+     * blocks run where there is memory for twice as much. */
     GRID_BYTES_MAX = 256 * 1024 * 1024,
+    GRID_LARGE_MAX = 1024 * 1024 * 1024,
 
     GRID_MIB = 1024 * 1024,
+
+    GRID_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };
 
-static const size_t grid_ns[] = {10, 100, 1000, GRID_N_MAX};
+/* 25 is a request's in nginx. */
+static const size_t grid_ns[] = {1,    10,    25,     100,
+                                 1000, 10000, 100000, GRID_N_MAX};
+static const size_t grid_quick_ns[] = {10, 100, 1000, 10000};
 
-static const int64_t grid_shim_batches[] = {1, GRID_BATCH};
+static const int64_t grid_shim_batches[] = {1, WORKLOAD_BATCH};
 
 enum {
     GRID_NS = sizeof(grid_ns) / sizeof(grid_ns[0]),
+    GRID_QUICK_NS = sizeof(grid_quick_ns) / sizeof(grid_quick_ns[0]),
     GRID_SHIM_BATCHES =
         sizeof(grid_shim_batches) / sizeof(grid_shim_batches[0]),
 };
@@ -36,8 +42,8 @@ static const char grid_shim[] = "shim";
 
 /* Sizes drawn beforehand. */
 struct draws {
-    uint32_t *draws; /* period + GRID_N_MAX */
-    uint64_t *sums;  /* one more: of all draws before each */
+    uint32_t *draws;
+    uint64_t *sums; /* one more: of all draws before each */
     size_t period;
 };
 
@@ -63,6 +69,7 @@ static int names_check(const struct names *names, const char *list,
 static const char *allocator_at(const void *of, size_t n);
 static const char *sizes_name_at(const void *of, size_t n);
 static const char *workload_at(const void *of, size_t n);
+static const char *n_at(const void *of, size_t n);
 static int grid_open(struct grid *grid);
 static int grid_draw(struct grid *grid);
 static int draws_init(struct draws *draws, const struct sizes *sizes);
@@ -71,7 +78,15 @@ static int choice_init(struct choice *choice, const struct options *options,
                        char *error);
 static void choice_done(struct choice *choice);
 static int choice_has(const struct choice *choice, const char *name);
+static int choice_wants(const struct choice *choice,
+                        const struct workload *workload,
+                        const struct allocator *allocator,
+                        const struct sizes *sizes, size_t n);
+static int choice_wants_quick(const struct workload *workload,
+                              const struct sizes *sizes, size_t n);
 static int grid_fill(struct grid *grid, const struct choice *choice);
+static void grid_judge(struct row *row, const struct contender *contender,
+                       double bytes);
 static void grid_add(struct grid *grid, const struct choice *choice,
                      const struct workload *workload,
                      const struct contender *contender, size_t sizes, size_t n);
@@ -155,10 +170,12 @@ grid_check_names(const struct grid *grid, const struct options *options,
         "distribution of sizes", grid->sizes_count, sizes_name_at, grid->sizes};
     const struct names workload_names = {"workload", workloads_count + 1,
                                          workload_at, NULL};
+    const struct names n_names = {"n", GRID_NS, n_at, grid_ns};
 
     if (names_check(&allocator_names, options->allocators, error) != 0 ||
         names_check(&sizes_names, options->sizes, error) != 0 ||
-        names_check(&workload_names, options->workloads, error) != 0) {
+        names_check(&workload_names, options->workloads, error) != 0 ||
+        names_check(&n_names, options->ns, error) != 0) {
         return -EINVAL;
     }
     return 0;
@@ -218,6 +235,17 @@ workload_at(const void *of, size_t n)
     return n < workloads_count ? workloads[n]->name : grid_shim;
 }
 
+/* Valid until the next call. */
+static const char *
+n_at(const void *of, size_t n)
+{
+    static char text[GRID_NUMBER_MAX];
+    const size_t *ns = of;
+
+    snprintf(text, sizeof(text), "%zu", ns[n]);
+    return text;
+}
+
 static int
 grid_open(struct grid *grid)
 {
@@ -259,17 +287,15 @@ static int
 draws_init(struct draws *draws, const struct sizes *sizes)
 {
     size_t period = sizes_period(sizes, GRID_PERIOD);
-    size_t count = period + GRID_N_MAX;
 
     draws->period = period;
-    draws->draws = calloc(count, sizeof(*draws->draws));
-    draws->sums = calloc(count + 1, sizeof(*draws->sums));
+    draws->draws = calloc(period, sizeof(*draws->draws));
+    draws->sums = calloc(period + 1, sizeof(*draws->sums));
     if (draws->draws == NULL || draws->sums == NULL) {
         return -ENOMEM;
     }
     sizes_draw(sizes, draws->draws, period);
-    for (size_t i = 0; i < count; i++) {
-        draws->draws[i] = draws->draws[i % period];
+    for (size_t i = 0; i < period; i++) {
         draws->sums[i + 1] = draws->sums[i] + draws->draws[i];
     }
     return 0;
@@ -282,7 +308,7 @@ draws_largest(const struct draws *draws, size_t n)
     size_t largest = 0;
 
     for (size_t at = 0; at < draws->period; at++) {
-        size_t size = draws->sums[at + n] - draws->sums[at];
+        size_t size = row_sum(draws->sums, draws->period, at, n);
 
         largest = size > largest ? size : largest;
     }
@@ -327,10 +353,50 @@ choice_has(const struct choice *choice, const char *name)
            regexec(&choice->filter, name, 0, NULL, 0) == 0;
 }
 
+/* Whether the lists and the workload itself leave such a row. */
+static int
+choice_wants(const struct choice *choice, const struct workload *workload,
+             const struct allocator *allocator, const struct sizes *sizes,
+             size_t n)
+{
+    const struct options *options = choice->options;
+    char number[GRID_NUMBER_MAX];
+
+    snprintf(number, sizeof(number), "%zu", n);
+    if (!list_has(options->workloads, workload->name) ||
+        !list_has(options->allocators, allocator->name) ||
+        !list_has(options->sizes, sizes->name) ||
+        !list_has(options->ns, number) || n < workload->least ||
+        (workload->is_large &&
+         (sizes_min(sizes) < WORKLOAD_LARGE ||
+          (allocator->free == NULL && allocator->free_early == NULL)))) {
+        return 0;
+    }
+    return !options->quick || options->ns != NULL ||
+           choice_wants_quick(workload, sizes, n);
+}
+
+static int
+choice_wants_quick(const struct workload *workload, const struct sizes *sizes,
+                   size_t n)
+{
+    if (workload->quick != 0) {
+        return n == workload->quick &&
+               strcmp(sizes->name, workload->is_large
+                                       ? WORKLOAD_QUICK_LARGE
+                                       : WORKLOAD_QUICK_SIZES) == 0;
+    }
+    for (size_t i = 0; i < GRID_QUICK_NS; i++) {
+        if (n == grid_quick_ns[i]) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int
 grid_fill(struct grid *grid, const struct choice *choice)
 {
-    const struct options *options = choice->options;
     size_t most =
         workloads_count * (allocators_count + 1) * grid->sizes_count * GRID_NS +
         2 * GRID_SHIM_BATCHES;
@@ -342,14 +408,12 @@ grid_fill(struct grid *grid, const struct choice *choice)
     for (size_t w = 0; w < workloads_count; w++) {
         for (size_t a = 0; a < allocators_count; a++) {
             for (size_t s = 0; s < grid->sizes_count; s++) {
-                if (!list_has(options->workloads, workloads[w]->name) ||
-                    !list_has(options->allocators, allocators[a]->name) ||
-                    !list_has(options->sizes, grid->sizes[s]->name)) {
-                    continue;
-                }
                 for (size_t n = 0; n < GRID_NS; n++) {
-                    grid_add(grid, choice, workloads[w], &grid->contenders[a],
-                             s, grid_ns[n]);
+                    if (choice_wants(choice, workloads[w], allocators[a],
+                                     grid->sizes[s], grid_ns[n])) {
+                        grid_add(grid, choice, workloads[w],
+                                 &grid->contenders[a], s, grid_ns[n]);
+                    }
                 }
             }
         }
@@ -381,22 +445,41 @@ grid_add(struct grid *grid, const struct choice *choice,
                    .pointers = grid->pointers},
         .sums = draws->sums,
         .largest = sizes_max(grid->sizes[sizes]),
-        .heap_top = choice->options->heap_top,
-        .batch = (int64_t) ((GRID_BATCH + n - 1) / n),
+        .batch = (workload->batch_op + (int64_t) n - 1) / (int64_t) n,
     };
     if (allocator->reserved != 0) {
         row->largest = row->region.size + n * allocator->reserved;
     }
     grid_name(row, "");
-    if (contender->library == NULL) {
-        snprintf(row->reason, sizeof(row->reason), "no %s: %s", allocator->name,
-                 contender->reason);
-    } else if (bytes > GRID_BYTES_MAX) {
-        snprintf(row->reason, sizeof(row->reason),
-                 "a region asks for %.0f MiB; at most %d are measured",
-                 bytes / GRID_MIB, GRID_BYTES_MAX / GRID_MIB);
-    }
+    grid_judge(row, contender, bytes);
     grid->count += (size_t) choice_has(choice, row->name);
+}
+
+/* Says why a row cannot run, if it cannot. */
+static void
+grid_judge(struct row *row, const struct contender *contender, double bytes)
+{
+    double most = GRID_BYTES_MAX;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = row->workload->threads;
+
+    if (row->workload->is_large) {
+        double memory =
+            (double) sysconf(_SC_AVPHYS_PAGES) * (double) sysconf(_SC_PAGESIZE);
+
+        most = memory / 2 < GRID_LARGE_MAX ? memory / 2 : GRID_LARGE_MAX;
+    }
+    if (contender->library == NULL) {
+        snprintf(row->reason, sizeof(row->reason), "no %s: %s",
+                 contender->allocator->name, contender->reason);
+    } else if (bytes > most) {
+        snprintf(row->reason, sizeof(row->reason),
+                 "a region asks for %.0f MiB; at most %.0f are measured",
+                 bytes / GRID_MIB, most / GRID_MIB);
+    } else if (threads > cores) {
+        snprintf(row->reason, sizeof(row->reason),
+                 "%d threads at once; found %ld core", threads, cores);
+    }
 }
 
 /* suffix goes behind the allocator's name. */

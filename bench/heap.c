@@ -30,12 +30,6 @@ struct hole {
     struct hole *next;
 };
 
-const char *
-heap_top_name(enum heap_top top)
-{
-    return top == HEAP_TOP_PINNED ? "pinned" : "free";
-}
-
 void
 heap_settle(size_t largest)
 {

@@ -9,8 +9,8 @@
  *   memory back to the system each time, and the next region pays for new
  *   pages: 101 against 17 ns an allocation were seen with the same code. A
  *   single live object above the region pins the top. A server that has run for
- *   a while has one; so pinned is the default here. It is also the state that
- *   flatters a pool that keeps blocks least.
+ *   a while has one; so pinned is what most workloads have here. It is also the
+ *   state that flatters a pool that keeps blocks least.
  *
  * One thread.
  */
@@ -23,9 +23,6 @@ enum heap_top {
     HEAP_TOP_PINNED,
     HEAP_TOP_FREE,
 };
-
-/* "pinned", "free". */
-const char *heap_top_name(enum heap_top top);
 
 /* Trim the heap's top, and set the thresholds as they stand after a block of
  * largest bytes was freed and no larger one. */

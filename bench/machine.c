@@ -108,6 +108,7 @@ write_allocators(struct json *json, const struct grid *grid)
         json_open(json, allocator->name, '{');
         json_string(json, "kind",
                     allocator->kind == ALLOCATOR_REGION ? "region" : "general");
+        json_string(json, "class", allocator_class_name(allocator->class));
         if (contender->library != NULL) {
             json_string(json, "version", contender->version);
             json_string(json, "path", shown_path(contender->path));

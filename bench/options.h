@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#include "heap.h"
-
 struct options {
     const char *label;      /* NULL: to be made up */
     const char *filter;     /* a regex, or NULL: all rows */
@@ -16,7 +14,7 @@ struct options {
     const char *workloads;
     const char *results;   /* the folder for results/<label> */
     const char *sizes_dir; /* the folder of the CSV files */
-    enum heap_top heap_top;
+    const char *ns; /* numbers with commas between, or NULL: quick's or all */
     int quick;
     int rounds; /* 0: as many as fit */
     int list;

@@ -158,7 +158,6 @@ add_context(const struct account *account)
     const struct allocator *base = account->grid->base;
     char text[ROW_NAME_MAX];
 
-    shim_context_add("heap_top", heap_top_name(account->options->heap_top));
     shim_context_add("commit", machine_commit());
     if (base != NULL) {
         snprintf(text, sizeof(text), "%s,%s_again", base->name, base->name);
@@ -239,7 +238,10 @@ write_sample(struct json *json, const struct account *account, size_t row,
     json_string(json, "run_type", "iteration");
     json_integer(json, "repetitions", account->rounds->complete);
     json_integer(json, "repetition_index", round);
-    json_integer(json, "threads", 1);
+    json_integer(json, "threads",
+                 r->workload != NULL && r->workload->threads > 1
+                     ? r->workload->threads
+                     : 1);
     if (r->reason[0] != '\0') {
         json_raw(json, "error_occurred", "true");
         json_string(json, "error_message", r->reason);

@@ -6,6 +6,7 @@
 
 static void row_run(struct shim_state *state, void *user);
 static void row_measure(struct row *row, struct shim_state *state);
+static int row_time(struct row *row, struct shim_state *state, size_t count);
 static const char *row_rehearse(struct row *row, void **ret_pin);
 static int region_check(const struct region *region);
 static int64_t row_bytes(const struct row *row, size_t at, int64_t regions);
@@ -25,6 +26,9 @@ row_register(struct row *row, double seconds)
     }
     if (benchmark == NULL) {
         return -ENOMEM;
+    }
+    if (row->workload != NULL && row->workload->threads != 0) {
+        shim_benchmark_real_time(benchmark);
     }
     if (row->iterations != 0) {
         shim_benchmark_iterations(benchmark, row->iterations);
@@ -69,6 +73,7 @@ row_measure(struct row *row, struct shim_state *state)
     const char *reason = row_rehearse(row, &pin);
     size_t at = region->at;
     int64_t regions;
+    int64_t threads;
 
     if (reason != NULL) {
         shim_state_skip(state, reason);
@@ -76,14 +81,19 @@ row_measure(struct row *row, struct shim_state *state)
         return;
     }
     while (shim_state_next(state, row->batch)) {
-        if (row->workload->batch(region, batch) != 0) {
+        int err = row->workload->batch != NULL
+                      ? row->workload->batch(region, batch)
+                      : row_time(row, state, batch);
+
+        if (err != 0) {
             shim_state_skip(state, "an allocation failed");
             break;
         }
     }
     regions = shim_state_iterations(state);
-    shim_state_items(state, regions * (int64_t) region->n);
-    shim_state_bytes(state, row_bytes(row, at, regions));
+    threads = row->workload->threads > 1 ? row->workload->threads : 1;
+    shim_state_items(state, threads * regions * (int64_t) region->n);
+    shim_state_bytes(state, threads * row_bytes(row, at, regions));
 
     reason = row_rehearse(row, &no_pin);
     if (reason != NULL) {
@@ -91,6 +101,27 @@ row_measure(struct row *row, struct shim_state *state)
     }
     free(no_pin);
     free(pin);
+}
+
+/* count regions, of which the clock sees time() alone. Returns 0 or -ENOMEM. */
+static int
+row_time(struct row *row, struct shim_state *state, size_t count)
+{
+    const struct workload *workload = row->workload;
+    int err = 0;
+
+    shim_state_pause(state);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        err = workload->take(&row->region);
+        if (err == 0) {
+            shim_state_resume(state);
+            workload->time(&row->region);
+            shim_state_pause(state);
+        }
+        workload->give(&row->region);
+    }
+    shim_state_resume(state);
+    return err;
 }
 
 /*
@@ -106,7 +137,7 @@ row_rehearse(struct row *row, void **ret_pin)
         reason = "an allocation failed";
     } else if (!region_check(&row->region)) {
         reason = "an allocation's contents changed";
-    } else if (row->heap_top == HEAP_TOP_PINNED) {
+    } else if (row->workload->heap_top == HEAP_TOP_PINNED) {
         *ret_pin = heap_pin();
     }
     row->workload->give(&row->region);
@@ -119,12 +150,12 @@ region_check(const struct region *region)
 {
     size_t start = (region->at + region->period - region->n % region->period) %
                    region->period;
-    const uint32_t *draws = region->draws + start;
 
     for (size_t i = 0; i < region->n; i++) {
         const unsigned char *p = region->pointers[i];
+        size_t size = region->draws[(start + i) % region->period];
 
-        if (p[0] != region_mark(i) || p[draws[i] - 1] != region_mark(i)) {
+        if (p[0] != region_mark(i) || p[size - 1] != region_mark(i)) {
             return 0;
         }
     }
@@ -139,10 +170,22 @@ row_bytes(const struct row *row, size_t at, int64_t regions)
     uint64_t bytes = 0;
 
     for (int64_t i = 0; i < regions; i++) {
-        bytes += row->sums[at + region->n] - row->sums[at];
+        bytes += row_sum(row->sums, region->period, at, region->n);
         at = (at + region->n) % region->period;
     }
     return (int64_t) bytes;
+}
+
+uint64_t
+row_sum(const uint64_t *sums, size_t period, size_t at, size_t n)
+{
+    size_t end = (at + n) % period;
+    uint64_t bytes = n / period * sums[period];
+
+    if (end < at && n % period != 0) {
+        return bytes + sums[period] - sums[at] + sums[end];
+    }
+    return bytes + sums[end] - sums[at];
 }
 
 static void

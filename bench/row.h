@@ -37,8 +37,7 @@ struct row {
     struct region region;            /* what it works on */
     const uint64_t *sums; /* of the region's draws: all before each, one more */
     size_t largest;       /* that is asked of malloc() at once, in bytes */
-    enum heap_top heap_top;
-    int is_bare; /* the shim's: the loop in C++ */
+    int is_bare;          /* the shim's: the loop in C++ */
 
     int64_t batch;      /* iterations a crossing */
     int64_t iterations; /* a run's, a multiple of batch; 0: not known yet */
@@ -52,5 +51,8 @@ struct row {
  * Returns 0 or -ENOMEM.
  */
 int row_register(struct row *row, double seconds);
+
+/* The sum of n draws from the one at at, in turn, by the sums before each. */
+uint64_t row_sum(const uint64_t *sums, size_t period, size_t at, size_t n);
 
 #endif

@@ -146,6 +146,17 @@ sizes_mean(const struct sizes *sizes)
 }
 
 size_t
+sizes_min(const struct sizes *sizes)
+{
+    size_t min = sizes->bytes[0];
+
+    for (size_t i = 1; i < sizes->count; i++) {
+        min = sizes->bytes[i] < min ? sizes->bytes[i] : min;
+    }
+    return min;
+}
+
+size_t
 sizes_max(const struct sizes *sizes)
 {
     size_t max = 0;

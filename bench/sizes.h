@@ -52,7 +52,8 @@ void sizes_list_destroy(struct sizes **list, size_t count);
 /* The average size, in bytes. */
 double sizes_mean(const struct sizes *sizes);
 
-/* The largest size, in bytes. */
+/* The least and the largest size, in bytes. */
+size_t sizes_min(const struct sizes *sizes);
 size_t sizes_max(const struct sizes *sizes);
 
 /* The number of draws, wanted or a few more, after which a sequence that is cut

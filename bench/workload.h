@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "allocator.h"
+#include "heap.h"
 
 /* A region in the making, and what it is made from. */
 struct region {
@@ -27,16 +28,28 @@ struct region {
     void *library;         /* the allocator's */
     size_t n;              /* allocations */
     size_t size;           /* of the largest region, in bytes */
-    const uint32_t *draws; /* sizes: period of them, and the first n again */
+    const uint32_t *draws; /* sizes: period of them, in turn */
     size_t period;
     size_t at;       /* the next region's first draw, < period */
     void **pointers; /* room for n */
     size_t filled;   /* how many are allocated */
     void *state;     /* the allocator's */
+    void *own;       /* the workload's */
 };
 
 struct workload {
     const char *name; /* as in the rows' names: [a-z0-9_]+ */
+    enum heap_top heap_top;
+
+    /* Threads that work at once; 0: one, whose own time counts. Else the wall
+     * clock does, and batch() makes as many regions on each. */
+    int threads;
+
+    int is_large;     /* only of sizes from WORKLOAD_LARGE on, all of them */
+    size_t least;     /* allocations a region, below which it says nothing */
+    size_t quick;     /* the only n of a quick run, of WORKLOAD_QUICK_SIZES or,
+                         is_large, WORKLOAD_QUICK_LARGE; 0: no such bound */
+    int64_t batch_op; /* regions are batched so that a batch has as many ops */
 
     /* Outside the clock, before all and after all. start() returns 0, or
      * -ENOMEM with nothing to stop. */
@@ -48,19 +61,37 @@ struct workload {
     int (*take)(struct region *region);
     void (*give)(struct region *region);
 
-    /* As many regions as count. Returns 0, or -ENOMEM at the first failure. */
+    /* As many regions as count. Returns 0, or -ENOMEM at the first failure.
+     * NULL: take() and give() are done, one by one, but only time() is timed. */
     int (*batch)(struct region *region, size_t count);
+    void (*time)(struct region *region);
 };
+
+enum {
+    WORKLOAD_LARGE = 4096, /* more than any pool's max of a page's bytes */
+    WORKLOAD_BATCH = 1024, /* ops for one crossing into the shim, at least */
+};
+
+#define WORKLOAD_QUICK_SIZES "lognormal"
+#define WORKLOAD_QUICK_LARGE "fixed4096"
 
 /* All workloads, in the order in which they are listed. */
 extern const struct workload *const workloads[];
 extern const size_t workloads_count;
 
-/* create, n allocations, destroy. */
+/* create, n allocations, destroy; with the heap's top pinned, and free. */
 extern const struct workload workload_fill;
+extern const struct workload workload_fill_trim;
 
 /* n allocations, reset; one region for all. */
 extern const struct workload workload_fill_reset;
+
+/* n large allocations, freed one by one in random order, which is timed. */
+extern const struct workload workload_free_random;
+
+/* fill, on a region of its own, on one thread and on two at once. */
+extern const struct workload workload_threads_1;
+extern const struct workload workload_threads_2;
 
 /* The workload called name, or NULL. */
 const struct workload *workload_find(const char *name);
@@ -82,31 +113,74 @@ region_create(struct region *region)
     return region->state != NULL ? 0 : -ENOMEM;
 }
 
+/* How many allocations come next of those whose draws stand in a row: done of
+ * the region's are made. */
+static inline size_t
+region_stretch(const struct region *region, size_t done)
+{
+    size_t left = region->n - done;
+    size_t row = region->period - region->at;
+
+    return left < row ? left : row;
+}
+
+/* That many have been made, besides done. Returns how many that makes. */
+static inline size_t
+region_stretched(struct region *region, size_t done, size_t stretch)
+{
+    region->at += stretch;
+    if (region->at == region->period) {
+        region->at = 0;
+    }
+    region->filled = done + stretch;
+    return region->filled;
+}
+
+/* Write both ends of the ith allocation. */
+static inline void
+region_touch(unsigned char *p, size_t size, size_t i)
+{
+    p[0] = region_mark(i);
+    p[size - 1] = region_mark(i);
+}
+
+/* Make the next n allocations by alloc(), in the loop where the compiler knows
+ * it. Returns 0, or -ENOMEM; those before the one that failed are then made. */
+static inline __attribute__((always_inline)) int
+region_fill_with(struct region *region, void *(*alloc)(void *, size_t))
+{
+    void *state = region->state;
+    size_t done = 0;
+
+    while (done < region->n) {
+        size_t stretch = region_stretch(region, done);
+        const uint32_t *draws = region->draws + region->at;
+        void **pointers = region->pointers + done;
+
+        for (size_t i = 0; i < stretch; i++) {
+            unsigned char *p = alloc(state, draws[i]);
+
+            if (p == NULL) {
+                region->filled = done + i;
+                return -ENOMEM;
+            }
+            region_touch(p, draws[i], done + i);
+            pointers[i] = p;
+        }
+        done = region_stretched(region, done, stretch);
+    }
+    return 0;
+}
+
 /* Make the next n allocations. Returns 0, or -ENOMEM; those before the one that
  * failed are then made. */
 static inline int
 region_fill(struct region *region)
 {
-    void *(*alloc)(void *, size_t) = region->allocator->alloc;
-    void *state = region->state;
-    void **pointers = region->pointers;
-    const uint32_t *draws = region->draws + region->at;
-    size_t n = region->n;
+    const struct allocator *allocator = region->allocator;
 
-    for (size_t i = 0; i < n; i++) {
-        unsigned char *p = alloc(state, draws[i]);
-
-        if (p == NULL) {
-            region->filled = i;
-            return -ENOMEM;
-        }
-        p[0] = region_mark(i);
-        p[draws[i] - 1] = region_mark(i);
-        pointers[i] = p;
-    }
-    region->filled = n;
-    region->at = (region->at + n) % region->period;
-    return 0;
+    return allocator->fill != NULL ? allocator->fill(region)
+                                   : region_fill_with(region, allocator->alloc);
 }
 
 /* Free what was allocated, where the allocator frees objects. */

@@ -10,20 +10,46 @@
 /* This project's pool, each region a pool of NGX_DEFAULT_POOL_SIZE. */
 extern const struct allocator allocator_pool;
 
+/* nginx's own pool, compiled from its source as it is, where that is at hand. */
+extern const struct allocator allocator_nginx;
+
 /* The C library's malloc, where the process's malloc is that one. */
 extern const struct allocator allocator_glibc;
 
-/* gperftools' libtcmalloc_minimal.so.4, opened beside malloc at run time. */
+/* gperftools' libtcmalloc_minimal.so.4, libjemalloc.so.2, libmimalloc.so.2: opened
+ * beside malloc at run time. */
 extern const struct allocator allocator_tcmalloc;
+extern const struct allocator allocator_jemalloc;
+extern const struct allocator allocator_mimalloc;
 
 /* arena.h: an arena of our own in the manner of tcmalloc, one a region. */
 extern const struct allocator allocator_arena;
+
+/* libapr-1: a region is a pool without a parent. */
+extern const struct allocator allocator_apr;
+
+/* The C library's obstack, its macros compiled into the adapter. */
+extern const struct allocator allocator_obstack;
+
+/* The C++ library's std::pmr::monotonic_buffer_resource. */
+extern const struct allocator allocator_pmr;
 
 /* libtalloc: a region is a context, and what is allocated are its children. */
 extern const struct allocator allocator_talloc;
 
 /* libtalloc: a region is a talloc_pool() as large as is expected. */
 extern const struct allocator allocator_talloc_pool;
+
+/* The pool again: by ngx_palloc_inline(); with blocks that ngx_pool_grow() lets
+ * double; and both. */
+extern const struct allocator allocator_pool_inline;
+extern const struct allocator allocator_pool_grow;
+extern const struct allocator allocator_pool_grow_inline;
+
+/* No allocator but what one costs at least: a pointer that is moved on, held in
+ * a register, without a bound; held in memory beside the end that bounds it. */
+extern const struct allocator allocator_bump_register;
+extern const struct allocator allocator_bump_memory;
 
 /* open() of what is linked: never fails. */
 void *adapter_linked(char *reason);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 static const void *
@@ -35,6 +36,12 @@ pool_alloc(void *state, size_t size)
 }
 
 static void
+pool_free_early(void *state, void *p)
+{
+    (void) ngx_pfree(state, p);
+}
+
+static void
 pool_reset(void *state)
 {
     ngx_reset_pool(state);
@@ -61,6 +68,79 @@ const struct allocator allocator_pool = {
     .version = pool_version,
     .create = pool_create,
     .alloc = pool_alloc,
+    .free_early = pool_free_early,
+    .reset = pool_reset,
+    .destroy = pool_destroy,
+    .trim = pool_trim,
+};
+
+/* Blocks double up to so much: a quarter of what a thread keeps. */
+enum {
+    POOL_GROW_MOST = NGX_POOL_CACHE_SIZE / 4,
+};
+
+static void *
+pool_create_grow(void *library, size_t size, size_t count)
+{
+    ngx_pool_t *pool = pool_create(library, size, count);
+
+    if (pool != NULL) {
+        ngx_pool_grow(pool, POOL_GROW_MOST);
+    }
+    return pool;
+}
+
+const struct allocator allocator_pool_grow = {
+    .name = "pool_grow",
+    .kind = ALLOCATOR_REGION,
+    .open = adapter_linked,
+    .entry = pool_entry,
+    .version = pool_version,
+    .create = pool_create_grow,
+    .alloc = pool_alloc,
+    .free_early = pool_free_early,
+    .reset = pool_reset,
+    .destroy = pool_destroy,
+    .trim = pool_trim,
+};
+
+static void *
+pool_alloc_inline(void *state, size_t size)
+{
+    return ngx_palloc_inline(state, size);
+}
+
+static int
+pool_fill(struct region *region)
+{
+    return region_fill_with(region, pool_alloc_inline);
+}
+
+const struct allocator allocator_pool_inline = {
+    .name = "pool_inline",
+    .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_INLINED,
+    .open = adapter_linked,
+    .entry = pool_entry,
+    .version = pool_version,
+    .create = pool_create,
+    .alloc = pool_alloc_inline,
+    .fill = pool_fill,
+    .reset = pool_reset,
+    .destroy = pool_destroy,
+    .trim = pool_trim,
+};
+
+const struct allocator allocator_pool_grow_inline = {
+    .name = "pool_grow_inline",
+    .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_INLINED,
+    .open = adapter_linked,
+    .entry = pool_entry,
+    .version = pool_version,
+    .create = pool_create_grow,
+    .alloc = pool_alloc_inline,
+    .fill = pool_fill,
     .reset = pool_reset,
     .destroy = pool_destroy,
     .trim = pool_trim,

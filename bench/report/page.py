@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+import places
 import words
 from charts.chart import Chart
 from load import Run
@@ -39,6 +40,7 @@ def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
         run=run,
         charts=charts,
         libraries=list(libraries(run.machine.get(LIBRARIES))),
+        matrices=places.matrices(table, run.machine),
         machine=list(flat(machine)),
         context=list(flat(run.context)),
         warnings=list(warnings(table, run)),
@@ -46,15 +48,16 @@ def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
     )
 
 
-def libraries(allocators: Any) -> Iterator[tuple[str, str, str, str]]:
-    """Allocator, kind, version and the file that serves it."""
+def libraries(allocators: Any) -> Iterator[tuple[str, str, str, str, str]]:
+    """Allocator, kind, class, version and the file that serves it."""
     if not isinstance(allocators, dict):
         return
     for name, about in allocators.items():
         if not isinstance(about, dict):
             about = {"path": about}
         file = about.get("path") or f"none: {about.get('unavailable', 'not said')}"
-        yield name, str(about.get("kind", "")), str(about.get("version", "")), file
+        kind, version = str(about.get("kind", "")), str(about.get("version", ""))
+        yield name, kind, str(about.get("class", places.CALLED)), version, file
 
 
 def skipped(run: Run) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """The report in a few lines of Markdown, for the terminal."""
 
+import places
 import words
 from load import Run
 from table import FASTER, SLOWER, TIE, Cell, Group, Table, percent, spread
@@ -13,12 +14,33 @@ def text(table: Table, run: Run) -> str:
         f"{table.baseline}'s; + slower, - faster, = a tie (inside the A/A spread "
         "or its own interval)."
     ]
+    for matrix in places.matrices(table, run.machine):
+        lines += ["", *_places(table, matrix)]
     for group in table.groups:
         lines += ["", *_group(table, group)]
     if run.skipped:
         lines += ["", f"Skipped: {len(run.skipped)} rows; index.html says why."]
     lines += [f"{name}: no figures, every row was skipped." for name in run.silent]
     return "\n".join(lines)
+
+
+def _places(table: Table, matrix: places.Matrix) -> list[str]:
+    """The counts, and each cell that is lost."""
+    counts = matrix.counts
+    lines = [
+        f"{matrix.workload}: {table.baseline} is the fastest called in "
+        f"{counts[places.FASTEST]} cells, tied in {counts[places.TIED]}, beaten in "
+        f"{counts[places.BEATEN]}"
+    ]
+    for sizes, row in matrix.rows.items():
+        lost = [
+            f"n = {n} {place.other} {words.digits(place.ratio)}"
+            for n, place in row.items()
+            if place.verdict == places.BEATEN
+        ]
+        if lost:
+            lines.append(f"  beaten on {sizes}: {', '.join(lost)}")
+    return lines
 
 
 def _group(table: Table, group: Group) -> list[str]:

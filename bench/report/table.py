@@ -228,10 +228,11 @@ def _cell(
     )
 
 
-def _ratio(run: Run, row: Row, other: str, confidence: float) -> Estimate | None:
-    """row's time over other's, from the rounds in which both ran."""
+def ratio(run: Run, row: Row, other: Row, confidence: float) -> Estimate | None:
+    """row's time over other's, from the rounds in which both ran; None where one
+    of them was not run. Raises InputError where they share too few."""
     mine = run.rates.get(row)
-    theirs = run.rates.get(row._replace(allocator=other))
+    theirs = run.rates.get(other)
     if mine is None or theirs is None:
         return None
     logs = [
@@ -240,7 +241,11 @@ def _ratio(run: Run, row: Row, other: str, confidence: float) -> Estimate | None
     ]
     if len(logs) < rounds_needed(confidence):
         raise InputError(
-            f"{run.path}: {row} shares {len(logs)} rounds with {other}; "
+            f"{run.path}: {row} shares {len(logs)} rounds with {other.allocator}; "
             f"expected {rounds_needed(confidence)} or more"
         )
     return Estimate(*(math.exp(value) for value in estimate(logs, confidence)))
+
+
+def _ratio(run: Run, row: Row, other: str, confidence: float) -> Estimate | None:
+    return ratio(run, row, row._replace(allocator=other), confidence)

@@ -334,6 +334,8 @@ test_struct_fits_its_kind(void **state)
     begin(&fixture, state);
     assert_int_equal(allocator->free == NULL, is_region);
     assert_int_equal(allocator->reset != NULL, is_region);
+    assert_int_equal(allocator->fill == NULL,
+                     allocator->class == ALLOCATOR_CALLED);
     end(&fixture);
 }
 
@@ -345,8 +347,19 @@ test_path_is_the_allocators_own(void **state)
         const char *name;
         const char *file;
     } files[] = {
-        {"glibc", "/libc.so"},        {"pool", "/libngxpool.so"},
-        {"talloc", "/libtalloc.so"},  {"talloc_pool", "/libtalloc.so"},
+        {"apr", "/libapr-1.so"},
+        {"glibc", "/libc.so"},
+        {"jemalloc", "/libjemalloc.so"},
+        {"mimalloc", "/libmimalloc.so"},
+        {"nginx", "/libnginxpool.so"},
+        {"obstack", "/libc.so"},
+        {"pmr", "/libstdc++.so"},
+        {"pool", "/libngxpool.so"},
+        {"pool_inline", "/libngxpool.so"},
+        {"pool_grow", "/libngxpool.so"},
+        {"pool_grow_inline", "/libngxpool.so"},
+        {"talloc", "/libtalloc.so"},
+        {"talloc_pool", "/libtalloc.so"},
         {"tcmalloc", "/libtcmalloc"},
     };
     struct fixture fixture;

@@ -104,7 +104,6 @@ grid_of_turns(void)
                                       .period = 1,
                                       .pointers = pointers};
         row->sums = sums;
-        row->heap_top = HEAP_TOP_FREE;
         row->batch = 16;
     }
     turns_count = 0;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -20,6 +21,8 @@ enum {
 
     /* Regions besides those in the loop: one before it, one behind it. */
     REHEARSALS = 2,
+
+    SLEEP_US = 2000,
 };
 
 enum fault {
@@ -128,6 +131,43 @@ static const struct allocator general = {
     .trim = books_trim,
 };
 
+static void *
+sleepy_alloc(void *state, size_t size)
+{
+    usleep(SLEEP_US);
+    return books_alloc(state, size);
+}
+
+/* Its allocations take long, its frees do not. */
+static const struct allocator sleepy = {
+    .name = "sleepy",
+    .kind = ALLOCATOR_GENERAL,
+    .create = books_create,
+    .alloc = sleepy_alloc,
+    .free = books_free,
+    .destroy = books_destroy,
+};
+
+static int fills;
+
+static int
+books_fill(struct region *region)
+{
+    fills++;
+    return region_fill_with(region, books_alloc);
+}
+
+static const struct allocator inlined = {
+    .name = "inlined",
+    .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_INLINED,
+    .create = books_create,
+    .alloc = books_alloc,
+    .fill = books_fill,
+    .reset = books_reset,
+    .destroy = books_destroy,
+};
+
 static const struct allocator regional = {
     .name = "regional",
     .kind = ALLOCATOR_REGION,
@@ -154,20 +194,20 @@ keep(const struct shim_result *result, void *user)
     }
 }
 
+/* Runs a row once, and keeps its result in the books. */
 static void
-run(const struct workload *workload, const struct allocator *allocator,
-    enum fault fault, int fault_at)
+run_row(const struct workload *workload, const struct allocator *allocator,
+        void *library)
 {
     /* A period that is no multiple of n: regions begin at 0, 4, 2, 0, ... */
-    static const uint32_t draws[PERIOD + N] = {100, 200, 300, 400, 500,
-                                               600, 100, 200, 300, 400};
+    static const uint32_t draws[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
-    uint64_t sums[PERIOD + N + 1] = {0};
+    uint64_t sums[PERIOD + 1] = {0};
     struct row row = {
         .name = "row",
         .workload = workload,
         .region = {.allocator = allocator,
-                   .library = &books,
+                   .library = library,
                    .n = N,
                    .size = 100 * (3 + 4 + 5 + 6),
                    .draws = draws,
@@ -175,22 +215,40 @@ run(const struct workload *workload, const struct allocator *allocator,
                    .pointers = pointers},
         .sums = sums,
         .largest = 600,
-        .heap_top = HEAP_TOP_PINNED,
         .batch = BATCH,
         .iterations = REGIONS,
     };
 
-    for (size_t i = 0; i < PERIOD + N; i++) {
+    for (size_t i = 0; i < PERIOD; i++) {
         sums[i + 1] = sums[i] + draws[i];
     }
-    memset(&books, 0, sizeof(books));
-    books.fault = fault;
-    books.fault_at = fault_at;
     shim_clear();
     assert_int_equal(row_register(&row, 0), 0);
     assert_int_equal(
         shim_run(&(struct shim_options){.filter = "^row", .on_result = keep}),
         1);
+}
+
+static void
+run(const struct workload *workload, const struct allocator *allocator,
+    enum fault fault, int fault_at)
+{
+    memset(&books, 0, sizeof(books));
+    books.fault = fault;
+    books.fault_at = fault_at;
+    run_row(workload, allocator, &books);
+}
+
+/* On an allocator of the table. */
+static void
+run_on(const struct workload *workload, const struct allocator *allocator)
+{
+    char reason[ALLOCATOR_REASON_MAX];
+    void *library = allocator->open(reason);
+
+    assert_non_null(library);
+    memset(&books, 0, sizeof(books));
+    run_row(workload, allocator, library);
 }
 
 static void
@@ -224,6 +282,9 @@ test_general_allocator_frees_each_object(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
+        if (workloads[i]->threads > 1) {
+            continue; /* the books are kept by one */
+        }
         run(workloads[i], &general, FAULT_NONE, 0);
         assert_string_equal(books.error, "");
         assert_int_equal(books.frees, books.allocs);
@@ -266,6 +327,9 @@ test_failed_allocation_is_reported_and_cleared_up(void **state)
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
         for (int at = 0; at < N * (REGIONS + REHEARSALS); at++) {
+            if (workloads[i]->threads > 1) {
+                continue;
+            }
             run(workloads[i], &general, FAULT_ALLOC, at);
             assert_string_equal(books.error, "an allocation failed");
             assert_int_equal(books.frees, books.allocs);
@@ -293,11 +357,83 @@ test_overlap_is_reported(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
+        if (workloads[i]->threads > 1) {
+            continue;
+        }
         run(workloads[i], &general, FAULT_OVERLAP, 0);
         assert_string_equal(books.error, "an allocation's contents changed");
         run(workloads[i], &general, FAULT_OVERLAP, N + 1);
         assert_string_equal(books.error, "an allocation's contents changed");
         assert_int_equal(books.frees, books.allocs);
+    }
+}
+
+/* The wall clock, and both threads' allocations. */
+static void
+test_threads_2_counts_both(void **state)
+{
+    double seconds;
+
+    (void) state;
+    run_on(&workload_threads_2, allocator_find("pool"));
+    assert_string_equal(books.error, "");
+    seconds = books.result.real_time * (double) books.result.iterations / 1e9;
+    assert_float_equal(books.items_per_second * seconds, 2 * N * REGIONS, 1e-3);
+}
+
+static void
+test_free_random_times_the_frees_alone(void **state)
+{
+    (void) state;
+    run(&workload_free_random, &sleepy, FAULT_NONE, 0);
+    assert_string_equal(books.error, "");
+    assert_int_equal(books.frees, books.allocs);
+    assert_true(books.result.real_time < N * SLEEP_US * 1e3 / 2);
+}
+
+static void
+test_fill_of_an_inlined_allocator_is_its_own(void **state)
+{
+    (void) state;
+    run(&workload_fill_reset, &inlined, FAULT_NONE, 0);
+    assert_string_equal(books.error, "");
+    assert_int_equal(fills, REGIONS + REHEARSALS);
+}
+
+/* With the limits' own loops: each region's bytes are where they should be. */
+static void
+test_limits_hold_what_is_written(void **state)
+{
+    static const char *const names[] = {"bump_register", "bump_memory",
+                                        "pool_inline"};
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        run_on(&workload_fill, allocator_find(names[i]));
+        assert_string_equal(books.error, "");
+        run_on(&workload_fill_reset, allocator_find(names[i]));
+        assert_string_equal(books.error, "");
+    }
+}
+
+/* As it is added up draw by draw. */
+static void
+test_sum_goes_around(void **state)
+{
+    static const uint32_t draws[PERIOD] = {1, 20, 300, 4000, 50000, 600000};
+    uint64_t sums[PERIOD + 1] = {0};
+
+    (void) state;
+    for (size_t i = 0; i < PERIOD; i++) {
+        sums[i + 1] = sums[i] + draws[i];
+    }
+    for (size_t at = 0; at < PERIOD; at++) {
+        uint64_t sum = 0;
+
+        for (size_t n = 0; n < 4 * PERIOD; n++) {
+            assert_int_equal(row_sum(sums, PERIOD, at, n), sum);
+            sum += draws[(at + n) % PERIOD];
+        }
     }
 }
 
@@ -317,11 +453,16 @@ main(void)
         cmocka_unit_test(test_failed_allocation_is_reported_and_cleared_up),
         cmocka_unit_test(test_failed_create_is_reported),
         cmocka_unit_test(test_fill_makes_and_destroys_each_region),
+        cmocka_unit_test(test_fill_of_an_inlined_allocator_is_its_own),
         cmocka_unit_test(test_fill_reset_makes_one_region),
+        cmocka_unit_test(test_free_random_times_the_frees_alone),
         cmocka_unit_test(test_general_allocator_frees_each_object),
         cmocka_unit_test(test_items_and_bytes_are_what_was_asked_for),
+        cmocka_unit_test(test_limits_hold_what_is_written),
         cmocka_unit_test(test_overlap_is_reported),
         cmocka_unit_test(test_regions_take_the_sizes_in_turn),
+        cmocka_unit_test(test_sum_goes_around),
+        cmocka_unit_test(test_threads_2_counts_both),
         cmocka_unit_test(test_workload_find_knows_its_table),
     };
 

@@ -91,7 +91,6 @@ class Results(Folder):
 
         context = run["context"]
         self.assertEqual(context["aa_pair"], "pool,pool_again")
-        self.assertEqual(context["heap_top"], "pinned")
         self.assertEqual(context["rounds"], "2")
         self.assertIn(context["library_build_type"], ("debug", "release"))
 
@@ -245,8 +244,8 @@ class Arguments(Folder):
 
     def test_unknown_names_list_the_known_ones(self) -> None:
         self.refused(
-            'unknown allocator "jemalloc"; known: pool .*glibc.*talloc_pool',
-            "--allocators", "pool,jemalloc",
+            'unknown allocator "jmalloc"; known: pool .*glibc.*talloc_pool',
+            "--allocators", "pool,jmalloc",
         )
         self.refused('unknown allocator ""; known: pool', "--allocators", "pool,")
         self.refused(
@@ -254,15 +253,16 @@ class Arguments(Folder):
             "--sizes", "fixed6",
         )
         self.refused(
-            'unknown workload "fil"; known: fill fill_reset shim', "--workloads", "fil"
+            'unknown workload "fil"; known: fill .*fill_reset .*shim',
+            "--workloads", "fil",
         )
+        self.refused('unknown n "2"; known: 1 10 25 100', "--ns", "10,2")
 
     def test_bad_values_say_what_is_expected(self) -> None:
         self.refused("no regular expression", "--filter", "(")
         self.refused("no row is left", "--filter", "^nothing$")
         self.refused("expected 1 to 1000", "--rounds", "0")
         self.refused("expected 1 to 1000", "--rounds", "3x")
-        self.refused("expected pinned or free", "--heap-top", "loose")
         self.refused("expected letters", "--label", "../up")
         self.refused("expected letters", "--label", "")
         self.refused("--help", "--no-such")
@@ -273,7 +273,7 @@ class Arguments(Folder):
     def test_help_tells_every_option(self) -> None:
         done = bench("--help")
         self.assertEqual(done.returncode, 0)
-        for option in "label filter allocators sizes workloads quick rounds".split():
+        for option in "label filter allocators sizes workloads ns quick rounds".split():
             self.assertIn(f"--{option}", done.stdout)
 
     def test_choices_narrow_the_list(self) -> None:
@@ -285,8 +285,18 @@ class Arguments(Folder):
                 ("fill_reset", allocator, sizes, n)
                 for allocator in ("pool", "pool_again", "talloc")
                 for sizes in ("uniform", "fleet")
-                for n in ("10", "100", "1000", "10000")
+                for n in ("1", "10", "25", "100", "1000", "10000", "100000", "1000000")
             },
+        )
+        done = bench("--list", "--quick", *words.split(), "--sizes", "uniform")
+        self.assertEqual(
+            {row.split()[0].split("/")[3] for row in done.stdout.splitlines()},
+            {"10", "100", "1000", "10000"},
+        )
+        done = bench("--list", "--quick", *words.split(), "--ns", "1,25")
+        self.assertEqual(
+            {row.split()[0].split("/")[3] for row in done.stdout.splitlines()},
+            {"1", "25"},
         )
         done = bench("--list", "--workloads", "shim")
         self.assertEqual(
@@ -304,13 +314,32 @@ class Arguments(Folder):
         self.assertEqual(done.returncode, 2)
         self.assertIn('mine.csv:2: found "48;1", expected bytes,weight', done.stderr)
 
-    def test_heap_top_is_named_in_the_results(self) -> None:
+    def test_workloads_keep_to_what_they_are_about(self) -> None:
+        done = bench("--list", "--workloads", "fill_trim,free_random")
+        rows = {tuple(row.split()[0].split("/")) for row in done.stdout.splitlines()}
+        self.assertEqual(
+            {sizes for workload, _, sizes, _ in rows if workload == "free_random"},
+            {"fixed4096", "large"},
+        )
+        self.assertNotIn("arena", {row[1] for row in rows if row[0] == "free_random"})
+        self.assertTrue(all(int(row[3]) >= 1000 for row in rows))
+
+    def test_threads_are_counted_in_the_results(self) -> None:
         self.measure(
-            "--filter", "arena/fixed16/10$", "--rounds", "1", "--heap-top", "free",
+            "--filter", "threads_./pool/lognormal/100$", "--rounds", "1",
             "--label", "a",
         )
         run = load(self.folder / "a" / "run.json")
-        self.assertEqual(run["context"]["heap_top"], "free")
+        threads = {entry["name"]: entry["threads"] for entry in run["benchmarks"]}
+        self.assertEqual(threads["threads_1/pool/lognormal/100"], 1)
+        self.assertEqual(threads["threads_2/pool/lognormal/100"], 2)
+
+    def test_classes_are_named(self) -> None:
+        self.measure("--filter", "fill/pool/fixed16/10$", "--rounds", "1", "--label", "a")
+        allocators = load(self.folder / "a" / "machine.json")["allocators"]
+        self.assertEqual(allocators["pool"]["class"], "called")
+        self.assertEqual(allocators["pool_inline"]["class"], "inlined")
+        self.assertEqual(allocators["bump_memory"]["class"], "limit")
 
 
 class Interrupt(Folder):

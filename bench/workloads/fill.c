@@ -1,5 +1,6 @@
 /*
- * A server's request: create a region, allocate, destroy it.
+ * A server's request: create a region, allocate, destroy it. Where the top of
+ * malloc's heap is free, what is given back there goes back to the system.
  */
 #include "../workload.h"
 
@@ -47,6 +48,21 @@ fill_batch(struct region *region, size_t count)
 
 const struct workload workload_fill = {
     .name = "fill",
+    .heap_top = HEAP_TOP_PINNED,
+    .batch_op = WORKLOAD_BATCH,
+    .start = fill_start,
+    .stop = fill_stop,
+    .take = fill_take,
+    .give = fill_give,
+    .batch = fill_batch,
+};
+
+const struct workload workload_fill_trim = {
+    .name = "fill_trim",
+    .heap_top = HEAP_TOP_FREE,
+    .least = 1000,
+    .quick = 10000,
+    .batch_op = WORKLOAD_BATCH,
     .start = fill_start,
     .stop = fill_stop,
     .take = fill_take,

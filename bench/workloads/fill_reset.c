@@ -33,6 +33,8 @@ fill_reset_batch(struct region *region, size_t count)
 
 const struct workload workload_fill_reset = {
     .name = "fill_reset",
+    .heap_top = HEAP_TOP_PINNED,
+    .batch_op = WORKLOAD_BATCH,
     .start = region_create,
     .stop = fill_reset_stop,
     .take = region_fill,

@@ -1,0 +1,153 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../workload.h"
+#include "adapters.h"
+
+enum {
+    /* Of each allocation, to keep ALLOCATOR_ALIGNMENT. */
+    BUMP_PADDING = ALLOCATOR_ALIGNMENT - 1,
+};
+
+/* One piece of memory for the largest region. */
+struct bump {
+    unsigned char *last;
+    unsigned char *end;
+    unsigned char *start;
+};
+
+static const void *
+bump_entry(void *library)
+{
+    return library;
+}
+
+static void
+bump_version(void *library, char *version)
+{
+    (void) library;
+    snprintf(version, ALLOCATOR_VERSION_MAX, "%s", BENCH_POOL_VERSION);
+}
+
+static void *
+bump_create(void *library, size_t size, size_t count)
+{
+    struct bump *bump = malloc(sizeof(*bump));
+    size_t room = size + count * BUMP_PADDING;
+
+    (void) library;
+    if (bump == NULL) {
+        return NULL;
+    }
+    bump->start = malloc(room);
+    if (bump->start == NULL) {
+        free(bump);
+        return NULL;
+    }
+    bump->last = bump->start;
+    bump->end = bump->start + room;
+    return bump;
+}
+
+static inline unsigned char *
+bump_align(unsigned char *p)
+{
+    uintptr_t mask = ALLOCATOR_ALIGNMENT - 1;
+
+    return (unsigned char *) (((uintptr_t) p + mask) & ~mask);
+}
+
+/* What an allocation writes may alias bump, for all that the compiler knows: so
+ * last and end are read, and last is written, each time. */
+static inline void *
+bump_alloc(void *state, size_t size)
+{
+    struct bump *bump = state;
+    unsigned char *p = bump_align(bump->last);
+
+    if (size > (size_t) (bump->end - p)) {
+        return NULL;
+    }
+    bump->last = p + size;
+    return p;
+}
+
+static int
+bump_fill_memory(struct region *region)
+{
+    return region_fill_with(region, bump_alloc);
+}
+
+/* No pointer to last leaves the loop, so it stays in a register. */
+static int
+bump_fill_register(struct region *region)
+{
+    struct bump *bump = region->state;
+    unsigned char *last = bump->last;
+    size_t done = 0;
+
+    while (done < region->n) {
+        size_t stretch = region_stretch(region, done);
+        const uint32_t *draws = region->draws + region->at;
+        void **pointers = region->pointers + done;
+
+        for (size_t i = 0; i < stretch; i++) {
+            unsigned char *p = bump_align(last);
+
+            last = p + draws[i];
+            region_touch(p, draws[i], done + i);
+            pointers[i] = p;
+        }
+        done = region_stretched(region, done, stretch);
+    }
+    bump->last = last;
+    return 0;
+}
+
+static void
+bump_reset(void *state)
+{
+    struct bump *bump = state;
+
+    bump->last = bump->start;
+}
+
+static void
+bump_destroy(void *state)
+{
+    struct bump *bump = state;
+
+    free(bump->start);
+    free(bump);
+}
+
+const struct allocator allocator_bump_register = {
+    .name = "bump_register",
+    .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_LIMIT,
+    .reserved = BUMP_PADDING,
+    .open = adapter_linked,
+    .entry = bump_entry,
+    .version = bump_version,
+    .create = bump_create,
+    .alloc = bump_alloc,
+    .fill = bump_fill_register,
+    .reset = bump_reset,
+    .destroy = bump_destroy,
+};
+
+const struct allocator allocator_bump_memory = {
+    .name = "bump_memory",
+    .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_LIMIT,
+    .reserved = BUMP_PADDING,
+    .open = adapter_linked,
+    .entry = bump_entry,
+    .version = bump_version,
+    .create = bump_create,
+    .alloc = bump_alloc,
+    .fill = bump_fill_memory,
+    .reset = bump_reset,
+    .destroy = bump_destroy,
+};

@@ -1,0 +1,96 @@
+#include <stdio.h>
+
+#include "adapters.h"
+
+#if defined(BENCH_NGINX)
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+static void *
+nginx_open(char *reason)
+{
+    static char opened;
+
+    (void) reason;
+    ngx_pagesize = (ngx_uint_t) getpagesize();
+    return &opened;
+}
+
+static const void *
+nginx_entry(void *library)
+{
+    (void) library;
+    return (const void *) (uintptr_t) ngx_palloc;
+}
+
+static void
+nginx_version(void *library, char *version)
+{
+    (void) library;
+    snprintf(version, ALLOCATOR_VERSION_MAX, "%s", BENCH_NGINX);
+}
+
+static void *
+nginx_create(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    return ngx_create_pool(NGX_DEFAULT_POOL_SIZE, NULL);
+}
+
+static void *
+nginx_palloc_size(void *state, size_t size)
+{
+    return ngx_palloc(state, size);
+}
+
+static void
+nginx_free_early(void *state, void *p)
+{
+    (void) ngx_pfree(state, p);
+}
+
+static void
+nginx_reset(void *state)
+{
+    ngx_reset_pool(state);
+}
+
+static void
+nginx_destroy(void *state)
+{
+    ngx_destroy_pool(state);
+}
+
+const struct allocator allocator_nginx = {
+    .name = "nginx",
+    .kind = ALLOCATOR_REGION,
+    .open = nginx_open,
+    .entry = nginx_entry,
+    .version = nginx_version,
+    .create = nginx_create,
+    .alloc = nginx_palloc_size,
+    .free_early = nginx_free_early,
+    .reset = nginx_reset,
+    .destroy = nginx_destroy,
+};
+
+#else
+
+static void *
+nginx_open(char *reason)
+{
+    snprintf(reason, ALLOCATOR_REASON_MAX,
+             "this build had no NGINX_SRC, the folder of nginx's source");
+    return NULL;
+}
+
+const struct allocator allocator_nginx = {
+    .name = "nginx",
+    .kind = ALLOCATOR_REGION,
+    .open = nginx_open,
+};
+
+#endif

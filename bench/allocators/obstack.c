@@ -1,0 +1,84 @@
+#include <gnu/libc-version.h>
+#include <obstack.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapters.h"
+
+#define obstack_chunk_alloc malloc
+#define obstack_chunk_free  free
+
+/* Its chunks are of the size that is its own default, and aligned as it does by
+ * default. */
+struct region_obstack {
+    struct obstack obstack;
+    void *first; /* what reset gives back to */
+};
+
+static const void *
+obstack_entry(void *library)
+{
+    (void) library;
+    return (const void *) (uintptr_t) _obstack_newchunk;
+}
+
+static void
+obstack_version(void *library, char *version)
+{
+    (void) library;
+    snprintf(version, ALLOCATOR_VERSION_MAX, "%s", gnu_get_libc_version());
+}
+
+static void *
+obstack_create(void *library, size_t size, size_t count)
+{
+    struct region_obstack *region = malloc(sizeof(*region));
+
+    (void) library;
+    (void) size;
+    (void) count;
+    if (region == NULL || !obstack_init(&region->obstack)) {
+        free(region);
+        return NULL;
+    }
+    region->first = obstack_alloc(&region->obstack, 0);
+    return region;
+}
+
+static void *
+obstack_alloc_size(void *state, size_t size)
+{
+    struct region_obstack *region = state;
+
+    return obstack_alloc(&region->obstack, (int) size);
+}
+
+static void
+obstack_reset(void *state)
+{
+    struct region_obstack *region = state;
+
+    obstack_free(&region->obstack, region->first);
+}
+
+static void
+obstack_destroy(void *state)
+{
+    struct region_obstack *region = state;
+
+    obstack_free(&region->obstack, NULL);
+    free(region);
+}
+
+const struct allocator allocator_obstack = {
+    .name = "obstack",
+    .kind = ALLOCATOR_REGION,
+    .open = adapter_linked,
+    .entry = obstack_entry,
+    .version = obstack_version,
+    .create = obstack_create,
+    .alloc = obstack_alloc_size,
+    .reset = obstack_reset,
+    .destroy = obstack_destroy,
+};

@@ -1,0 +1,149 @@
+/*
+ * fill on several threads at once, each with regions of its own: what one
+ * thread's allocations cost the other. The threads are there before the clock
+ * starts, and wait for each batch in a loop, on a core of their own.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "../workload.h"
+
+enum {
+    /* So many ops that the start and the end of a batch are nothing. */
+    THREADS_BATCH = 512 * WORKLOAD_BATCH,
+};
+
+/* The second thread: what it is to do, and what came of it. */
+struct helper {
+    pthread_t thread;
+    struct region region;
+    atomic_size_t wanted; /* batches so far; SIZE_MAX: no more */
+    atomic_size_t done;
+    size_t count; /* regions of a batch */
+    int err;
+};
+
+static void *
+helper_run(void *data)
+{
+    struct helper *helper = data;
+
+    for (size_t batch = 0;; batch++) {
+        size_t wanted;
+
+        while ((wanted = atomic_load(&helper->wanted)) == batch) {
+            sched_yield();
+        }
+        if (wanted == SIZE_MAX) {
+            return NULL;
+        }
+        helper->err = workload_fill.batch(&helper->region, helper->count);
+        atomic_store(&helper->done, batch + 1);
+    }
+}
+
+static int
+threads_start_1(struct region *region)
+{
+    return workload_fill.start(region);
+}
+
+static void
+threads_stop_1(struct region *region)
+{
+    workload_fill.stop(region);
+}
+
+static int
+threads_start_2(struct region *region)
+{
+    struct helper *helper = calloc(1, sizeof(*helper));
+
+    region->own = helper;
+    if (helper == NULL) {
+        return -ENOMEM;
+    }
+    helper->region = *region;
+    helper->region.pointers = calloc(region->n, sizeof(void *));
+    if (helper->region.pointers == NULL ||
+        pthread_create(&helper->thread, NULL, helper_run, helper) != 0) {
+        free(helper->region.pointers);
+        free(helper);
+        return -ENOMEM;
+    }
+    return workload_fill.start(region);
+}
+
+static void
+threads_stop_2(struct region *region)
+{
+    struct helper *helper = region->own;
+
+    workload_fill.stop(region);
+    atomic_store(&helper->wanted, SIZE_MAX);
+    (void) pthread_join(helper->thread, NULL);
+    free(helper->region.pointers);
+    free(helper);
+}
+
+static int
+threads_take(struct region *region)
+{
+    return workload_fill.take(region);
+}
+
+static void
+threads_give(struct region *region)
+{
+    workload_fill.give(region);
+}
+
+static int
+threads_batch_1(struct region *region, size_t count)
+{
+    return workload_fill.batch(region, count);
+}
+
+static int
+threads_batch_2(struct region *region, size_t count)
+{
+    struct helper *helper = region->own;
+    size_t batch = atomic_load(&helper->done) + 1;
+    int err;
+
+    helper->count = count;
+    atomic_store(&helper->wanted, batch);
+    err = workload_fill.batch(region, count);
+    while (atomic_load(&helper->done) != batch) {
+        sched_yield();
+    }
+    return err != 0 ? err : helper->err;
+}
+
+const struct workload workload_threads_1 = {
+    .name = "threads_1",
+    .heap_top = HEAP_TOP_PINNED,
+    .threads = 1,
+    .quick = 100,
+    .batch_op = THREADS_BATCH,
+    .start = threads_start_1,
+    .stop = threads_stop_1,
+    .take = threads_take,
+    .give = threads_give,
+    .batch = threads_batch_1,
+};
+
+const struct workload workload_threads_2 = {
+    .name = "threads_2",
+    .heap_top = HEAP_TOP_PINNED,
+    .threads = 2,
+    .quick = 100,
+    .batch_op = THREADS_BATCH,
+    .start = threads_start_2,
+    .stop = threads_stop_2,
+    .take = threads_take,
+    .give = threads_give,
+    .batch = threads_batch_2,
+};
