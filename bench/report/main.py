@@ -9,13 +9,16 @@ was there as it was, when the results cannot be reported.
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 try:
     import page
+    import places
     import style
     import summary
-    from charts import CHARTS
+    from charts import CHARTS, throughput
+    from charts.chart import Chart
     from load import InputError, Run, load
     from table import Table, table
 except ModuleNotFoundError as missing:
@@ -82,13 +85,33 @@ def confidence(word: str) -> float:
 def draw(figures: Table, run: Run) -> dict[str, str]:
     """Every file of the report by name, the page last."""
     with style.settings():
-        charts = [chart for chart_draw in CHARTS for chart in chart_draw(figures)]
+        charts = list(draw_charts(figures, run))
         files = {
             f"{chart.name}.svg": style.svg(chart.figure, chart.title, MARK)
             for chart in charts
         }
     files[PAGE] = page.html(figures, run, charts, MARK)
     return files
+
+
+def draw_charts(figures: Table, run: Run) -> Iterator[Chart]:
+    """Those of the baseline's class; then the inlined ones beside the limits."""
+    known = places.classes(run.machine)
+    own = known.get(figures.baseline, places.CALLED)
+    twin = {figures.pair[1]: own}
+    classes = {
+        name: (known | twin).get(name, places.CALLED) for name in figures.allocators
+    }
+    of_own = [name for name in classes if classes[name] == own]
+    for chart_draw in CHARTS:
+        yield from chart_draw(figures.only(of_own))
+    others = [name for name in classes if classes[name] != own]
+    if others:
+        for chart in throughput.draw(figures.only(others)):
+            yield chart._replace(
+                name=chart.name.replace("throughput", "inlined"),
+                title=f"{chart.title}: compiled into the loop, and the limits",
+            )
 
 
 def replace(folder: Path, files: dict[str, str]) -> None:

@@ -137,14 +137,31 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+LEGEND_ENTRY = 1.45  # inches, of the longest name
+LEGEND_LINE = 0.22  # inches
+LEGEND_EDGE = 0.2  # inches above and below
+
+
+def legend_columns(width: float) -> int:
+    return max(2, int(width / LEGEND_ENTRY))
+
+
+def legend_height(entries: int, width: float) -> float:
+    """Inches that legend() takes at the top of a figure of width inches."""
+    return LEGEND_EDGE + LEGEND_LINE * -(-entries // legend_columns(width))
+
+
 def legend(chart: Figure, panels: list[Axes]) -> None:
-    """One line for all panels at the top, with what any of them shows."""
+    """Names for all panels at the top, with what any of them shows."""
     entries = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels()):
             entries.setdefault(label, handle)
     chart.legend(
-        entries.values(), entries.keys(), loc="upper left", ncols=len(entries)
+        entries.values(),
+        entries.keys(),
+        loc="upper left",
+        ncols=legend_columns(chart.get_figwidth()),
     )
 
 

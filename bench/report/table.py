@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from interval import Estimate, coverage, estimate, highest_coverage, rounds_needed
 from load import InputError, Row, Run
@@ -43,6 +43,15 @@ class Group:
     cells: dict[tuple[str, int], Cell]
     pairs: dict[int, Estimate]  # by n: the A/A pair's ratio
 
+    def only(self, names: Collection[str]) -> "Group":
+        cells = {key: cell for key, cell in self.cells.items() if key[0] in names}
+        return replace(
+            self,
+            ns=[n for n in self.ns if any(key[1] == n for key in cells)],
+            allocators=[name for name in self.allocators if name in names],
+            cells=cells,
+        )
+
     def of(self, allocator: str) -> list[tuple[int, Cell]]:
         """The allocator's cells in order of n."""
         return [
@@ -62,6 +71,15 @@ class Table:
     allocators: list[str]  # the baseline and its twin first, then by name
     groups: list[Group]
     others: dict[str, Estimate]  # rows that compare nothing: ns
+
+    def only(self, names: Collection[str]) -> "Table":
+        """The same of these allocators alone, without what has none of them."""
+        groups = [group.only(names) for group in self.groups]
+        return replace(
+            self,
+            allocators=[name for name in self.allocators if name in names],
+            groups=[group for group in groups if group.cells],
+        )
 
     @property
     def workloads(self) -> list[str]:

@@ -13,7 +13,6 @@ from .chart import Chart
 
 COLUMNS = 3
 PANEL = (3.6, 2.8)  # inches
-LEGEND = 0.4
 UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 
@@ -33,7 +32,9 @@ def draw(table: Table) -> Iterator[Chart]:
 def _grid(table: Table, workload: str) -> Figure:
     groups = table.of(workload)
     pens = style.pens(table)
-    chart, panels = style.grid(len(groups), COLUMNS, PANEL, LEGEND)
+    width = PANEL[0] * max(2, min(COLUMNS, len(groups)))
+    top = style.legend_height(len(table.allocators), width)
+    chart, panels = style.grid(len(groups), COLUMNS, PANEL, top)
     for axes, group in zip(panels, groups):
         _lines(axes, group, pens)
         _scales(axes, sorted({n for each in groups for n in each.ns}))
