@@ -44,8 +44,8 @@ enum {
 /* Seconds: what the promised 90 and 1500 leave beside the start and the report,
  * and when to stop where the machine is slower than round 0 was. */
 static const struct rounds quick = {.wanted = ROUNDS_QUICK,
-                                    .seconds = 58,
-                                    .limit = 70,
+                                    .seconds = 50,
+                                    .limit = 60,
                                     .least = ROUNDS_LEAST,
                                     .run_max = 0.05};
 static const struct rounds full = {.wanted = ROUNDS_FULL,

@@ -120,11 +120,12 @@ enum {
     NGX_POOL_NO_WINDOW = UINT16_MAX,
 
     /*
-     * A block with so much room becomes the window, although a newer one has
-     * more: most sizes fit, and nginx wants them there. 53 to 84 % of the sizes
-     * in real requests are no larger than 64, 256 bytes: between them.
+     * A block with so much room is worth to be the window, although the newest
+     * has more: 53 to 84 % of the sizes in real requests are no larger than 64
+     * and 256 bytes. Or one with room for so many more of what was just cut.
      */
     NGX_POOL_WINDOW_MIN = 128,
+    NGX_POOL_WINDOW_MORE = 4,
 
     /* slots: large is an index. */
     NGX_POOL_INDEXED = UINT8_MAX,
@@ -203,7 +204,9 @@ static void *ngx_pool_extend(ngx_pool_t *pool, ngx_pool_t *newest, size_t size);
 static size_t ngx_pool_next_size(const ngx_pool_t *pool,
                                  const ngx_pool_t *newest);
 static void ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block);
-static void ngx_pool_aim(ngx_pool_t *pool, ngx_pool_t *window);
+static ngx_uint_t ngx_pool_wide(const ngx_pool_t *pool, size_t size);
+static void ngx_pool_close(ngx_pool_t *pool);
+static void ngx_pool_aim(ngx_pool_t *pool, ngx_uint_t nth);
 static ngx_pool_t *ngx_pool_behind(const ngx_pool_t *pool, ngx_uint_t n);
 static void ngx_pool_swap(ngx_pool_t *pool, ngx_pool_t *window);
 static ngx_pool_data_t *ngx_pool_data(ngx_pool_t *pool, ngx_pool_t *block);
@@ -221,6 +224,7 @@ static void ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark,
 
 static void *ngx_pool_large(ngx_pool_t *pool, size_t size);
 static void *ngx_pool_large_add(ngx_pool_t *pool, void *p);
+static ngx_pool_large_t *ngx_pool_entry(ngx_pool_t *pool);
 static int ngx_pool_large_take(ngx_pool_t *pool, void *p);
 static void ngx_pool_large_done(ngx_pool_t *pool);
 static void ngx_pool_large_free(ngx_pool_t *pool, void *p);
@@ -357,7 +361,7 @@ ngx_destroy_pool(ngx_pool_t *pool)
         pool = ngx_pool_finish(pool);
     }
     ngx_mark_pool_end(pool);
-    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
+    ngx_pool_close(pool);
 
     for (block = pool; block != NULL; block = next) {
         next = block->d.next;
@@ -374,7 +378,7 @@ ngx_reset_pool(ngx_pool_t *pool)
     ngx_mark_pool_end(pool);
     ngx_mark_pool_start(pool);
     ngx_mark_used_free(pool);
-    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
+    ngx_pool_close(pool);
 
     pool->chain = NULL;
     ngx_pool_begin(pool);
@@ -678,13 +682,11 @@ ngx_pool_small(ngx_pool_t *pool, size_t size, uintptr_t alignment)
     }
     m = ngx_pool_take(pool, walk.data, m, size);
 
-    /* hole was too large; or another block would be the better window. */
-    if (walk.nth == pool->d.window ||
-        (walk.nth < pool->d.window &&
-         ngx_pool_room(walk.data, NGX_ALIGNMENT) >= NGX_POOL_WINDOW_MIN) ||
-        (walk.nth > pool->d.window &&
-         ngx_pool_room(&pool->d, NGX_ALIGNMENT) < NGX_POOL_WINDOW_MIN)) {
-        ngx_pool_aim(pool, ngx_pool_behind(pool, pool->d.window));
+    /* The window had no room; or hole was too large; or much room is before. */
+    if (walk.nth >= pool->d.window || ngx_pool_room(walk.data, NGX_ALIGNMENT) >=
+                                          NGX_POOL_WINDOW_MORE * size) {
+        ngx_pool_close(pool);
+        ngx_pool_aim(pool, walk.nth);
     }
     return m;
 }
@@ -765,7 +767,7 @@ ngx_pool_extend(ngx_pool_t *pool, ngx_pool_t *newest, size_t size)
     m = ngx_pool_take(pool, &block->d,
                       ngx_align_ptr(block->d.last, NGX_ALIGNMENT), size);
 
-    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
+    ngx_pool_close(pool);
     pool->d.tried++;
     for (p = pool->current; p != newest; p = next) {
         next = p->d.next;
@@ -774,7 +776,7 @@ ngx_pool_extend(ngx_pool_t *pool, ngx_pool_t *newest, size_t size)
             pool->d.tried--;
         }
     }
-    ngx_pool_aim(pool, pool);
+    ngx_pool_aim(pool, ngx_pool_wide(pool, size));
     return m;
 }
 
@@ -795,34 +797,61 @@ ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block)
     ngx_mark_free(block->d.last, (size_t) (block->d.end - block->d.last));
 }
 
-/* Moves the window from its block, if it is at one, to the first that is tried
- * and has much room, else to the newest; hole is the most room before it. */
-static inline void
-ngx_pool_aim(ngx_pool_t *pool, ngx_pool_t *window)
+/*
+ * Where the window had best be once size has made a new block necessary: at the
+ * first block that is tried and has much room, as nginx wants smaller sizes there,
+ * else at the newest. If it turns out that few fit, the first that does not takes
+ * the window along.
+ */
+static inline ngx_uint_t
+ngx_pool_wide(const ngx_pool_t *pool, size_t size)
 {
-    ngx_pool_t *block = pool->current;
+    const ngx_pool_t *block = pool->current;
     ngx_uint_t tried = pool->d.tried;
     ngx_uint_t nth;
+
+    for (nth = 0; nth < tried; nth++) {
+        size_t room = ngx_pool_room(&block->d, NGX_ALIGNMENT);
+
+        if (room >= NGX_POOL_WINDOW_MIN && room >= size / 2) {
+            break;
+        }
+        block = block->d.next;
+    }
+    return nth;
+}
+
+/* Closes the window: every block has its own last and end. */
+static inline void
+ngx_pool_close(ngx_pool_t *pool)
+{
+    ngx_pool_swap(pool, ngx_pool_behind(pool, pool->d.window));
+}
+
+/* Opens the window at the block that comes nth behind current; hole is the most
+ * room before it. */
+static inline void
+ngx_pool_aim(ngx_pool_t *pool, ngx_uint_t nth)
+{
+    ngx_pool_t *block = pool->current;
+    ngx_uint_t left;
     size_t hole = 0;
     size_t room = 0;
 
     if (NGX_POOL_NEVER_CUT) {
         return;
     }
-    ngx_pool_swap(pool, window);
-    for (nth = 0; nth < tried; nth++) {
+    for (left = nth; left > 0; left--) {
         size_t aligned = ngx_pool_room(&block->d, NGX_ALIGNMENT);
         size_t packed = ngx_pool_room(&block->d, 1);
 
-        if (aligned >= NGX_POOL_WINDOW_MIN) {
-            break;
-        }
         hole = aligned > hole ? aligned : hole;
         room = packed > room ? packed : room;
         block = block->d.next;
     }
     pool->d.ragged = (uint8_t) (room - hole);
-    pool->d.hole = (uint16_t) hole;
+    pool->d.hole =
+        hole < NGX_POOL_NO_WINDOW ? (uint16_t) hole : NGX_POOL_NO_WINDOW;
     pool->d.window = (uint8_t) nth;
     ngx_pool_swap(pool, block);
 }
@@ -913,7 +942,8 @@ ngx_pool_mark(ngx_pool_t *pool, size_t size)
 
 /*
  * Takes back the newest small allocation; mark was taken just before it, and
- * has a block: behind a new one, what a cleanup takes next does not fail.
+ * has a block: behind a new one, what a cleanup takes next does not fail. hole
+ * needs no more: it never counts the room of the block that was cut from last.
  */
 static void
 ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark, void *allocated)
@@ -923,7 +953,6 @@ ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark, void *allocated)
     ngx_mark_undo(pool, allocated,
                   (size_t) (data->last - (u_char *) allocated));
     data->last = mark.last;
-    ngx_pool_aim(pool, ngx_pool_behind(pool, pool->d.window));
 }
 
 static NGX_POOL_COLD void *
@@ -950,7 +979,7 @@ ngx_pool_large_add(ngx_pool_t *pool, void *p)
         }
         pool->d.slots--;
     } else {
-        large = ngx_pool_small(pool, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
+        large = ngx_pool_entry(pool);
         if (large == NULL) {
             ngx_pool_system_give(p);
             return NULL;
@@ -960,6 +989,19 @@ ngx_pool_large_add(ngx_pool_t *pool, void *p)
     }
     large->alloc = p;
     return p;
+}
+
+/* A new entry, small whatever max is. */
+static ngx_pool_large_t *
+ngx_pool_entry(ngx_pool_t *pool)
+{
+    size_t size = sizeof(ngx_pool_large_t);
+    u_char *m = ngx_align_ptr(pool->d.last, NGX_ALIGNMENT);
+
+    if (size > pool->d.hole && ngx_pool_fits(&pool->d, m, size)) {
+        return ngx_pool_take(pool, &pool->d, m, size);
+    }
+    return ngx_pool_small(pool, size, NGX_ALIGNMENT);
 }
 
 /* Takes p, which is not NULL, off the list. Returns whether it was there. A long

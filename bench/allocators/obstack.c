@@ -20,7 +20,7 @@ static const void *
 obstack_entry(void *library)
 {
     (void) library;
-    return (const void *) (uintptr_t) _obstack_newchunk;
+    return (const void *) (uintptr_t) (obstack_free);
 }
 
 static void

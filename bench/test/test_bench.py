@@ -469,7 +469,7 @@ class Interrupt(Folder):
         self.assertEqual(len(run["benchmarks"]), 3 * complete)
 
     def test_nothing_is_written_before_the_first_round(self) -> None:
-        status, out, err = self.interrupt("round 0 of", "--rounds", "2")
+        status, out, err = self.interrupt("round 0 of", "--quick", "--rounds", "2")
         self.assertEqual(status, 130, err)
         self.assertEqual(out, "")
         self.assertIn("no round is complete", err)

@@ -143,13 +143,37 @@ test_layout_moves_the_window_to_much_room(void **state)
     place_leave(pool, 0, 400);
     (void) ngx_palloc(pool, 500);
     assert_int_equal(place_window(pool), 0);
-    place_check(pool, ngx_palloc(pool, 100), 0, 1024 - 400);
-    (void) ngx_palloc(pool, 200);
-    (void) ngx_palloc(pool, 200);
+    place_check(pool, ngx_palloc(pool, 104), 0, 1024 - 400);
+
+    place_check(pool, ngx_palloc(pool, 304), 1, sizeof(ngx_pool_data_t) + 504);
     assert_int_equal(place_window(pool), 1);
-    assert_int_equal(pool->d.hole, 96);
-    assert_int_equal(place_last(pool, 0), 1024 - 96);
-    assert_int_equal(place_last(pool, 1), sizeof(ngx_pool_data_t) + 704);
+    assert_int_equal(pool->d.hole, 296);
+    assert_int_equal(place_last(pool, 0), 1024 - 296);
+    assert_int_equal(place_last(pool, 1), sizeof(ngx_pool_data_t) + 808);
+
+    place_check(pool, ngx_palloc(pool, 200), 0, 1024 - 296);
+    assert_int_equal(place_window(pool), 1);
+    place_check(pool, ngx_palloc(pool, 16), 0, 1024 - 96);
+    assert_int_equal(place_window(pool), 0);
+    assert_int_equal(pool->d.hole, 0);
+    ngx_destroy_pool(pool);
+}
+
+/* A block that is full but for less than what all ask for is left at once. */
+static void
+test_layout_does_not_keep_a_window_that_nothing_fits(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(4096, NULL);
+    size_t walked = 0;
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < 100; n++) {
+        u_char *last = pool->d.last;
+
+        walked += ngx_palloc(pool, 500) != ngx_align_ptr(last, NGX_ALIGNMENT);
+    }
+    assert_true(walked <= 2 * place_used(pool));
     ngx_destroy_pool(pool);
 }
 
@@ -335,6 +359,7 @@ main(void)
         FIXTURE_TEST(test_layout_learns_that_a_hole_is_filled),
         FIXTURE_TEST(test_layout_finds_an_unaligned_hole),
         FIXTURE_TEST(test_layout_moves_the_window_to_much_room),
+        FIXTURE_TEST(test_layout_does_not_keep_a_window_that_nothing_fits),
         FIXTURE_TEST(test_layout_after_last_moves_back),
     };
 
