@@ -24,6 +24,9 @@ enum {
     GRID_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };
 
+/* Of the rows of memory a quick run takes these sizes. */
+#define GRID_QUICK_MEMORY "lognormal,nginx_request"
+
 /* 25 is a request's in nginx. */
 static const size_t grid_ns[] = {1,    10,    25,     100,
                                  1000, 10000, 100000, GRID_N_MAX};
@@ -39,6 +42,7 @@ enum {
 };
 
 static const char grid_shim[] = "shim";
+static const char grid_memory[] = "memory";
 
 /* Sizes drawn beforehand. */
 struct draws {
@@ -84,12 +88,25 @@ static int choice_wants(const struct choice *choice,
                         const struct sizes *sizes, size_t n);
 static int choice_wants_quick(const struct workload *workload,
                               const struct sizes *sizes, size_t n);
+static int choice_wants_memory(const struct choice *choice,
+                               const struct allocator *allocator,
+                               const struct sizes *sizes, size_t n);
+static int is_quick_n(size_t n);
 static int grid_fill(struct grid *grid, const struct choice *choice);
+static int grid_fill_memory(struct grid *grid, const struct choice *choice);
 static void grid_judge(struct row *row, const struct contender *contender,
                        double bytes);
+static int judge_region(char *reason, const struct contender *contender,
+                        double bytes, double most);
 static void grid_add(struct grid *grid, const struct choice *choice,
                      const struct workload *workload,
                      const struct contender *contender, size_t sizes, size_t n);
+static void grid_add_memory(struct grid *grid, const struct choice *choice,
+                            const struct contender *contender, size_t sizes,
+                            size_t n);
+static struct region grid_region(const struct grid *grid,
+                                 const struct contender *contender,
+                                 size_t sizes, size_t n);
 static void grid_name(struct row *row, const char *suffix);
 static void grid_add_shim(struct grid *grid, const struct choice *choice);
 static void grid_add_pair(struct grid *grid);
@@ -109,10 +126,12 @@ grid_create(const struct options *options, char *error)
         sizes_list_create(options->sizes_dir, &grid->sizes_count, error);
     if (grid->sizes == NULL || grid_check_names(grid, options, error) != 0 ||
         choice_init(&choice, options, error) != 0 || grid_open(grid) != 0 ||
-        grid_draw(grid) != 0 || grid_fill(grid, &choice) != 0) {
+        grid_draw(grid) != 0 ||
+        (!options->memory && grid_fill(grid, &choice) != 0) ||
+        grid_fill_memory(grid, &choice) != 0) {
         goto fail;
     }
-    if (grid->count == 0) {
+    if (grid->count + grid->memory_count == 0) {
         snprintf(error, GRID_ERROR_MAX,
                  "no row is left of the choice; --list alone shows all");
         goto fail;
@@ -144,6 +163,7 @@ grid_destroy(struct grid *grid)
     sizes_list_destroy(grid->sizes, grid->sizes_count);
     free(grid->draws);
     free(grid->rows);
+    free(grid->memory);
     free(grid->contenders);
     free(grid->pointers);
     free(grid);
@@ -168,7 +188,7 @@ grid_check_names(const struct grid *grid, const struct options *options,
                                           allocator_at, NULL};
     const struct names sizes_names = {
         "distribution of sizes", grid->sizes_count, sizes_name_at, grid->sizes};
-    const struct names workload_names = {"workload", workloads_count + 1,
+    const struct names workload_names = {"workload", workloads_count + 2,
                                          workload_at, NULL};
     const struct names n_names = {"n", GRID_NS, n_at, grid_ns};
 
@@ -227,12 +247,15 @@ sizes_name_at(const void *of, size_t n)
     return sizes[n]->name;
 }
 
-/* The shim's rows come behind all workloads. */
+/* The shim's rows come behind all workloads, and memory's behind those. */
 static const char *
 workload_at(const void *of, size_t n)
 {
     (void) of;
-    return n < workloads_count ? workloads[n]->name : grid_shim;
+    if (n >= workloads_count) {
+        return n == workloads_count ? grid_shim : grid_memory;
+    }
+    return workloads[n]->name;
 }
 
 /* Valid until the next call. */
@@ -386,6 +409,34 @@ choice_wants_quick(const struct workload *workload, const struct sizes *sizes,
                                        ? WORKLOAD_QUICK_LARGE
                                        : WORKLOAD_QUICK_SIZES) == 0;
     }
+    return is_quick_n(n);
+}
+
+/* Inlining changes no byte, and the limits are no allocators. */
+static int
+choice_wants_memory(const struct choice *choice,
+                    const struct allocator *allocator,
+                    const struct sizes *sizes, size_t n)
+{
+    const struct options *options = choice->options;
+    char number[GRID_NUMBER_MAX];
+
+    snprintf(number, sizeof(number), "%zu", n);
+    if (allocator->class != ALLOCATOR_CALLED ||
+        !list_has(options->workloads, grid_memory) ||
+        !list_has(options->allocators, allocator->name) ||
+        !list_has(options->sizes, sizes->name) ||
+        !list_has(options->ns, number)) {
+        return 0;
+    }
+    return !options->quick || ((options->ns != NULL || is_quick_n(n)) &&
+                               (options->sizes != NULL ||
+                                list_has(GRID_QUICK_MEMORY, sizes->name)));
+}
+
+static int
+is_quick_n(size_t n)
+{
     for (size_t i = 0; i < GRID_QUICK_NS; i++) {
         if (n == grid_quick_ns[i]) {
             return 1;
@@ -423,6 +474,28 @@ grid_fill(struct grid *grid, const struct choice *choice)
     return 0;
 }
 
+static int
+grid_fill_memory(struct grid *grid, const struct choice *choice)
+{
+    grid->memory = calloc(allocators_count * grid->sizes_count * GRID_NS,
+                          sizeof(*grid->memory));
+    if (grid->memory == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t a = 0; a < allocators_count; a++) {
+        for (size_t s = 0; s < grid->sizes_count; s++) {
+            for (size_t n = 0; n < GRID_NS; n++) {
+                if (choice_wants_memory(choice, allocators[a], grid->sizes[s],
+                                        grid_ns[n])) {
+                    grid_add_memory(grid, choice, &grid->contenders[a], s,
+                                    grid_ns[n]);
+                }
+            }
+        }
+    }
+    return 0;
+}
+
 static void
 grid_add(struct grid *grid, const struct choice *choice,
          const struct workload *workload, const struct contender *contender,
@@ -436,13 +509,7 @@ grid_add(struct grid *grid, const struct choice *choice,
     *row = (struct row){
         .workload = workload,
         .sizes = grid->sizes[sizes]->name,
-        .region = {.allocator = allocator,
-                   .library = contender->library,
-                   .n = n,
-                   .size = draws_largest(draws, n),
-                   .draws = draws->draws,
-                   .period = draws->period,
-                   .pointers = grid->pointers},
+        .region = grid_region(grid, contender, sizes, n),
         .sums = draws->sums,
         .largest = sizes_max(grid->sizes[sizes]),
         .batch = (workload->batch_op + (int64_t) n - 1) / (int64_t) n,
@@ -453,6 +520,41 @@ grid_add(struct grid *grid, const struct choice *choice,
     grid_name(row, "");
     grid_judge(row, contender, bytes);
     grid->count += (size_t) choice_has(choice, row->name);
+}
+
+static void
+grid_add_memory(struct grid *grid, const struct choice *choice,
+                const struct contender *contender, size_t sizes, size_t n)
+{
+    const struct draws *draws = &grid->draws[sizes];
+    struct memory_row *row = &grid->memory[grid->memory_count];
+    double bytes = sizes_mean(grid->sizes[sizes]) * (double) n;
+
+    *row = (struct memory_row){
+        .sizes = grid->sizes[sizes]->name,
+        .region = grid_region(grid, contender, sizes, n),
+        .regions = memory_regions(bytes),
+    };
+    row->asked = row_sum(draws->sums, draws->period, 0, row->regions * n);
+    snprintf(row->name, sizeof(row->name), "%s/%s/%s/%zu", grid_memory,
+             contender->allocator->name, row->sizes, n);
+    (void) judge_region(row->reason, contender, bytes, GRID_BYTES_MAX);
+    grid->memory_count += (size_t) choice_has(choice, row->name);
+}
+
+static struct region
+grid_region(const struct grid *grid, const struct contender *contender,
+            size_t sizes, size_t n)
+{
+    const struct draws *draws = &grid->draws[sizes];
+
+    return (struct region){.allocator = contender->allocator,
+                           .library = contender->library,
+                           .n = n,
+                           .size = draws_largest(draws, n),
+                           .draws = draws->draws,
+                           .period = draws->period,
+                           .pointers = grid->pointers};
 }
 
 /* Says why a row cannot run, if it cannot. */
@@ -469,17 +571,29 @@ grid_judge(struct row *row, const struct contender *contender, double bytes)
 
         most = memory / 2 < GRID_LARGE_MAX ? memory / 2 : GRID_LARGE_MAX;
     }
-    if (contender->library == NULL) {
-        snprintf(row->reason, sizeof(row->reason), "no %s: %s",
-                 contender->allocator->name, contender->reason);
-    } else if (bytes > most) {
-        snprintf(row->reason, sizeof(row->reason),
-                 "a region asks for %.0f MiB; at most %.0f are measured",
-                 bytes / GRID_MIB, most / GRID_MIB);
-    } else if (threads > cores) {
+    if (judge_region(row->reason, contender, bytes, most) && threads > cores) {
         snprintf(row->reason, sizeof(row->reason),
                  "%d threads at once; found %ld core", threads, cores);
     }
+}
+
+/* Whether a region of so many bytes can be made; if not, reason says why. */
+static int
+judge_region(char *reason, const struct contender *contender, double bytes,
+             double most)
+{
+    if (contender->library == NULL) {
+        snprintf(reason, ROW_REASON_MAX, "no %s: %s",
+                 contender->allocator->name, contender->reason);
+        return 0;
+    }
+    if (bytes > most) {
+        snprintf(reason, ROW_REASON_MAX,
+                 "a region asks for %.0f MiB; at most %.0f are measured",
+                 bytes / GRID_MIB, most / GRID_MIB);
+        return 0;
+    }
+    return 1;
 }
 
 /* suffix goes behind the allocator's name. */

@@ -1,8 +1,9 @@
 /*
  * All rows of a run, made from the options: every workload on every allocator,
- * distribution of sizes and n, besides the shim's own. Among them is always an
- * A/A pair: the same allocator a second time, as <name>_again, in each place
- * where it runs. What the two differ by is noise.
+ * distribution of sizes and n, besides the shim's own and those of memory, which
+ * are not timed. Among those that are is always an A/A pair: the same allocator
+ * a second time, as <name>_again, in each place where it runs. What the two
+ * differ by is noise.
  */
 #ifndef BENCH_GRID_H
 #define BENCH_GRID_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 
 #include "allocator.h"
+#include "memory.h"
 #include "options.h"
 #include "row.h"
 #include "sizes.h"
@@ -30,6 +32,8 @@ struct contender {
 struct grid {
     struct row *rows;
     size_t count;
+    struct memory_row *memory;
+    size_t memory_count;
     struct contender *contenders; /* as many as allocators */
     const struct allocator *base; /* of the A/A pair */
 
@@ -49,7 +53,7 @@ struct grid *grid_create(const struct options *options, char *error);
 /* NULL is ignored. */
 void grid_destroy(struct grid *grid);
 
-/* How many rows are not skipped. */
+/* How many rows are not skipped, those of memory left out. */
 size_t grid_runnable(const struct grid *grid);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "grid.h"
 #include "interrupt.h"
+#include "memory.h"
 #include "options.h"
 #include "results.h"
 #include "rounds.h"
@@ -55,9 +56,14 @@ static const struct rounds full = {.wanted = ROUNDS_FULL,
 
 static void make_room(char **argv);
 static int list(const struct grid *grid);
+static void list_row(const char *name, const char *reason);
 static int measure(struct grid *grid, const struct options *options, int argc,
                    char **argv);
 static void tell_skipped(const struct grid *grid);
+static const char *tell_reason(const char *name, const char *reason,
+                               const char *before);
+static int run_timed(struct grid *grid, struct rounds *rounds, size_t *failed);
+static int run_memory(struct grid *grid, size_t *failed);
 
 int
 main(int argc, char **argv)
@@ -67,6 +73,7 @@ main(int argc, char **argv)
     char error[GRID_ERROR_MAX];
     int status;
 
+    memory_child(argc, argv);
     make_room(argv);
     if (options_parse(&options, argc, argv) != 0) {
         return EXIT_USAGE;
@@ -116,13 +123,24 @@ list(const struct grid *grid)
     for (size_t i = 0; i < grid->count; i++) {
         const struct row *row = &grid->rows[i];
 
-        if (row->reason[0] == '\0') {
-            printf("%s\n", row->name);
-        } else {
-            printf("%s  skipped: %s\n", row->name, row->reason);
-        }
+        list_row(row->name, row->reason);
+    }
+    for (size_t i = 0; i < grid->memory_count; i++) {
+        const struct memory_row *row = &grid->memory[i];
+
+        list_row(row->name, row->reason);
     }
     return EXIT_OK;
+}
+
+static void
+list_row(const char *name, const char *reason)
+{
+    if (reason[0] == '\0') {
+        printf("%s\n", name);
+    } else {
+        printf("%s  skipped: %s\n", name, reason);
+    }
 }
 
 static int
@@ -130,35 +148,33 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
 {
     struct rounds rounds = options->quick ? quick : full;
     struct results results;
-    size_t runnable = grid_runnable(grid);
+    size_t failed = 0;
     int status;
 
     if (options->rounds != 0) {
         rounds.wanted = options->rounds;
     }
-    if (runnable == 0) {
-        fprintf(stderr, "bench: %s: %s\n", grid->rows[0].name,
-                grid->rows[0].reason);
+    tell_skipped(grid);
+    if (grid_runnable(grid) +
+            memory_runnable(grid->memory, grid->memory_count) ==
+        0) {
         return EXIT_FAILED;
     }
     if (results_init(&results, options, argc, argv) != 0) {
         return EXIT_FAILED;
     }
 
-    tell_skipped(grid);
     shim_init(&(int){1}, argv);
     interrupt_watch();
-    if (rounds_run(&rounds, grid) != 0) {
-        fputs("bench: out of memory\n", stderr);
+    status = run_timed(grid, &rounds, &failed);
+    if (status == EXIT_OK) {
+        status = run_memory(grid, &failed);
+    }
+    if (status == EXIT_OK && results_write(&results, grid, &rounds) != 0) {
         status = EXIT_FAILED;
-    } else if (rounds.complete == 0) {
-        fputs("bench: no round is complete; nothing is written\n", stderr);
-        status = rounds.interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;
-    } else if (results_write(&results, options, grid, &rounds) != 0) {
-        status = EXIT_FAILED;
-    } else {
+    } else if (status == EXIT_OK) {
         printf("%s\n", results.path);
-        status = grid_runnable(grid) < runnable ? EXIT_FAILED : EXIT_OK;
+        status = failed > 0 ? EXIT_FAILED : EXIT_OK;
     }
     results_done(&results);
     return status;
@@ -171,12 +187,58 @@ tell_skipped(const struct grid *grid)
     const char *before = "";
 
     for (size_t i = 0; i < grid->count; i++) {
-        const char *reason = grid->rows[i].reason;
+        const struct row *row = &grid->rows[i];
 
-        if (reason[0] != '\0' && strcmp(reason, before) != 0) {
-            fprintf(stderr, "bench: skipped: %s: %s\n", grid->rows[i].name,
-                    reason);
-            before = reason;
-        }
+        before = tell_reason(row->name, row->reason, before);
     }
+    for (size_t i = 0; i < grid->memory_count; i++) {
+        const struct memory_row *row = &grid->memory[i];
+
+        before = tell_reason(row->name, row->reason, before);
+    }
+}
+
+/* Returns the reason that was told last. */
+static const char *
+tell_reason(const char *name, const char *reason, const char *before)
+{
+    if (reason[0] == '\0' || strcmp(reason, before) == 0) {
+        return before;
+    }
+    fprintf(stderr, "bench: skipped: %s: %s\n", name, reason);
+    return reason;
+}
+
+/* Returns an exit status: other than EXIT_OK, nothing is to be written. Adds the
+ * rows that failed to *failed. */
+static int
+run_timed(struct grid *grid, struct rounds *rounds, size_t *failed)
+{
+    size_t runnable = grid_runnable(grid);
+
+    if (runnable == 0) {
+        return EXIT_OK;
+    }
+    if (rounds_run(rounds, grid) != 0) {
+        fputs("bench: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    if (rounds->complete == 0) {
+        fputs("bench: no round is complete; nothing is written\n", stderr);
+        return rounds->interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;
+    }
+    *failed += runnable - grid_runnable(grid);
+    return EXIT_OK;
+}
+
+/* As run_timed(). Interrupted, what was timed is still to be written. */
+static int
+run_memory(struct grid *grid, size_t *failed)
+{
+    *failed += memory_run(grid->memory, grid->memory_count);
+    if (grid->count == 0 && interrupt_came()) {
+        fputs("bench: interrupted; nothing is written\n", stderr);
+        return EXIT_INTERRUPTED;
+    }
+    return EXIT_OK;
 }

@@ -13,7 +13,8 @@ static const char help[] =
     "usage: bench [options]\n"
     "\n"
     "Measure memory allocators, row by row: workload/allocator/sizes/n.\n"
-    "Results go to results/<label>/: run.json, machine.json, command.\n"
+    "Results go to results/<label>/: run.json, memory.json, machine.json,\n"
+    "command.\n"
     "\n"
     "  --quick             end within 90 seconds instead of 25 minutes, with "
     "n\n"
@@ -24,7 +25,10 @@ static const char help[] =
     "  --filter REGEX      only rows whose name matches, and their A/A pair\n"
     "  --allocators A,B    only these allocators\n"
     "  --sizes A,B         only these distributions of sizes\n"
-    "  --workloads A,B     only these workloads; shim: the harness's own cost\n"
+    "  --workloads A,B     only these workloads; shim: the harness's own "
+    "cost;\n"
+    "                      memory: what allocators take from the system\n"
+    "  --memory            only that, written beside what is there already\n"
     "  --rounds N          run each row N times; default: as time allows\n"
     "  --ns N,N            only regions of N allocations\n"
     "  --results DIR       the folder to hold results/<label>\n"
@@ -58,6 +62,7 @@ options_parse(struct options *options, int argc, char **argv)
         {"help", no_argument, &options->help, 1},
         {"label", required_argument, NULL, OPTION_LABEL},
         {"list", no_argument, &options->list, 1},
+        {"memory", no_argument, &options->memory, 1},
         {"ns", required_argument, NULL, OPTION_NS},
         {"quick", no_argument, &options->quick, 1},
         {"results", required_argument, NULL, OPTION_RESULTS},

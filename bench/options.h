@@ -16,6 +16,7 @@ struct options {
     const char *sizes_dir; /* the folder of the CSV files */
     const char *ns; /* numbers with commas between, or NULL: quick's or all */
     int quick;
+    int memory; /* no timed rows */
     int rounds; /* 0: as many as fit */
     int list;
     int help;

@@ -20,20 +20,9 @@ enum {
     RESULTS_FILE_MAX = RESULTS_PATH_MAX + 32,
 };
 
-static const char *const results_files[] = {
-    "command",
-    "machine.json",
-    "run.json",
-};
-
-enum {
-    RESULTS_FILES = sizeof(results_files) / sizeof(results_files[0]),
-};
-
 /* Everything that is written about. */
 struct account {
     const struct results *results;
-    const struct options *options;
     const struct grid *grid;
     const struct rounds *rounds;
     const char *context;
@@ -42,13 +31,36 @@ struct account {
 static void label_make(char *label);
 static int make_folders(char *path);
 static void add_context(const struct account *account);
-static int write_file(const struct account *account, const char *name);
+static void add_rounds(const struct rounds *rounds);
+static int write_file(const struct account *account, size_t i);
+static int rename_file(const struct account *account, size_t i);
+static int has_file(const struct account *account, size_t i);
+static void file_path(const struct account *account, size_t i,
+                      const char *suffix, char *path);
+static void write_machine(const struct account *account, FILE *file);
+static void write_memory(const struct account *account, FILE *file);
+static void write_memory_row(struct json *json, const struct memory_row *row);
 static void write_run(const struct account *account, FILE *file);
 static void write_sample(struct json *json, const struct account *account,
                          size_t row, int round);
 static void write_command(const struct account *account, FILE *file);
 static void write_quoted(FILE *file, const char *word);
 static int fail(const char *path, int err);
+
+static const struct {
+    const char *name;
+    void (*write)(const struct account *account, FILE *file);
+} results_files[] = {
+    {"command", write_command},
+    {"machine.json", write_machine},
+    {"memory.json", write_memory},
+    {"run.json", write_run},
+};
+
+enum {
+    RESULTS_FILES = sizeof(results_files) / sizeof(results_files[0]),
+    RESULTS_MEMORY = 2, /* the index of memory.json */
+};
 
 int
 results_init(struct results *results, const struct options *options, int argc,
@@ -84,13 +96,12 @@ results_done(struct results *results)
 }
 
 int
-results_write(const struct results *results, const struct options *options,
-              const struct grid *grid, const struct rounds *rounds)
+results_write(const struct results *results, const struct grid *grid,
+              const struct rounds *rounds)
 {
-    struct account account = {results, options, grid, rounds, NULL};
+    char path[RESULTS_FILE_MAX];
+    struct account account = {results, grid, rounds, NULL};
     char *context;
-    char from[RESULTS_FILE_MAX];
-    char to[RESULTS_FILE_MAX];
     int err = 0;
 
     add_context(&account);
@@ -101,17 +112,15 @@ results_write(const struct results *results, const struct options *options,
     account.context = context;
 
     for (size_t i = 0; i < RESULTS_FILES && err == 0; i++) {
-        err = write_file(&account, results_files[i]);
+        err = has_file(&account, i) ? write_file(&account, i) : 0;
     }
     free(context);
     for (size_t i = 0; i < RESULTS_FILES; i++) {
-        snprintf(from, sizeof(from), "%s/%s.tmp", results->path,
-                 results_files[i]);
-        snprintf(to, sizeof(to), "%s/%s", results->path, results_files[i]);
         if (err != 0) {
-            (void) unlink(from);
-        } else if (rename(from, to) != 0) {
-            err = fail(to, -errno);
+            file_path(&account, i, ".tmp", path);
+            (void) unlink(path);
+        } else {
+            err = rename_file(&account, i);
         }
     }
     return err;
@@ -154,7 +163,6 @@ make_folders(char *path)
 static void
 add_context(const struct account *account)
 {
-    const struct rounds *rounds = account->rounds;
     const struct allocator *base = account->grid->base;
     char text[ROW_NAME_MAX];
 
@@ -163,6 +171,16 @@ add_context(const struct account *account)
         snprintf(text, sizeof(text), "%s,%s_again", base->name, base->name);
         shim_context_add("aa_pair", text);
     }
+    if (account->grid->count > 0) {
+        add_rounds(account->rounds);
+    }
+}
+
+static void
+add_rounds(const struct rounds *rounds)
+{
+    char text[ROW_NAME_MAX];
+
     snprintf(text, sizeof(text), "%d", rounds->complete);
     shim_context_add("rounds", text);
     snprintf(text, sizeof(text), "%d", rounds->wanted);
@@ -174,30 +192,101 @@ add_context(const struct account *account)
 
 /* Writes name with ".tmp" behind it. */
 static int
-write_file(const struct account *account, const char *name)
+write_file(const struct account *account, size_t i)
 {
     char path[RESULTS_FILE_MAX];
-    struct json json;
     FILE *file;
     int failed;
 
-    snprintf(path, sizeof(path), "%s/%s.tmp", account->results->path, name);
+    file_path(account, i, ".tmp", path);
     file = fopen(path, "w");
     if (file == NULL) {
         return fail(path, -errno);
     }
-    if (strcmp(name, "run.json") == 0) {
-        write_run(account, file);
-    } else if (strcmp(name, "machine.json") == 0) {
-        json_init(&json, file);
-        machine_write(&json, account->grid, account->context);
-    } else {
-        write_command(account, file);
-    }
+    results_files[i].write(account, file);
     errno = 0;
     failed = ferror(file) | fflush(file) | fsync(fileno(file));
     failed |= fclose(file);
     return failed != 0 ? fail(path, errno != 0 ? -errno : -EIO) : 0;
+}
+
+/* A file that this run does not have is an earlier run's: it goes, unless this
+ * run only adds to that one. */
+static int
+rename_file(const struct account *account, size_t i)
+{
+    char from[RESULTS_FILE_MAX];
+    char to[RESULTS_FILE_MAX];
+
+    file_path(account, i, ".tmp", from);
+    file_path(account, i, "", to);
+    if (has_file(account, i)) {
+        return rename(from, to) != 0 ? fail(to, -errno) : 0;
+    }
+    if (account->grid->count > 0 && unlink(to) != 0 && errno != ENOENT) {
+        return fail(to, -errno);
+    }
+    return 0;
+}
+
+static int
+has_file(const struct account *account, size_t i)
+{
+    return i == RESULTS_MEMORY ? account->grid->memory_count > 0
+                               : account->grid->count > 0;
+}
+
+/* In path, which has room for RESULTS_FILE_MAX. */
+static void
+file_path(const struct account *account, size_t i, const char *suffix,
+          char *path)
+{
+    snprintf(path, RESULTS_FILE_MAX, "%s/%s%s", account->results->path,
+             results_files[i].name, suffix);
+}
+
+static void
+write_machine(const struct account *account, FILE *file)
+{
+    struct json json;
+
+    json_init(&json, file);
+    machine_write(&json, account->grid, account->context);
+}
+
+static void
+write_memory(const struct account *account, FILE *file)
+{
+    struct json json;
+
+    json_init(&json, file);
+    json_open(&json, NULL, '{');
+    json_raw(&json, "context", account->context);
+    json_open(&json, "rows", '[');
+    for (size_t i = 0; i < account->grid->memory_count; i++) {
+        write_memory_row(&json, &account->grid->memory[i]);
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+}
+
+static void
+write_memory_row(struct json *json, const struct memory_row *row)
+{
+    json_open(json, NULL, '{');
+    json_string(json, "allocator", row->region.allocator->name);
+    json_string(json, "sizes", row->sizes);
+    json_integer(json, "n", (int64_t) row->region.n);
+    if (row->reason[0] != '\0') {
+        json_string(json, "error_message", row->reason);
+    } else {
+        json_integer(json, "regions", (int64_t) row->regions);
+        json_integer(json, "asked_bytes", (int64_t) row->asked);
+        json_integer(json, "virtual_bytes", (int64_t) row->figures.data);
+        json_integer(json, "resident_bytes", (int64_t) row->figures.resident);
+        json_integer(json, "kept_bytes", (int64_t) row->figures.kept);
+    }
+    json_close(json, '}');
 }
 
 static void

@@ -21,6 +21,7 @@ from pathlib import Path
 BENCH = sys.argv[1]
 RUN = sys.argv[2]
 COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
+MIB = 1024 * 1024
 PYTHON = "/usr/bin/python3"  # the one that compare.py's scipy belongs to
 
 FILTER = "^fill/(pool|arena)/fixed64/1000?$|^shim/c/1024$"
@@ -196,6 +197,99 @@ class Results(Folder):
             self.assertRegex(done.stdout, rf"(?m)^{row}_pvalue .*2 vs 2")
 
 
+class Memory(Folder):
+    """Rows that are not timed: what regions take while all are alive."""
+
+    def rows(self, *words: str, status: int = 0) -> list[dict]:
+        done = self.measure("--memory", "--label", "a", *words)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return load(self.folder / "a" / "memory.json")["rows"]
+
+    def test_figures_are_those_of_blocks(self) -> None:
+        """16,384 bytes hold 254 allocations of 64 in a pool's first block and
+        255 in each other: 1000 take four blocks, with malloc's 16 bytes each."""
+        (row,) = self.rows("--allocators", "pool", "--sizes", "fixed64", "--ns", "1000")
+        self.assertEqual(row["allocator"], "pool")
+        self.assertEqual((row["sizes"], row["n"]), ("fixed64", 1000))
+        self.assertEqual(row["regions"], 32 * MIB // 64000)
+        self.assertEqual(row["asked_bytes"], row["regions"] * 64000)
+        blocks = row["regions"] * 4
+        written = row["regions"] * (80 + 3 * 32 + 64000)
+        self.assertAlmostEqual(row["virtual_bytes"], blocks * 16400, delta=MIB / 4)
+        self.assertGreaterEqual(row["resident_bytes"], written)
+        self.assertLess(row["resident_bytes"], written + blocks * 4096 + MIB / 4)
+        self.assertLess(row["kept_bytes"], 2 * MIB)
+
+    def test_figures_are_the_same_again(self) -> None:
+        words = "--allocators", "glibc", "--sizes", "lognormal", "--ns", "100"
+        first, second = self.rows(*words), self.rows(*words)
+        for key in "regions", "asked_bytes":
+            self.assertEqual(first[0][key], second[0][key])
+        for key in "virtual_bytes", "resident_bytes":
+            self.assertAlmostEqual(first[0][key], second[0][key], delta=MIB / 4)
+
+    def test_regions_are_bounded_on_both_sides(self) -> None:
+        few = self.rows("--allocators", "glibc", "--sizes", "fixed4096", "--ns", "10000")
+        self.assertEqual(few[0]["regions"], 1)
+        many = self.rows("--allocators", "glibc", "--sizes", "fixed16", "--ns", "1")
+        self.assertEqual(many[0]["regions"], 4096)
+        self.assertEqual(many[0]["asked_bytes"], 4096 * 16)
+
+    def test_skipped_row_says_why(self) -> None:
+        rows = self.rows(
+            "--allocators", "glibc", "--sizes", "fixed4096", "--ns", "10,1000000"
+        )
+        self.assertNotIn("error_message", rows[0])
+        self.assertIn("at most 256 are measured", rows[1]["error_message"])
+        self.assertNotIn("resident_bytes", rows[1])
+
+    def test_process_that_fails_fails_the_row(self) -> None:
+        def limited(*words: str) -> subprocess.CompletedProcess[str]:
+            bounded = 'ulimit -v 131072; exec "$0" "$@"'  # KiB; the larger asks for 101 MiB
+            return subprocess.run(
+                ["sh", "-c", bounded, BENCH, "--results", str(self.folder), *words],
+                capture_output=True, text=True,
+            )
+
+        words = (
+            "--memory", "--filter", "/glibc/(lognormal/1000000|fixed64/10)$",
+            "--label", "a",
+        )
+        if limited("--list", *words).returncode != 0:
+            self.skipTest("a sanitizer needs more address space")
+        done = limited(*words)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        rows = load(self.folder / "a" / "memory.json")["rows"]
+        found = {row["sizes"]: row.get("error_message") for row in rows}
+        self.assertEqual(found, {"fixed64": None, "lognormal": "an allocation failed"})
+        self.assertIn("lognormal/1000000: an allocation failed", done.stderr)
+
+    def test_runs_have_it_unless_it_is_filtered_away(self) -> None:
+        words = "--allocators", "pool", "--sizes", "fixed64", "--ns", "10", "--rounds", "1"
+        self.measure("--label", "a", *words)
+        self.assertTrue((self.folder / "a" / "memory.json").is_file())
+        self.measure("--label", "a", *words, "--workloads", "fill")
+        self.assertFalse((self.folder / "a" / "memory.json").exists())
+
+    def test_alone_it_leaves_what_is_there(self) -> None:
+        words = "--allocators", "pool", "--sizes", "fixed64", "--ns", "10"
+        self.measure("--label", "a", "--rounds", "1", "--workloads", "fill", *words)
+        before = {path.name: path.read_bytes() for path in (self.folder / "a").iterdir()}
+        self.rows(*words)
+        after = {path.name: path.read_bytes() for path in (self.folder / "a").iterdir()}
+        self.assertEqual(after.pop("memory.json")[:1], b"{")
+        self.assertEqual(after, before)
+
+    def test_quick_run_takes_a_part(self) -> None:
+        listed = bench("--list", "--quick", "--memory").stdout.splitlines()
+        rows = [row.split()[0].split("/") for row in listed]
+        self.assertEqual({row[0] for row in rows}, {"memory"})
+        self.assertEqual({row[2] for row in rows}, {"lognormal", "nginx_request"})
+        self.assertEqual({row[3] for row in rows}, {"10", "100", "1000", "10000"})
+        self.assertNotIn("pool_inline", {row[1] for row in rows})
+        self.assertNotIn("bump_memory", {row[1] for row in rows})
+
+
 class Skips(Folder):
     def test_too_large_a_region_is_skipped_in_words(self) -> None:
         row = "fill/pool/large/10000"
@@ -273,7 +367,7 @@ class Arguments(Folder):
     def test_help_tells_every_option(self) -> None:
         done = bench("--help")
         self.assertEqual(done.returncode, 0)
-        for option in "label filter allocators sizes workloads ns quick rounds".split():
+        for option in "label filter allocators sizes workloads ns quick memory rounds".split():
             self.assertIn(f"--{option}", done.stdout)
 
     def test_choices_narrow_the_list(self) -> None:

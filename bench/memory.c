@@ -1,0 +1,376 @@
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+
+enum {
+    MEMORY_ASKED = 32 * 1024 * 1024,
+    MEMORY_REGIONS_MAX = 4096,
+
+    MEMORY_NAME_MAX = 32,   /* of an allocator, the NUL included */
+    MEMORY_PROC_MAX = 8192, /* of a file in /proc; they have 2 KiB */
+    MEMORY_KIB = 1024,
+};
+
+static const char memory_option[] = "--memory-child";
+
+/* What the two processes share: a row, and what comes of it. It is no memory of
+ * either, so that the child's own starts out clean. */
+struct task {
+    char allocator[MEMORY_NAME_MAX];
+    uint64_t regions;
+    uint64_t n;
+    uint64_t size; /* of the largest region */
+    uint64_t period;
+    int is_done;
+    char reason[ROW_REASON_MAX]; /* "": there are figures */
+    struct memory_figures figures;
+    uint32_t draws[]; /* period */
+};
+
+static int memory_measure(struct memory_row *row);
+static int task_create(const struct memory_row *row, struct task **ret_task);
+static size_t task_size(size_t period);
+static int task_run(struct task *task, int fd);
+static void task_end(struct task *task, int status);
+static void task_measure(struct task *task);
+static int task_fill(struct task *task, void *library, struct region *regions,
+                     void **pointers);
+static void task_empty(struct task *task, struct region *regions);
+static void *map(size_t size);
+static uint64_t growth(uint64_t before, uint64_t after);
+static int read_kib(const char *path, const char *field, uint64_t *ret_size);
+
+uint64_t
+memory_regions(double size)
+{
+    double regions = MEMORY_ASKED / size;
+
+    if (regions < 1) {
+        return 1;
+    }
+    return regions < MEMORY_REGIONS_MAX ? (uint64_t) regions
+                                        : MEMORY_REGIONS_MAX;
+}
+
+size_t
+memory_runnable(const struct memory_row *rows, size_t count)
+{
+    size_t runnable = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        runnable += rows[i].reason[0] == '\0';
+    }
+    return runnable;
+}
+
+size_t
+memory_run(struct memory_row *rows, size_t count)
+{
+    size_t failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct memory_row *row = &rows[i];
+        int err;
+
+        if (row->reason[0] != '\0') {
+            continue;
+        }
+        err = interrupt_came() ? 0 : memory_measure(row);
+        if (interrupt_came()) {
+            snprintf(row->reason, sizeof(row->reason), "interrupted");
+            continue;
+        }
+        if (err != 0) {
+            snprintf(row->reason, sizeof(row->reason),
+                     "no process to measure it: %s", strerror(-err));
+        }
+        if (row->reason[0] != '\0') {
+            fprintf(stderr, "bench: %s: %s\n", row->name, row->reason);
+            failed++;
+        }
+    }
+    return failed;
+}
+
+/* smaps_rollup counts pages; status, whose RssAnon would be the same, adds up
+ * what each core has noted so far and is off by some hundred KiB. */
+int
+memory_read(struct memory_usage *ret_usage)
+{
+    struct memory_usage usage;
+    int err = read_kib("/proc/self/status", "\nVmData:", &usage.data);
+
+    if (err == 0) {
+        err = read_kib("/proc/self/smaps_rollup",
+                       "\nAnonymous:", &usage.resident);
+    }
+    if (err == 0) {
+        *ret_usage = usage;
+    }
+    return err;
+}
+
+void
+memory_child(int argc, char **argv)
+{
+    struct task *task;
+    off_t size;
+
+    if (argc != 2 || strcmp(argv[1], memory_option) != 0) {
+        return;
+    }
+    size = lseek(STDIN_FILENO, 0, SEEK_END);
+    task = size < (off_t) sizeof(*task)
+               ? MAP_FAILED
+               : mmap(NULL, (size_t) size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      STDIN_FILENO, 0);
+    if (task == MAP_FAILED) {
+        fprintf(stderr, "bench: %s is for bench itself\n", memory_option);
+        exit(EXIT_FAILURE);
+    }
+    task_measure(task);
+    task->is_done = 1;
+    exit(EXIT_SUCCESS);
+}
+
+/* Returns 0, the row's figures or its reason being set, or a negative errno. */
+static int
+memory_measure(struct memory_row *row)
+{
+    struct task *task = NULL;
+    int fd = task_create(row, &task);
+    int err;
+
+    if (fd < 0) {
+        return fd;
+    }
+    err = task_run(task, fd);
+    if (err == 0) {
+        snprintf(row->reason, sizeof(row->reason), "%s", task->reason);
+        row->figures = task->figures;
+    }
+    (void) munmap(task, task_size(row->region.period));
+    (void) close(fd);
+    return err;
+}
+
+/* Returns the file that holds the task, or a negative errno. */
+static int
+task_create(const struct memory_row *row, struct task **ret_task)
+{
+    const struct region *region = &row->region;
+    size_t size = task_size(region->period);
+    int fd = memfd_create("bench-memory", MFD_CLOEXEC);
+    struct task *task = MAP_FAILED;
+    int err;
+
+    if (fd >= 0 && ftruncate(fd, (off_t) size) == 0) {
+        task = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+    if (task == MAP_FAILED) {
+        err = -errno;
+        if (fd >= 0) {
+            (void) close(fd);
+        }
+        return err;
+    }
+    *task = (struct task){.regions = row->regions,
+                          .n = region->n,
+                          .size = region->size,
+                          .period = region->period};
+    snprintf(task->allocator, sizeof(task->allocator), "%s",
+             region->allocator->name);
+    memcpy(task->draws, region->draws, region->period * sizeof(*task->draws));
+    *ret_task = task;
+    return fd;
+}
+
+static size_t
+task_size(size_t period)
+{
+    return sizeof(struct task) + period * sizeof(uint32_t);
+}
+
+/* Starts this program again, with the task as its input, and waits. */
+static int
+task_run(struct task *task, int fd)
+{
+    static char self[] = "/proc/self/exe";
+    static char option[sizeof(memory_option)];
+    char *argv[] = {self, option, NULL};
+    posix_spawn_file_actions_t actions;
+    int status = 0;
+    pid_t pid;
+    int err;
+
+    memcpy(option, memory_option, sizeof(option));
+    err = posix_spawn_file_actions_init(&actions);
+    if (err != 0) {
+        return -err;
+    }
+    err = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+    if (err == 0) {
+        err = posix_spawn(&pid, self, &actions, NULL, argv, environ);
+    }
+    (void) posix_spawn_file_actions_destroy(&actions);
+    if (err != 0) {
+        return -err;
+    }
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    task_end(task, status);
+    return 0;
+}
+
+/* A process that did not come to its end has a reason too. */
+static void
+task_end(struct task *task, int status)
+{
+    if (WIFSIGNALED(status)) {
+        snprintf(task->reason, sizeof(task->reason),
+                 "the process was ended by signal %d", WTERMSIG(status));
+    } else if (WEXITSTATUS(status) != 0 || !task->is_done) {
+        snprintf(task->reason, sizeof(task->reason),
+                 "the process ended with status %d", WEXITSTATUS(status));
+    }
+}
+
+/* In the child. Huge pages would add what the machine's settings make of them;
+ * free memory from the program's start would hide what is taken. */
+static void
+task_measure(struct task *task)
+{
+    const struct allocator *allocator = allocator_find(task->allocator);
+    void *library = allocator->open(task->reason);
+    struct region *regions = map(task->regions * sizeof(*regions));
+    void **pointers = map(task->regions * task->n * sizeof(*pointers));
+    struct memory_usage before;
+    struct memory_usage full;
+    struct memory_usage after;
+    int err;
+
+    if (library == NULL) {
+        return;
+    }
+    task->reason[0] = '\0';
+    if (regions == NULL || pointers == NULL) {
+        snprintf(task->reason, sizeof(task->reason), "out of memory");
+        return;
+    }
+    (void) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    (void) malloc_trim(0);
+
+    err = memory_read(&before);
+    if (err == 0 && task_fill(task, library, regions, pointers) != 0) {
+        snprintf(task->reason, sizeof(task->reason), "an allocation failed");
+        return;
+    }
+    if (err == 0) {
+        err = memory_read(&full);
+    }
+    task_empty(task, regions);
+    if (err == 0) {
+        err = memory_read(&after);
+    }
+    if (err != 0) {
+        snprintf(task->reason, sizeof(task->reason), "/proc/self: %s",
+                 strerror(-err));
+        return;
+    }
+    task->figures = (struct memory_figures){
+        .data = growth(before.data, full.data),
+        .resident = growth(before.resident, full.resident),
+        .kept = growth(before.resident, after.resident),
+    };
+}
+
+/* Returns 0 or -ENOMEM. */
+static int
+task_fill(struct task *task, void *library, struct region *regions,
+          void **pointers)
+{
+    struct region region = {.allocator = allocator_find(task->allocator),
+                            .library = library,
+                            .n = task->n,
+                            .size = task->size,
+                            .draws = task->draws,
+                            .period = task->period,
+                            .pointers = pointers};
+
+    for (size_t i = 0; i < task->regions; i++) {
+        if (region_create(&region) != 0 || region_fill(&region) != 0) {
+            return -ENOMEM;
+        }
+        regions[i] = region;
+        region.pointers += region.n;
+    }
+    return 0;
+}
+
+static void
+task_empty(struct task *task, struct region *regions)
+{
+    for (size_t i = 0; i < task->regions; i++) {
+        region_free(&regions[i]);
+        regions[i].allocator->destroy(regions[i].state);
+    }
+}
+
+/* Memory that is resident already, and is not malloc's. NULL: there is none. */
+static void *
+map(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    return p != MAP_FAILED ? p : NULL;
+}
+
+static uint64_t
+growth(uint64_t before, uint64_t after)
+{
+    return after > before ? after - before : 0;
+}
+
+/* Finds "field value kB". Returns 0, or a negative errno. */
+static int
+read_kib(const char *path, const char *field, uint64_t *ret_size)
+{
+    char text[MEMORY_PROC_MAX];
+    size_t length = 0;
+    ssize_t got = 1;
+    const char *found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    while (got > 0 && length < sizeof(text) - 1) {
+        got = read(fd, text + length, sizeof(text) - 1 - length);
+        length += got > 0 ? (size_t) got : 0;
+    }
+    (void) close(fd);
+    text[length] = '\0';
+    found = strstr(text, field);
+    if (found == NULL) {
+        return -ENODATA;
+    }
+    *ret_size = strtoull(found + strlen(field), NULL, 10) * MEMORY_KIB;
+    return 0;
+}
