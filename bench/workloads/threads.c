@@ -37,6 +37,11 @@ helper_run(void *data)
             sched_yield();
         }
         if (wanted == SIZE_MAX) {
+            const struct allocator *allocator = helper->region.allocator;
+
+            if (allocator->trim != NULL) {
+                allocator->trim(helper->region.library);
+            }
             return NULL;
         }
         helper->err = workload_fill.batch(&helper->region, helper->count);
