@@ -11,8 +11,12 @@
 #include <apr_version.h>
 
 /* A region's pool has an allocator of the thread's that made it, without a lock,
- * as each of httpd's threads has. What a destroyed pool had stays with that. */
+ * as each of httpd's threads has. What a destroyed pool had stays with that. So
+ * that thread alone may use the region, and has to destroy it. */
 static _Thread_local apr_allocator_t *apr_thread_allocator;
+
+/* Its pools that are not destroyed yet: each reads it to its own end. */
+static _Thread_local size_t apr_thread_pools;
 
 static void *
 apr_open(char *reason)
@@ -56,6 +60,7 @@ apr_create(void *library, size_t size, size_t count)
         APR_SUCCESS) {
         return NULL;
     }
+    apr_thread_pools++;
     return pool;
 }
 
@@ -75,14 +80,16 @@ static void
 apr_destroy(void *state)
 {
     apr_pool_destroy(state);
+    apr_thread_pools--;
 }
 
+/* APR gives blocks back with the allocator alone, so a live pool keeps them. As
+ * Debian builds it, they are mapped and none is malloc()'s. */
 static void
 apr_trim(void *library)
 {
     (void) library;
-    if (apr_thread_allocator != NULL) {
-        apr_allocator_max_free_set(apr_thread_allocator, 1);
+    if (apr_thread_allocator != NULL && apr_thread_pools == 0) {
         apr_allocator_destroy(apr_thread_allocator);
         apr_thread_allocator = NULL;
     }

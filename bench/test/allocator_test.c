@@ -5,6 +5,7 @@
 #include "allocator.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +29,17 @@ enum {
     CHURN_OBJECTS = 64,
     CHURN_SIZE = 128 * 1024,
     CHURN_KEPT_MAX = 640 * MIB,
+
+    /* Of a few MiB in a region's blocks, each allocator keeps that much. */
+    TRIM_LEAST = 256 * 1024,
+
+    /* What malloc() writes over what trim() wrongly frees: no pointer. */
+    TRIM_FILL = 0x5a,
+
+    THREADS = 4,
+    THREAD_REGIONS = 1000,
+    THREAD_OBJECTS = 100,
+    THREAD_SIZE = 200,
 };
 
 _Static_assert((uint64_t) CHURN_ROUNDS *CHURN_OBJECTS *CHURN_SIZE >
@@ -290,15 +302,158 @@ test_trim_keeps_what_lives(void **state)
 {
     struct fixture fixture;
     struct object object;
+    struct object other;
 
     begin(&fixture, state);
     object = make(&fixture, 1000, 7);
     churn(&fixture);
+    (void) mallopt(M_PERTURB, TRIM_FILL); /* a sanitizer's does it anyway */
     if (fixture.allocator->trim != NULL) {
         fixture.allocator->trim(fixture.library);
     }
     check(&object);
+    other = make(&fixture, 1000, 8);
+    check(&other);
+    release(&fixture, &other);
     release(&fixture, &object);
+    end(&fixture);
+    (void) mallopt(M_PERTURB, 0);
+}
+
+/* What the process holds, be it of malloc() or of the system: given back to
+ * either, it falls. */
+static size_t
+held(void)
+{
+    return mallinfo2().uordblks + mapped();
+}
+
+/* Fill a region with a few MiB of small objects, and give it back. */
+static void
+fill_and_end(struct fixture *fixture)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        struct object object = make(fixture, 1000, (unsigned char) i);
+
+        release(fixture, &object);
+    }
+    end(fixture);
+}
+
+/* Whether malloc() is one that counts: a checker's does not, and keeps what it
+ * is given back. */
+static int
+is_counted(void)
+{
+    size_t before = mallinfo2().uordblks;
+    void *p = malloc(TRIM_LEAST / 4);
+    int counted = p != NULL && mallinfo2().uordblks > before;
+
+    free(p);
+    return counted;
+}
+
+static void
+test_trim_gives_back_what_was_kept(void **state)
+{
+    struct fixture fixture;
+    size_t kept;
+
+    begin(&fixture, state);
+    if (fixture.allocator->trim == NULL || !is_counted()) {
+        end(&fixture);
+        skip();
+    }
+    fill_and_end(&fixture);
+    kept = held();
+    fixture.allocator->trim(fixture.library);
+    assert_true(held() + TRIM_LEAST < kept);
+}
+
+/* A thread's part of the next test; cmocka's checks are for the first thread
+ * alone, so it counts. */
+struct worker {
+    const struct allocator *allocator;
+    void *library;
+    pthread_t thread;
+    pthread_barrier_t *start; /* all at once */
+    unsigned char fill;
+    size_t wrong;
+};
+
+static int
+is_filled(const unsigned char *p, unsigned char fill)
+{
+    for (size_t i = 0; i < THREAD_SIZE; i++) {
+        if (p[i] != fill) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void
+work_on_a_region(struct worker *worker)
+{
+    const struct allocator *allocator = worker->allocator;
+    void *region = allocator->create(worker->library, MIB, THREAD_OBJECTS);
+    unsigned char *objects[THREAD_OBJECTS];
+
+    if (region == NULL) {
+        worker->wrong++;
+        return;
+    }
+    for (size_t i = 0; i < THREAD_OBJECTS; i++) {
+        objects[i] = allocator->alloc(region, THREAD_SIZE);
+        memset(objects[i], worker->fill, THREAD_SIZE);
+    }
+    for (size_t i = 0; i < THREAD_OBJECTS; i++) {
+        worker->wrong += !is_filled(objects[i], worker->fill);
+        if (allocator->free != NULL) {
+            allocator->free(region, objects[i]);
+        }
+    }
+    allocator->destroy(region);
+}
+
+static void *
+worker_run(void *data)
+{
+    struct worker *worker = data;
+
+    pthread_barrier_wait(worker->start);
+    for (size_t i = 0; i < THREAD_REGIONS; i++) {
+        work_on_a_region(worker);
+    }
+    if (worker->allocator->trim != NULL) {
+        worker->allocator->trim(worker->library);
+    }
+    return NULL;
+}
+
+static void
+test_threads_have_regions_of_their_own(void **state)
+{
+    struct fixture fixture;
+    struct worker workers[THREADS];
+    pthread_barrier_t start;
+
+    begin(&fixture, state);
+    assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.allocator = fixture.allocator,
+                                     .library = fixture.library,
+                                     .start = &start,
+                                     .fill = (unsigned char) (i + 1)};
+        assert_int_equal(
+            pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]),
+            0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+        assert_int_equal(workers[i].wrong, 0);
+    }
+    assert_int_equal(pthread_barrier_destroy(&start), 0);
     end(&fixture);
 }
 
@@ -415,6 +570,9 @@ main(void)
         {"reset_gives_all_back", test_reset_gives_all_back},
         {"reset_leaves_a_region_to_use", test_reset_leaves_a_region_to_use},
         {"struct_fits_its_kind", test_struct_fits_its_kind},
+        {"threads_have_regions_of_their_own",
+         test_threads_have_regions_of_their_own},
+        {"trim_gives_back_what_was_kept", test_trim_gives_back_what_was_kept},
         {"trim_keeps_what_lives", test_trim_keeps_what_lives},
     };
     enum {
