@@ -136,20 +136,13 @@ region_stretched(struct region *region, size_t done, size_t stretch)
     return region->filled;
 }
 
-/* Write both ends of the ith allocation. */
-static inline void
-region_touch(unsigned char *p, size_t size, size_t i)
-{
-    p[0] = region_mark(i);
-    p[size - 1] = region_mark(i);
-}
-
-/* Make the next n allocations by alloc(), in the loop where the compiler knows
- * it. Returns 0, or -ENOMEM; those before the one that failed are then made. */
+/* Make the next n allocations by alloc() from state, in the loop where the
+ * compiler knows it. Returns 0, or -ENOMEM; those before the one that failed
+ * are then made. */
 static inline __attribute__((always_inline)) int
-region_fill_with(struct region *region, void *(*alloc)(void *, size_t))
+region_fill_from(struct region *region, void *state,
+                 void *(*alloc)(void *, size_t))
 {
-    void *state = region->state;
     size_t done = 0;
 
     while (done < region->n) {
@@ -158,13 +151,15 @@ region_fill_with(struct region *region, void *(*alloc)(void *, size_t))
         void **pointers = region->pointers + done;
 
         for (size_t i = 0; i < stretch; i++) {
-            unsigned char *p = alloc(state, draws[i]);
+            size_t size = draws[i];
+            unsigned char *p = alloc(state, size);
 
             if (p == NULL) {
                 region->filled = done + i;
                 return -ENOMEM;
             }
-            region_touch(p, draws[i], done + i);
+            p[0] = region_mark(done + i);
+            p[size - 1] = region_mark(done + i);
             pointers[i] = p;
         }
         done = region_stretched(region, done, stretch);
@@ -172,8 +167,14 @@ region_fill_with(struct region *region, void *(*alloc)(void *, size_t))
     return 0;
 }
 
-/* Make the next n allocations. Returns 0, or -ENOMEM; those before the one that
- * failed are then made. */
+/* The same from the region's own state. */
+static inline __attribute__((always_inline)) int
+region_fill_with(struct region *region, void *(*alloc)(void *, size_t))
+{
+    return region_fill_from(region, region->state, alloc);
+}
+
+/* The same by the region's allocator. */
 static inline int
 region_fill(struct region *region)
 {

@@ -10,11 +10,11 @@ enum {
     BUMP_PADDING = ALLOCATOR_ALIGNMENT - 1,
 };
 
-/* One piece of memory for the largest region. */
+/* One piece of memory: this, and behind it room for the largest region. */
 struct bump {
     unsigned char *last;
     unsigned char *end;
-    unsigned char *start;
+    _Alignas(ALLOCATOR_ALIGNMENT) unsigned char start[];
 };
 
 static const void *
@@ -30,32 +30,28 @@ bump_version(void *library, char *version)
     snprintf(version, ALLOCATOR_VERSION_MAX, "%s", BENCH_POOL_VERSION);
 }
 
-static void *
-bump_create(void *library, size_t size, size_t count)
-{
-    struct bump *bump = malloc(sizeof(*bump));
-    size_t room = size + count * BUMP_PADDING;
-
-    (void) library;
-    if (bump == NULL) {
-        return NULL;
-    }
-    bump->start = malloc(room);
-    if (bump->start == NULL) {
-        free(bump);
-        return NULL;
-    }
-    bump->last = bump->start;
-    bump->end = bump->start + room;
-    return bump;
-}
-
 static inline unsigned char *
 bump_align(unsigned char *p)
 {
     uintptr_t mask = ALLOCATOR_ALIGNMENT - 1;
 
     return (unsigned char *) (((uintptr_t) p + mask) & ~mask);
+}
+
+/* The end is aligned too, so that last, once aligned, is never beyond it. */
+static void *
+bump_create(void *library, size_t size, size_t count)
+{
+    size_t room = size + count * BUMP_PADDING;
+    struct bump *bump = malloc(sizeof(*bump) + room + BUMP_PADDING);
+
+    (void) library;
+    if (bump == NULL) {
+        return NULL;
+    }
+    bump->last = bump->start;
+    bump->end = bump_align(bump->start + room);
+    return bump;
 }
 
 /* What an allocation writes may alias bump, for all that the compiler knows: so
@@ -79,30 +75,26 @@ bump_fill_memory(struct region *region)
     return region_fill_with(region, bump_alloc);
 }
 
-/* No pointer to last leaves the loop, so it stays in a register. */
+static inline void *
+bump_alloc_unbound(void *state, size_t size)
+{
+    unsigned char **last = state;
+    unsigned char *p = bump_align(*last);
+
+    *last = p + size;
+    return p;
+}
+
+/* The compiler sees that nobody else knows where last is: it is a register. */
 static int
 bump_fill_register(struct region *region)
 {
     struct bump *bump = region->state;
     unsigned char *last = bump->last;
-    size_t done = 0;
+    int err = region_fill_from(region, &last, bump_alloc_unbound);
 
-    while (done < region->n) {
-        size_t stretch = region_stretch(region, done);
-        const uint32_t *draws = region->draws + region->at;
-        void **pointers = region->pointers + done;
-
-        for (size_t i = 0; i < stretch; i++) {
-            unsigned char *p = bump_align(last);
-
-            last = p + draws[i];
-            region_touch(p, draws[i], done + i);
-            pointers[i] = p;
-        }
-        done = region_stretched(region, done, stretch);
-    }
     bump->last = last;
-    return 0;
+    return err;
 }
 
 static void
@@ -116,10 +108,7 @@ bump_reset(void *state)
 static void
 bump_destroy(void *state)
 {
-    struct bump *bump = state;
-
-    free(bump->start);
-    free(bump);
+    free(state);
 }
 
 const struct allocator allocator_bump_register = {

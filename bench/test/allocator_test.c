@@ -17,8 +17,14 @@
 
 #include <cmocka.h>
 
+#include "workload.h"
+
 enum {
     NAME_LENGTH = 96,
+
+    /* Of fill(): more allocations than draws, and draws of every remainder. */
+    FILLED = 1000,
+    FILL_PERIOD = 300,
     MIB = 1024 * 1024,
 
     MANY = 4000,
@@ -297,6 +303,84 @@ test_reset_gives_all_back(void **state)
     end(&fixture);
 }
 
+/* Whether each byte range of region is its own, ends where it was told to, and
+ * holds what fill() writes. */
+static void
+check_filled(const struct region *region, size_t at)
+{
+    static struct object objects[FILLED];
+
+    assert_int_equal(region->filled, FILLED);
+    for (size_t i = 0; i < FILLED; i++) {
+        objects[i].p = region->pointers[i];
+        objects[i].size = region->draws[(at + i) % FILL_PERIOD];
+        assert_int_equal((uintptr_t) objects[i].p % ALLOCATOR_ALIGNMENT, 0);
+        assert_int_equal(objects[i].p[0], region_mark(i));
+        assert_int_equal(objects[i].p[objects[i].size - 1], region_mark(i));
+    }
+    qsort(objects, FILLED, sizeof(objects[0]), compare);
+    for (size_t i = 1; i < FILLED; i++) {
+        assert_true(objects[i - 1].p + objects[i - 1].size <= objects[i].p);
+    }
+}
+
+static void
+test_fill_keeps_the_contract(void **state)
+{
+    static void *pointers[FILLED];
+    uint32_t draws[FILL_PERIOD];
+    struct fixture fixture;
+    struct object behind;
+
+    begin(&fixture, state);
+    if (fixture.allocator->fill == NULL) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < FILL_PERIOD; i++) {
+        draws[i] = (uint32_t) (i + 1);
+    }
+    for (size_t at = 0; at < FILL_PERIOD; at += FILL_PERIOD - 1) {
+        struct region region = {.allocator = fixture.allocator,
+                                .n = FILLED,
+                                .draws = draws,
+                                .period = FILL_PERIOD,
+                                .at = at,
+                                .pointers = pointers,
+                                .state = fixture.state};
+
+        assert_int_equal(fixture.allocator->fill(&region), 0);
+        assert_int_equal(region.at, (at + FILLED) % FILL_PERIOD);
+        behind = make(&fixture, 1000, 0);
+        check_filled(&region, at);
+        check(&behind);
+        fixture.allocator->reset(fixture.state);
+    }
+    end(&fixture);
+}
+
+static void
+test_free_early_gives_back(void **state)
+{
+    struct fixture fixture;
+    size_t before = mapped();
+
+    begin(&fixture, state);
+    if (fixture.allocator->free_early == NULL) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < CHURN_ROUNDS * CHURN_OBJECTS; i++) {
+        struct object object = {.size = CHURN_SIZE};
+
+        object.p = fixture.allocator->alloc(fixture.state, object.size);
+        assert_non_null(object.p);
+        fixture.allocator->free_early(fixture.state, object.p);
+    }
+    assert_true(mapped() < before + CHURN_KEPT_MAX);
+    end(&fixture);
+}
+
 static void
 test_trim_keeps_what_lives(void **state)
 {
@@ -541,6 +625,31 @@ test_path_is_the_allocators_own(void **state)
     end(&fixture);
 }
 
+/* Whatever is left in front of the end, and however the end is aligned. */
+static void
+test_bump_memory_ends_with_its_memory(void **state)
+{
+    const struct allocator *bump = allocator_find("bump_memory");
+    char reason[ALLOCATOR_REASON_MAX];
+
+    (void) state;
+    for (size_t size = 1; size <= 32; size++) {
+        void *region = bump->create(bump->open(reason), size, 1);
+        const char *first = bump->alloc(region, 1);
+        const char *next = first;
+        const char *last;
+
+        do {
+            last = next;
+            next = bump->alloc(region, 1);
+        } while (next != NULL && next < first + 4 * ALLOCATOR_ALIGNMENT + size);
+        assert_null(next);
+        assert_true(last + 1 <= first + size + 2 * ALLOCATOR_ALIGNMENT);
+        assert_null(bump->alloc(region, SIZE_MAX));
+        bump->destroy(region);
+    }
+}
+
 static void
 test_find_knows_no_other(void **state)
 {
@@ -562,6 +671,8 @@ main(void)
         {"alloc_gives_every_size_aligned", test_alloc_gives_every_size_aligned},
         {"break_is_left_to_the_c_library", test_break_is_left_to_the_c_library},
         {"destroy_gives_all_back", test_destroy_gives_all_back},
+        {"fill_keeps_the_contract", test_fill_keeps_the_contract},
+        {"free_early_gives_back", test_free_early_gives_back},
         {"half_are_freed_and_the_rest_stays",
          test_half_are_freed_and_the_rest_stays},
         {"objects_keep_apart_and_intact", test_objects_keep_apart_and_intact},
@@ -579,6 +690,7 @@ main(void)
         CLAUSES = sizeof(clauses) / sizeof(clauses[0]),
     };
     const struct CMUnitTest once[] = {
+        cmocka_unit_test(test_bump_memory_ends_with_its_memory),
         cmocka_unit_test(test_find_knows_no_other),
     };
     int failed = cmocka_run_group_tests_name("table", once, NULL, NULL);
