@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "allocators/adapters.h"
+#include "row.h"
 
 enum {
     KIB = 1024,
@@ -117,6 +118,78 @@ test_settle_is_what_freeing_brings_about(void **state)
     assert_true(is_mapped(2 * MIB));
 }
 
+/* What the heap has from the system once a region is freed, the last one of the
+ * row's loop: the region behind the clock is the one after. */
+static size_t arenas[2];
+
+static void *
+watched_alloc(void *state, size_t size)
+{
+    (void) state;
+    return malloc(size);
+}
+
+static void
+watched_free(void *state, void *p)
+{
+    (void) state;
+    free(p);
+}
+
+static void
+watched_destroy(void *state)
+{
+    (void) state;
+    arenas[0] = arenas[1];
+    arenas[1] = mallinfo2().arena;
+}
+
+static const struct allocator watched = {
+    .name = "watched",
+    .kind = ALLOCATOR_GENERAL,
+    .create = adapter_no_region,
+    .alloc = watched_alloc,
+    .free = watched_free,
+    .destroy = watched_destroy,
+};
+
+/* A row of 4 MiB a region. */
+static size_t
+arena_after_row(const struct workload *workload)
+{
+    static const uint32_t draws[] = {OBJECT};
+    static const uint64_t sums[] = {0, OBJECT};
+    static void *pointers[OBJECTS];
+    struct row row = {.name = "row",
+                      .workload = workload,
+                      .region = {.allocator = &watched,
+                                 .library = &row,
+                                 .n = OBJECTS,
+                                 .draws = draws,
+                                 .period = 1,
+                                 .pointers = pointers},
+                      .sums = sums,
+                      .largest = OBJECT,
+                      .batch = 1,
+                      .iterations = 4};
+
+    shim_clear();
+    assert_int_equal(row_register(&row, 0), 0);
+    assert_int_equal(shim_run(&(struct shim_options){.filter = "^row"}), 1);
+    return arenas[0];
+}
+
+static void
+test_rows_have_the_heap_of_their_workload(void **state)
+{
+    size_t trimmed;
+
+    (void) state;
+    need_glibc();
+    trimmed = arena_after_row(&workload_fill_trim);
+    assert_true(arena_after_row(&workload_fill) > trimmed + 3 * MIB);
+}
+
 int
 main(void)
 {
@@ -124,6 +197,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settle_is_what_freeing_brings_about),
         cmocka_unit_test(test_pin_keeps_the_heap_from_shrinking),
+        cmocka_unit_test(test_rows_have_the_heap_of_their_workload),
         cmocka_unit_test(test_settle_sets_the_threshold_whatever_came_before),
     };
 

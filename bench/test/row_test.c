@@ -4,8 +4,10 @@
  */
 #include "row.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ enum {
     REHEARSALS = 2,
 
     SLEEP_US = 2000,
+
+    BLOCKS = 1000,
 };
 
 enum fault {
@@ -147,6 +151,79 @@ static const struct allocator sleepy = {
     .free = books_free,
     .destroy = books_destroy,
 };
+
+/* Books that two threads keep: the first thread's, and the other's. */
+static struct {
+    pthread_t first;
+    atomic_int creates;
+    atomic_int destroys;
+    atomic_int allocs[2];
+    atomic_int frees;
+    atomic_int fails_at; /* the other's allocation that fails; < 0: none */
+} shared;
+
+static void *
+shared_create(void *library, size_t size, size_t count)
+{
+    (void) size;
+    (void) count;
+    shared.creates++;
+    return library;
+}
+
+/* The other thread is the slower one, so that who does not wait for it is
+ * caught. */
+static void *
+shared_alloc(void *state, size_t size)
+{
+    int other = !pthread_equal(pthread_self(), shared.first);
+
+    (void) state;
+    if (other) {
+        usleep(SLEEP_US / 10);
+        if (shared.allocs[other] == shared.fails_at) {
+            return NULL;
+        }
+    }
+    shared.allocs[other]++;
+    return malloc(size);
+}
+
+static void
+shared_free(void *state, void *p)
+{
+    (void) state;
+    shared.frees++;
+    free(p);
+}
+
+static void
+shared_destroy(void *state)
+{
+    (void) state;
+    shared.destroys++;
+}
+
+static const struct allocator sharing = {
+    .name = "sharing",
+    .kind = ALLOCATOR_GENERAL,
+    .create = shared_create,
+    .alloc = shared_alloc,
+    .free = shared_free,
+    .destroy = shared_destroy,
+};
+
+static void
+shared_reset(int fails_at)
+{
+    shared.first = pthread_self();
+    shared.creates = 0;
+    shared.destroys = 0;
+    shared.allocs[0] = 0;
+    shared.allocs[1] = 0;
+    shared.frees = 0;
+    shared.fails_at = fails_at;
+}
 
 static int fills;
 
@@ -381,6 +458,59 @@ test_threads_2_counts_both(void **state)
     assert_float_equal(books.items_per_second * seconds, 2 * N * REGIONS, 1e-3);
 }
 
+/* Both threads make each batch's regions, and a batch ends when both have. */
+static void
+test_threads_2_work_on_each_batch(void **state)
+{
+    static const uint32_t draws[PERIOD] = {100, 200, 300, 400, 500, 600};
+    static void *pointers[N];
+    struct region region = {.allocator = &sharing,
+                            .library = &shared,
+                            .n = N,
+                            .draws = draws,
+                            .period = PERIOD,
+                            .pointers = pointers};
+
+    (void) state;
+    shared_reset(-1);
+    assert_int_equal(workload_threads_2.start(&region), 0);
+    for (int batch = 1; batch <= 3; batch++) {
+        assert_int_equal(workload_threads_2.batch(&region, BATCH), 0);
+        assert_int_equal(shared.allocs[0], batch * BATCH * N);
+        assert_int_equal(shared.allocs[1], batch * BATCH * N);
+        assert_int_equal(shared.frees, 2 * batch * BATCH * N);
+        assert_int_equal(shared.destroys, 2 * batch * BATCH);
+    }
+    workload_threads_2.stop(&region);
+}
+
+static void
+test_threads_2_reports_the_others_failure(void **state)
+{
+    (void) state;
+    for (int at = 0; at < N * REGIONS; at += N + 1) {
+        shared_reset(at);
+        memset(&books, 0, sizeof(books));
+        run_row(&workload_threads_2, &sharing, &shared);
+        assert_string_equal(books.error, "an allocation failed");
+        assert_int_equal(shared.frees, shared.allocs[0] + shared.allocs[1]);
+        assert_int_equal(shared.destroys, shared.creates);
+    }
+}
+
+/* Time in which a thread sleeps is not its CPU time. */
+static void
+test_threads_1_goes_by_the_wall_clock(void **state)
+{
+    double seconds;
+
+    (void) state;
+    run(&workload_threads_1, &sleepy, FAULT_NONE, 0);
+    assert_string_equal(books.error, "");
+    seconds = books.result.real_time * (double) books.result.iterations / 1e9;
+    assert_float_equal(books.items_per_second * seconds, N * REGIONS, 1e-3);
+}
+
 static void
 test_free_random_times_the_frees_alone(void **state)
 {
@@ -388,7 +518,98 @@ test_free_random_times_the_frees_alone(void **state)
     run(&workload_free_random, &sleepy, FAULT_NONE, 0);
     assert_string_equal(books.error, "");
     assert_int_equal(books.frees, books.allocs);
-    assert_true(books.result.real_time < N * SLEEP_US * 1e3 / 2);
+
+    /* Less than one region's allocations of each batch. */
+    assert_true(books.result.real_time < N * SLEEP_US * 1e3 / (2 * BATCH));
+}
+
+/* What was freed, in order. */
+static char blocks[BLOCKS];
+static size_t blocks_made;
+static size_t freed[BLOCKS];
+static size_t freed_count;
+
+static void *
+block_create(void *library, size_t size, size_t count)
+{
+    (void) size;
+    (void) count;
+    blocks_made = 0;
+    freed_count = 0;
+    return library;
+}
+
+static void *
+block_alloc(void *state, size_t size)
+{
+    (void) state;
+    assert_int_equal(size, 1);
+    assert_true(blocks_made < BLOCKS);
+    return &blocks[blocks_made++];
+}
+
+static void
+block_free(void *state, void *p)
+{
+    (void) state;
+    assert_true(freed_count < BLOCKS);
+    freed[freed_count++] = (size_t) ((char *) p - blocks);
+}
+
+static void
+block_destroy(void *state)
+{
+    (void) state;
+}
+
+static const struct allocator of_blocks = {
+    .name = "of_blocks",
+    .kind = ALLOCATOR_REGION,
+    .create = block_create,
+    .alloc = block_alloc,
+    .free_early = block_free,
+    .destroy = block_destroy,
+};
+
+/* Each block once, up and down alike, and in every region the same. */
+static void
+test_free_random_has_one_order(void **state)
+{
+    static const uint32_t draws[] = {1};
+    static void *pointers[BLOCKS];
+    static size_t first[BLOCKS];
+    unsigned char seen[BLOCKS] = {0};
+    size_t ups = 0;
+    struct region region = {.allocator = &of_blocks,
+                            .library = &books,
+                            .n = BLOCKS,
+                            .draws = draws,
+                            .period = 1,
+                            .pointers = pointers};
+
+    (void) state;
+    assert_int_equal(workload_free_random.start(&region), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(workload_free_random.take(&region), 0);
+        assert_int_equal(freed_count, 0);
+        workload_free_random.time(&region);
+        workload_free_random.give(&region);
+        assert_int_equal(freed_count, BLOCKS);
+        if (i == 0) {
+            memcpy(first, freed, sizeof(first));
+        }
+    }
+    workload_free_random.stop(&region);
+
+    assert_memory_equal(first, freed, sizeof(first));
+    for (size_t i = 0; i < BLOCKS; i++) {
+        seen[freed[i]]++;
+        ups += i > 0 && freed[i] > freed[i - 1];
+    }
+    for (size_t i = 0; i < BLOCKS; i++) {
+        assert_int_equal(seen[i], 1);
+    }
+    assert_in_range(ups, BLOCKS * 2 / 5, BLOCKS * 3 / 5);
 }
 
 static void
@@ -455,6 +676,7 @@ main(void)
         cmocka_unit_test(test_fill_makes_and_destroys_each_region),
         cmocka_unit_test(test_fill_of_an_inlined_allocator_is_its_own),
         cmocka_unit_test(test_fill_reset_makes_one_region),
+        cmocka_unit_test(test_free_random_has_one_order),
         cmocka_unit_test(test_free_random_times_the_frees_alone),
         cmocka_unit_test(test_general_allocator_frees_each_object),
         cmocka_unit_test(test_items_and_bytes_are_what_was_asked_for),
@@ -462,7 +684,10 @@ main(void)
         cmocka_unit_test(test_overlap_is_reported),
         cmocka_unit_test(test_regions_take_the_sizes_in_turn),
         cmocka_unit_test(test_sum_goes_around),
+        cmocka_unit_test(test_threads_1_goes_by_the_wall_clock),
         cmocka_unit_test(test_threads_2_counts_both),
+        cmocka_unit_test(test_threads_2_reports_the_others_failure),
+        cmocka_unit_test(test_threads_2_work_on_each_batch),
         cmocka_unit_test(test_workload_find_knows_its_table),
     };
 
