@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "machine.h"
 
 enum {
     /* Draws after which sizes begin again: more than a branch predictor learns,
@@ -562,18 +563,17 @@ static void
 grid_judge(struct row *row, const struct contender *contender, double bytes)
 {
     double most = GRID_BYTES_MAX;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int cores = machine_cores();
     int threads = row->workload->threads;
 
     if (row->workload->is_large) {
-        double memory =
-            (double) sysconf(_SC_AVPHYS_PAGES) * (double) sysconf(_SC_PAGESIZE);
+        double memory = machine_memory();
 
         most = memory / 2 < GRID_LARGE_MAX ? memory / 2 : GRID_LARGE_MAX;
     }
     if (judge_region(row->reason, contender, bytes, most) && threads > cores) {
         snprintf(row->reason, sizeof(row->reason),
-                 "%d threads at once; found %ld core", threads, cores);
+                 "%d threads at once; found %d core", threads, cores);
     }
 }
 

@@ -1,7 +1,9 @@
 #include "machine.h"
 
 #include <gnu/libc-version.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -10,7 +12,10 @@
 
 enum {
     MACHINE_LINE_MAX = 256,
+    MACHINE_KIB = 1024,
 };
+
+static const char meminfo[] = "/proc/meminfo";
 
 static void write_cpu(struct json *json);
 static void write_build(struct json *json);
@@ -24,6 +29,29 @@ const char *
 machine_commit(void)
 {
     return BENCH_COMMIT;
+}
+
+int
+machine_cores(void)
+{
+    cpu_set_t cores;
+
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0) {
+        return (int) sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return CPU_COUNT(&cores);
+}
+
+double
+machine_memory(void)
+{
+    char line[MACHINE_LINE_MAX];
+    char *value;
+
+    if (read_field(meminfo, "MemAvailable", line, &value)) {
+        return strtod(value, NULL) * MACHINE_KIB;
+    }
+    return (double) sysconf(_SC_AVPHYS_PAGES) * (double) sysconf(_SC_PAGESIZE);
 }
 
 void
@@ -65,8 +93,7 @@ write_cpu(struct json *json)
                     ? value
                     : NULL);
     json_string(json, "memory",
-                read_field("/proc/meminfo", "MemTotal", line, &value) ? value
-                                                                      : NULL);
+                read_field(meminfo, "MemTotal", line, &value) ? value : NULL);
 }
 
 static void

@@ -11,6 +11,13 @@
 /* The commit that the program was built from, or "unknown". */
 const char *machine_commit(void);
 
+/* The cores that this process may use: a machine may have more. */
+int machine_cores(void);
+
+/* The bytes of memory that can be had without swapping: the kernel's guess,
+ * which counts what it caches of files; else what is free. */
+double machine_memory(void);
+
 /* Write all of it as an object. context is shim_context_json()'s. */
 void machine_write(struct json *json, const struct grid *grid,
                    const char *context);

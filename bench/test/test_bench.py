@@ -428,6 +428,52 @@ class Arguments(Folder):
         self.assertNotIn("arena", {row[1] for row in rows if row[0] == "free_random"})
         self.assertTrue(all(int(row[3]) >= 1000 for row in rows))
 
+    def test_large_blocks_may_take_more_than_a_region(self) -> None:
+        """A region of 391 MiB, where there is memory for twice as much."""
+        row = "free_random/pool/fixed4096/100000"
+        listed = bench("--list", "--filter", f"^{row}$").stdout.splitlines()[0]
+        fields = dict(
+            line.split(":") for line in Path("/proc/meminfo").read_text().splitlines()
+        )
+        mib = int(fields["MemAvailable"].split()[0]) / 1024
+        if mib > 2 * 400:
+            self.assertEqual(listed, row)
+        elif mib < 2 * 380:
+            self.assertRegex(listed, "a region asks for 391 MiB; at most")
+        listed = bench("--list", "--filter", "^free_random/pool/fixed4096/1000000$")
+        self.assertRegex(listed.stdout, r"3906 MiB; at most (\d|\d\d|\d{3}|1024) are")
+
+    def test_quick_takes_one_row_of_the_side_lines(self) -> None:
+        done = bench("--list", "--quick", "--allocators", "pool")
+        rows = {
+            tuple(row.split()[0].split("/")[i] for i in (0, 2, 3))
+            for row in done.stdout.splitlines()
+            if row.split("/")[0] in ("fill_trim", "free_random", "threads_1", "threads_2")
+        }
+        self.assertEqual(
+            rows,
+            {
+                ("fill_trim", "lognormal", "10000"),
+                ("free_random", "fixed4096", "1000"),
+                ("threads_1", "lognormal", "100"),
+                ("threads_2", "lognormal", "100"),
+            },
+        )
+
+    def test_threads_need_as_many_cores(self) -> None:
+        cores = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, cores)
+        words = ("--list", "--filter", "^threads_./pool/fixed16/10$")
+        if len(cores) > 1:
+            self.assertNotIn("skipped", bench(*words).stdout)
+        os.sched_setaffinity(0, {min(cores)})
+        listed = bench(*words).stdout.splitlines()
+        self.assertEqual(listed[0], "threads_1/pool/fixed16/10")
+        self.assertEqual(
+            listed[1],
+            "threads_2/pool/fixed16/10  skipped: 2 threads at once; found 1 core",
+        )
+
     def test_threads_are_counted_in_the_results(self) -> None:
         self.measure(
             "--filter", "threads_./pool/lognormal/100$", "--rounds", "1",
