@@ -159,6 +159,7 @@ static struct {
     atomic_int destroys;
     atomic_int allocs[2];
     atomic_int frees;
+    atomic_int trims[2];
     atomic_int fails_at; /* the other's allocation that fails; < 0: none */
 } shared;
 
@@ -204,6 +205,13 @@ shared_destroy(void *state)
     shared.destroys++;
 }
 
+static void
+shared_trim(void *library)
+{
+    assert_ptr_equal(library, &shared);
+    shared.trims[!pthread_equal(pthread_self(), shared.first)]++;
+}
+
 static const struct allocator sharing = {
     .name = "sharing",
     .kind = ALLOCATOR_GENERAL,
@@ -211,6 +219,7 @@ static const struct allocator sharing = {
     .alloc = shared_alloc,
     .free = shared_free,
     .destroy = shared_destroy,
+    .trim = shared_trim,
 };
 
 static void
@@ -222,6 +231,8 @@ shared_reset(int fails_at)
     shared.allocs[0] = 0;
     shared.allocs[1] = 0;
     shared.frees = 0;
+    shared.trims[0] = 0;
+    shared.trims[1] = 0;
     shared.fails_at = fails_at;
 }
 
@@ -458,7 +469,8 @@ test_threads_2_counts_both(void **state)
     assert_float_equal(books.items_per_second * seconds, 2 * N * REGIONS, 1e-3);
 }
 
-/* Both threads make each batch's regions, and a batch ends when both have. */
+/* Both threads make each batch's regions, and a batch ends when both have. What
+ * the second keeps for itself goes with it. */
 static void
 test_threads_2_work_on_each_batch(void **state)
 {
@@ -482,6 +494,8 @@ test_threads_2_work_on_each_batch(void **state)
         assert_int_equal(shared.destroys, 2 * batch * BATCH);
     }
     workload_threads_2.stop(&region);
+    assert_int_equal(shared.trims[0], 0);
+    assert_int_equal(shared.trims[1], 1);
 }
 
 static void
