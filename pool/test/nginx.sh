@@ -1,11 +1,10 @@
 #!/bin/sh
 # Builds nginx with this pool in place of its own, and serves files with it.
 #
-# usage: nginx.sh WORK_DIR
+# usage: nginx.sh WORK_DIR SOURCE_DIR
 #
-# NGINX_SRC names the folder of an unpacked nginx source; without it, Debian's
-# upstream tarball is fetched into WORK_DIR, once. Exit status 77: no source.
-# Talks to nobody on the network but Debian's mirror for that.
+# The source is what nginx_source.sh finds, or fetches into SOURCE_DIR. Exit
+# status 77: there is none.
 set -eu
 
 requests=200 # of each location, over one connection
@@ -17,48 +16,6 @@ work=$(cd "$1" && pwd)
 die() {
     printf 'nginx.sh: %s\n' "$*" >&2
     exit 1
-}
-
-# fetch_source: prints the folder of an nginx source
-fetch_source() {
-    if [ -n "${NGINX_SRC-}" ]; then
-        [ -f "$NGINX_SRC/src/core/ngx_palloc.c" ] ||
-            die "$NGINX_SRC: no src/core/ngx_palloc.c"
-        printf '%s\n' "$NGINX_SRC"
-        return
-    fi
-    tarball=$(find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz' | head -n 1)
-    if [ -z "$tarball" ]; then
-        fetch_tarball >&2 || return 77
-        tarball=$(find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz')
-    fi
-    rm -rf "$work/source"
-    mkdir "$work/source"
-    tar -xzf "$tarball" -C "$work/source" --strip-components=1
-    printf '%s\n' "$work/source"
-}
-
-# fetch_tarball: by apt, with sources of its own: the machine's stay as they are
-fetch_tarball() {
-    command -v apt-get >/dev/null || return 1
-    parts=$work/apt
-    rm -rf "$parts"
-    mkdir -p "$parts/lists/partial"
-    for sources in /etc/apt/sources.list.d/*.sources; do
-        [ -f "$sources" ] || continue
-        sed 's/^Types:.*/Types: deb-src/' "$sources" \
-            >"$parts/$(basename "$sources")"
-    done
-    if [ -f /etc/apt/sources.list ]; then
-        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$parts/main.list"
-    fi
-    set -- -q -o Dir::Etc::sourcelist=/dev/null \
-        -o "Dir::Etc::sourceparts=$parts" -o "Dir::State::lists=$parts/lists" \
-        -o APT::Sandbox::User=root
-    apt-get "$@" update || return 1
-    # The tarball counts: that the .dsc is missing for a day is no matter.
-    (cd "$work" && apt-get "$@" source --download-only nginx) || true
-    [ -n "$(find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz')" ]
 }
 
 # build DIR CONFIGURE_ARGUMENT...: with nginx's own -Werror
@@ -227,11 +184,7 @@ serve() {
     fi
 }
 
-status=0
-source=$(fetch_source) || status=$?
-[ "$status" -ne 77 ] ||
-    printf 'nginx.sh: no nginx source to be had: skipped\n' >&2
-[ "$status" -eq 0 ] || exit "$status"
+source=$("$pool/test/nginx_source.sh" "$2")
 build "$work/plain"
 serve "$work/plain"
 build "$work/debug" --with-debug

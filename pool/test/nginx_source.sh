@@ -1,0 +1,63 @@
+#!/bin/sh
+# Prints the folder of an nginx source, which its callers leave as it is.
+#
+# usage: nginx_source.sh WORK_DIR
+#
+# NGINX_SRC names the folder of an unpacked one; without it, Debian's upstream
+# tarball is fetched into WORK_DIR, once. Exit status 77: no source to be had.
+# Talks to nobody on the network but Debian's mirror for that.
+set -eu
+
+mkdir -p "$1"
+work=$(cd "$1" && pwd)
+
+tarball() {
+    find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz' | head -n 1
+}
+
+# fetch_tarball: by apt, with sources of its own: the machine's stay as they are
+fetch_tarball() {
+    command -v apt-get >/dev/null || return 1
+    parts=$work/apt
+    rm -rf "$parts"
+    mkdir -p "$parts/lists/partial"
+    for sources in /etc/apt/sources.list.d/*.sources; do
+        [ -f "$sources" ] || continue
+        sed 's/^Types:.*/Types: deb-src/' "$sources" \
+            >"$parts/$(basename "$sources")"
+    done
+    if [ -f /etc/apt/sources.list ]; then
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$parts/main.list"
+    fi
+    set -- -q -o Dir::Etc::sourcelist=/dev/null \
+        -o "Dir::Etc::sourceparts=$parts" -o "Dir::State::lists=$parts/lists" \
+        -o APT::Sandbox::User=root -o Acquire::Retries=0 \
+        -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
+    apt-get "$@" update || return 1
+    # The tarball counts: that the .dsc is missing for a day is no matter.
+    (cd "$work" && apt-get "$@" source --download-only nginx) || true
+    [ -n "$(tarball)" ]
+}
+
+if [ -n "${NGINX_SRC-}" ]; then
+    if [ ! -f "$NGINX_SRC/src/core/ngx_palloc.c" ]; then
+        printf 'NGINX_SRC: found no src/core/ngx_palloc.c in "%s", %s\n' \
+            "$NGINX_SRC" "expected the folder of nginx's unpacked source" >&2
+        exit 1
+    fi
+    cd "$NGINX_SRC"
+    pwd
+    exit
+fi
+
+if [ ! -d "$work/source" ]; then
+    if [ -z "$(tarball)" ] && ! fetch_tarball >&2; then
+        printf 'nginx: no source to be had by apt-get; NGINX_SRC may name one\n' >&2
+        exit 77
+    fi
+    rm -rf "$work/unpacked"
+    mkdir "$work/unpacked"
+    tar -xzf "$(tarball)" -C "$work/unpacked" --strip-components=1
+    mv "$work/unpacked" "$work/source"
+fi
+printf '%s\n' "$work/source"
