@@ -88,12 +88,27 @@ test_memory_of_a_great_pool_is_given_back(void **state)
                 before.resident + NGX_POOL_CACHE_SIZE + LEFT_MIB * MIB);
 }
 
+/* It can be no program's data. */
+static void
+test_memory_read_leaves_out_what_cannot_be_written(void **state)
+{
+    size_t size = 8 * MIB;
+    struct memory_usage before = usage();
+    void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void) state;
+    assert_true(p != MAP_FAILED);
+    assert_int_equal(usage().data, before.data);
+    assert_int_equal(munmap(p, size), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             test_memory_read_sees_what_is_mapped_and_what_is_touched),
+        cmocka_unit_test(test_memory_read_leaves_out_what_cannot_be_written),
         cmocka_unit_test(test_memory_of_a_great_pool_is_given_back),
     };
 

@@ -274,6 +274,14 @@ class Memory(Folder):
         self.assertEqual(found, {"fixed64": None, "lognormal": "an allocation failed"})
         self.assertIn("lognormal/1000000: an allocation failed", done.stderr)
 
+    def test_child_without_a_task_says_so(self) -> None:
+        done = subprocess.run(
+            [BENCH, "--memory-child"], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--memory-child is for bench itself", done.stderr)
+
     def test_runs_have_it_unless_it_is_filtered_away(self) -> None:
         words = "--allocators", "pool", "--sizes", "fixed64", "--ns", "10", "--rounds", "1"
         self.measure("--label", "a", *words)
