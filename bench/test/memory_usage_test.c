@@ -1,6 +1,5 @@
 /*
- * What the process itself is seen to use: memory_read(), and by it what stays
- * resident when a great pool of the library as it is installed is destroyed.
+ * memory_read() sees what this process takes from the system.
  */
 #include "memory.h"
 
@@ -10,22 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-
 #define MIB ((size_t) 1024 * 1024)
-
-enum {
-    GREAT_MIB = 1024,
-    GREAT_SIZE = 4000, /* so that each page is touched */
-
-    /* What malloc() keeps of its own, at most, besides what the pool does. */
-    LEFT_MIB = 4,
-};
 
 static struct memory_usage
 usage(void)
@@ -59,35 +46,6 @@ test_memory_read_sees_what_is_mapped_and_what_is_touched(void **state)
     assert_int_equal(usage().data, before.data);
 }
 
-static void
-test_memory_of_a_great_pool_is_given_back(void **state)
-{
-    size_t size = GREAT_MIB * MIB;
-    size_t free_size =
-        (size_t) sysconf(_SC_AVPHYS_PAGES) * (size_t) sysconf(_SC_PAGESIZE);
-    struct memory_usage before = usage();
-    ngx_pool_t *pool;
-
-    (void) state;
-    if (free_size < 2 * size) {
-        skip();
-    }
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, NULL);
-    assert_non_null(pool);
-    for (size_t asked = 0; asked < size; asked += GREAT_SIZE) {
-        char *p = ngx_palloc(pool, GREAT_SIZE);
-
-        assert_non_null(p);
-        *p = 1;
-        p[GREAT_SIZE - 1] = 1;
-    }
-    assert_true(usage().resident - before.resident >= size);
-    ngx_destroy_pool(pool);
-    assert_in_range(ngx_pool_cache_size(), 1, NGX_POOL_CACHE_SIZE);
-    assert_true(usage().resident <
-                before.resident + NGX_POOL_CACHE_SIZE + LEFT_MIB * MIB);
-}
-
 /* It can be no program's data. */
 static void
 test_memory_read_leaves_out_what_cannot_be_written(void **state)
@@ -109,7 +67,6 @@ main(void)
         cmocka_unit_test(
             test_memory_read_sees_what_is_mapped_and_what_is_touched),
         cmocka_unit_test(test_memory_read_leaves_out_what_cannot_be_written),
-        cmocka_unit_test(test_memory_of_a_great_pool_is_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,7 @@ check_max(const char *name)
         skip();
     }
     first = take(SIZE);
-    assert_int_equal(take(page - 1) - first, SIZE);
+    assert_true(take(page - 1) - first < BLOCK - POOL_HEAD);
     large = take(page);
     assert_true(large < first || large - first >= BLOCK - POOL_HEAD);
     end();
