@@ -180,7 +180,8 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
     return status;
 }
 
-/* Each reason once: the rows that share one follow each other. */
+/* Each reason once: the rows that share one follow each other, and those of memory
+ * have the reasons of the timed ones. */
 static void
 tell_skipped(const struct grid *grid)
 {
@@ -191,7 +192,7 @@ tell_skipped(const struct grid *grid)
 
         before = tell_reason(row->name, row->reason, before);
     }
-    for (size_t i = 0; i < grid->memory_count; i++) {
+    for (size_t i = 0; grid->count == 0 && i < grid->memory_count; i++) {
         const struct memory_row *row = &grid->memory[i];
 
         before = tell_reason(row->name, row->reason, before);

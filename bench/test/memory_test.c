@@ -164,7 +164,7 @@ test_memory_is_never_above_nginxs(void **state)
 static void
 test_memory_is_never_above_nginxs_after_resets(void **state)
 {
-    static const struct plan plan = {.count = DRAWS / 10, .rounds = 3};
+    static const struct plan plan = {.count = DRAWS / 20, .rounds = 3};
 
     (void) state;
     check_all(&plan);
