@@ -2,12 +2,12 @@
  * An allocator under comparison: a struct of functions, one per file of
  * allocators/, and the table of all of them.
  *
- * Those of a class are charged the same. Called: a workload calls alloc()
- * through the struct, and alloc() jumps on into the library that serves it. The
- * struct is const and a pointer into a library stands still once open() has
- * found it. Inlined: the loop over a region's allocations is compiled with the
- * allocator in it. Limits are loops of that kind too, around what is no
- * allocator: none can be faster.
+ * Those of a class are charged the same. The loops over a region's objects are
+ * compiled once for each allocator, in its own file. Called: they call the
+ * function that serves, as its users' code does: one call by a pointer that the
+ * dynamic linker, or open(), has found. Inlined: the allocator is compiled into
+ * them. Limits are loops of that kind too, around what is no allocator: none
+ * can be faster.
  *
  * A general allocator frees object by object; a region allocator gives all of a
  * region back at once.
@@ -82,8 +82,10 @@ struct allocator {
      * that. NULL where no region can, and in a general allocator. */
     void (*free_early)(void *state, void *p);
 
-    /* region_fill() with alloc() in the loop; NULL where it is called. */
+    /* region_fill() and region_free() with alloc() and free() in their loops;
+     * empty() is NULL where free() is. */
     int (*fill)(struct region *region);
+    void (*empty)(struct region *region);
 
     /* Give all of the region back and keep the region. NULL in a general one,
      * where every object has been freed already. */

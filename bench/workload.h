@@ -178,22 +178,26 @@ region_fill_with(struct region *region, void *(*alloc)(void *, size_t))
 static inline int
 region_fill(struct region *region)
 {
-    const struct allocator *allocator = region->allocator;
+    return region->allocator->fill(region);
+}
 
-    return allocator->fill != NULL ? allocator->fill(region)
-                                   : region_fill_with(region, allocator->alloc);
+/* Free what was allocated by release(), in the loop where the compiler knows
+ * it. */
+static inline __attribute__((always_inline)) void
+region_free_with(struct region *region, void (*release)(void *, void *))
+{
+    for (size_t i = 0; i < region->filled; i++) {
+        release(region->state, region->pointers[i]);
+    }
+    region->filled = 0;
 }
 
 /* Free what was allocated, where the allocator frees objects. */
 static inline void
 region_free(struct region *region)
 {
-    void (*release)(void *, void *) = region->allocator->free;
-
-    if (release != NULL) {
-        for (size_t i = 0; i < region->filled; i++) {
-            release(region->state, region->pointers[i]);
-        }
+    if (region->allocator->empty != NULL) {
+        region->allocator->empty(region);
     }
     region->filled = 0;
 }

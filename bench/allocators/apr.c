@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 #if defined(BENCH_APR)
@@ -70,6 +71,12 @@ apr_alloc(void *state, size_t size)
     return apr_palloc(state, size);
 }
 
+static int
+apr_fill(struct region *region)
+{
+    return region_fill_with(region, apr_alloc);
+}
+
 static void
 apr_reset(void *state)
 {
@@ -103,6 +110,7 @@ const struct allocator allocator_apr = {
     .version = apr_version_write,
     .create = apr_create,
     .alloc = apr_alloc,
+    .fill = apr_fill,
     .reset = apr_reset,
     .destroy = apr_destroy,
     .trim = apr_trim,

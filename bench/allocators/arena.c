@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 static const void *
@@ -34,6 +35,12 @@ adapter_alloc(void *state, size_t size)
     return arena_alloc(state, size);
 }
 
+static int
+adapter_fill(struct region *region)
+{
+    return region_fill_with(region, adapter_alloc);
+}
+
 static void
 adapter_reset(void *state)
 {
@@ -61,6 +68,7 @@ const struct allocator allocator_arena = {
     .version = adapter_version,
     .create = adapter_create,
     .alloc = adapter_alloc,
+    .fill = adapter_fill,
     .reset = adapter_reset,
     .destroy = adapter_destroy,
     .trim = adapter_trim,

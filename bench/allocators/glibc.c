@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 /* Another malloc may stand before the C library's: a sanitizer's, a preloaded
@@ -43,11 +44,23 @@ glibc_alloc(void *state, size_t size)
     return malloc(size);
 }
 
+static int
+glibc_fill(struct region *region)
+{
+    return region_fill_with(region, glibc_alloc);
+}
+
 static void
 glibc_free(void *state, void *p)
 {
     (void) state;
     free(p);
+}
+
+static void
+glibc_empty(struct region *region)
+{
+    region_free_with(region, glibc_free);
 }
 
 const struct allocator allocator_glibc = {
@@ -59,5 +72,7 @@ const struct allocator allocator_glibc = {
     .create = adapter_no_region,
     .alloc = glibc_alloc,
     .free = glibc_free,
+    .fill = glibc_fill,
+    .empty = glibc_empty,
     .destroy = adapter_nothing,
 };

@@ -46,5 +46,7 @@ const struct allocator allocator_jemalloc = {
     .create = adapter_no_region,
     .alloc = plugin_alloc,
     .free = plugin_free,
+    .fill = plugin_fill,
+    .empty = plugin_empty,
     .destroy = adapter_nothing,
 };

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "../workload.h"
 #include "adapters.h"
 #include "pmr.h"
 
@@ -32,6 +33,12 @@ monotonic_alloc(void *state, size_t size)
     return pmr_alloc(state, size, ALLOCATOR_ALIGNMENT);
 }
 
+static int
+monotonic_fill(struct region *region)
+{
+    return region_fill_with(region, monotonic_alloc);
+}
+
 const struct allocator allocator_pmr = {
     .name = "pmr",
     .kind = ALLOCATOR_REGION,
@@ -40,6 +47,7 @@ const struct allocator allocator_pmr = {
     .version = monotonic_version,
     .create = monotonic_create,
     .alloc = monotonic_alloc,
+    .fill = monotonic_fill,
     .reset = pmr_release,
     .destroy = pmr_destroy,
 };

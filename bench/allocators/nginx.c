@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 #if defined(BENCH_NGINX)
@@ -46,6 +47,12 @@ nginx_palloc_size(void *state, size_t size)
     return ngx_palloc(state, size);
 }
 
+static int
+nginx_fill(struct region *region)
+{
+    return region_fill_with(region, nginx_palloc_size);
+}
+
 static void
 nginx_free_early(void *state, void *p)
 {
@@ -72,6 +79,7 @@ const struct allocator allocator_nginx = {
     .version = nginx_version,
     .create = nginx_create,
     .alloc = nginx_palloc_size,
+    .fill = nginx_fill,
     .free_early = nginx_free_early,
     .reset = nginx_reset,
     .destroy = nginx_destroy,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 #define obstack_chunk_alloc malloc
@@ -46,12 +47,19 @@ obstack_create(void *library, size_t size, size_t count)
     return region;
 }
 
-static void *
+/* Charged one call, as the others of its class are. */
+static __attribute__((noinline)) void *
 obstack_alloc_size(void *state, size_t size)
 {
     struct region_obstack *region = state;
 
     return obstack_alloc(&region->obstack, (int) size);
+}
+
+static int
+obstack_fill(struct region *region)
+{
+    return region_fill_with(region, obstack_alloc_size);
 }
 
 static void
@@ -79,6 +87,7 @@ const struct allocator allocator_obstack = {
     .version = obstack_version,
     .create = obstack_create,
     .alloc = obstack_alloc_size,
+    .fill = obstack_fill,
     .reset = obstack_reset,
     .destroy = obstack_destroy,
 };

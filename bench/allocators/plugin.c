@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../allocator.h"
+#include "../workload.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PLUGIN_UNDER_SANITIZER 1
@@ -77,4 +77,16 @@ plugin_free(void *state, void *p)
     struct plugin *plugin = state;
 
     plugin->free(p);
+}
+
+int
+plugin_fill(struct region *region)
+{
+    return region_fill_with(region, plugin_alloc);
+}
+
+void
+plugin_empty(struct region *region)
+{
+    region_free_with(region, plugin_free);
 }

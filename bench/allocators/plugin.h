@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+struct region;
+
 /* Its functions, which take the place of a state. */
 struct plugin {
     void *handle; /* dlopen()'s */
@@ -30,5 +32,7 @@ int plugin_find(const struct plugin *plugin, const char *name,
 const void *plugin_entry(void *library);
 void *plugin_alloc(void *state, size_t size);
 void plugin_free(void *state, void *p);
+int plugin_fill(struct region *region);
+void plugin_empty(struct region *region);
 
 #endif

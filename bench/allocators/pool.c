@@ -35,6 +35,12 @@ pool_alloc(void *state, size_t size)
     return ngx_palloc(state, size);
 }
 
+static int
+pool_fill(struct region *region)
+{
+    return region_fill_with(region, pool_alloc);
+}
+
 static void
 pool_free_early(void *state, void *p)
 {
@@ -68,6 +74,7 @@ const struct allocator allocator_pool = {
     .version = pool_version,
     .create = pool_create,
     .alloc = pool_alloc,
+    .fill = pool_fill,
     .free_early = pool_free_early,
     .reset = pool_reset,
     .destroy = pool_destroy,
@@ -98,6 +105,7 @@ const struct allocator allocator_pool_grow = {
     .version = pool_version,
     .create = pool_create_grow,
     .alloc = pool_alloc,
+    .fill = pool_fill,
     .free_early = pool_free_early,
     .reset = pool_reset,
     .destroy = pool_destroy,
@@ -111,7 +119,7 @@ pool_alloc_inline(void *state, size_t size)
 }
 
 static int
-pool_fill(struct region *region)
+pool_fill_inline(struct region *region)
 {
     return region_fill_with(region, pool_alloc_inline);
 }
@@ -125,7 +133,7 @@ const struct allocator allocator_pool_inline = {
     .version = pool_version,
     .create = pool_create,
     .alloc = pool_alloc_inline,
-    .fill = pool_fill,
+    .fill = pool_fill_inline,
     .reset = pool_reset,
     .destroy = pool_destroy,
     .trim = pool_trim,
@@ -140,7 +148,7 @@ const struct allocator allocator_pool_grow_inline = {
     .version = pool_version,
     .create = pool_create_grow,
     .alloc = pool_alloc_inline,
-    .fill = pool_fill,
+    .fill = pool_fill_inline,
     .reset = pool_reset,
     .destroy = pool_destroy,
     .trim = pool_trim,

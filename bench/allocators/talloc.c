@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "../workload.h"
 #include "adapters.h"
 
 #if defined(BENCH_TALLOC)
@@ -49,6 +50,12 @@ talloc_alloc(void *state, size_t size)
     return talloc_size(state, size);
 }
 
+static int
+talloc_fill(struct region *region)
+{
+    return region_fill_with(region, talloc_alloc);
+}
+
 static void
 talloc_destroy(void *state)
 {
@@ -63,6 +70,7 @@ const struct allocator allocator_talloc = {
     .version = talloc_version,
     .create = talloc_create,
     .alloc = talloc_alloc,
+    .fill = talloc_fill,
     .reset = talloc_free_children,
     .destroy = talloc_destroy,
 };
@@ -76,6 +84,7 @@ const struct allocator allocator_talloc_pool = {
     .version = talloc_version,
     .create = talloc_create_pool,
     .alloc = talloc_alloc,
+    .fill = talloc_fill,
     .reset = talloc_free_children,
     .destroy = talloc_destroy,
 };

@@ -57,5 +57,7 @@ const struct allocator allocator_tcmalloc = {
     .create = adapter_no_region,
     .alloc = plugin_alloc,
     .free = plugin_free,
+    .fill = plugin_fill,
+    .empty = plugin_empty,
     .destroy = adapter_nothing,
 };

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "allocators/adapters.h"
+#include "called.h"
 #include "row.h"
 
 enum {
@@ -150,6 +151,8 @@ static const struct allocator watched = {
     .create = adapter_no_region,
     .alloc = watched_alloc,
     .free = watched_free,
+    .fill = called_fill,
+    .empty = called_empty,
     .destroy = watched_destroy,
 };
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "called.h"
 #include "interrupt.h"
 
 enum {
@@ -72,6 +73,7 @@ static const struct allocator turn = {
     .kind = ALLOCATOR_REGION,
     .create = turn_create,
     .alloc = turn_alloc,
+    .fill = called_fill,
     .reset = turn_end,
     .destroy = turn_end,
     .trim = turn_trim,

@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "called.h"
+
 enum {
     N = 4,
     PERIOD = 6,
@@ -131,6 +133,8 @@ static const struct allocator general = {
     .create = books_create,
     .alloc = books_alloc,
     .free = books_free,
+    .fill = called_fill,
+    .empty = called_empty,
     .destroy = books_destroy,
     .trim = books_trim,
 };
@@ -149,6 +153,8 @@ static const struct allocator sleepy = {
     .create = books_create,
     .alloc = sleepy_alloc,
     .free = books_free,
+    .fill = called_fill,
+    .empty = called_empty,
     .destroy = books_destroy,
 };
 
@@ -218,6 +224,8 @@ static const struct allocator sharing = {
     .create = shared_create,
     .alloc = shared_alloc,
     .free = shared_free,
+    .fill = called_fill,
+    .empty = called_empty,
     .destroy = shared_destroy,
     .trim = shared_trim,
 };
@@ -261,6 +269,7 @@ static const struct allocator regional = {
     .kind = ALLOCATOR_REGION,
     .create = books_create,
     .alloc = books_alloc,
+    .fill = called_fill,
     .reset = books_reset,
     .destroy = books_destroy,
     .trim = books_trim,
@@ -581,6 +590,7 @@ static const struct allocator of_blocks = {
     .kind = ALLOCATOR_REGION,
     .create = block_create,
     .alloc = block_alloc,
+    .fill = called_fill,
     .free_early = block_free,
     .destroy = block_destroy,
 };

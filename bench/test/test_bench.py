@@ -200,12 +200,6 @@ class Results(Folder):
 class Memory(Folder):
     """Rows that are not timed: what regions take while all are alive."""
 
-    def need_malloc(self) -> None:
-        """Under a sanitizer malloc is not the C library's."""
-        words = "--allocators", "glibc", "--sizes", "fixed64", "--ns", "10"
-        if "skipped" in bench("--list", "--memory", *words).stdout:
-            self.skipTest("malloc is not the C library's")
-
     def rows(self, *words: str, status: int = 0) -> list[dict]:
         done = self.measure("--memory", "--label", "a", *words)
         self.assertEqual(done.returncode, status, done.stderr)
