@@ -10,6 +10,7 @@
 enum {
     FAILED_MAX = 4, /* a block that failed more often is passed */
     WALK_MAX = 16,  /* ngx_pfree() walks so many entries without an index */
+    LARGE_MANY = 4, /* for each later block: then these are not kept */
 
     INDEX_MIN = 64,                    /* places of the smallest index */
     INDEX_HEADER = 4 * sizeof(size_t), /* before them */
@@ -196,11 +197,19 @@ void
 model_destroy(struct model *model, unsigned pool)
 {
     struct model_pool *self = &model->pools[pool];
+    int is_kept = self->large_count < LARGE_MANY * (self->block_count - 1);
     size_t block;
 
     large_done(model, self);
-    for (block = 0; block < self->block_count; block++) {
-        block_give(model, self->blocks[block].size);
+    block_give(model, self->blocks[0].size);
+    for (block = 1; block < self->block_count; block++) {
+        size_t size = self->blocks[block].size;
+
+        if (is_kept) {
+            block_give(model, size);
+        } else {
+            system_give(model, size);
+        }
     }
     self->exists = 0;
 }

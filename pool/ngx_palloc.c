@@ -89,6 +89,13 @@ enum {
 
     NGX_POOL_INDEX_MIN = 64, /* places in a new index: four walked lists */
 
+    /*
+     * Blocks of a pool with so many large allocations for each are not kept:
+     * they lie between those in the system's heap, which could not shrink below
+     * them. Giving them back costs little beside that of the large ones.
+     */
+    NGX_POOL_LARGE_MANY = 4,
+
     NGX_POOL_HASH_SHIFT = 32, /* the product's upper half is the hash */
 
     /* nginx makes pools of four sizes (connection, request, default, upstream),
@@ -226,13 +233,13 @@ static void *ngx_pool_large(ngx_pool_t *pool, size_t size);
 static void *ngx_pool_large_add(ngx_pool_t *pool, void *p);
 static ngx_pool_large_t *ngx_pool_entry(ngx_pool_t *pool);
 static int ngx_pool_large_take(ngx_pool_t *pool, void *p);
-static void ngx_pool_large_done(ngx_pool_t *pool);
+static size_t ngx_pool_large_done(ngx_pool_t *pool);
 static void ngx_pool_large_free(ngx_pool_t *pool, void *p);
 
 static ngx_pool_index_t *ngx_pool_index(const ngx_pool_t *pool);
 static ngx_pool_index_t *ngx_pool_index_create(size_t count, ngx_log_t *log);
 static int ngx_pool_index_build(ngx_pool_t *pool);
-static void ngx_pool_index_done(ngx_pool_t *pool);
+static size_t ngx_pool_index_done(ngx_pool_t *pool);
 static void *ngx_pool_index_add(ngx_pool_t *pool, void *p);
 static int ngx_pool_index_grow(ngx_pool_t *pool);
 static int ngx_pool_index_is_full(size_t count, size_t places);
@@ -241,7 +248,8 @@ static size_t ngx_pool_index_find(const ngx_pool_index_t *index, const void *p);
 static int ngx_pool_index_take(ngx_pool_index_t *index, const void *p);
 static size_t ngx_pool_index_home(const ngx_pool_index_t *index, const void *p);
 
-static ngx_pool_t *ngx_pool_finish(ngx_pool_t *pool);
+static ngx_pool_t *ngx_pool_end(ngx_pool_t *pool);
+static size_t ngx_pool_finish(ngx_pool_t *pool);
 
 static void *ngx_pool_system_take(void *p);
 static void ngx_pool_system_give(void *p);
@@ -358,7 +366,7 @@ ngx_destroy_pool(ngx_pool_t *pool)
     ngx_pool_t *next;
 
     if (pool->cleanup != NULL || pool->large != NULL) {
-        pool = ngx_pool_finish(pool);
+        pool = ngx_pool_end(pool);
     }
     ngx_mark_pool_end(pool);
     ngx_pool_close(pool);
@@ -373,7 +381,7 @@ void
 ngx_reset_pool(ngx_pool_t *pool)
 {
     if (pool->cleanup != NULL || pool->large != NULL) {
-        pool = ngx_pool_finish(pool);
+        (void) ngx_pool_finish(pool);
     }
     ngx_mark_pool_end(pool);
     ngx_mark_pool_start(pool);
@@ -1029,21 +1037,25 @@ ngx_pool_large_take(ngx_pool_t *pool, void *p)
     return 1;
 }
 
-static void
+/* Frees all large allocations. Returns how many. */
+static size_t
 ngx_pool_large_done(ngx_pool_t *pool)
 {
+    size_t count = 0;
     ngx_pool_large_t *large;
 
     if (pool->d.slots == NGX_POOL_INDEXED) {
-        ngx_pool_index_done(pool);
+        count = ngx_pool_index_done(pool);
     }
     for (large = pool->large; large != NULL; large = large->next) {
         if (large->alloc != NULL) {
             ngx_pool_large_free(pool, large->alloc);
+            count++;
         }
     }
     pool->large = NULL;
     pool->d.slots = 0;
+    return count;
 }
 
 static void
@@ -1104,11 +1116,12 @@ ngx_pool_index_build(ngx_pool_t *pool)
     return 1;
 }
 
-/* Frees all that the index has, and itself. */
-static void
+/* Frees all that the index has, and itself. Returns how many that were. */
+static size_t
 ngx_pool_index_done(ngx_pool_t *pool)
 {
     ngx_pool_index_t *index = ngx_pool_index(pool);
+    size_t count = index->count;
     size_t i;
 
     for (i = 0; i <= index->mask; i++) {
@@ -1118,6 +1131,7 @@ ngx_pool_index_done(ngx_pool_t *pool)
     }
     ngx_pool_system_give(index);
     pool->large = NULL;
+    return count;
 }
 
 /* ngx_pool_large_add() of a pool with an index. One that cannot grow is filled
@@ -1219,9 +1233,36 @@ ngx_pool_index_home(const ngx_pool_index_t *index, const void *p)
     return (size_t) (hash >> NGX_POOL_HASH_SHIFT) & index->mask;
 }
 
-/* Runs the cleanups, newest first, where a handler may add further ones, which
- * come next; then gives the large allocations back. Returns pool. */
+/* ngx_pool_finish() of a pool that is destroyed. Where there were many large
+ * allocations, it gives all blocks but the first back as well. Returns pool. */
 static NGX_POOL_COLD ngx_pool_t *
+ngx_pool_end(ngx_pool_t *pool)
+{
+    size_t large = ngx_pool_finish(pool);
+    ngx_pool_t *block;
+    ngx_pool_t *next;
+
+    for (block = pool->d.next; block != NULL; block = block->d.next) {
+        if (large < NGX_POOL_LARGE_MANY) {
+            return pool;
+        }
+        large -= NGX_POOL_LARGE_MANY;
+    }
+
+    ngx_pool_close(pool);
+    for (block = pool->d.next; block != NULL; block = next) {
+        next = block->d.next;
+        ngx_pool_system_give(block);
+    }
+    pool->d.next = NULL;
+    pool->d.window = 0;
+    pool->current = pool;
+    return pool;
+}
+
+/* Runs the cleanups, newest first, where a handler may add further ones, which
+ * come next; then gives the large allocations back. Returns their number. */
+static NGX_POOL_COLD size_t
 ngx_pool_finish(ngx_pool_t *pool)
 {
     ngx_pool_cleanup_t *cleanup;
@@ -1234,8 +1275,7 @@ ngx_pool_finish(ngx_pool_t *pool)
             cleanup->handler(cleanup->data);
         }
     }
-    ngx_pool_large_done(pool);
-    return pool;
+    return ngx_pool_large_done(pool);
 }
 
 /* p, which the system gave; NULL is none. */

@@ -17,6 +17,7 @@ enum {
     POOL_SIZE = 1024,
     BINS = 8, /* sizes that are kept at a time */
     LIMIT = 1024 * 1024,
+    MANY = 4, /* large allocations for each block but the first */
 };
 
 static void keep(size_t size, size_t blocks);
@@ -162,6 +163,29 @@ test_cache_keeps_a_block_of_its_limit(void **state)
     assert_int_equal(ngx_pool_cache_size(), 0);
     keep(POOL_SIZE, 1);
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
+}
+
+/* Kept, they would pin the heap that the large ones leave behind. */
+static void
+test_cache_takes_no_block_from_among_many_large_ones(void **state)
+{
+    size_t large;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    for (large = 0; large <= 2 * MANY; large++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        size_t n;
+
+        for (n = 0; n < large; n++) {
+            assert_non_null(ngx_palloc(pool, pool->max + 1));
+        }
+        grow(pool, 3);
+        ngx_destroy_pool(pool);
+        assert_int_equal(ngx_pool_cache_size(),
+                         large < 2 * MANY ? 3 * POOL_SIZE : POOL_SIZE);
+        ngx_pool_cache_trim();
+    }
 }
 
 static void
@@ -564,6 +588,7 @@ main(void)
         FIXTURE_TEST(test_cache_serves_its_size_alone),
         FIXTURE_TEST(test_cache_never_keeps_more_than_its_limit),
         FIXTURE_TEST(test_cache_keeps_a_block_of_its_limit),
+        FIXTURE_TEST(test_cache_takes_no_block_from_among_many_large_ones),
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
         FIXTURE_TEST(test_cache_limit_releases_what_is_beyond),
         FIXTURE_TEST(test_cache_limit_can_be_raised),
