@@ -12,6 +12,11 @@ enum {
     WALK_MAX = 16,  /* ngx_pfree() walks so many entries without an index */
     LARGE_MANY = 4, /* for each later block: then these are not kept */
 
+    KEPT_LARGE = 64, /* of a pool: of one with more none is kept */
+    KEPT_SIZE_MIN = sizeof(ngx_pool_data_t), /* of each */
+    KEPT_SIZE_MAX = 64 * 1024,
+    KEPT_SLACK = 32, /* what is kept serves so many bytes less */
+
     INDEX_MIN = 64,                    /* places of the smallest index */
     INDEX_HEADER = 4 * sizeof(size_t), /* before them */
     SLOTS_MAX = 254,                   /* free entries that a list knows of */
@@ -21,10 +26,17 @@ static int system_take(struct model *model, size_t size);
 static void system_give(struct model *model, size_t size);
 static int block_take(struct model *model, size_t size);
 static void block_give(struct model *model, size_t size);
-static struct model_bin *bin_find(struct model_cache *cache, size_t size);
-static struct model_bin *bin_first(struct model_cache *cache,
+static size_t large_take(struct model *model, size_t size);
+static void large_give(struct model *model, size_t size);
+static void keep(struct model *model, struct model_bins *bins, size_t size);
+static void unkeep(struct model *model, struct model_bins *bins,
+                   struct model_bin *bin);
+static void shrink(struct model *model, struct model_bins *bins, size_t size);
+static struct model_bin *bin_find(struct model_bins *bins, size_t size);
+static struct model_bin *bin_first(struct model_bins *bins,
                                    struct model_bin bin);
-static void bin_empty(struct model *model, struct model_bin *bin);
+static void bin_empty(struct model *model, struct model_bins *bins,
+                      struct model_bin *bin);
 
 static struct model_spot small(struct model *model, struct model_pool *pool,
                                size_t size, size_t alignment);
@@ -99,7 +111,7 @@ model_cleanup(struct model *model, unsigned pool, size_t size, unsigned key,
     struct model_spot data = {.place = MODEL_NOWHERE};
     int is_large = size > self->max;
 
-    if (is_large && !system_take(model, size)) {
+    if (is_large && (size = large_take(model, size)) == 0) {
         return 0;
     }
     node = small(model, self, sizeof(ngx_pool_cleanup_t), NGX_ALIGNMENT);
@@ -150,8 +162,10 @@ model_pmemalign(struct model *model, unsigned pool, size_t size,
                 size_t alignment, unsigned key)
 {
     /* The fixture has no more for an alignment than for a size. */
-    return large(model, &model->pools[pool],
-                 alignment > HEAP_SIZE_MAX ? SIZE_MAX : size, key);
+    if (!system_take(model, alignment > HEAP_SIZE_MAX ? SIZE_MAX : size)) {
+        return (struct model_spot){.place = MODEL_NOWHERE};
+    }
+    return large_add(model, &model->pools[pool], size, key);
 }
 
 int
@@ -232,17 +246,15 @@ model_cache_limit(struct model *model, size_t size)
     struct model_cache *cache = &model->cache;
 
     cache->limit = size;
-    while (cache->size > size) {
-        bin_empty(model, &cache->bins[cache->bin_count - 1]);
-    }
+    shrink(model, &cache->large, size);
+    shrink(model, &cache->blocks, size);
 }
 
 void
 model_cache_trim(struct model *model)
 {
-    while (model->cache.bin_count != 0) {
-        bin_empty(model, &model->cache.bins[model->cache.bin_count - 1]);
-    }
+    shrink(model, &model->cache.large, 0);
+    shrink(model, &model->cache.blocks, 0);
 }
 
 size_t
@@ -286,56 +298,106 @@ system_give(struct model *model, size_t size)
 static int
 block_take(struct model *model, size_t size)
 {
-    struct model_cache *cache = &model->cache;
-    struct model_bin *bin = bin_find(cache, size);
+    struct model_bins *bins = &model->cache.blocks;
+    struct model_bin *bin = bin_find(bins, size);
 
     if (bin == NULL) {
         return system_take(model, size);
     }
-    bin = bin_first(cache, *bin);
-    cache->size -= size;
-    if (--bin->count == 0) {
-        bin_empty(model, bin);
-    }
+    unkeep(model, bins, bin);
     return 1;
+}
+
+static void
+block_give(struct model *model, size_t size)
+{
+    keep(model, &model->cache.blocks, size);
+}
+
+/* The bytes of what is kept and is no more than KEPT_SLACK too large, else of
+ * the system's, or 0. */
+static size_t
+large_take(struct model *model, size_t size)
+{
+    struct model_bins *bins = &model->cache.large;
+    size_t i;
+
+    for (i = 0; i < bins->count; i++) {
+        size_t kept = bins->bins[i].size;
+
+        if (kept >= size && kept - size <= KEPT_SLACK) {
+            unkeep(model, bins, &bins->bins[i]);
+            return kept;
+        }
+    }
+    return system_take(model, size) ? size : 0;
+}
+
+/* Of a pool that ends. */
+static void
+large_give(struct model *model, size_t size)
+{
+    if (size < KEPT_SIZE_MIN || size > KEPT_SIZE_MAX) {
+        system_give(model, size);
+    } else {
+        keep(model, &model->cache.large, size);
+    }
 }
 
 /* For another size than the kept ones, the one used longest ago may go. */
 static void
-block_give(struct model *model, size_t size)
+keep(struct model *model, struct model_bins *bins, size_t size)
 {
     struct model_cache *cache = &model->cache;
-    struct model_bin *bin = bin_find(cache, size);
+    struct model_bin *bin = bin_find(bins, size);
 
     if (size > cache->limit) {
         system_give(model, size);
         return;
     }
-    if (bin == NULL && cache->bin_count == MODEL_BINS) {
-        bin_empty(model, &cache->bins[MODEL_BINS - 1]);
+    if (bin == NULL && bins->count == MODEL_BINS) {
+        bin_empty(model, bins, &bins->bins[MODEL_BINS - 1]);
     }
     if (bin != NULL) {
-        bin = bin_first(cache, *bin);
+        bin = bin_first(bins, *bin);
     }
     if (cache->size + size > cache->limit) {
         system_give(model, size);
         return;
     }
     if (bin == NULL) {
-        bin = bin_first(cache, (struct model_bin){.size = size});
+        bin = bin_first(bins, (struct model_bin){.size = size});
     }
     bin->count++;
     cache->size += size;
 }
 
+static void
+unkeep(struct model *model, struct model_bins *bins, struct model_bin *bin)
+{
+    bin = bin_first(bins, *bin);
+    model->cache.size -= bin->size;
+    if (--bin->count == 0) {
+        bin_empty(model, bins, bin);
+    }
+}
+
+static void
+shrink(struct model *model, struct model_bins *bins, size_t size)
+{
+    while (model->cache.size > size && bins->count != 0) {
+        bin_empty(model, bins, &bins->bins[bins->count - 1]);
+    }
+}
+
 static struct model_bin *
-bin_find(struct model_cache *cache, size_t size)
+bin_find(struct model_bins *bins, size_t size)
 {
     size_t i;
 
-    for (i = 0; i < cache->bin_count; i++) {
-        if (cache->bins[i].size == size) {
-            return &cache->bins[i];
+    for (i = 0; i < bins->count; i++) {
+        if (bins->bins[i].size == size) {
+            return &bins->bins[i];
         }
     }
     return NULL;
@@ -343,34 +405,32 @@ bin_find(struct model_cache *cache, size_t size)
 
 /* Makes bin, which may be one of them, the first. */
 static struct model_bin *
-bin_first(struct model_cache *cache, struct model_bin bin)
+bin_first(struct model_bins *bins, struct model_bin bin)
 {
     size_t i;
 
-    for (i = 0; i < cache->bin_count && cache->bins[i].size != bin.size; i++) {
+    for (i = 0; i < bins->count && bins->bins[i].size != bin.size; i++) {
     }
-    if (i == cache->bin_count) {
-        cache->bin_count++;
+    if (i == bins->count) {
+        bins->count++;
     }
     for (; i != 0; i--) {
-        cache->bins[i] = cache->bins[i - 1];
+        bins->bins[i] = bins->bins[i - 1];
     }
-    cache->bins[0] = bin;
-    return &cache->bins[0];
+    bins->bins[0] = bin;
+    return &bins->bins[0];
 }
 
-/* Its blocks go, and itself. */
+/* What it has goes, and itself. */
 static void
-bin_empty(struct model *model, struct model_bin *bin)
+bin_empty(struct model *model, struct model_bins *bins, struct model_bin *bin)
 {
-    struct model_cache *cache = &model->cache;
-
-    cache->size -= bin->count * bin->size;
+    model->cache.size -= bin->count * bin->size;
     for (; bin->count != 0; bin->count--) {
         system_give(model, bin->size);
     }
-    cache->bin_count--;
-    for (; bin != &cache->bins[cache->bin_count]; bin++) {
+    bins->count--;
+    for (; bin != &bins->bins[bins->count]; bin++) {
         bin[0] = bin[1];
     }
 }
@@ -444,7 +504,8 @@ spot_in(const struct model *model, struct model_pool *pool, size_t block,
 static struct model_spot
 large(struct model *model, struct model_pool *pool, size_t size, unsigned key)
 {
-    if (!system_take(model, size)) {
+    size = large_take(model, size);
+    if (size == 0) {
         return (struct model_spot){.place = MODEL_NOWHERE};
     }
     return large_add(model, pool, size, key);
@@ -518,11 +579,16 @@ entry_free(struct model_pool *pool)
 static void
 large_done(struct model *model, struct model_pool *pool)
 {
+    int is_kept = pool->large_count <= KEPT_LARGE && pool->index_places == 0;
     size_t i;
 
-    for (i = 0; i < pool->entry_count; i++) {
-        if (pool->entries[i].key != MODEL_NO_KEY) {
-            system_give(model, pool->entries[i].size);
+    for (i = pool->entry_count; i-- != 0;) {
+        const struct model_large *entry = &pool->entries[i];
+
+        if (entry->key != MODEL_NO_KEY && is_kept) {
+            large_give(model, entry->size);
+        } else if (entry->key != MODEL_NO_KEY) {
+            system_give(model, entry->size);
         }
     }
     if (pool->index_places != 0) {

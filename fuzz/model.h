@@ -59,7 +59,7 @@ struct model_block {
 
 /* An entry of the list of large allocations; MODEL_NO_KEY: it has none. */
 struct model_large {
-    size_t size;
+    size_t size;  /* of the system's */
     unsigned key; /* the caller's, one each */
 };
 
@@ -89,12 +89,17 @@ struct model_bin {
     size_t count;
 };
 
-/* Bins with blocks, the one used last first. */
+/* Bins that are not empty, the one used last first. */
+struct model_bins {
+    size_t count;
+    struct model_bin bins[MODEL_BINS];
+};
+
 struct model_cache {
     size_t limit;
     size_t size;
-    size_t bin_count;
-    struct model_bin bins[MODEL_BINS];
+    struct model_bins blocks;
+    struct model_bins large;
 };
 
 /* The system: what pool/test/heap.h counts. */

@@ -5,6 +5,14 @@
 
 #include <pthread.h>
 
+/* The bytes that p, of malloc()'s, has room for; 0: the system does not tell. */
+#if defined(__linux__)
+#include <malloc.h>
+#define ngx_usable_size(p) malloc_usable_size(p)
+#else
+#define ngx_usable_size(p) ((void) (p), (size_t) 0)
+#endif
+
 /*
  * Marking what is not allocated, for AddressSanitizer or valgrind. Inside nginx
  * it is off unless -DNGX_POOL_POISON=1 asks for it: ngx_array grows its last
@@ -102,6 +110,19 @@ enum {
      * and a module may add its own. */
     NGX_POOL_CACHE_BINS = 8,
 
+    /*
+     * Large allocations of a pool that ends are kept as well: a request's body
+     * buffer of 10240 bytes costs malloc() more than ten small allocations. Not
+     * those of a pool with more of them, nor longer ones: they would pin the
+     * heap as blocks among many large ones do, and fill the cache.
+     */
+    NGX_POOL_LARGE_KEPT = 64,
+    NGX_POOL_LARGE_KEPT_SIZE = 64 * 1024,
+
+    /* What is kept serves a size less by so much: malloc() rounds up, glibc's
+     * by up to 23 bytes. */
+    NGX_POOL_LARGE_SLACK = 32,
+
 #if defined(NGX_DEBUG_PALLOC)
     NGX_POOL_ALL_LARGE = 1,
     NGX_POOL_CACHE_INITIAL = 0,
@@ -155,11 +176,14 @@ typedef struct {
     void *places[];
 } ngx_pool_index_t;
 
-/* Kept blocks of one size, linked by d.next; empty: size 0. */
+/* Kept memory of one size, linked by d.next; empty: size 0. */
 typedef struct {
     size_t size;
     ngx_pool_t *blocks;
 } ngx_pool_bin_t;
+
+/* Bins, the one used last first. */
+typedef ngx_pool_bin_t ngx_pool_bins_t[NGX_POOL_CACHE_BINS];
 
 typedef struct {
     size_t room; /* bytes that may be kept besides; 0 until watched */
@@ -167,7 +191,8 @@ typedef struct {
     ngx_uint_t watched;
     ngx_uint_t allocated;  /* calls to the system, of all kinds */
     ngx_uint_t given_back; /* calls to ngx_free() */
-    ngx_pool_bin_t bins[NGX_POOL_CACHE_BINS]; /* last used first */
+    ngx_pool_bins_t blocks;
+    ngx_pool_bins_t large;
 } ngx_pool_cache_t;
 
 /* A block from current on: how many behind it, and where its last and end are. */
@@ -230,16 +255,18 @@ static void ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark,
                           void *allocated);
 
 static void *ngx_pool_large(ngx_pool_t *pool, size_t size);
+static void *ngx_pool_large_new(size_t size, ngx_log_t *log);
 static void *ngx_pool_large_add(ngx_pool_t *pool, void *p);
 static ngx_pool_large_t *ngx_pool_entry(ngx_pool_t *pool);
 static int ngx_pool_large_take(ngx_pool_t *pool, void *p);
 static size_t ngx_pool_large_done(ngx_pool_t *pool);
-static void ngx_pool_large_free(ngx_pool_t *pool, void *p);
+static void ngx_pool_large_end(ngx_pool_t *pool, void *p, int is_kept);
+static size_t ngx_pool_large_count(const ngx_pool_t *pool);
 
 static ngx_pool_index_t *ngx_pool_index(const ngx_pool_t *pool);
 static ngx_pool_index_t *ngx_pool_index_create(size_t count, ngx_log_t *log);
 static int ngx_pool_index_build(ngx_pool_t *pool);
-static size_t ngx_pool_index_done(ngx_pool_t *pool);
+static void ngx_pool_index_done(ngx_pool_t *pool);
 static void *ngx_pool_index_add(ngx_pool_t *pool, void *p);
 static int ngx_pool_index_grow(ngx_pool_t *pool);
 static int ngx_pool_index_is_full(size_t count, size_t places);
@@ -256,16 +283,23 @@ static void ngx_pool_system_give(void *p);
 static ngx_pool_t *ngx_pool_cache_get(size_t size, ngx_log_t *log);
 static ngx_pool_t *ngx_pool_cache_search(size_t size, ngx_log_t *log);
 static void ngx_pool_cache_put(ngx_pool_t *block, size_t size);
-static void ngx_pool_cache_place(ngx_pool_t *block, size_t size);
-static int ngx_pool_cache_front(ngx_pool_cache_t *cache, size_t size);
-static void ngx_pool_cache_empty(ngx_pool_cache_t *cache, ngx_pool_bin_t *bin);
+static void *ngx_pool_cache_get_large(size_t size);
+static void ngx_pool_cache_put_large(void *p);
+static void ngx_pool_cache_place(ngx_pool_bins_t bins, ngx_pool_t *block,
+                                 size_t size);
+static ngx_pool_t *ngx_pool_cache_pop(ngx_pool_bin_t *bin);
+static void ngx_pool_cache_push(ngx_pool_bin_t *bin, ngx_pool_t *block);
+static int ngx_pool_cache_front(ngx_pool_bins_t bins, size_t size);
+static void ngx_pool_cache_empty(ngx_pool_bin_t *bin);
+static size_t ngx_pool_cache_shrink(ngx_pool_bins_t bins, size_t size);
+static ngx_uint_t ngx_pool_cache_count(const ngx_pool_bins_t bins);
 static ngx_uint_t ngx_pool_cache_watch(ngx_pool_cache_t *cache);
 static void ngx_pool_cache_start(void);
 static void ngx_pool_cache_stop(void *data);
 
 /*
  * initial-exec: the shared library then reaches it as fast as the program's own.
- * It takes 200 bytes of what the dynamic linker has for that in a process that
+ * It takes 300 bytes of what the dynamic linker has for that in a process that
  * loads the library late.
  */
 static _Thread_local ngx_pool_cache_t ngx_pool_cache
@@ -473,7 +507,7 @@ ngx_pool_cleanup_add(ngx_pool_t *pool, size_t size)
     ngx_pool_mark_t mark;
 
     if (is_large) {
-        system = ngx_pool_system_take(ngx_alloc(size, pool->log));
+        system = ngx_pool_large_new(size, pool->log);
         if (system == NULL) {
             return NULL;
         }
@@ -555,17 +589,14 @@ void
 ngx_pool_cache_limit(size_t size)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
-    size_t kept = ngx_pool_cache_size();
-    ngx_uint_t i;
+    size_t kept;
 
     if (NGX_POOL_ALL_LARGE) {
         return;
     }
 
-    for (i = NGX_POOL_CACHE_BINS; i-- > 0 && kept > size;) {
-        ngx_pool_cache_empty(cache, &cache->bins[i]);
-        kept = ngx_pool_cache_size();
-    }
+    (void) ngx_pool_cache_shrink(cache->large, size);
+    kept = ngx_pool_cache_shrink(cache->blocks, size);
     cache->limit = size;
     cache->room = cache->watched ? size - kept : 0;
 }
@@ -574,11 +605,9 @@ void
 ngx_pool_cache_trim(void)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
-    ngx_uint_t i;
 
-    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
-        ngx_pool_cache_empty(cache, &cache->bins[i]);
-    }
+    (void) ngx_pool_cache_shrink(cache->large, 0);
+    (void) ngx_pool_cache_shrink(cache->blocks, 0);
 }
 
 size_t
@@ -593,29 +622,21 @@ void
 ngx_pool_cache_stats(ngx_pool_cache_stats_t *stats)
 {
     const ngx_pool_cache_t *cache = &ngx_pool_cache;
-    ngx_uint_t i;
 
     *stats = (ngx_pool_cache_stats_t){
         .limit = cache->limit,
         .size = ngx_pool_cache_size(),
+        .blocks = ngx_pool_cache_count(cache->blocks),
+        .large = ngx_pool_cache_count(cache->large),
         .allocated = cache->allocated,
         .given_back = cache->given_back,
     };
-    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
-        const ngx_pool_t *block;
-
-        for (block = cache->bins[i].blocks; block != NULL;
-             block = block->d.next) {
-            stats->blocks++;
-        }
-    }
 }
 
 void
 ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats)
 {
     const ngx_pool_t *block;
-    const ngx_pool_large_t *large = pool->large;
     const ngx_pool_cleanup_t *cleanup;
     const ngx_pool_t *newest = ngx_pool_behind(pool, pool->d.tried);
     int passed = 1;
@@ -638,14 +659,8 @@ ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats)
         stats->size += (size_t) (block->d.end - (const u_char *) block);
     }
 
-    for (; large != NULL; large = large->next) {
-        stats->large += large->alloc != NULL;
-    }
-    stats->slots = pool->d.slots;
-    if (pool->d.slots == NGX_POOL_INDEXED) {
-        stats->large = ngx_pool_index(pool)->count;
-        stats->slots = 0;
-    }
+    stats->large = ngx_pool_large_count(pool);
+    stats->slots = pool->d.slots == NGX_POOL_INDEXED ? 0 : pool->d.slots;
     for (cleanup = pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
         stats->cleanups++;
     }
@@ -966,9 +981,18 @@ ngx_pool_undo(ngx_pool_t *pool, ngx_pool_mark_t mark, void *allocated)
 static NGX_POOL_COLD void *
 ngx_pool_large(ngx_pool_t *pool, size_t size)
 {
-    void *p = ngx_pool_system_take(ngx_alloc(size, pool->log));
+    void *p = ngx_pool_large_new(size, pool->log);
 
     return p != NULL ? ngx_pool_large_add(pool, p) : NULL;
+}
+
+/* size bytes, kept or of the system, or NULL. */
+static void *
+ngx_pool_large_new(size_t size, ngx_log_t *log)
+{
+    void *p = ngx_pool_cache_get_large(size);
+
+    return p != NULL ? p : ngx_pool_system_take(ngx_alloc(size, log));
 }
 
 /* Makes p, memory of the system, the pool's; gives it back when that fails. */
@@ -1037,20 +1061,20 @@ ngx_pool_large_take(ngx_pool_t *pool, void *p)
     return 1;
 }
 
-/* Frees all large allocations. Returns how many. */
+/* Ends all large allocations. Returns how many. */
 static size_t
 ngx_pool_large_done(ngx_pool_t *pool)
 {
-    size_t count = 0;
+    size_t count = ngx_pool_large_count(pool);
+    int is_kept = count <= NGX_POOL_LARGE_KEPT;
     ngx_pool_large_t *large;
 
     if (pool->d.slots == NGX_POOL_INDEXED) {
-        count = ngx_pool_index_done(pool);
+        ngx_pool_index_done(pool);
     }
     for (large = pool->large; large != NULL; large = large->next) {
         if (large->alloc != NULL) {
-            ngx_pool_large_free(pool, large->alloc);
-            count++;
+            ngx_pool_large_end(pool, large->alloc, is_kept);
         }
     }
     pool->large = NULL;
@@ -1058,12 +1082,32 @@ ngx_pool_large_done(ngx_pool_t *pool)
     return count;
 }
 
+/* With the pool: keeps p, or gives it back. */
 static void
-ngx_pool_large_free(ngx_pool_t *pool, void *p)
+ngx_pool_large_end(ngx_pool_t *pool, void *p, int is_kept)
 {
     (void) pool;
     ngx_log_debug1(NGX_LOG_DEBUG_ALLOC, pool->log, 0, "free: %p", p);
-    ngx_pool_system_give(p);
+    if (is_kept) {
+        ngx_pool_cache_put_large(p);
+    } else {
+        ngx_pool_system_give(p);
+    }
+}
+
+static size_t
+ngx_pool_large_count(const ngx_pool_t *pool)
+{
+    const ngx_pool_large_t *large;
+    size_t count = 0;
+
+    if (pool->d.slots == NGX_POOL_INDEXED) {
+        return ngx_pool_index(pool)->count;
+    }
+    for (large = pool->large; large != NULL; large = large->next) {
+        count += large->alloc != NULL;
+    }
+    return count;
 }
 
 static ngx_pool_index_t *
@@ -1095,14 +1139,10 @@ ngx_pool_index_create(size_t count, ngx_log_t *log)
 static int
 ngx_pool_index_build(ngx_pool_t *pool)
 {
-    size_t count = 0;
     ngx_pool_large_t *large;
-    ngx_pool_index_t *index;
+    ngx_pool_index_t *index =
+        ngx_pool_index_create(ngx_pool_large_count(pool), pool->log);
 
-    for (large = pool->large; large != NULL; large = large->next) {
-        count += large->alloc != NULL;
-    }
-    index = ngx_pool_index_create(count, pool->log);
     if (index == NULL) {
         return 0;
     }
@@ -1116,22 +1156,21 @@ ngx_pool_index_build(ngx_pool_t *pool)
     return 1;
 }
 
-/* Frees all that the index has, and itself. Returns how many that were. */
-static size_t
+/* Ends all that the index has, and itself. Nothing is kept: the order, of which
+ * depends what is, is none that the caller's program determines. */
+static void
 ngx_pool_index_done(ngx_pool_t *pool)
 {
     ngx_pool_index_t *index = ngx_pool_index(pool);
-    size_t count = index->count;
     size_t i;
 
     for (i = 0; i <= index->mask; i++) {
         if (index->places[i] != NULL) {
-            ngx_pool_large_free(pool, index->places[i]);
+            ngx_pool_large_end(pool, index->places[i], 0);
         }
     }
     ngx_pool_system_give(index);
     pool->large = NULL;
-    return count;
 }
 
 /* ngx_pool_large_add() of a pool with an index. One that cannot grow is filled
@@ -1297,26 +1336,22 @@ ngx_pool_system_give(void *p)
 static inline ngx_pool_t *
 ngx_pool_cache_get(size_t size, ngx_log_t *log)
 {
-    ngx_pool_cache_t *cache = &ngx_pool_cache;
-    ngx_pool_t *block = cache->bins[0].blocks;
+    ngx_pool_bin_t *bin = ngx_pool_cache.blocks;
 
-    if (cache->bins[0].size != size || block == NULL) {
+    if (bin->size != size || bin->blocks == NULL) {
         return ngx_pool_cache_search(size, log);
     }
-    cache->bins[0].blocks = block->d.next;
-    cache->room += size;
-    ngx_mark_open(block, size);
-    return block;
+    return ngx_pool_cache_pop(bin);
 }
 
 /* size is not that of the last time, or no such block is kept. */
 static NGX_POOL_COLD ngx_pool_t *
 ngx_pool_cache_search(size_t size, ngx_log_t *log)
 {
-    ngx_pool_cache_t *cache = &ngx_pool_cache;
+    ngx_pool_bin_t *bin = ngx_pool_cache.blocks;
 
-    if (ngx_pool_cache_front(cache, size) && cache->bins[0].blocks != NULL) {
-        return ngx_pool_cache_get(size, log);
+    if (ngx_pool_cache_front(bin, size) && bin->blocks != NULL) {
+        return ngx_pool_cache_pop(bin);
     }
     return ngx_pool_system_take(ngx_memalign(NGX_POOL_ALIGNMENT, size, log));
 }
@@ -1327,22 +1362,51 @@ ngx_pool_cache_put(ngx_pool_t *block, size_t size)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
 
-    if (cache->bins[0].size != size || size > cache->room) {
-        ngx_pool_cache_place(block, size);
+    if (cache->blocks[0].size != size || size > cache->room) {
+        ngx_pool_cache_place(cache->blocks, block, size);
         return;
     }
-    block->d.next = cache->bins[0].blocks;
-    cache->bins[0].blocks = block;
-    cache->room -= size;
-
-    /* The link stays readable: LeakSanitizer follows it too. */
-    ngx_mark_free(block, offsetof(ngx_pool_t, d.next));
-    ngx_mark_free(&block->d.failed, size - offsetof(ngx_pool_t, d.failed));
+    ngx_pool_cache_push(cache->blocks, block);
 }
 
-/* size is not that of the last time, or too much would be kept. */
+/* Kept memory for a large allocation of size bytes, or NULL. */
+static void *
+ngx_pool_cache_get_large(size_t size)
+{
+    ngx_pool_bin_t *bins = ngx_pool_cache.large;
+    ngx_uint_t i;
+
+    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
+        size_t more = bins[i].size - size; /* wraps where it is less */
+
+        if (more <= NGX_POOL_LARGE_SLACK && bins[i].blocks != NULL) {
+            u_char *p;
+
+            (void) ngx_pool_cache_front(bins, bins[i].size);
+            p = (u_char *) ngx_pool_cache_pop(bins);
+            ngx_mark_free(p + size, more);
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Takes a large allocation from a pool that ends: keeps it, or gives it back. */
+static void
+ngx_pool_cache_put_large(void *p)
+{
+    size_t size = ngx_usable_size(p);
+
+    if (size < sizeof(ngx_pool_data_t) || size > NGX_POOL_LARGE_KEPT_SIZE) {
+        ngx_pool_system_give(p);
+        return;
+    }
+    ngx_pool_cache_place(ngx_pool_cache.large, p, size);
+}
+
+/* Keeps block, of size bytes, in one of bins, or gives it back. */
 static NGX_POOL_COLD void
-ngx_pool_cache_place(ngx_pool_t *block, size_t size)
+ngx_pool_cache_place(ngx_pool_bins_t bins, ngx_pool_t *block, size_t size)
 {
     ngx_pool_cache_t *cache = &ngx_pool_cache;
     ngx_uint_t i;
@@ -1352,56 +1416,109 @@ ngx_pool_cache_place(ngx_pool_t *block, size_t size)
         ngx_pool_system_give(block);
         return;
     }
-    if (!ngx_pool_cache_front(cache, size)) {
+    if (!ngx_pool_cache_front(bins, size)) {
         for (i = NGX_POOL_CACHE_BINS - 1; i > 0; i--) {
-            if (cache->bins[i].blocks == NULL) {
+            if (bins[i].blocks == NULL) {
                 break;
             }
         }
-        if (cache->bins[i].blocks != NULL) {
+        if (bins[i].blocks != NULL) {
             i = NGX_POOL_CACHE_BINS - 1;
-            ngx_pool_cache_empty(cache, &cache->bins[i]);
+            ngx_pool_cache_empty(&bins[i]);
         }
-        cache->bins[i].size = size;
-        (void) ngx_pool_cache_front(cache, size);
+        bins[i].size = size;
+        (void) ngx_pool_cache_front(bins, size);
     }
     if (size > cache->room) {
         ngx_pool_system_give(block);
         return;
     }
-    ngx_pool_cache_put(block, size);
+    ngx_pool_cache_push(bins, block);
+}
+
+/* The bin has a block, and no size but its own is looked at. */
+static inline ngx_pool_t *
+ngx_pool_cache_pop(ngx_pool_bin_t *bin)
+{
+    ngx_pool_t *block = bin->blocks;
+
+    bin->blocks = block->d.next;
+    ngx_pool_cache.room += bin->size;
+    ngx_mark_open(block, bin->size);
+    return block;
+}
+
+static inline void
+ngx_pool_cache_push(ngx_pool_bin_t *bin, ngx_pool_t *block)
+{
+    block->d.next = bin->blocks;
+    bin->blocks = block;
+    ngx_pool_cache.room -= bin->size;
+
+    /* The link stays readable: LeakSanitizer follows it too. */
+    ngx_mark_free(block, offsetof(ngx_pool_t, d.next));
+    ngx_mark_free(&block->d.failed, bin->size - offsetof(ngx_pool_t, d.failed));
 }
 
 /* Moves the bin of size to the front. Returns whether there is one. */
 static int
-ngx_pool_cache_front(ngx_pool_cache_t *cache, size_t size)
+ngx_pool_cache_front(ngx_pool_bins_t bins, size_t size)
 {
     ngx_pool_bin_t bin;
     ngx_uint_t i = 0;
 
-    while (cache->bins[i].size != size) {
+    while (bins[i].size != size) {
         if (++i == NGX_POOL_CACHE_BINS) {
             return 0;
         }
     }
-    bin = cache->bins[i];
+    bin = bins[i];
     for (; i > 0; i--) {
-        cache->bins[i] = cache->bins[i - 1];
+        bins[i] = bins[i - 1];
     }
-    cache->bins[0] = bin;
+    bins[0] = bin;
     return 1;
 }
 
 static void
-ngx_pool_cache_empty(ngx_pool_cache_t *cache, ngx_pool_bin_t *bin)
+ngx_pool_cache_empty(ngx_pool_bin_t *bin)
 {
     ngx_pool_t *block;
 
     while ((block = bin->blocks) != NULL) {
         bin->blocks = block->d.next;
-        cache->room += bin->size;
+        ngx_pool_cache.room += bin->size;
         ngx_pool_system_give(block);
     }
+}
+
+/* Empties bins, those used longest ago first, until no more than size bytes are
+ * kept in all. Returns how many are. */
+static size_t
+ngx_pool_cache_shrink(ngx_pool_bins_t bins, size_t size)
+{
+    ngx_uint_t i;
+
+    for (i = NGX_POOL_CACHE_BINS; i-- > 0 && ngx_pool_cache_size() > size;) {
+        ngx_pool_cache_empty(&bins[i]);
+    }
+    return ngx_pool_cache_size();
+}
+
+static ngx_uint_t
+ngx_pool_cache_count(const ngx_pool_bins_t bins)
+{
+    ngx_uint_t count = 0;
+    ngx_uint_t i;
+
+    for (i = 0; i < NGX_POOL_CACHE_BINS; i++) {
+        const ngx_pool_t *block;
+
+        for (block = bins[i].blocks; block != NULL; block = block->d.next) {
+            count++;
+        }
+    }
+    return count;
 }
 
 /* Sees to it that the thread's end empties the cache; 0: it cannot. */

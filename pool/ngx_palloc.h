@@ -113,6 +113,7 @@ typedef struct {
     size_t limit;          /* bytes that may be kept */
     size_t size;           /* bytes that are */
     ngx_uint_t blocks;     /* that are kept */
+    ngx_uint_t large;      /* large allocations that are kept */
     ngx_uint_t allocated;  /* by the system, for pools: malloc() and the like */
     ngx_uint_t given_back; /* to the system: free() */
 } ngx_pool_cache_stats_t;
@@ -213,9 +214,9 @@ void ngx_pool_cleanup_file(void *data);
 void ngx_pool_delete_file(void *data);
 
 /*
- * Blocks of destroyed pools stay with the thread that destroyed them, at most
- * NGX_POOL_CACHE_SIZE bytes, for the next pools that it makes; they go back to
- * the system at the thread's end. Under AddressSanitizer and in
+ * Blocks of destroyed pools, and large allocations that a reset or a destroy
+ * released, stay with the thread that did it, at most NGX_POOL_CACHE_SIZE bytes
+ * in all, for its next ones; they go back to the system at the thread's end. Under AddressSanitizer and in
  * NGX_DEBUG_PALLOC builds the bound is 0 at first, so that nothing is kept.
  */
 

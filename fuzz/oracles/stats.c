@@ -15,6 +15,7 @@ static const struct promise promises[] = {
                     "what the system gave and was given"},
 };
 
+static size_t count(const struct model_bins *bins);
 static const struct promise *check_pool(const struct run *run, unsigned pool);
 
 static const struct promise *
@@ -22,24 +23,32 @@ check(const struct run *run, const struct step *step)
 {
     const struct model_cache *cache = &run->model.cache;
     ngx_pool_cache_stats_t stats;
-    size_t blocks = 0;
-    size_t i;
 
     if (step->kind == STEP_WRITE || step->kind == STEP_HANDLER ||
         step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
         return NULL;
     }
     ngx_pool_cache_stats(&stats);
-    for (i = 0; i < cache->bin_count; i++) {
-        blocks += cache->bins[i].count;
-    }
     if (stats.limit != cache->limit || stats.size != cache->size ||
-        stats.blocks != blocks ||
+        stats.blocks != count(&cache->blocks) ||
+        stats.large != count(&cache->large) ||
         stats.allocated - stats.given_back != heap_live_blocks()) {
         return &promises[THREAD];
     }
     return run->pools[step->pool].pool != NULL ? check_pool(run, step->pool)
                                                : NULL;
+}
+
+static size_t
+count(const struct model_bins *bins)
+{
+    size_t all = 0;
+    size_t i;
+
+    for (i = 0; i < bins->count; i++) {
+        all += bins->bins[i].count;
+    }
+    return all;
 }
 
 static const struct promise *

@@ -18,6 +18,13 @@ enum {
     BINS = 8, /* sizes that are kept at a time */
     LIMIT = 1024 * 1024,
     MANY = 4, /* large allocations for each block but the first */
+
+    LARGE = 10240,
+    SLACK = 32,            /* what is kept serves so many bytes less */
+    KEPT_LARGE = 64,       /* of one pool, at most */
+    KEPT_SIZE = 64 * 1024, /* of each, at most */
+
+    LINK = sizeof(ngx_pool_data_t), /* the least that is kept */
 };
 
 static void keep(size_t size, size_t blocks);
@@ -175,6 +182,7 @@ test_cache_takes_no_block_from_among_many_large_ones(void **state)
     ngx_pool_cache_limit(LIMIT);
     for (large = 0; large <= 2 * MANY; large++) {
         ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        ngx_pool_cache_stats_t stats;
         size_t n;
 
         for (n = 0; n < large; n++) {
@@ -182,10 +190,94 @@ test_cache_takes_no_block_from_among_many_large_ones(void **state)
         }
         grow(pool, 3);
         ngx_destroy_pool(pool);
-        assert_int_equal(ngx_pool_cache_size(),
-                         large < 2 * MANY ? 3 * POOL_SIZE : POOL_SIZE);
+        ngx_pool_cache_stats(&stats);
+        assert_int_equal(stats.blocks, large < 2 * MANY ? 3 : 1);
+        assert_int_equal(stats.large, large);
         ngx_pool_cache_trim();
     }
+}
+
+/* By a destroy and by a reset, and for data of cleanups as well. */
+static void
+test_cache_serves_large_allocations(void **state)
+{
+    ngx_pool_t *pool;
+    size_t calls;
+    void *p;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    p = ngx_palloc(pool, LARGE);
+    ngx_reset_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), LARGE);
+
+    calls = heap_calls();
+    assert_ptr_equal(ngx_palloc(pool, LARGE - SLACK), p);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+    ngx_destroy_pool(pool);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    assert_ptr_equal(ngx_pool_cleanup_add(pool, LARGE)->data, p);
+    assert_int_equal(heap_calls(), calls);
+    ngx_destroy_pool(pool);
+}
+
+/* A larger or a much smaller one is the system's. */
+static void
+test_cache_serves_no_large_allocation_of_another_size(void **state)
+{
+    static const size_t others[] = {LARGE + 1, LARGE - SLACK - 1,
+                                    HEAP_SIZE_MAX + (size_t) 1, SIZE_MAX,
+                                    SIZE_MAX - SLACK + 1};
+    ngx_pool_t *pool;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) ngx_palloc(pool, LARGE);
+    (void) ngx_pmemalign(pool, LINK, NGX_ALIGNMENT);
+    ngx_reset_pool(pool);
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        size_t calls = heap_calls();
+
+        (void) ngx_palloc(pool, others[i]);
+        assert_int_equal(heap_calls(), calls + 1);
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* ngx_pfree() gives to the system, and so do a pool with many large ones and
+ * one that is too large or too small to be kept. */
+static void
+test_cache_keeps_few_large_allocations(void **state)
+{
+    static const size_t alone[] = {KEPT_SIZE + 1, LINK - 1};
+    ngx_pool_t *pool;
+    size_t n;
+
+    (void) state;
+    ngx_pool_cache_limit(2 * LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    assert_int_equal(ngx_pfree(pool, ngx_palloc(pool, LARGE)), NGX_OK);
+    for (n = 0; n < sizeof(alone) / sizeof(alone[0]); n++) {
+        (void) ngx_pmemalign(pool, alone[n], NGX_ALIGNMENT);
+    }
+    ngx_reset_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+
+    for (n = 0; n < KEPT_LARGE + 1; n++) {
+        (void) ngx_palloc(pool, LARGE);
+    }
+    ngx_reset_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+
+    for (n = 0; n < KEPT_LARGE; n++) {
+        (void) ngx_palloc(pool, LARGE);
+    }
+    ngx_reset_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), KEPT_LARGE * LARGE);
+    ngx_destroy_pool(pool);
 }
 
 static void
@@ -589,6 +681,9 @@ main(void)
         FIXTURE_TEST(test_cache_never_keeps_more_than_its_limit),
         FIXTURE_TEST(test_cache_keeps_a_block_of_its_limit),
         FIXTURE_TEST(test_cache_takes_no_block_from_among_many_large_ones),
+        FIXTURE_TEST(test_cache_serves_large_allocations),
+        FIXTURE_TEST(test_cache_serves_no_large_allocation_of_another_size),
+        FIXTURE_TEST(test_cache_keeps_few_large_allocations),
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
         FIXTURE_TEST(test_cache_limit_releases_what_is_beyond),
         FIXTURE_TEST(test_cache_limit_can_be_raised),

@@ -78,6 +78,18 @@ heap_free(void *p)
     free(header->start);
 }
 
+size_t
+heap_usable_size(void *p)
+{
+    struct header *header = (struct header *) p - 1;
+    size_t size;
+
+    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
+    size = header->size;
+    ASAN_POISON_MEMORY_REGION(header, sizeof(*header));
+    return size;
+}
+
 void
 heap_fail_at(size_t nth)
 {

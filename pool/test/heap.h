@@ -19,6 +19,7 @@ void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 int heap_posix_memalign(void **ret_p, size_t alignment, size_t size);
 void heap_free(void *p);
+size_t heap_usable_size(void *p); /* what was asked for */
 
 /* Fail the nth allocation from now, 0 being the next one, and no other.
  * HEAP_NEVER: none. */
