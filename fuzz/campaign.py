@@ -26,7 +26,8 @@ TARGETS = {
 
 # Longer inputs say nothing new about a pool and are slower.
 INPUT_SIZE_MAX = 256
-RECORD_SIZE = 4  # pool/ops/op.h
+RECORD_SIZE = 4  # pool/ops/op.h, of version 1
+VARIABLE = b"\x02"  # the version whose records have no one size
 HEADER_SIZE = 1  # pool/ops/program.h
 
 RUN_TIMEOUT = 20  # of one input, in seconds
@@ -154,9 +155,8 @@ def minimise(binary: Path, finding: Finding, out: Path) -> Finding:
     """Take records out, half of them at once at first, as long as it fails."""
     data = finding.path.read_bytes()
     header, body = data[:HEADER_SIZE], data[HEADER_SIZE:]
-    records = [
-        body[i : i + RECORD_SIZE] for i in range(0, len(body), RECORD_SIZE)
-    ]
+    size = 1 if header == VARIABLE else RECORD_SIZE
+    records = [body[i : i + size] for i in range(0, len(body), size)]
     wanted = signature(finding.report)
     report = finding.report
     trial = out.with_suffix(".trial")

@@ -69,6 +69,7 @@ static void trace_step(struct run *run, const struct step *step);
 static uint64_t trace_mix(uint64_t trace, uint64_t value);
 
 static void perform(struct run *run, const struct op *op);
+static void perform_aged(struct run *run, const struct op *op);
 static void perform_on(struct run *run, const struct op *op, size_t size);
 static void perform_free(struct run *run, const struct op *op, size_t size);
 static void do_create(struct run *run, unsigned pool, size_t size);
@@ -97,6 +98,8 @@ static struct run_allocation *allocation_add(struct run *run, unsigned pool,
 static struct run_allocation *
 allocation_pick(struct run_pool *pool, unsigned who, enum model_place place);
 static struct run_allocation *allocation_last(struct run_pool *pool);
+static struct run_allocation *allocation_numbered(struct run_pool *pool,
+                                                  size_t number);
 static void allocation_remove(struct run_pool *pool,
                               struct run_allocation *allocation);
 static int is_live(const struct run_pool *pool, const void *p);
@@ -132,6 +135,7 @@ run_program(const uint8_t *data, size_t size, const struct run_options *options)
     program_init(&program, data, size);
     while (program_next(&program, &op) && run->op_count < MODEL_OPS_MAX) {
         run->op_number++;
+        op.pool %= OP_POOLS;
         if (op.code == OP_AGAIN) {
             unsigned times = 1 + op.who % AGAIN_MAX;
 
@@ -254,6 +258,7 @@ run_start(struct run *run, const struct run_options *options)
     run->op_count = 0;
     run->op_number = 0;
     run->key_next = 0;
+    run->made_count = 0;
     run->log_lines = 0;
     run->log_others = 0;
     run->event_count = 0;
@@ -402,13 +407,47 @@ perform(struct run *run, const struct op *op)
         break;
     }
 
+    run->made_count += op_makes(op->code) != 0;
+    if (op->code == OP_FREE || op->code == OP_RESIZE) {
+        perform_aged(run, op);
+        return;
+    }
     if (now.options.only != RUN_ALL && now.options.only != op->pool) {
         return;
     }
-    if (op->code == OP_CREATE) {
+    if (op->code == OP_CREATE || op->code == OP_CHILD) {
         do_create(run, op->pool, size_of(run, op));
     } else if (run->pools[op->pool].pool != NULL) {
         perform_on(run, op, size_of(run, op));
+    }
+}
+
+/* Of an object, whichever pool's it is. */
+static void
+perform_aged(struct run *run, const struct op *op)
+{
+    int is_resize = op->code == OP_RESIZE;
+    size_t number = run->made_count - (size_t) is_resize - op->who;
+    unsigned pool;
+
+    for (pool = 0; pool < OP_POOLS; pool++) {
+        struct run_allocation *old =
+            allocation_numbered(&run->pools[pool], number);
+        struct op alone = *op;
+
+        alone.pool = pool;
+        if (old == NULL) {
+            continue;
+        }
+        if (is_resize) {
+            do_alloc(run, &alone, OP_PALLOC, size_of(run, &alone));
+            old = allocation_numbered(&run->pools[pool], number);
+        }
+        if (old != NULL) {
+            do_free(run, pool, old->p,
+                    old->spot.place == MODEL_LARGE ? old : NULL);
+        }
+        return;
     }
 }
 
@@ -432,6 +471,7 @@ perform_on(struct run *run, const struct op *op, size_t size)
         do_cleanup(run, op, (enum run_handler)(op->who % RUN_HANDLERS), size);
         break;
     case OP_CLEANUP_CANCEL:
+    case OP_CLEANUP_RUN: /* the pool itself knows no such thing */
         do_cancel(run, op);
         break;
     case OP_CLEANUP_FILE:
@@ -467,6 +507,9 @@ perform_free(struct run *run, const struct op *op, size_t size)
     struct run_allocation *allocation;
     void *p = NULL;
 
+    /* Without another pool as well an address that the pool has to look for. */
+    static unsigned char foreign[1];
+
     switch (op->code) {
     case OP_PFREE_LARGE:
         allocation = allocation_pick(self, op->who, MODEL_LARGE);
@@ -488,7 +531,8 @@ perform_free(struct run *run, const struct op *op, size_t size)
         break;
     case OP_PFREE_FOREIGN:
         allocation = allocation_pick(other, op->who, MODEL_LARGE);
-        do_free(run, op->pool, allocation != NULL ? allocation->p : NULL, NULL);
+        do_free(run, op->pool, allocation != NULL ? allocation->p : foreign,
+                NULL);
         break;
     case OP_PFREE_INNER:
         allocation = allocation_pick(self, op->who, MODEL_LARGE);
@@ -634,6 +678,7 @@ do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     if (p != NULL) {
         made = allocation_add(run, pool, p, size, RUN_BYTES);
         made->key = key;
+        made->number = run->made_count;
         made->spot = step.spot;
         step.made = made;
     }
@@ -889,7 +934,8 @@ size_of(const struct run *run, const struct op *op)
 {
     struct op_scale scale = {.page = ngx_pagesize};
 
-    if (op->code == OP_CREATE || op->code == OP_CACHE_LIMIT) {
+    if (op->code == OP_CREATE || op->code == OP_CHILD ||
+        op->code == OP_CACHE_LIMIT) {
         scale.max = sizeof(ngx_pool_t);
         scale.left = NGX_MIN_POOL_SIZE;
         scale.page += sizeof(ngx_pool_t);
@@ -953,6 +999,20 @@ allocation_pick(struct run_pool *pool, unsigned who, enum model_place place)
 
         if (allocation->kind == RUN_BYTES && allocation->spot.place == place) {
             return allocation;
+        }
+    }
+    return NULL;
+}
+
+/* By the number of the op that made it, from 1; NULL: it is not the pool's. */
+static struct run_allocation *
+allocation_numbered(struct run_pool *pool, size_t number)
+{
+    size_t i;
+
+    for (i = 0; i < pool->allocation_count; i++) {
+        if (pool->allocations[i].number == number && number != 0) {
+            return &pool->allocations[i];
         }
     }
     return NULL;

@@ -41,7 +41,8 @@ enum run_kind {
 struct run_allocation {
     unsigned char *p;
     size_t size;
-    unsigned key; /* one each */
+    unsigned key;  /* one each */
+    size_t number; /* RUN_BYTES: of the op that made it, see op.h */
     enum run_kind kind;
     unsigned char fill; /* every byte that was written; 0: none was */
     struct model_spot spot;
@@ -89,6 +90,7 @@ struct run {
     size_t op_count;    /* done */
     size_t op_number;   /* of the program's op that is done now, from 1 */
     unsigned key_next;  /* for the next allocation */
+    size_t made_count;  /* ops done that make something, see op.h */
     size_t log_lines;   /* seen */
     size_t log_others;  /* due, besides those of the model's failures */
     size_t event_count; /* file events that are due, and which */

@@ -23,7 +23,7 @@ static const struct promise promises[] = {
 };
 
 enum {
-    BEYOND_REACH = OP_VALUES, /* the sizes that OP_BEYOND makes */
+    BEYOND_REACH = OP_VALUES_1, /* the sizes that OP_BEYOND makes */
 };
 
 static const struct promise *check_result(const struct run *run,

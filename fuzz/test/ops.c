@@ -23,22 +23,139 @@ enum {
 
 static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
 
+/* Any of the numbers that an op can have in a version, small and great alike. */
+static struct op
+draw_op(uint32_t *seed, enum op_version version)
+{
+    unsigned bits = version == OP_FIXED ? 1 : draw(seed) % 2;
+    uint32_t who = draw(seed) >> draw(seed) % 32;
+    uint64_t value = ((uint64_t) draw(seed) << 32 | draw(seed)) >>
+                     (3 + draw(seed) % OP_VALUE_BITS);
+    struct op op = {
+        .code = (uint8_t) (draw(seed) % OP_COUNT),
+        .pool = bits ? draw(seed) % OP_POOLS : draw(seed) >> draw(seed) % 32,
+        .who = who,
+        .amount = op_amount((enum op_mode)(draw(seed) % 8), value),
+    };
+
+    if (version == OP_FIXED) {
+        op.who %= UINT8_MAX + 1;
+        op.amount = op_amount(op_amount_mode(op.amount),
+                              op_amount_value(op.amount) % OP_VALUES_1);
+    }
+    return op;
+}
+
+/* What the op does not have need not come back in version 2. */
+static void
+check_same(const struct op *op, const struct op *again, enum op_version version)
+{
+    assert_int_equal(again->code, op->code);
+    if (version == OP_FIXED || op_has(op->code, 'p')) {
+        assert_int_equal(again->pool, op->pool);
+    }
+    if (version == OP_FIXED || op_has(op->code, 'w')) {
+        assert_int_equal(again->who, op->who);
+    }
+    if (version == OP_FIXED || op_has(op->code, 's')) {
+        assert_true(again->amount == op->amount);
+    }
+}
+
 static void
 test_ops_bytes_come_back(void **state)
 {
     unsigned code;
+    uint32_t pool = 0;
 
     (void) state;
     for (code = 0; code < OP_CODES; code++) {
         uint8_t bytes[OP_SIZE] = {(uint8_t) (code | 3 << 6), 0xa5, 0x5a, 0xff};
-        uint8_t again[OP_SIZE];
+        uint8_t again[OP_SIZE_MAX];
         struct op op;
 
-        assert_int_equal(op_decode(&op, bytes, OP_SIZE), OP_SIZE);
+        assert_int_equal(op_decode(&op, OP_FIXED, &pool, bytes, OP_SIZE),
+                         OP_SIZE);
         assert_int_equal(op.code, code);
         assert_int_equal(op.pool, 3);
-        op_encode(&op, again);
+        assert_int_equal(op_encode(&op, OP_FIXED, &pool, again), OP_SIZE);
         assert_memory_equal(bytes, again, OP_SIZE);
+    }
+}
+
+static void
+test_ops_come_back_from_bytes(void **state)
+{
+    static const enum op_version versions[] = {OP_FIXED, OP_VARIABLE};
+    uint32_t seed = 5;
+    size_t v;
+    size_t i;
+
+    (void) state;
+    for (v = 0; v < 2; v++) {
+        uint32_t written = 0;
+        uint32_t read = 0;
+
+        for (i = 0; i < DRAWN; i++) {
+            struct op op = draw_op(&seed, versions[v]);
+            uint8_t bytes[OP_SIZE_MAX];
+            size_t size = op_encode(&op, versions[v], &written, bytes);
+            struct op again;
+
+            assert_in_range(size, 1, OP_SIZE_MAX);
+            assert_int_equal(
+                op_decode(&again, versions[v], &read, bytes, sizeof(bytes)),
+                size);
+            check_same(&op, &again, versions[v]);
+        }
+    }
+}
+
+static void
+test_ops_that_version_1_cannot_hold_are_refused(void **state)
+{
+    static const struct op ops[] = {
+        {.code = OP_PALLOC, .pool = OP_POOLS},
+        {.code = OP_PFREE_LARGE, .who = UINT8_MAX + 1},
+        {.code = OP_PALLOC, .amount = OP_VALUES_1},
+    };
+    uint8_t bytes[OP_SIZE_MAX];
+    uint32_t pool = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        assert_int_equal(op_encode(&ops[i], OP_FIXED, &pool, bytes), 0);
+        assert_true(op_encode(&ops[i], OP_VARIABLE, &pool, bytes) > 0);
+    }
+}
+
+/* What recorded traffic consists of. */
+static void
+test_ops_are_short_in_version_2(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } cases[] = {
+        {"palloc p7 127", 3}, /* the pool is another one: a byte */
+        {"palloc p7 127", 2},       {"palloc p7 128", 3},
+        {"palloc p7 16383", 3},     {"palloc p7 16384", 4},
+        {"free #127", 2},           {"free #128", 3},
+        {"destroy p7", 1},          {"reset p300", 3},
+        {"pmemalign p300 #4 8", 3}, {"palloc p300 max+0", 2},
+    };
+    uint8_t bytes[OP_SIZE_MAX];
+    uint32_t pool = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct op op;
+
+        assert_int_equal(op_parse(&op, cases[i].text), 0);
+        assert_int_equal(op_encode(&op, OP_VARIABLE, &pool, bytes),
+                         cases[i].size);
     }
 }
 
@@ -50,12 +167,7 @@ test_ops_text_comes_back(void **state)
 
     (void) state;
     for (i = 0; i < DRAWN; i++) {
-        struct op op = {
-            .code = (uint8_t) (draw(&seed) % OP_COUNT),
-            .pool = (uint8_t) (draw(&seed) % OP_POOLS),
-            .who = (uint8_t) draw(&seed),
-            .amount = (uint16_t) draw(&seed),
-        };
+        struct op op = draw_op(&seed, i % 2 ? OP_FIXED : OP_VARIABLE);
         char text[OP_TEXT_SIZE];
         char text_again[OP_TEXT_SIZE];
         struct op again;
@@ -67,10 +179,7 @@ test_ops_text_comes_back(void **state)
         op_print(&again, text_again);
         assert_string_equal(text, text_again);
         /* Only where the text shows the amount must it come back. */
-        op.amount ^= 1;
-        op_print(&op, text_again);
-        op.amount ^= 1;
-        if (strcmp(text, text_again) != 0) {
+        if (op_has(op.code, 's')) {
             assert_int_equal(op_size(&again, &scale), op_size(&op, &scale));
         }
     }
@@ -96,6 +205,9 @@ test_ops_sizes_are_what_their_text_says(void **state)
         {"palloc p0 page+1", 4097},
         {"palloc p0 top-0", SIZE_MAX},
         {"palloc p0 top-8191", SIZE_MAX - 8191},
+        {"palloc p4000000000 8192", 8192},
+        {"resize #4000000000 100000000000", 100000000000},
+        {"palloc p0 16*2305843009213693951", SIZE_MAX},
     };
     const struct op_scale nothing = {0};
     struct op op;
@@ -117,9 +229,9 @@ test_ops_refuse_what_is_no_text_of_theirs(void **state)
         "pallok p0 1",
         "palloc",
         "palloc p0",
-        "palloc p4 1",
-        "palloc p0 8192",
-        "palloc p0 16*8192",
+        "palloc p4294967296 1",
+        "palloc p0 2305843009213693952",
+        "palloc p0 18446744073709551617",
         "palloc p0 max+4",
         "palloc p0 left-9",
         "palloc p0 page+2",
@@ -128,7 +240,7 @@ test_ops_refuse_what_is_no_text_of_theirs(void **state)
         "palloc p0 -1",
         "palloc p0 1 2",
         "palloc 1",
-        "pfree_large p0 #256",
+        "pfree_large p0 #4294967296",
         "pfree_large p0 1",
         "palloc p0 1x",
         "palloc p0 4096*32",
@@ -170,6 +282,7 @@ test_programs_any_bytes_are_one(void **state)
     (void) state;
     for (i = 0; i < DRAWN; i++) {
         size_t size = draw(&seed) % sizeof(bytes);
+        enum op_version version = i % 2 ? OP_VARIABLE : OP_FIXED;
         size_t ops = 0;
         struct program program;
         struct op op;
@@ -178,11 +291,14 @@ test_programs_any_bytes_are_one(void **state)
         for (j = 0; j < size; j++) {
             bytes[j] = (uint8_t) draw(&seed);
         }
+        bytes[0] = (uint8_t) (version == OP_FIXED ? bytes[0] | 4 : OP_VARIABLE);
         program_init(&program, bytes, size);
         while (program_next(&program, &op)) {
             ops++;
         }
-        assert_int_equal(ops, size == 0 ? 0 : (size - 1 + 3) / OP_SIZE);
+        if (version == OP_FIXED) {
+            assert_int_equal(ops, size == 0 ? 0 : (size - 1 + 3) / OP_SIZE);
+        }
         assert_int_equal(program.offset, size);
     }
 }
@@ -199,7 +315,8 @@ test_programs_prefixes_are_shorter_ones(void **state)
     size_t i;
 
     (void) state;
-    for (i = 0; i < sizeof(bytes); i++) {
+    bytes[0] = OP_FIXED;
+    for (i = 1; i < sizeof(bytes); i++) {
         bytes[i] = (uint8_t) draw(&seed);
     }
     program_init(&program, bytes, sizeof(bytes));
@@ -214,7 +331,7 @@ test_programs_prefixes_are_shorter_ones(void **state)
             assert_int_equal(op.pool, ops[i].pool);
             if (size >= 1 + (i + 1) * OP_SIZE) {
                 assert_int_equal(op.who, ops[i].who);
-                assert_int_equal(op.amount, ops[i].amount);
+                assert_true(op.amount == ops[i].amount);
             }
         }
     }
@@ -223,7 +340,7 @@ test_programs_prefixes_are_shorter_ones(void **state)
 static void
 test_programs_cut_records_end_in_zeros(void **state)
 {
-    const uint8_t bytes[] = {PROGRAM_VERSION, OP_PALLOC, 7, 9};
+    const uint8_t bytes[] = {OP_FIXED, OP_PALLOC, 7, 9};
     struct program program;
     struct op op;
 
@@ -240,6 +357,49 @@ test_programs_cut_records_end_in_zeros(void **state)
     assert_false(program_next(&program, &op));
 }
 
+/* A varint whose last byte says that more follow, as one that ends there. */
+static void
+test_programs_cut_varints_end_in_zeros(void **state)
+{
+    const uint8_t bytes[] = {OP_VARIABLE, OP_PALLOC | 1 << 6, 0x81, 0x02, 0x83};
+    struct program program;
+    struct op op;
+
+    (void) state;
+    program_init(&program, bytes, sizeof(bytes));
+    assert_true(program_next(&program, &op));
+    assert_int_equal(op.pool, 1 + (2 << 7));
+    assert_int_equal(op_size(&op, &scale), 3);
+    assert_false(program_next(&program, &op));
+    program_init(&program, bytes, 2);
+    assert_true(program_next(&program, &op));
+    assert_int_equal(op.code, OP_PALLOC);
+    assert_int_equal(op.pool, 0);
+    assert_false(program_next(&program, &op));
+}
+
+/* Bytes that no number has room for are taken, and do not count. */
+static void
+test_programs_long_varints_are_cut(void **state)
+{
+    uint8_t bytes[16] = {OP_VARIABLE, OP_FREE};
+    struct program program;
+    struct op op;
+
+    (void) state;
+    memset(bytes + 2, 0xff, sizeof(bytes) - 2);
+    program_init(&program, bytes, sizeof(bytes));
+    assert_true(program_next(&program, &op));
+    assert_int_equal(op.who, UINT32_MAX);
+    assert_int_equal(program.offset, 2 + 5);
+    bytes[1] = OP_PALLOC;
+    program_init(&program, bytes, sizeof(bytes));
+    assert_true(program_next(&program, &op));
+    assert_true(op_amount_value(op.amount) ==
+                ((uint64_t) 1 << OP_VALUE_BITS) - 1);
+    assert_int_equal(program.offset, 2 + 10);
+}
+
 static void
 test_programs_text_tells_the_line(void **state)
 {
@@ -247,16 +407,21 @@ test_programs_text_tells_the_line(void **state)
     size_t length;
 
     (void) state;
-    assert_int_equal(
-        program_parse("nop\n\n# text\nnop #1\n", bytes, sizeof(bytes), &length),
-        -EINVAL);
+    assert_int_equal(program_parse("nop\n\n# text\nnop #1\n", OP_FIXED, bytes,
+                                   sizeof(bytes), &length),
+                     -EINVAL);
     assert_int_equal(length, 4);
     assert_int_equal(
-        program_parse("nop\nnop\nnop", bytes, sizeof(bytes), &length), -ENOSPC);
+        program_parse("nop\nnop\nnop", OP_FIXED, bytes, sizeof(bytes), &length),
+        -ENOSPC);
     assert_int_equal(length, 3);
-    assert_int_equal(program_parse("", bytes, 0, &length), -ENOSPC);
-    assert_int_equal(program_parse("nop\nnop", bytes, sizeof(bytes), &length),
-                     0);
+    assert_int_equal(program_parse("nop\npalloc p4 1", OP_FIXED, bytes,
+                                   sizeof(bytes), &length),
+                     -ERANGE);
+    assert_int_equal(length, 2);
+    assert_int_equal(program_parse("", OP_FIXED, bytes, 0, &length), -ENOSPC);
+    assert_int_equal(
+        program_parse("nop\nnop", OP_FIXED, bytes, sizeof(bytes), &length), 0);
     assert_int_equal(length, sizeof(bytes));
 }
 
@@ -297,9 +462,9 @@ test_programs_seeds_are_their_text(void **state)
         }
         snprintf(path, sizeof(path), CORPUS "/seeds/%s", entry->d_name);
         read_file(path, text);
-        assert_int_equal(
-            program_parse((const char *) text, parsed, sizeof(parsed), &length),
-            0);
+        assert_int_equal(program_parse((const char *) text, OP_FIXED, parsed,
+                                       sizeof(parsed), &length),
+                         0);
         snprintf(path, sizeof(path), CORPUS "/pool_ops/%.*s", (int) stem,
                  entry->d_name);
         assert_int_equal(read_file(path, bytes), length);
@@ -315,6 +480,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ops_bytes_come_back),
+        cmocka_unit_test(test_ops_come_back_from_bytes),
+        cmocka_unit_test(test_ops_that_version_1_cannot_hold_are_refused),
+        cmocka_unit_test(test_ops_are_short_in_version_2),
         cmocka_unit_test(test_ops_text_comes_back),
         cmocka_unit_test(test_ops_sizes_are_what_their_text_says),
         cmocka_unit_test(test_ops_refuse_what_is_no_text_of_theirs),
@@ -322,6 +490,8 @@ main(void)
         cmocka_unit_test(test_programs_any_bytes_are_one),
         cmocka_unit_test(test_programs_prefixes_are_shorter_ones),
         cmocka_unit_test(test_programs_cut_records_end_in_zeros),
+        cmocka_unit_test(test_programs_cut_varints_end_in_zeros),
+        cmocka_unit_test(test_programs_long_varints_are_cut),
         cmocka_unit_test(test_programs_text_tells_the_line),
         cmocka_unit_test(test_programs_seeds_are_their_text),
     };

@@ -68,6 +68,9 @@ test_run_traces_tell_programs_apart(void **state)
         "create p0 1024\npalloc p0 8\nreset p0",
         "create p0 1024\nfail_alloc #0\npalloc p0 2000",
         "create p0 1024\npalloc p0 2000",
+        "create p0 1024\npalloc p0 2000\nfree #0",
+        "create p0 1024\npalloc p0 2000\nresize #0 3000",
+        "create p0 1024\npalloc p0 2000\nresize #0 3000\nfree #0",
     };
     uint64_t traces[sizeof(texts) / sizeof(texts[0])];
     size_t i;
@@ -78,7 +81,8 @@ test_run_traces_tell_programs_apart(void **state)
         uint8_t data[PROGRAM_SIZE];
         size_t size;
 
-        assert_int_equal(program_parse(texts[i], data, sizeof(data), &size), 0);
+        assert_int_equal(
+            program_parse(texts[i], OP_FIXED, data, sizeof(data), &size), 0);
         traces[i] = run_program(data, size, &options)->trace;
         for (j = 0; j < i; j++) {
             assert_int_not_equal(traces[i], traces[j]);
@@ -107,15 +111,16 @@ test_run_leaves_nothing(void **state)
 static void
 test_run_ends_at_its_bound(void **state)
 {
-    uint8_t data[1 + 2 * MODEL_OPS_MAX * OP_SIZE] = {PROGRAM_VERSION};
+    uint8_t data[1 + 2 * MODEL_OPS_MAX * OP_SIZE] = {OP_FIXED};
     const struct op create = {.code = OP_CREATE, .amount = 1024};
     const struct op handler = {.code = OP_CLEANUP, .who = RUN_ADDING};
+    uint32_t pool = 0;
     size_t i;
 
     (void) state;
-    op_encode(&create, data + 1);
+    op_encode(&create, OP_FIXED, &pool, data + 1);
     for (i = 1; i < 2 * MODEL_OPS_MAX; i++) {
-        op_encode(&handler, data + 1 + i * OP_SIZE);
+        op_encode(&handler, OP_FIXED, &pool, data + 1 + i * OP_SIZE);
     }
     assert_int_equal(run_program(data, sizeof(data), &options)->op_count,
                      MODEL_OPS_MAX);

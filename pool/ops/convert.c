@@ -114,7 +114,7 @@ write_bytes(const char *in, const char *out, const char *text)
     size_t written;
     FILE *file;
 
-    if (program_parse(text, bytes, sizeof(bytes), &length) != 0) {
+    if (program_parse(text, OP_FIXED, bytes, sizeof(bytes), &length) != 0) {
         fprintf(stderr, "%s:%zu: not an op; see pool/ops/op.h\n", in, length);
         return EXIT_FAILURE;
     }

@@ -2,13 +2,20 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    POOL_SHIFT = 6, /* in byte 0 */
-    MODE_SHIFT = 13,
+    POOL_SHIFT = 6,  /* in byte 0 of version 1 */
+    MODE_SHIFT = 13, /* in an amount of version 1 */
+    MODE_BITS = 3,
+
+    POOL_FOLLOWS = 1 << 6, /* in byte 0 of version 2 */
+    HAS_MODE = 1 << 7,
+
+    VARINT_BITS = 7, /* of a byte; the eighth says that another follows */
 
     UNIT = 16,
     BIG_UNIT = 4096, /* the common page: what mmap deals in */
@@ -20,7 +27,7 @@ enum {
     SMALL_COUNT = 64,
     BIG_COUNT = 32,
 
-    WORD_SIZE = 24, /* longer than any op's name */
+    WORD_SIZE = 32, /* longer than any op's name, and any number */
 };
 
 struct info {
@@ -36,58 +43,96 @@ static const struct info infos[OP_COUNT] = {
 };
 
 static const struct info *op_info(unsigned code);
-static int reach_offset(unsigned value, int reach);
+static size_t decode_fixed(struct op *ret_op, const uint8_t *data, size_t size);
+static size_t decode_variable(struct op *ret_op, uint32_t *pool,
+                              const uint8_t *data, size_t size);
+static size_t encode_fixed(const struct op *op, uint8_t *out);
+static size_t encode_variable(const struct op *op, uint32_t *pool,
+                              uint8_t *out);
+static uint64_t varint_get(const uint8_t **data, const uint8_t *end,
+                           unsigned bits);
+static size_t varint_put(uint64_t number, uint8_t *out);
+static int reach_offset(uint64_t value, int reach);
 static size_t near(size_t base, int offset);
-static size_t amount_print(uint16_t amount, char *out, size_t size);
-static int amount_parse(const char *text, uint16_t *ret_amount);
+static size_t amount_print(uint64_t amount, char *out, size_t size);
+static int amount_parse(const char *text, uint64_t *ret_amount);
 static int near_parse(const char *text, enum op_mode mode, int reach,
-                      uint16_t *ret_amount);
-static int number_parse(const char *text, unsigned long end,
-                        unsigned *ret_number);
+                      uint64_t *ret_amount);
+static int number_parse(const char *text, uint64_t end, uint64_t *ret_number);
 static int operand_parse(struct op *op, char operand, const char *word);
 static int word_next(const char **text, char *ret_word);
 
 size_t
-op_decode(struct op *ret_op, const uint8_t *data, size_t size)
+op_decode(struct op *ret_op, enum op_version version, uint32_t *pool,
+          const uint8_t *data, size_t size)
 {
-    uint8_t bytes[OP_SIZE] = {0};
-    size_t taken = size < OP_SIZE ? size : OP_SIZE;
-
-    if (taken != 0) {
-        memcpy(bytes, data, taken);
+    if (size == 0) {
+        return 0;
     }
-    ret_op->code = bytes[0] & (OP_CODES - 1);
-    ret_op->pool = bytes[0] >> POOL_SHIFT;
-    ret_op->who = bytes[1];
-    ret_op->amount = (uint16_t) (bytes[2] | bytes[3] << 8);
-    return taken;
+    return version == OP_FIXED ? decode_fixed(ret_op, data, size)
+                               : decode_variable(ret_op, pool, data, size);
 }
 
-void
-op_encode(const struct op *op, uint8_t *out)
+size_t
+op_encode(const struct op *op, enum op_version version, uint32_t *pool,
+          uint8_t *out)
 {
-    out[0] = (uint8_t) (op->code | op->pool << POOL_SHIFT);
-    out[1] = op->who;
-    out[2] = (uint8_t) op->amount;
-    out[3] = (uint8_t) (op->amount >> 8);
+    return version == OP_FIXED ? encode_fixed(op, out)
+                               : encode_variable(op, pool, out);
 }
 
-uint16_t
-op_amount(enum op_mode mode, unsigned value)
+uint64_t
+op_amount(enum op_mode mode, uint64_t value)
 {
-    return (uint16_t) ((unsigned) mode << MODE_SHIFT | value);
+    return (uint64_t) mode << OP_VALUE_BITS |
+           (value & (((uint64_t) 1 << OP_VALUE_BITS) - 1));
+}
+
+enum op_mode
+op_amount_mode(uint64_t amount)
+{
+    return (enum op_mode)(amount >> OP_VALUE_BITS);
+}
+
+uint64_t
+op_amount_value(uint64_t amount)
+{
+    return amount & (((uint64_t) 1 << OP_VALUE_BITS) - 1);
+}
+
+int
+op_makes(unsigned code)
+{
+    switch (code) {
+    case OP_PALLOC:
+    case OP_PNALLOC:
+    case OP_PCALLOC:
+    case OP_PMEMALIGN:
+    case OP_RESIZE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+int
+op_has(unsigned code, char operand)
+{
+    const struct info *info = op_info(code);
+
+    return info != NULL && strchr(info->operands, operand) != NULL;
 }
 
 size_t
 op_size(const struct op *op, const struct op_scale *scale)
 {
-    unsigned value = op->amount & (OP_VALUES - 1);
+    uint64_t value = op_amount_value(op->amount);
 
-    switch ((enum op_mode)(op->amount >> MODE_SHIFT)) {
+    switch (op_amount_mode(op->amount)) {
     case OP_BYTES:
         return value;
     case OP_UNITS:
-        return (size_t) UNIT * value;
+        return value <= SIZE_MAX / UNIT ? UNIT * value : SIZE_MAX;
     case OP_MAX:
         return near(scale->max, reach_offset(value, MAX_REACH));
     case OP_LEFT:
@@ -120,10 +165,10 @@ op_print(const struct op *op, char *out)
         if (*operand == 's') {
             used += amount_print(op->amount, out + used, OP_TEXT_SIZE - used);
         } else {
-            used += (size_t) snprintf(
-                out + used, OP_TEXT_SIZE - used,
-                *operand == 'p' ? "p%u" : "#%u",
-                (unsigned) (*operand == 'p' ? op->pool : op->who));
+            used +=
+                (size_t) snprintf(out + used, OP_TEXT_SIZE - used,
+                                  *operand == 'p' ? "p%" PRIu32 : "#%" PRIu32,
+                                  *operand == 'p' ? op->pool : op->who);
         }
     }
     return used;
@@ -162,6 +207,14 @@ op_parse(struct op *ret_op, const char *text)
 }
 
 const char *
+op_name(unsigned code)
+{
+    const struct info *info = op_info(code);
+
+    return info != NULL ? info->text : NULL;
+}
+
+const char *
 op_meaning(unsigned code)
 {
     const struct info *info = op_info(code);
@@ -175,9 +228,132 @@ op_info(unsigned code)
     return code < OP_COUNT ? &infos[code] : NULL;
 }
 
+static size_t
+decode_fixed(struct op *ret_op, const uint8_t *data, size_t size)
+{
+    uint8_t bytes[OP_SIZE] = {0};
+    size_t taken = size < OP_SIZE ? size : OP_SIZE;
+    unsigned amount;
+
+    memcpy(bytes, data, taken);
+    amount = bytes[2] | (unsigned) bytes[3] << 8;
+    *ret_op = (struct op){
+        .code = bytes[0] & (OP_CODES - 1),
+        .pool = bytes[0] >> POOL_SHIFT,
+        .who = bytes[1],
+        .amount = op_amount((enum op_mode)(amount >> MODE_SHIFT),
+                            amount & (OP_VALUES_1 - 1)),
+    };
+    return taken;
+}
+
+static size_t
+encode_fixed(const struct op *op, uint8_t *out)
+{
+    uint64_t value = op_amount_value(op->amount);
+    unsigned amount;
+
+    if (op->pool >= OP_POOLS || op->who > UINT8_MAX || value >= OP_VALUES_1) {
+        return 0;
+    }
+    amount =
+        (unsigned) op_amount_mode(op->amount) << MODE_SHIFT | (unsigned) value;
+    out[0] = (uint8_t) (op->code | op->pool << POOL_SHIFT);
+    out[1] = (uint8_t) op->who;
+    out[2] = (uint8_t) amount;
+    out[3] = (uint8_t) (amount >> 8);
+    return OP_SIZE;
+}
+
+static size_t
+decode_variable(struct op *ret_op, uint32_t *pool, const uint8_t *data,
+                size_t size)
+{
+    const uint8_t *at = data + 1;
+    const uint8_t *end = data + size;
+    unsigned code = data[0] & (OP_CODES - 1);
+    struct op op = {.code = (uint8_t) code};
+
+    if (data[0] & POOL_FOLLOWS) {
+        *pool = (uint32_t) varint_get(&at, end, 32);
+    }
+    op.pool = *pool;
+    if (op_has(code, 'w')) {
+        op.who = (uint32_t) varint_get(&at, end, 32);
+    }
+    if (op_has(code, 's')) {
+        uint64_t amount = varint_get(&at, end, 64);
+
+        op.amount = data[0] & HAS_MODE
+                        ? op_amount((enum op_mode)(amount % (1 << MODE_BITS)),
+                                    amount >> MODE_BITS)
+                        : op_amount(OP_BYTES, amount);
+    }
+    *ret_op = op;
+    return (size_t) (at - data);
+}
+
+/* What the op does not have is not written; a pool that it does not have stays
+ * the one before. */
+static size_t
+encode_variable(const struct op *op, uint32_t *pool, uint8_t *out)
+{
+    enum op_mode mode = op_amount_mode(op->amount);
+    uint64_t value = op_amount_value(op->amount);
+    size_t size = 1;
+
+    out[0] = op->code;
+    if (op_has(op->code, 'p') && op->pool != *pool) {
+        *pool = op->pool;
+        out[0] |= POOL_FOLLOWS;
+        size += varint_put(op->pool, out + size);
+    }
+    if (op_has(op->code, 'w')) {
+        size += varint_put(op->who, out + size);
+    }
+    if (op_has(op->code, 's') && mode == OP_BYTES) {
+        size += varint_put(value, out + size);
+    } else if (op_has(op->code, 's')) {
+        out[0] |= HAS_MODE;
+        size += varint_put(value << MODE_BITS | mode, out + size);
+    }
+    return size;
+}
+
+/* A number of so many bits, 0 where data end; what goes beyond is dropped. */
+static uint64_t
+varint_get(const uint8_t **data, const uint8_t *end, unsigned bits)
+{
+    uint64_t number = 0;
+    unsigned shift;
+
+    for (shift = 0; shift < bits && *data < end; shift += VARINT_BITS) {
+        uint8_t byte = *(*data)++;
+
+        number |= (uint64_t) (byte & ((1 << VARINT_BITS) - 1)) << shift;
+        if (byte >> VARINT_BITS == 0) {
+            break;
+        }
+    }
+    return number;
+}
+
+static size_t
+varint_put(uint64_t number, uint8_t *out)
+{
+    size_t size = 0;
+
+    while (number >> VARINT_BITS != 0) {
+        out[size++] = (uint8_t) (number | 1 << VARINT_BITS);
+        number >>= VARINT_BITS;
+    }
+    out[size++] = (uint8_t) number;
+    return size;
+}
+
 /* -reach ... reach */
 static int
-reach_offset(unsigned value, int reach)
+reach_offset(uint64_t value, int reach)
 {
     return (int) (value % (unsigned) (2 * reach + 1)) - reach;
 }
@@ -192,17 +368,17 @@ near(size_t base, int offset)
 }
 
 static size_t
-amount_print(uint16_t amount, char *out, size_t size)
+amount_print(uint64_t amount, char *out, size_t size)
 {
-    unsigned value = amount & (OP_VALUES - 1);
+    uint64_t value = op_amount_value(amount);
     int written = 0;
 
-    switch ((enum op_mode)(amount >> MODE_SHIFT)) {
+    switch (op_amount_mode(amount)) {
     case OP_BYTES:
-        written = snprintf(out, size, "%u", value);
+        written = snprintf(out, size, "%" PRIu64, value);
         break;
     case OP_UNITS:
-        written = snprintf(out, size, "%d*%u", UNIT, value);
+        written = snprintf(out, size, "%d*%" PRIu64, UNIT, value);
         break;
     case OP_MAX:
         written = snprintf(out, size, "max%+d", reach_offset(value, MAX_REACH));
@@ -216,24 +392,25 @@ amount_print(uint16_t amount, char *out, size_t size)
             snprintf(out, size, "page%+d", reach_offset(value, PAGE_REACH));
         break;
     case OP_SMALL:
-        written = snprintf(out, size, "%u", value % SMALL_COUNT);
+        written = snprintf(out, size, "%" PRIu64, value % SMALL_COUNT);
         break;
     case OP_BIG:
-        written = snprintf(out, size, "%d*%u", BIG_UNIT, value % BIG_COUNT);
+        written =
+            snprintf(out, size, "%d*%" PRIu64, BIG_UNIT, value % BIG_COUNT);
         break;
     case OP_BEYOND:
-        written = snprintf(out, size, "top-%u", value);
+        written = snprintf(out, size, "top-%" PRIu64, value);
         break;
     }
     return (size_t) written;
 }
 
 static int
-amount_parse(const char *text, uint16_t *ret_amount)
+amount_parse(const char *text, uint64_t *ret_amount)
 {
     enum op_mode mode = OP_BYTES;
-    unsigned long end = OP_VALUES;
-    unsigned value;
+    uint64_t end = (uint64_t) 1 << OP_VALUE_BITS;
+    uint64_t value;
 
     if (strncmp(text, "max", 3) == 0) {
         return near_parse(text + 3, OP_MAX, MAX_REACH, ret_amount);
@@ -264,55 +441,56 @@ amount_parse(const char *text, uint16_t *ret_amount)
 }
 
 static int
-near_parse(const char *text, enum op_mode mode, int reach, uint16_t *ret_amount)
+near_parse(const char *text, enum op_mode mode, int reach, uint64_t *ret_amount)
 {
     int sign = *text == '-' ? -1 : 1;
-    unsigned distance;
+    uint64_t distance;
 
     if ((*text != '-' && *text != '+') ||
-        number_parse(text + 1, (unsigned long) reach + 1, &distance) != 0) {
+        number_parse(text + 1, (uint64_t) reach + 1, &distance) != 0) {
         return -EINVAL;
     }
-    *ret_amount = op_amount(mode, (unsigned) (reach + sign * (int) distance));
+    *ret_amount = op_amount(mode, (uint64_t) (reach + sign * (int) distance));
     return 0;
 }
 
 /* A decimal number below end, and nothing behind it. */
 static int
-number_parse(const char *text, unsigned long end, unsigned *ret_number)
+number_parse(const char *text, uint64_t end, uint64_t *ret_number)
 {
-    unsigned long number;
+    unsigned long long number;
     char *rest;
 
     if (!isdigit((unsigned char) *text)) {
         return -EINVAL;
     }
-    number = strtoul(text, &rest, 10);
-    if (*rest != '\0' || number >= end) {
+    errno = 0;
+    number = strtoull(text, &rest, 10);
+    if (*rest != '\0' || errno != 0 || number >= end) {
         return -EINVAL;
     }
-    *ret_number = (unsigned) number;
+    *ret_number = number;
     return 0;
 }
 
 static int
 operand_parse(struct op *op, char operand, const char *word)
 {
-    unsigned number;
+    const uint64_t end = (uint64_t) UINT32_MAX + 1;
+    uint64_t number;
 
     switch (operand) {
     case 'p':
-        if (word[0] != 'p' || number_parse(word + 1, OP_POOLS, &number) != 0) {
+        if (word[0] != 'p' || number_parse(word + 1, end, &number) != 0) {
             return -EINVAL;
         }
-        op->pool = (uint8_t) number;
+        op->pool = (uint32_t) number;
         return 0;
     case 'w':
-        if (word[0] != '#' ||
-            number_parse(word + 1, UINT8_MAX + 1, &number) != 0) {
+        if (word[0] != '#' || number_parse(word + 1, end, &number) != 0) {
             return -EINVAL;
         }
-        op->who = (uint8_t) number;
+        op->who = (uint32_t) number;
         return 0;
     default:
         return amount_parse(word, &op->amount);

@@ -1,18 +1,32 @@
 /*
  * Everything that happens to a pool is an op, and ops are data: a fuzzer
- * writes them, a checked executor hunts for bugs with them, a person reads
- * them as text. This is the one list of ops and their one encoding.
+ * writes them, a recorder captures them from a real program, a checked executor
+ * hunts for bugs with them, a timed one measures, a person reads them as text.
+ * This is the one list of ops, and their two encodings.
  *
- * An op is a record of OP_SIZE bytes:
+ * Version 1, for fuzzers: a record of OP_SIZE bytes, so that a byte that is
+ * changed, or four that are inserted, leave the ops behind as they were.
  *
  *     byte 0     the opcode in the lower 6 bits, the pool in the upper 2
  *     byte 1     who: which allocation, descriptor, alignment, handler, ...
  *     bytes 2-3  the amount, little-endian: a mode in the upper 3 bits and a
  *                value in the lower 13; see enum op_mode
  *
+ * Version 2, for recorded programs: as many bytes as the numbers need.
+ *
+ *     byte 0     the opcode in the lower 6 bits; bit 6: the pool follows, else
+ *                it is the one before; bit 7: the amount has a mode
+ *     then       pool, who, amount, those that the op has, each as a LEB128
+ *                varint; an amount with a mode is the value times 8 plus it
+ *
  * Opcodes are never renumbered; new ones take the next number. An opcode that
- * is not on the list does nothing. A record that the input cuts short ends in
- * zeros. So every byte string means something, and always the same.
+ * is not on the list does nothing and has no operands. A record that the input
+ * cuts short ends in zeros. So every byte string means something, and always
+ * the same.
+ *
+ * free, resize and steal name what an op made by its age: 0 is what the newest
+ * op made of palloc, pnalloc, pcalloc, pmemalign and resize in the whole program,
+ * whether or not it did. What is gone is left alone.
  *
  * All functions: any thread.
  */
@@ -55,7 +69,14 @@
     X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocation who % 4")         \
     X(FAIL_FILES, "fail_files", "w", "let closing or deleting fail from now")  \
     X(AGAIN, "again", "w", "do the op before 1 + who % 16 times more")         \
-    X(GROW, "grow", "ps", "let later blocks double up to size bytes")
+    X(GROW, "grow", "ps", "let later blocks double up to size bytes")          \
+    X(THREAD, "thread", "w", "what follows is done by thread who")             \
+    X(CHILD, "create_child", "pws", "make the pool anew below pool who")       \
+    X(ADOPT, "adopt", "pw", "move the pool below pool who")                    \
+    X(FREE, "free", "w", "free what was made who allocations ago")             \
+    X(RESIZE, "resize", "ws", "make that anew of size bytes, then free it")    \
+    X(STEAL, "steal", "pw", "move that to the pool")                           \
+    X(CLEANUP_RUN, "cleanup_run", "pw", "run a cleanup early")
 
 enum op_code {
 #define OP_CODE(name, text, operands, meaning) OP_##name,
@@ -65,14 +86,24 @@ enum op_code {
 };
 
 enum {
-    OP_SIZE = 4,         /* of a record */
-    OP_CODES = 1 << 6,   /* that a record can hold */
-    OP_POOLS = 1 << 2,   /* that a program works with */
-    OP_VALUES = 1 << 13, /* that an amount's value can take */
-    OP_TEXT_SIZE = 64,   /* room for any op's text and its end */
+    OP_SIZE = 4,        /* of a record of version 1 */
+    OP_SIZE_MAX = 21,   /* of any record: opcode, 5 + 5 + 10 bytes of varints */
+    OP_CODES = 1 << 6,  /* that a record can hold */
+    OP_POOLS = 1 << 2,  /* that a program of version 1 works with */
+    OP_TEXT_SIZE = 128, /* room for any op's text and its end */
+
+    OP_VALUES_1 = 1 << 13, /* that an amount's value can take in version 1 */
+    OP_VALUE_BITS = 61,    /* and in version 2 */
 };
 
-/* What an amount's value v means, in bytes. Relative ones stop at 0. */
+/* Of the encoding. */
+enum op_version {
+    OP_FIXED = 1,
+    OP_VARIABLE = 2,
+};
+
+/* What an amount's value v means, in bytes. Relative ones stop at 0, those that
+ * are too large at SIZE_MAX. */
 enum op_mode {
     OP_BYTES,  /* v */
     OP_UNITS,  /* 16 * v */
@@ -86,9 +117,9 @@ enum op_mode {
 
 struct op {
     uint8_t code; /* < OP_CODES */
-    uint8_t pool; /* < OP_POOLS */
-    uint8_t who;
-    uint16_t amount;
+    uint32_t pool;
+    uint32_t who;
+    uint64_t amount; /* the mode in its upper 3 bits */
 };
 
 /* What relative amounts are relative to, in bytes. */
@@ -99,16 +130,31 @@ struct op_scale {
 };
 
 /*
- * Read the op that data, of size bytes, starts with.
- * Returns the bytes that it took: 0 at the end, else at most OP_SIZE.
+ * Read the op that data, of size bytes, starts with; *pool is that of the op
+ * before, 0 at first, and becomes this one's.
+ * Returns the bytes that it took: 0 at the end, else at most OP_SIZE_MAX.
  */
-size_t op_decode(struct op *ret_op, const uint8_t *data, size_t size);
+size_t op_decode(struct op *ret_op, enum op_version version, uint32_t *pool,
+                 const uint8_t *data, size_t size);
 
-/* Write op as the OP_SIZE bytes at out. */
-void op_encode(const struct op *op, uint8_t *out);
+/*
+ * Write op into out, of OP_SIZE_MAX bytes; *pool as in op_decode().
+ * Returns the bytes written; 0 when version 1 cannot hold one of its numbers.
+ */
+size_t op_encode(const struct op *op, enum op_version version, uint32_t *pool,
+                 uint8_t *out);
 
-/* An amount of a mode and a value < OP_VALUES. */
-uint16_t op_amount(enum op_mode mode, unsigned value);
+/* An amount of a mode and a value, of which OP_VALUE_BITS are taken. */
+uint64_t op_amount(enum op_mode mode, uint64_t value);
+
+enum op_mode op_amount_mode(uint64_t amount);
+uint64_t op_amount_value(uint64_t amount);
+
+/* Whether code's op is one of those whose age counts. */
+int op_makes(unsigned code);
+
+/* Whether the op has the operand: 'p', 'w', 's'. */
+int op_has(unsigned code, char operand);
 
 /* The bytes that op's amount stands for. */
 size_t op_size(const struct op *op, const struct op_scale *scale);
@@ -128,7 +174,9 @@ size_t op_print(const struct op *op, char *out);
  */
 int op_parse(struct op *ret_op, const char *text);
 
-/* What code's op does, in words; NULL when it is not on the list. */
+/* What code's op is called, and does, in words; NULL when it is not on the
+ * list. */
+const char *op_name(unsigned code);
 const char *op_meaning(unsigned code);
 
 #endif

@@ -6,9 +6,12 @@
 void
 program_init(struct program *program, const uint8_t *data, size_t size)
 {
-    program->data = data;
-    program->size = size;
-    program->offset = size == 0 ? 0 : 1;
+    *program = (struct program){
+        .data = data,
+        .size = size,
+        .offset = size == 0 ? 0 : 1,
+        .version = size != 0 && data[0] == OP_VARIABLE ? OP_VARIABLE : OP_FIXED,
+    };
 }
 
 int
@@ -19,36 +22,56 @@ program_next(struct program *program, struct op *ret_op)
     if (left == 0) {
         return 0;
     }
-    program->offset += op_decode(ret_op, program->data + program->offset, left);
+    program->offset += op_decode(ret_op, program->version, &program->pool,
+                                 program->data + program->offset, left);
     return 1;
 }
 
-int
-program_parse(const char *text, uint8_t *out, size_t size, size_t *ret_length)
+size_t
+program_end_init(struct program_end *end, enum op_version version, uint8_t *out)
 {
-    size_t length = 1;
+    *end = (struct program_end){.version = version};
+    out[0] = (uint8_t) version;
+    return 1;
+}
+
+size_t
+program_end_add(struct program_end *end, const struct op *op, uint8_t *out)
+{
+    return op_encode(op, end->version, &end->pool, out);
+}
+
+int
+program_parse(const char *text, enum op_version version, uint8_t *out,
+              size_t size, size_t *ret_length)
+{
+    struct program_end end;
+    size_t length;
     size_t line = 1;
 
     if (size == 0) {
         *ret_length = line;
         return -ENOSPC;
     }
-    out[0] = PROGRAM_VERSION;
+    length = program_end_init(&end, version, out);
 
     for (; *text != '\0'; line++) {
+        uint8_t record[OP_SIZE_MAX];
+        size_t taken = 0;
         struct op op;
         int rc = op_parse(&op, text);
 
-        if (rc == 0 && size - length < OP_SIZE) {
-            rc = -ENOSPC;
+        if (rc == 0) {
+            taken = program_end_add(&end, &op, record);
+            rc = taken == 0 ? -ERANGE : taken > size - length ? -ENOSPC : 0;
         }
         if (rc != 0 && rc != -ENOENT) {
             *ret_length = line;
             return rc;
         }
         if (rc == 0) {
-            op_encode(&op, out + length);
-            length += OP_SIZE;
+            memcpy(out + length, record, taken);
+            length += taken;
         }
         text += strcspn(text, "\n");
         text += *text == '\n';

@@ -1,6 +1,7 @@
 /*
- * A program: a version byte, then ops. It is a byte string that the caller
- * holds; every byte string is one, and each prefix of it is a shorter one.
+ * A program: a version byte, then ops in that version's encoding. It is a byte
+ * string that the caller holds; every byte string is one, and each prefix of it
+ * is a shorter one.
  *
  * All functions: any thread.
  */
@@ -13,33 +14,44 @@
 
 #include "op.h"
 
-enum {
-    /* The only version there is. Another first byte is read as this one, so
-     * that no byte string is wasted on a fuzzer. */
-    PROGRAM_VERSION = 1,
-};
-
 /* A place in a program. */
 struct program {
     const uint8_t *data; /* the caller's, who keeps them */
     size_t size;
     size_t offset; /* of the next op */
+    enum op_version version;
+    uint32_t pool; /* of the op before */
 };
 
-/* Start reading data, of size bytes. */
+/* Start reading data, of size bytes. The first byte is the version; what is none
+ * is read as OP_FIXED, so that no byte string is wasted on a fuzzer. */
 void program_init(struct program *program, const uint8_t *data, size_t size);
 
 /* Read the next op. Returns 1, or 0 at the end. */
 int program_next(struct program *program, struct op *ret_op);
 
+/* The end of a program in the making, of OP_SIZE_MAX bytes and what is before:
+ * init() starts it, add() writes one more op. Both return the bytes written into
+ * out; add() 0 when version 1 cannot hold the op. */
+struct program_end {
+    enum op_version version;
+    uint32_t pool;
+};
+
+size_t program_end_init(struct program_end *end, enum op_version version,
+                        uint8_t *out);
+size_t program_end_add(struct program_end *end, const struct op *op,
+                       uint8_t *out);
+
 /*
- * Write text, one op a line, as bytes to out, of size bytes. '#' starts a
- * comment, unless a digit follows.
+ * Write text, one op a line, as bytes to out, of size bytes: as many as text has
+ * and two are enough. '#' starts a comment, unless a digit follows.
  * Returns 0 and the length; -EINVAL and the number of the line that is no op's
- * text; -ENOSPC and the number of the line that does not fit.
+ * text, -ERANGE that of one whose numbers version 1 cannot hold, -ENOSPC that of
+ * one that does not fit.
  */
-int program_parse(const char *text, uint8_t *out, size_t size,
-                  size_t *ret_length);
+int program_parse(const char *text, enum op_version version, uint8_t *out,
+                  size_t size, size_t *ret_length);
 
 /* Print the ops that data, of size bytes, hold, one a line. */
 void program_print(const uint8_t *data, size_t size, FILE *out);
