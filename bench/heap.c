@@ -22,13 +22,20 @@ enum {
     HEAP_PIN_SIZE = 2048,
 
     /* Holes of HEAP_PIN_SIZE below the top that are filled at most: 32 MiB. */
-    HEAP_HOLES_MAX = 16 * 1024,
+    HEAP_PIN_HOLES = 16 * 1024,
+
+    /* A plug for each hole that a region could have large parts of itself in;
+     * in 2 GiB of them at most. */
+    HEAP_PLUG_SIZE = 4096,
+    HEAP_PLUG_HOLES = 512 * 1024,
 };
 
-/* An object in a hole, until the pin stands. */
-struct hole {
-    struct hole *next;
+/* An object in a hole of the heap. */
+struct heap_plug {
+    struct heap_plug *next;
 };
+
+static struct heap_plug *heap_fill(size_t size, size_t most, void **ret_top);
 
 void
 heap_settle(size_t largest)
@@ -54,32 +61,58 @@ heap_settle(size_t largest)
                                          : HEAP_MMAP_DEFAULT);
 }
 
-/* What is cut from the top, or behind it, lies where the top began. */
 void *
 heap_pin(void)
 {
+    void *pin;
+
+    heap_unplug(heap_fill(HEAP_PIN_SIZE, HEAP_PIN_HOLES, &pin));
+    return pin;
+}
+
+struct heap_plug *
+heap_plug(void)
+{
+    void *top;
+    struct heap_plug *plugs = heap_fill(HEAP_PLUG_SIZE, HEAP_PLUG_HOLES, &top);
+
+    free(top);
+    return plugs;
+}
+
+void
+heap_unplug(struct heap_plug *plugs)
+{
+    while (plugs != NULL) {
+        struct heap_plug *next = plugs->next;
+
+        free(plugs);
+        plugs = next;
+    }
+}
+
+/* Fills holes of size bytes, most of them, until an object is cut from the top:
+ * that one is *ret_top, or NULL. */
+static struct heap_plug *
+heap_fill(size_t size, size_t most, void **ret_top)
+{
     char *top = (char *) sbrk(0) - mallinfo2().keepcost;
-    struct hole *holes = NULL;
-    void *pin = NULL;
+    struct heap_plug *plugs = NULL;
 
-    for (int i = 0; i < HEAP_HOLES_MAX && pin == NULL; i++) {
-        struct hole *hole = malloc(HEAP_PIN_SIZE);
+    *ret_top = NULL;
+    while (most-- != 0) {
+        struct heap_plug *plug = malloc(size);
 
-        if (hole == NULL) {
+        if (plug == NULL) {
             break;
         }
-        if ((char *) hole >= top) {
-            pin = hole;
-        } else {
-            hole->next = holes;
-            holes = hole;
+        /* What is cut from the top, or behind it, lies where the top began. */
+        if ((char *) plug >= top) {
+            *ret_top = plug;
+            break;
         }
+        plug->next = plugs;
+        plugs = plug;
     }
-    while (holes != NULL) {
-        struct hole *next = holes->next;
-
-        free(holes);
-        holes = next;
-    }
-    return pin;
+    return plugs;
 }

@@ -35,4 +35,12 @@ void heap_settle(size_t largest);
  */
 void *heap_pin(void);
 
+/*
+ * Take the heap's holes, so that what is large and comes next is cut from its
+ * top: what others left behind would else hold a region, and nothing would ever
+ * be trimmed. Owned by the caller: release with heap_unplug(); NULL is none.
+ */
+struct heap_plug *heap_plug(void);
+void heap_unplug(struct heap_plug *plugs);
+
 #endif

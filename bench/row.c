@@ -70,6 +70,8 @@ row_measure(struct row *row, struct shim_state *state)
     size_t batch = (size_t) row->batch;
     void *pin = NULL;
     void *no_pin = NULL;
+    struct heap_plug *plugs =
+        row->workload->heap_top == HEAP_TOP_FREE ? heap_plug() : NULL;
     const char *reason = row_rehearse(row, &pin);
     size_t at = region->at;
     int64_t regions;
@@ -78,6 +80,7 @@ row_measure(struct row *row, struct shim_state *state)
     if (reason != NULL) {
         shim_state_skip(state, reason);
         free(pin);
+        heap_unplug(plugs);
         return;
     }
     while (shim_state_next(state, row->batch)) {
@@ -101,6 +104,7 @@ row_measure(struct row *row, struct shim_state *state)
     }
     free(no_pin);
     free(pin);
+    heap_unplug(plugs);
 }
 
 /* count regions, of which the clock sees time() alone. Returns 0 or -ENOMEM. */

@@ -77,6 +77,37 @@ test_pin_keeps_the_heap_from_shrinking(void **state)
     assert_true(pinned > freed + 3 * MIB);
 }
 
+/* Holes as large as the region, below an object that stays. */
+static void
+test_plug_leaves_no_hole_for_a_region(void **state)
+{
+    static void *objects[OBJECTS];
+    struct heap_plug *plugs;
+    void *pin;
+    void *p;
+
+    (void) state;
+    need_glibc();
+    heap_settle(OBJECT);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        objects[i] = malloc(OBJECT);
+    }
+    pin = malloc(OBJECT);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        free(objects[i]);
+    }
+    plugs = heap_plug();
+    p = malloc(OBJECTS * OBJECT / 64);
+    assert_true((char *) p > (char *) pin);
+    free(p);
+    heap_unplug(plugs);
+
+    p = malloc(OBJECT);
+    assert_true((char *) p < (char *) pin);
+    free(p);
+    free(pin);
+}
+
 /* Whether a block of size bytes comes from mmap(). */
 static int
 is_mapped(size_t size)
@@ -200,6 +231,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settle_is_what_freeing_brings_about),
         cmocka_unit_test(test_pin_keeps_the_heap_from_shrinking),
+        cmocka_unit_test(test_plug_leaves_no_hole_for_a_region),
         cmocka_unit_test(test_rows_have_the_heap_of_their_workload),
         cmocka_unit_test(test_settle_sets_the_threshold_whatever_came_before),
     };
