@@ -1,0 +1,447 @@
+/*
+ * record_convert RAW OUT: makes a program (pool/ops/) of what recorder and
+ * process left in RAW (raw.h), and says in one line of JSON what it made.
+ *
+ * malloc()'s objects are pool 0's. What was there before the recorder came, or
+ * was not seen to come, is left out where it goes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "addresses.h"
+#include "program.h"
+#include "raw.h"
+
+enum {
+    HEAP_SIZE = 16384, /* a pool's that is malloc(): any will do */
+    POOL_SIZE = 8192,  /* APR's least block */
+    FIRST_ROOM = 64,
+    ALIGNMENT_MAX = 12, /* the greatest logarithm that pmemalign has */
+};
+
+struct pool {
+    uint64_t address;
+    size_t parent;  /* its index, or NONE */
+    uint64_t *data; /* of its cleanups, oldest first */
+    size_t data_count;
+    size_t data_room;
+    int is_live;
+};
+
+/* Between a thread's RAW_MOVE and its RAW_MOVED. */
+struct move {
+    uint64_t thread;
+    uint64_t address;
+    uint64_t made;
+};
+
+#define NONE SIZE_MAX
+
+static struct {
+    FILE *out;
+    const char *path;
+    struct program_end end;
+    struct addresses objects; /* which op made it */
+    struct addresses pools;   /* index */
+    struct pool *pool;        /* by index, which is its number */
+    size_t pool_count;
+    size_t pool_room;
+    struct move *moves;
+    size_t move_count;
+    size_t move_room;
+    uint64_t made;   /* by ops so far */
+    uint64_t thread; /* of the event before */
+    uint64_t ops;
+    uint64_t bytes;
+    uint64_t unknown; /* events of what was not seen to come */
+    uint64_t torn;    /* events that were not finished */
+} now;
+
+static const struct raw_head *raw_map(const char *path);
+static void event(const struct raw_event *event, uint64_t what);
+static void event_alloc(const struct raw_event *event, enum raw_code code);
+static void event_pool(const struct raw_event *event);
+static void event_end(const struct raw_event *event, enum raw_code code);
+static void event_cleanup(const struct raw_event *event, enum raw_code code);
+static void event_moved(const struct raw_event *event, uint64_t thread);
+static size_t pool_new(uint64_t address, size_t parent);
+static void pool_below(size_t top, int with_itself);
+static void emit(struct op op);
+static void *room_for(void *items, size_t count, size_t *room, size_t size);
+static void die(const char *path, const char *what);
+
+int
+main(int argc, char **argv)
+{
+    const struct raw_head *head;
+    const struct raw_event *events;
+    uint8_t version[OP_SIZE_MAX];
+    uint64_t next;
+    uint64_t count;
+    uint64_t i;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s RAW OUT\n", argv[0]);
+        return 2;
+    }
+    head = raw_map(argv[1]);
+    events = (const struct raw_event *) (head + 1);
+    next = atomic_load(&head->next);
+    count = next < head->capacity ? next : head->capacity;
+
+    now.path = argv[2];
+    now.out = fopen(argv[2], "wb");
+    if (now.out == NULL) {
+        die(argv[2], strerror(errno));
+    }
+    now.bytes = program_end_init(&now.end, OP_VARIABLE, version);
+    (void) fwrite(version, 1, now.bytes, now.out);
+    for (i = 0; i < count; i++) {
+        uint64_t what = atomic_load(&events[i].what);
+
+        if (what == RAW_NONE) {
+            now.torn++;
+        } else {
+            event(&events[i], what);
+        }
+    }
+    if (ferror(now.out) || fclose(now.out) != 0) {
+        die(argv[2], "cannot be written");
+    }
+    printf("{\"pid\": %" PRIu64 ", \"events\": %" PRIu64 ", \"ops\": %" PRIu64
+           ", \"bytes\": %" PRIu64 ", \"unknown\": %" PRIu64
+           ", \"torn\": %" PRIu64 ", \"lost\": %" PRIu64 "}\n",
+           head->pid, count, now.ops, now.bytes, now.unknown, now.torn,
+           next - count);
+    return 0;
+}
+
+static const struct raw_head *
+raw_map(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    const struct raw_head *head;
+    char message[128];
+
+    if (fd == -1 || fstat(fd, &status) != 0) {
+        die(path, strerror(errno));
+    }
+    if ((size_t) status.st_size < sizeof(*head)) {
+        snprintf(message, sizeof(message),
+                 "offset 0: found %lld bytes, expected a head of %zu",
+                 (long long) status.st_size, sizeof(*head));
+        die(path, message);
+    }
+    head = mmap(NULL, (size_t) status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (head == MAP_FAILED) {
+        die(path, strerror(errno));
+    }
+    if (memcmp(head->magic, RAW_MAGIC, sizeof(head->magic)) != 0) {
+        die(path, "offset 0: found another text, expected \"" RAW_MAGIC "\"");
+    }
+    if (head->capacity >
+        ((size_t) status.st_size - sizeof(*head)) / sizeof(struct raw_event)) {
+        snprintf(message, sizeof(message),
+                 "offset 8: found %" PRIu64 " events, expected at most the %zu "
+                 "that the file has room for",
+                 head->capacity,
+                 ((size_t) status.st_size - sizeof(*head)) /
+                     sizeof(struct raw_event));
+        die(path, message);
+    }
+    (void) close(fd);
+    return head;
+}
+
+static void
+event(const struct raw_event *event, uint64_t what)
+{
+    uint64_t thread = what >> RAW_THREAD_SHIFT;
+    enum raw_code code = (enum raw_code)(what & ((1 << RAW_THREAD_SHIFT) - 1));
+    uint64_t made;
+
+    if (thread != now.thread) {
+        if (now.thread != 0) {
+            emit((struct op){.code = OP_THREAD, .who = (uint32_t) thread - 1});
+        }
+        now.thread = thread;
+    }
+    switch (code) {
+    case RAW_ALLOC:
+    case RAW_ZEROED:
+    case RAW_ALIGNED:
+        event_alloc(event, code);
+        break;
+    case RAW_FREE:
+        if (addresses_take(&now.objects, event->address, &made)) {
+            emit((struct op){.code = OP_FREE,
+                             .who = (uint32_t) (now.made - made)});
+        } else {
+            now.unknown++;
+        }
+        break;
+    case RAW_MOVE:
+        if (addresses_take(&now.objects, event->address, &made)) {
+            now.moves = room_for(now.moves, now.move_count, &now.move_room,
+                                 sizeof(*now.moves));
+            now.moves[now.move_count++] = (struct move){
+                .thread = thread, .address = event->address, .made = made};
+        }
+        break;
+    case RAW_MOVED:
+        event_moved(event, thread);
+        break;
+    case RAW_POOL:
+        event_pool(event);
+        break;
+    case RAW_CLEAR:
+    case RAW_DESTROY:
+        event_end(event, code);
+        break;
+    case RAW_CLEANUP:
+    case RAW_CLEANED:
+        event_cleanup(event, code);
+        break;
+    default:
+        now.torn++;
+        break;
+    }
+}
+
+static void
+event_alloc(const struct raw_event *event, enum raw_code code)
+{
+    struct op op = {.code = code == RAW_ZEROED    ? OP_PCALLOC
+                            : code == RAW_ALIGNED ? OP_PMEMALIGN
+                                                  : OP_PALLOC,
+                    .amount = op_amount(OP_BYTES, event->size)};
+    uint64_t pool = 0;
+
+    if (code == RAW_ALIGNED) {
+        while (op.who < ALIGNMENT_MAX &&
+               (uint64_t) 1 << op.who < event->other) {
+            op.who++;
+        }
+    }
+    if (code == RAW_ALIGNED || event->other == 0) {
+        if (now.pool_count == 0) {
+            (void) pool_new(0, NONE);
+            emit((struct op){.code = OP_CREATE,
+                             .amount = op_amount(OP_BYTES, HEAP_SIZE)});
+        }
+        if (addresses_put(&now.objects, event->address, now.made + 1) != 0) {
+            die(now.path, strerror(ENOMEM));
+        }
+    } else if (!addresses_get(&now.pools, event->other, &pool)) {
+        now.unknown++;
+        return;
+    }
+    op.pool = (uint32_t) pool;
+    now.made++;
+    emit(op);
+}
+
+static void
+event_moved(const struct raw_event *event, uint64_t thread)
+{
+    struct move move;
+    size_t i = now.move_count;
+
+    while (i != 0 && now.moves[i - 1].thread != thread) {
+        i--;
+    }
+    if (i == 0) { /* it was not seen to come */
+        struct raw_event alloc = {.address = event->address,
+                                  .size = event->size};
+
+        now.unknown++;
+        if (event->address != 0) {
+            event_alloc(&alloc, RAW_ALLOC);
+        }
+        return;
+    }
+    move = now.moves[i - 1];
+    now.moves[i - 1] = now.moves[--now.move_count];
+
+    if (event->address == 0 && event->size != 0) {
+        if (addresses_put(&now.objects, move.address, move.made) != 0) {
+            die(now.path, strerror(ENOMEM));
+        }
+        return;
+    }
+    if (event->address == 0) {
+        emit((struct op){.code = OP_FREE,
+                         .who = (uint32_t) (now.made - move.made)});
+        return;
+    }
+    emit((struct op){.code = OP_RESIZE,
+                     .who = (uint32_t) (now.made - move.made),
+                     .amount = op_amount(OP_BYTES, event->size)});
+    now.made++;
+    if (addresses_put(&now.objects, event->address, now.made) != 0) {
+        die(now.path, strerror(ENOMEM));
+    }
+}
+
+static void
+event_pool(const struct raw_event *event)
+{
+    struct op op = {.code = OP_CREATE,
+                    .amount = op_amount(OP_BYTES, POOL_SIZE)};
+    uint64_t parent;
+    uint64_t old;
+    int has_parent = addresses_get(&now.pools, event->other, &parent);
+
+    if (addresses_get(&now.pools, event->address, &old)) {
+        now.unknown++; /* that it went */
+        emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) old});
+        pool_below(old, 1);
+        has_parent = has_parent && parent != old;
+    }
+    if (has_parent) {
+        op.code = OP_CHILD;
+        op.who = (uint32_t) parent;
+    }
+    op.pool = (uint32_t) pool_new(event->address, has_parent ? parent : NONE);
+    emit(op);
+}
+
+static void
+event_end(const struct raw_event *event, enum raw_code code)
+{
+    uint64_t pool;
+
+    /* A parent's end has ended it, but its own is recorded as well. */
+    if (!addresses_get(&now.pools, event->address, &pool)) {
+        return;
+    }
+    emit((struct op){.code = code == RAW_CLEAR ? OP_RESET : OP_DESTROY,
+                     .pool = (uint32_t) pool});
+    pool_below(pool, code == RAW_DESTROY);
+    now.pool[pool].data_count = 0;
+}
+
+/* who: how many were added behind it. */
+static void
+event_cleanup(const struct raw_event *event, enum raw_code code)
+{
+    struct pool *pool;
+    uint64_t index;
+    size_t i;
+
+    if (!addresses_get(&now.pools, event->address, &index)) {
+        now.unknown++;
+        return;
+    }
+    pool = &now.pool[index];
+    if (code == RAW_CLEANUP) {
+        pool->data = room_for(pool->data, pool->data_count, &pool->data_room,
+                              sizeof(*pool->data));
+        pool->data[pool->data_count++] = event->other;
+        emit((struct op){.code = OP_CLEANUP, .pool = (uint32_t) index});
+        return;
+    }
+    for (i = pool->data_count; i != 0; i--) {
+        if (pool->data[i - 1] == event->other) {
+            emit((struct op){.code = OP_CLEANUP_RUN,
+                             .pool = (uint32_t) index,
+                             .who = (uint32_t) (pool->data_count - i)});
+            memmove(&pool->data[i - 1], &pool->data[i],
+                    (pool->data_count - i) * sizeof(*pool->data));
+            pool->data_count--;
+            return;
+        }
+    }
+}
+
+/* Under the lowest number that is free. */
+static size_t
+pool_new(uint64_t address, size_t parent)
+{
+    size_t index = 0;
+    struct pool *pool;
+
+    while (index < now.pool_count && now.pool[index].is_live) {
+        index++;
+    }
+    if (index == now.pool_count) {
+        now.pool = room_for(now.pool, now.pool_count, &now.pool_room,
+                            sizeof(*now.pool));
+        now.pool[now.pool_count++] = (struct pool){0};
+    }
+    pool = &now.pool[index];
+    pool->address = address;
+    pool->parent = parent;
+    pool->data_count = 0;
+    pool->is_live = 1;
+    if (address != 0 && addresses_put(&now.pools, address, index) != 0) {
+        die(now.path, strerror(ENOMEM));
+    }
+    return index;
+}
+
+/* Whatever is below top has ended. */
+static void
+pool_below(size_t top, int with_itself)
+{
+    size_t i;
+
+    for (i = 0; i < now.pool_count; i++) {
+        size_t above = i;
+        uint64_t index;
+
+        while (above != NONE && now.pool[i].is_live && above != top) {
+            above = now.pool[above].parent;
+        }
+        if (now.pool[i].is_live && above == top && (i != top || with_itself)) {
+            (void) addresses_take(&now.pools, now.pool[i].address, &index);
+            now.pool[i].is_live = -1; /* parents are still asked for */
+        }
+    }
+    for (i = 0; i < now.pool_count; i++) {
+        if (now.pool[i].is_live == -1) {
+            now.pool[i].is_live = 0;
+        }
+    }
+}
+
+static void
+emit(struct op op)
+{
+    uint8_t record[OP_SIZE_MAX];
+    size_t size = program_end_add(&now.end, &op, record);
+
+    (void) fwrite(record, 1, size, now.out);
+    now.ops++;
+    now.bytes += size;
+}
+
+/* items with room for one more. */
+static void *
+room_for(void *items, size_t count, size_t *room, size_t size)
+{
+    if (count < *room) {
+        return items;
+    }
+    *room = *room == 0 ? FIRST_ROOM : 2 * *room;
+    items = realloc(items, *room * size);
+    if (items == NULL) {
+        die(now.path, strerror(ENOMEM));
+    }
+    return items;
+}
+
+static void
+die(const char *path, const char *what)
+{
+    fprintf(stderr, "record_convert: %s: %s\n", path, what);
+    exit(1);
+}

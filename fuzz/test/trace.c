@@ -1,0 +1,323 @@
+/* Programs resolved: what their ops come to, whatever they were. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "draw.h"
+#include "program.h"
+#include "trace.h"
+
+enum {
+    TEXT_SIZE = 4096,
+    DRAWN = 20000,
+    DRAWN_SIZE = 512,
+};
+
+static const char *const names[TRACE_CODES] = {
+    "create", "alloc",   "resize", "free",  "drop",
+    "steal",  "cleanup", "run",    "reset", "destroy",
+};
+
+/* The trace as text: code, region, then what the code has besides. */
+static void
+print(const struct trace *trace, char *out)
+{
+    size_t i;
+
+    *out = '\0';
+    for (i = 0; i < trace->count; i++) {
+        const struct trace_action *action = &trace->actions[i];
+
+        out += sprintf(out, "%s r%u", names[action->code], action->region);
+        switch (action->code) {
+        case TRACE_CREATE:
+            out += sprintf(out, " %u", (unsigned) action->size);
+            if (action->other != TRACE_NONE) {
+                out += sprintf(out, " under r%u", action->other);
+            }
+            break;
+        case TRACE_RESIZE:
+            out += sprintf(out, " o%u %u of o%u", action->object,
+                           (unsigned) action->size, action->other);
+            break;
+        case TRACE_ALLOC:
+        case TRACE_STEAL:
+            out += sprintf(out, " o%u %u", action->object,
+                           (unsigned) action->size);
+            break;
+        case TRACE_FREE:
+        case TRACE_DROP:
+            out += sprintf(out, " o%u", action->object);
+            break;
+        default:
+            break;
+        }
+        out += sprintf(out, "\n");
+    }
+}
+
+static void
+check(const char *text, const char *expected)
+{
+    uint8_t bytes[TEXT_SIZE];
+    char printed[TEXT_SIZE];
+    size_t length;
+    struct trace trace;
+
+    assert_int_equal(
+        program_parse(text, OP_VARIABLE, bytes, sizeof(bytes), &length), 0);
+    assert_int_equal(trace_init(&trace, bytes, length), 0);
+    print(&trace, printed);
+    assert_string_equal(printed, expected);
+    trace_done(&trace);
+}
+
+static void
+test_trace_drops_what_a_region_has_at_its_end(void **state)
+{
+    (void) state;
+    check("create p7 1024\npalloc p7 8\npnalloc p7 9\nreset p7\npcalloc p7 10\n"
+          "destroy p7\npalloc p7 11\n",
+          "create r0 1024\nalloc r0 o0 8\nalloc r0 o1 9\ndrop r0 o0\n"
+          "drop r0 o1\nreset r0\nalloc r0 o1 10\ndrop r0 o1\ndestroy r0\n");
+}
+
+static void
+test_trace_ends_all_regions_newest_first(void **state)
+{
+    (void) state;
+    check("create p1 1024\ncreate p2 1024\npalloc p1 1\n",
+          "create r0 1024\ncreate r1 1024\nalloc r0 o0 1\ndestroy r1\n"
+          "drop r0 o0\ndestroy r0\n");
+}
+
+static void
+test_trace_uses_slots_again(void **state)
+{
+    (void) state;
+    check("create p900 1024\ndestroy p900\ncreate p901 1024\npalloc p901 1\n"
+          "free #0\npalloc p901 2\n",
+          "create r0 1024\ndestroy r0\ncreate r0 1024\nalloc r0 o0 1\n"
+          "free r0 o0\nalloc r0 o0 2\ndrop r0 o0\ndestroy r0\n");
+}
+
+/* Ops that made nothing count, as those do whose object is gone. */
+static void
+test_trace_counts_ages_in_ops(void **state)
+{
+    (void) state;
+    check("create p0 1024\npalloc p0 1\npalloc p0 2\npalloc p5 3\nfree #1\n"
+          "free #1\nfree #0\nfree #3\nresize #2 4\nfree #0\n",
+          "create r0 1024\nalloc r0 o0 1\nalloc r0 o1 2\nfree r0 o1\n"
+          "resize r0 o1 4 of o0\nfree r0 o1\ndestroy r0\n");
+}
+
+static void
+test_trace_ends_children_before_their_parent(void **state)
+{
+    (void) state;
+    check("create p0 1024\ncreate_child p1 #0 2048\ncreate_child p2 #1 1024\n"
+          "create_child p3 #0 1024\npalloc p2 5\nreset p0\npalloc p1 1\n"
+          "create_child p1 #0 512\ndestroy p0",
+          "create r0 1024\ncreate r1 2048 under r0\ncreate r2 1024 under r1\n"
+          "create r3 1024 under r0\nalloc r2 o0 5\ndestroy r3\ndrop r2 o0\n"
+          "destroy r2\ndestroy r1\nreset r0\ncreate r1 512 under r0\n"
+          "destroy r1\ndestroy r0\n");
+}
+
+static void
+test_trace_moves_regions_and_objects(void **state)
+{
+    (void) state;
+    check("create p0 1024\ncreate p1 1024\ncreate_child p2 #0 1024\n"
+          "adopt p2 #1\nadopt p1 #2\npalloc p0 9\nsteal p2 #0\ndestroy p0\n"
+          "destroy p1\n",
+          "create r0 1024\ncreate r1 1024\ncreate r2 1024 under r0\n"
+          "alloc r0 o0 9\nsteal r2 o0 9\ndestroy r0\ndrop r2 o0\ndestroy r2\n"
+          "destroy r1\n");
+}
+
+/* A region that is made anew below one of its own has no parent left. */
+static void
+test_trace_makes_no_region_below_itself(void **state)
+{
+    (void) state;
+    check("create p0 1024\ncreate_child p1 #0 1024\ncreate_child p0 #1 2048\n"
+          "adopt p0 #0\n",
+          "create r0 1024\ncreate r1 1024 under r0\ndestroy r1\ndestroy r0\n"
+          "create r0 2048\ndestroy r0\n");
+}
+
+static void
+test_trace_runs_cleanups_once(void **state)
+{
+    (void) state;
+    check("create p0 1024\ncleanup p0 #0 8\ncleanup_file p0 #1\n"
+          "cleanup p0 #0 0\ncleanup_run p0 #0\nreset p0\ncleanup_run p0 #0\n",
+          "create r0 1024\ncleanup r0\ncleanup r0\ncleanup r0\nrun r0\n"
+          "run r0\nrun r0\nreset r0\ndestroy r0\n");
+}
+
+static void
+test_trace_frees_large_ones_in_turn(void **state)
+{
+    (void) state;
+    check("create p0 1024\npalloc p0 2000\npalloc p0 8\npmemalign p0 #5 8\n"
+          "pfree_large p0 #3\npfree_large p0 #7\npfree_large p0 #0\n",
+          "create r0 1024\nalloc r0 o0 2000\nalloc r0 o1 8\nalloc r0 o2 8\n"
+          "free r0 o2\nfree r0 o0\ndrop r0 o1\ndestroy r0\n");
+}
+
+static void
+test_trace_leaves_out_what_no_one_records(void **state)
+{
+    struct trace trace;
+    uint8_t bytes[TEXT_SIZE];
+    size_t length;
+
+    (void) state;
+    check("create p0 79\npalloc p0 1\ncreate p1 1024\npalloc p1 top-1\n"
+          "fail_alloc #0\ncache_trim\npalloc p1 max+0\nagain #1\n",
+          "create r0 1024\nalloc r0 o0 944\nalloc r0 o1 944\nalloc r0 o2 944\n"
+          "drop r0 o0\ndrop r0 o1\ndrop r0 o2\ndestroy r0\n");
+    assert_int_equal(program_parse("palloc p0 1\ncreate p0 1024\nnop\n",
+                                   OP_FIXED, bytes, sizeof(bytes), &length),
+                     0);
+    assert_int_equal(trace_init(&trace, bytes, length), 0);
+    assert_int_equal(trace.ops, 3);
+    assert_int_equal(trace.silent, 2);
+    trace_done(&trace);
+    assert_int_equal(trace_init(&trace, bytes, 0), 0);
+    assert_int_equal(trace.count, 0);
+    trace_done(&trace);
+}
+
+/* What an executor relies on: nothing is used that is not there. */
+static void
+check_sound(const struct trace *trace)
+{
+    unsigned char *regions = calloc(trace->regions + 1, 1);
+    unsigned char *objects = calloc(trace->objects + 1, 1);
+    size_t i;
+
+    for (i = 0; i < trace->count; i++) {
+        const struct trace_action *action = &trace->actions[i];
+
+        assert_true(action->code < TRACE_CODES);
+        assert_true(action->region < trace->regions);
+        assert_int_equal(regions[action->region], action->code != TRACE_CREATE);
+        switch (action->code) {
+        case TRACE_CREATE:
+            regions[action->region] = 1;
+            break;
+        case TRACE_DESTROY:
+            regions[action->region] = 0;
+            break;
+        case TRACE_RESIZE:
+            assert_int_equal(objects[action->other], 1);
+            assert_int_not_equal(action->object, action->other);
+            objects[action->other] = 0;
+            /* fall through */
+        case TRACE_ALLOC:
+            assert_true(action->object < trace->objects);
+            assert_int_equal(objects[action->object], 0);
+            objects[action->object] = 1;
+            break;
+        case TRACE_STEAL:
+            assert_int_equal(objects[action->object], 1);
+            break;
+        case TRACE_FREE:
+        case TRACE_DROP:
+            assert_int_equal(objects[action->object], 1);
+            objects[action->object] = 0;
+            break;
+        default:
+            break;
+        }
+    }
+    for (i = 0; i < trace->regions; i++) {
+        assert_int_equal(regions[i], 0);
+    }
+    for (i = 0; i < trace->objects; i++) {
+        assert_int_equal(objects[i], 0);
+    }
+    free(regions);
+    free(objects);
+}
+
+/* Few pools, young objects, common sizes: most of the ops do something. */
+static size_t
+draw_program(uint32_t *seed, uint8_t *out)
+{
+    struct program_end end;
+    size_t size =
+        program_end_init(&end, draw(seed) % 2 ? OP_FIXED : OP_VARIABLE, out);
+
+    while (size < DRAWN_SIZE) {
+        const struct op op = {
+            .code = (uint8_t) (draw(seed) % OP_COUNT),
+            .pool = draw(seed) % 3,
+            .who = draw(seed) % 8,
+            .amount = op_amount(OP_BYTES, draw(seed) % 3000),
+        };
+
+        size += program_end_add(&end, &op, out + size);
+    }
+    return size;
+}
+
+static void
+test_trace_is_sound_whatever_the_program(void **state)
+{
+    uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
+    uint32_t seed = 9;
+    size_t ops = 0;
+    size_t silent = 0;
+    struct trace trace;
+    size_t i;
+    size_t j;
+
+    (void) state;
+    for (i = 0; i < DRAWN; i++) {
+        size_t size = draw_program(&seed, bytes);
+
+        if (i % 4 == 0) {
+            for (j = 1; j < size; j++) {
+                bytes[j] = (uint8_t) draw(&seed);
+            }
+        }
+        assert_int_equal(trace_init(&trace, bytes, size), 0);
+        check_sound(&trace);
+        ops += trace.ops;
+        silent += trace.silent;
+        trace_done(&trace);
+    }
+    assert_true(silent < ops * 9 / 10);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trace_drops_what_a_region_has_at_its_end),
+        cmocka_unit_test(test_trace_ends_all_regions_newest_first),
+        cmocka_unit_test(test_trace_uses_slots_again),
+        cmocka_unit_test(test_trace_counts_ages_in_ops),
+        cmocka_unit_test(test_trace_ends_children_before_their_parent),
+        cmocka_unit_test(test_trace_moves_regions_and_objects),
+        cmocka_unit_test(test_trace_makes_no_region_below_itself),
+        cmocka_unit_test(test_trace_runs_cleanups_once),
+        cmocka_unit_test(test_trace_frees_large_ones_in_turn),
+        cmocka_unit_test(test_trace_leaves_out_what_no_one_records),
+        cmocka_unit_test(test_trace_is_sound_whatever_the_program),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
