@@ -28,6 +28,7 @@ const struct allocator *const allocators[] = {
     &allocator_pool_grow_inline,
     &allocator_bump_register,
     &allocator_bump_memory,
+    &allocator_null,
 };
 
 const size_t allocators_count = sizeof(allocators) / sizeof(allocators[0]);

@@ -87,6 +87,13 @@ struct allocator {
     int (*fill)(struct region *region);
     void (*empty)(struct region *region);
 
+    /* replay_with() likewise; NULL where regions cannot grow as they must. */
+    int (*replay)(struct region *region);
+
+    /* It hands out the same memory again and again: what it is given to keep is
+     * not there later, and is not asked for. */
+    int is_null;
+
     /* Give all of the region back and keep the region. NULL in a general one,
      * where every object has been freed already. */
     void (*reset)(void *state);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "replay.h"
 
 enum {
     /* Draws after which sizes begin again: more than a branch predictor learns,
@@ -21,6 +22,9 @@ enum {
     GRID_LARGE_MAX = 1024 * 1024 * 1024,
 
     GRID_MIB = 1024 * 1024,
+
+    /* Of a quick run: longer traces take as long as all else. */
+    GRID_QUICK_TRACE = 50000,
 
     GRID_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };
@@ -67,6 +71,9 @@ struct choice {
     int has_filter;
 };
 
+static int grid_load(struct grid *grid, const struct options *options,
+                     char *error);
+static struct replay **load_files(const char *files, char *error);
 static int grid_check_names(const struct grid *grid,
                             const struct options *options, char *error);
 static int names_check(const struct names *names, const char *list,
@@ -87,6 +94,9 @@ static int choice_wants(const struct choice *choice,
                         const struct workload *workload,
                         const struct allocator *allocator,
                         const struct sizes *sizes, size_t n);
+static int choice_wants_replay(const struct choice *choice,
+                               const struct allocator *allocator,
+                               const struct replay *trace);
 static int choice_wants_quick(const struct workload *workload,
                               const struct sizes *sizes, size_t n);
 static int choice_wants_memory(const struct choice *choice,
@@ -102,6 +112,8 @@ static int judge_region(char *reason, const struct contender *contender,
 static void grid_add(struct grid *grid, const struct choice *choice,
                      const struct workload *workload,
                      const struct contender *contender, size_t sizes, size_t n);
+static void grid_add_replay(struct grid *grid, const struct choice *choice,
+                            const struct contender *contender, size_t trace);
 static void grid_add_memory(struct grid *grid, const struct choice *choice,
                             const struct contender *contender, size_t sizes,
                             size_t n);
@@ -125,7 +137,8 @@ grid_create(const struct options *options, char *error)
     }
     grid->sizes =
         sizes_list_create(options->sizes_dir, &grid->sizes_count, error);
-    if (grid->sizes == NULL || grid_check_names(grid, options, error) != 0 ||
+    if (grid->sizes == NULL || grid_load(grid, options, error) != 0 ||
+        grid_check_names(grid, options, error) != 0 ||
         choice_init(&choice, options, error) != 0 || grid_open(grid) != 0 ||
         grid_draw(grid) != 0 ||
         (!options->memory && grid_fill(grid, &choice) != 0) ||
@@ -162,6 +175,8 @@ grid_destroy(struct grid *grid)
         free(grid->rows[i].samples);
     }
     sizes_list_destroy(grid->sizes, grid->sizes_count);
+    replay_list_destroy(grid->traces);
+    free(grid->runs);
     free(grid->draws);
     free(grid->rows);
     free(grid->memory);
@@ -181,14 +196,65 @@ grid_runnable(const struct grid *grid)
     return runnable;
 }
 
+/* The traces, and what it takes to do them. */
+static int
+grid_load(struct grid *grid, const struct options *options, char *error)
+{
+    grid->traces = options->traces != NULL
+                       ? load_files(options->traces, error)
+                       : replay_list_create(BENCH_TRACES_DIR, error);
+    if (grid->traces == NULL) {
+        return -EINVAL;
+    }
+    while (grid->traces[grid->traces_count] != NULL) {
+        grid->traces_count++;
+    }
+    snprintf(error, GRID_ERROR_MAX, "out of memory");
+    grid->runs = calloc(grid->traces_count + 1, sizeof(*grid->runs));
+    if (grid->runs == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < grid->traces_count; i++) {
+        grid->runs[i].replay = grid->traces[i];
+    }
+    return 0;
+}
+
+/* files have commas between them. */
+static struct replay **
+load_files(const char *files, char *error)
+{
+    size_t count = 0;
+    struct replay **list = calloc(strlen(files) + 2, sizeof(struct replay *));
+    char *rest = strdup(files);
+    char *file = rest;
+
+    while (list != NULL && file != NULL) {
+        char *comma = strchr(file, ',');
+
+        if (comma != NULL) {
+            *comma++ = '\0';
+        }
+        list[count] = replay_create(file, error);
+        if (list[count++] == NULL) {
+            replay_list_destroy(list);
+            list = NULL;
+        }
+        file = comma;
+    }
+    free(rest);
+    return list;
+}
+
 static int
 grid_check_names(const struct grid *grid, const struct options *options,
                  char *error)
 {
     const struct names allocator_names = {"allocator", allocators_count,
                                           allocator_at, NULL};
-    const struct names sizes_names = {
-        "distribution of sizes", grid->sizes_count, sizes_name_at, grid->sizes};
+    const struct names sizes_names = {"distribution of sizes or trace",
+                                      grid->sizes_count + grid->traces_count,
+                                      sizes_name_at, grid};
     const struct names workload_names = {"workload", workloads_count + 2,
                                          workload_at, NULL};
     const struct names n_names = {"n", GRID_NS, n_at, grid_ns};
@@ -243,9 +309,10 @@ allocator_at(const void *of, size_t n)
 static const char *
 sizes_name_at(const void *of, size_t n)
 {
-    struct sizes *const *sizes = of;
+    const struct grid *grid = of;
 
-    return sizes[n]->name;
+    return n < grid->sizes_count ? grid->sizes[n]->name
+                                 : grid->traces[n - grid->sizes_count]->name;
 }
 
 /* The shim's rows come behind all workloads, and memory's behind those. */
@@ -387,7 +454,7 @@ choice_wants(const struct choice *choice, const struct workload *workload,
     char number[GRID_NUMBER_MAX];
 
     snprintf(number, sizeof(number), "%zu", n);
-    if (!list_has(options->workloads, workload->name) ||
+    if (workload->is_replay || !list_has(options->workloads, workload->name) ||
         !list_has(options->allocators, allocator->name) ||
         !list_has(options->sizes, sizes->name) ||
         !list_has(options->ns, number) || n < workload->least ||
@@ -411,6 +478,21 @@ choice_wants_quick(const struct workload *workload, const struct sizes *sizes,
                                        : WORKLOAD_QUICK_SIZES) == 0;
     }
     return is_quick_n(n);
+}
+
+static int
+choice_wants_replay(const struct choice *choice,
+                    const struct allocator *allocator,
+                    const struct replay *trace)
+{
+    const struct options *options = choice->options;
+
+    return allocator->replay != NULL && options->ns == NULL &&
+           list_has(options->workloads, workload_replay.name) &&
+           list_has(options->allocators, allocator->name) &&
+           list_has(options->sizes, trace->name) &&
+           (!options->quick || options->traces != NULL ||
+            trace->allocations <= GRID_QUICK_TRACE);
 }
 
 /* Inlining changes no byte, and the limits are no allocators. */
@@ -451,7 +533,7 @@ grid_fill(struct grid *grid, const struct choice *choice)
 {
     size_t most =
         workloads_count * (allocators_count + 1) * grid->sizes_count * GRID_NS +
-        2 * GRID_SHIM_BATCHES;
+        (allocators_count + 1) * grid->traces_count + 2 * GRID_SHIM_BATCHES;
 
     grid->rows = calloc(most, sizeof(*grid->rows));
     if (grid->rows == NULL) {
@@ -467,6 +549,13 @@ grid_fill(struct grid *grid, const struct choice *choice)
                                  &grid->contenders[a], s, grid_ns[n]);
                     }
                 }
+            }
+        }
+    }
+    for (size_t a = 0; a < allocators_count; a++) {
+        for (size_t t = 0; t < grid->traces_count; t++) {
+            if (choice_wants_replay(choice, allocators[a], grid->traces[t])) {
+                grid_add_replay(grid, choice, &grid->contenders[a], t);
             }
         }
     }
@@ -520,6 +609,33 @@ grid_add(struct grid *grid, const struct choice *choice,
     }
     grid_name(row, "");
     grid_judge(row, contender, bytes);
+    grid->count += (size_t) choice_has(choice, row->name);
+}
+
+/* Its n is the trace's allocations. */
+static void
+grid_add_replay(struct grid *grid, const struct choice *choice,
+                const struct contender *contender, size_t trace)
+{
+    const struct replay *replay = grid->traces[trace];
+    const struct allocator *allocator = contender->allocator;
+    struct row *row = &grid->rows[grid->count];
+
+    *row = (struct row){
+        .workload = &workload_replay,
+        .sizes = replay->name,
+        .region = {.allocator = allocator,
+                   .library = contender->library,
+                   .n = replay->allocations,
+                   .own = &grid->runs[trace]},
+        .largest = replay->largest,
+        .bytes = replay->bytes,
+        .batch = 1,
+    };
+    grid_name(row, "");
+    (void) judge_region(row->reason, contender,
+                        (double) replay_held(replay, allocator),
+                        GRID_BYTES_MAX);
     grid->count += (size_t) choice_has(choice, row->name);
 }
 

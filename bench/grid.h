@@ -17,7 +17,7 @@
 #include "sizes.h"
 
 enum {
-    GRID_ERROR_MAX = 1024,
+    GRID_ERROR_MAX = 8192, /* a path may be in it */
 };
 
 /* An allocator as it takes part. */
@@ -39,8 +39,11 @@ struct grid {
 
     struct sizes **sizes;
     size_t sizes_count;
-    struct draws *draws; /* one for each of sizes */
-    void **pointers;     /* all rows' */
+    struct draws *draws;     /* one for each of sizes */
+    struct replay **traces;  /* ends in NULL */
+    struct replay_run *runs; /* one for each of traces */
+    size_t traces_count;
+    void **pointers; /* all rows' */
 };
 
 /*

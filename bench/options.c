@@ -24,7 +24,7 @@ static const char help[] =
     "  --label NAME        the results' name; default: date, time, commit\n"
     "  --filter REGEX      only rows whose name matches, and their A/A pair\n"
     "  --allocators A,B    only these allocators\n"
-    "  --sizes A,B         only these distributions of sizes\n"
+    "  --sizes A,B         only these distributions of sizes, or traces\n"
     "  --workloads A,B     only these workloads; shim: the harness's own "
     "cost;\n"
     "                      memory: what allocators take from the system\n"
@@ -33,6 +33,7 @@ static const char help[] =
     "  --ns N,N            only regions of N allocations\n"
     "  --results DIR       the folder to hold results/<label>\n"
     "  --sizes-dir DIR     the folder to read the distributions from\n"
+    "  --traces A,B        replay these files, not those of corpus/traces/\n"
     "  --list              list the rows instead of running them\n"
     "  --help              this text\n"
     "\n"
@@ -51,6 +52,7 @@ enum {
     OPTION_NS,
     OPTION_RESULTS,
     OPTION_SIZES_DIR,
+    OPTION_TRACES,
 };
 
 int
@@ -69,6 +71,7 @@ options_parse(struct options *options, int argc, char **argv)
         {"rounds", required_argument, NULL, OPTION_ROUNDS},
         {"sizes", required_argument, NULL, OPTION_SIZES},
         {"sizes-dir", required_argument, NULL, OPTION_SIZES_DIR},
+        {"traces", required_argument, NULL, OPTION_TRACES},
         {"workloads", required_argument, NULL, OPTION_WORKLOADS},
         {NULL, 0, NULL, 0},
     };
@@ -125,6 +128,9 @@ options_set(struct options *options, int option)
         return 0;
     case OPTION_SIZES_DIR:
         options->sizes_dir = optarg;
+        return 0;
+    case OPTION_TRACES:
+        options->traces = optarg;
         return 0;
     case OPTION_ROUNDS:
         rounds = strtol(optarg, &end, 10);

@@ -14,6 +14,7 @@ struct options {
     const char *workloads;
     const char *results;   /* the folder for results/<label> */
     const char *sizes_dir; /* the folder of the CSV files */
+    const char *traces; /* files with commas between, or NULL: those built in */
     const char *ns; /* numbers with commas between, or NULL: quick's or all */
     int quick;
     int memory; /* no timed rows */

@@ -10,6 +10,7 @@
 
 #include "json.h"
 #include "machine.h"
+#include "replay.h"
 
 enum {
     RESULTS_LABEL_MAX = 128,
@@ -41,6 +42,7 @@ static void write_machine(const struct account *account, FILE *file);
 static void write_memory(const struct account *account, FILE *file);
 static void write_memory_row(struct json *json, const struct memory_row *row);
 static void write_run(const struct account *account, FILE *file);
+static void write_replay(struct json *json, const struct region *region);
 static void write_sample(struct json *json, const struct account *account,
                          size_t row, int round);
 static void write_command(const struct account *account, FILE *file);
@@ -309,6 +311,18 @@ write_run(const struct account *account, FILE *file)
     json_close(&json, '}');
 }
 
+/* What the allocator must hold at most against what the program has: a region
+ * allocator gives little back before a region's end. */
+static void
+write_replay(struct json *json, const struct region *region)
+{
+    const struct replay_run *run = region->own;
+
+    json_integer(json, "live_bytes", (int64_t) run->replay->live);
+    json_integer(json, "held_bytes",
+                 (int64_t) replay_held(run->replay, region->allocator));
+}
+
 /* google-benchmark 1.7.1 gives a run that failed the same fields. */
 static void
 write_sample(struct json *json, const struct account *account, size_t row,
@@ -334,6 +348,9 @@ write_sample(struct json *json, const struct account *account, size_t row,
     if (r->reason[0] != '\0') {
         json_raw(json, "error_occurred", "true");
         json_string(json, "error_message", r->reason);
+    }
+    if (r->workload != NULL && r->workload->is_replay) {
+        write_replay(json, &r->region);
     }
     json_integer(json, "iterations", sample->iterations);
     json_number(json, "real_time", sample->real_ns);

@@ -8,6 +8,7 @@ static void row_run(struct shim_state *state, void *user);
 static void row_measure(struct row *row, struct shim_state *state);
 static int row_time(struct row *row, struct shim_state *state, size_t count);
 static const char *row_rehearse(struct row *row, void **ret_pin);
+static int row_is_sound(const struct row *row);
 static int region_check(const struct region *region);
 static int64_t row_bytes(const struct row *row, size_t at, int64_t regions);
 static void row_run_shim(struct shim_state *state, void *user);
@@ -139,13 +140,23 @@ row_rehearse(struct row *row, void **ret_pin)
 
     if (row->workload->take(&row->region) != 0) {
         reason = "an allocation failed";
-    } else if (!region_check(&row->region)) {
+    } else if (!row_is_sound(row)) {
         reason = "an allocation's contents changed";
     } else if (row->workload->heap_top == HEAP_TOP_PINNED) {
         *ret_pin = heap_pin();
     }
     row->workload->give(&row->region);
     return reason;
+}
+
+static int
+row_is_sound(const struct row *row)
+{
+    if (row->region.allocator->is_null) {
+        return 1;
+    }
+    return row->workload->check != NULL ? row->workload->check(&row->region)
+                                        : region_check(&row->region);
 }
 
 /* Whether each allocation still holds what was written into both its ends. */
@@ -171,8 +182,11 @@ static int64_t
 row_bytes(const struct row *row, size_t at, int64_t regions)
 {
     const struct region *region = &row->region;
-    uint64_t bytes = 0;
+    uint64_t bytes = row->bytes * (uint64_t) regions;
 
+    if (row->workload->is_replay) {
+        return (int64_t) bytes;
+    }
     for (int64_t i = 0; i < regions; i++) {
         bytes += row_sum(row->sums, region->period, at, region->n);
         at = (at + region->n) % region->period;

@@ -37,6 +37,7 @@ struct row {
     struct region region;            /* what it works on */
     const uint64_t *sums; /* of the region's draws: all before each, one more */
     size_t largest;       /* that is asked of malloc() at once, in bytes */
+    uint64_t bytes;       /* of a region, where none is drawn */
     int is_bare;          /* the shim's: the loop in C++ */
 
     int64_t batch;      /* iterations a crossing */

@@ -5,6 +5,7 @@
 const struct workload *const workloads[] = {
     &workload_fill,        &workload_fill_trim, &workload_fill_reset,
     &workload_free_random, &workload_threads_1, &workload_threads_2,
+    &workload_replay,
 };
 
 const size_t workloads_count = sizeof(workloads) / sizeof(workloads[0]);

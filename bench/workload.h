@@ -45,6 +45,7 @@ struct workload {
      * clock does, and batch() makes as many regions on each. */
     int threads;
 
+    int is_replay;    /* own is a struct replay_run; no sizes are drawn */
     int is_large;     /* only of sizes from WORKLOAD_LARGE on, all of them */
     size_t least;     /* allocations a region, below which it says nothing */
     size_t quick;     /* the only n of a quick run, of WORKLOAD_QUICK_SIZES or,
@@ -60,6 +61,10 @@ struct workload {
      * take() returns 0, or -ENOMEM; give() is called either way. */
     int (*take)(struct region *region);
     void (*give)(struct region *region);
+
+    /* Whether the contents of what take() made are sound; NULL: the draws say
+     * what they must be. */
+    int (*check)(const struct region *region);
 
     /* As many regions as count. Returns 0, or -ENOMEM at the first failure.
      * NULL: take() and give() are done, one by one, but only time() is timed. */
@@ -92,6 +97,9 @@ extern const struct workload workload_free_random;
 /* fill, on a region of its own, on one thread and on two at once. */
 extern const struct workload workload_threads_1;
 extern const struct workload workload_threads_2;
+
+/* A recorded program. */
+extern const struct workload workload_replay;
 
 /* The workload called name, or NULL. */
 const struct workload *workload_find(const char *name);

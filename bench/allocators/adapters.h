@@ -51,6 +51,9 @@ extern const struct allocator allocator_pool_grow_inline;
 extern const struct allocator allocator_bump_register;
 extern const struct allocator allocator_bump_memory;
 
+/* What the loops cost by themselves: every allocation is the same memory. */
+extern const struct allocator allocator_null;
+
 /* open() of what is linked: never fails. */
 void *adapter_linked(char *reason);
 

@@ -1,7 +1,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 #if defined(BENCH_APR)
@@ -77,6 +77,12 @@ apr_fill(struct region *region)
     return region_fill_with(region, apr_alloc);
 }
 
+static int
+apr_replay(struct region *region)
+{
+    return replay_with(region, apr_alloc, NULL);
+}
+
 static void
 apr_reset(void *state)
 {
@@ -111,6 +117,7 @@ const struct allocator allocator_apr = {
     .create = apr_create,
     .alloc = apr_alloc,
     .fill = apr_fill,
+    .replay = apr_replay,
     .reset = apr_reset,
     .destroy = apr_destroy,
     .trim = apr_trim,

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 static const void *
@@ -41,6 +41,12 @@ adapter_fill(struct region *region)
     return region_fill_with(region, adapter_alloc);
 }
 
+static int
+adapter_replay(struct region *region)
+{
+    return replay_with(region, adapter_alloc, NULL);
+}
+
 static void
 adapter_reset(void *state)
 {
@@ -69,6 +75,7 @@ const struct allocator allocator_arena = {
     .create = adapter_create,
     .alloc = adapter_alloc,
     .fill = adapter_fill,
+    .replay = adapter_replay,
     .reset = adapter_reset,
     .destroy = adapter_destroy,
     .trim = adapter_trim,

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 enum {
@@ -75,6 +75,12 @@ bump_fill_memory(struct region *region)
     return region_fill_with(region, bump_alloc);
 }
 
+static int
+bump_replay_memory(struct region *region)
+{
+    return replay_with(region, bump_alloc, NULL);
+}
+
 static inline void *
 bump_alloc_unbound(void *state, size_t size)
 {
@@ -137,6 +143,7 @@ const struct allocator allocator_bump_memory = {
     .create = bump_create,
     .alloc = bump_alloc,
     .fill = bump_fill_memory,
+    .replay = bump_replay_memory,
     .reset = bump_reset,
     .destroy = bump_destroy,
 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 /* Another malloc may stand before the C library's: a sanitizer's, a preloaded
@@ -57,6 +57,12 @@ glibc_free(void *state, void *p)
     free(p);
 }
 
+static int
+glibc_replay(struct region *region)
+{
+    return replay_with(region, glibc_alloc, glibc_free);
+}
+
 static void
 glibc_empty(struct region *region)
 {
@@ -73,6 +79,7 @@ const struct allocator allocator_glibc = {
     .alloc = glibc_alloc,
     .free = glibc_free,
     .fill = glibc_fill,
+    .replay = glibc_replay,
     .empty = glibc_empty,
     .destroy = adapter_nothing,
 };

@@ -47,6 +47,7 @@ const struct allocator allocator_jemalloc = {
     .alloc = plugin_alloc,
     .free = plugin_free,
     .fill = plugin_fill,
+    .replay = plugin_replay,
     .empty = plugin_empty,
     .destroy = adapter_nothing,
 };

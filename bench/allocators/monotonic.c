@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 #include "pmr.h"
 
@@ -39,6 +39,12 @@ monotonic_fill(struct region *region)
     return region_fill_with(region, monotonic_alloc);
 }
 
+static int
+monotonic_replay(struct region *region)
+{
+    return replay_with(region, monotonic_alloc, NULL);
+}
+
 const struct allocator allocator_pmr = {
     .name = "pmr",
     .kind = ALLOCATOR_REGION,
@@ -48,6 +54,7 @@ const struct allocator allocator_pmr = {
     .create = monotonic_create,
     .alloc = monotonic_alloc,
     .fill = monotonic_fill,
+    .replay = monotonic_replay,
     .reset = pmr_release,
     .destroy = pmr_destroy,
 };

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 #if defined(BENCH_NGINX)
@@ -59,6 +59,12 @@ nginx_free_early(void *state, void *p)
     (void) ngx_pfree(state, p);
 }
 
+static int
+nginx_replay(struct region *region)
+{
+    return replay_with(region, nginx_palloc_size, nginx_free_early);
+}
+
 static void
 nginx_reset(void *state)
 {
@@ -80,6 +86,7 @@ const struct allocator allocator_nginx = {
     .create = nginx_create,
     .alloc = nginx_palloc_size,
     .fill = nginx_fill,
+    .replay = nginx_replay,
     .free_early = nginx_free_early,
     .reset = nginx_reset,
     .destroy = nginx_destroy,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 #define obstack_chunk_alloc malloc
@@ -62,6 +62,12 @@ obstack_fill(struct region *region)
     return region_fill_with(region, obstack_alloc_size);
 }
 
+static int
+obstack_replay(struct region *region)
+{
+    return replay_with(region, obstack_alloc_size, NULL);
+}
+
 static void
 obstack_reset(void *state)
 {
@@ -88,6 +94,7 @@ const struct allocator allocator_obstack = {
     .create = obstack_create,
     .alloc = obstack_alloc_size,
     .fill = obstack_fill,
+    .replay = obstack_replay,
     .reset = obstack_reset,
     .destroy = obstack_destroy,
 };

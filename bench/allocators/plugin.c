@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../workload.h"
+#include "../replay.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PLUGIN_UNDER_SANITIZER 1
@@ -83,6 +83,12 @@ int
 plugin_fill(struct region *region)
 {
     return region_fill_with(region, plugin_alloc);
+}
+
+int
+plugin_replay(struct region *region)
+{
+    return replay_with(region, plugin_alloc, plugin_free);
 }
 
 void

@@ -33,6 +33,7 @@ const void *plugin_entry(void *library);
 void *plugin_alloc(void *state, size_t size);
 void plugin_free(void *state, void *p);
 int plugin_fill(struct region *region);
+int plugin_replay(struct region *region);
 void plugin_empty(struct region *region);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 static const void *
@@ -47,6 +47,12 @@ pool_free_early(void *state, void *p)
     (void) ngx_pfree(state, p);
 }
 
+static int
+pool_replay(struct region *region)
+{
+    return replay_with(region, pool_alloc, pool_free_early);
+}
+
 static void
 pool_reset(void *state)
 {
@@ -75,6 +81,7 @@ const struct allocator allocator_pool = {
     .create = pool_create,
     .alloc = pool_alloc,
     .fill = pool_fill,
+    .replay = pool_replay,
     .free_early = pool_free_early,
     .reset = pool_reset,
     .destroy = pool_destroy,
@@ -106,6 +113,7 @@ const struct allocator allocator_pool_grow = {
     .create = pool_create_grow,
     .alloc = pool_alloc,
     .fill = pool_fill,
+    .replay = pool_replay,
     .free_early = pool_free_early,
     .reset = pool_reset,
     .destroy = pool_destroy,
@@ -124,6 +132,12 @@ pool_fill_inline(struct region *region)
     return region_fill_with(region, pool_alloc_inline);
 }
 
+static int
+pool_replay_inline(struct region *region)
+{
+    return replay_with(region, pool_alloc_inline, pool_free_early);
+}
+
 const struct allocator allocator_pool_inline = {
     .name = "pool_inline",
     .kind = ALLOCATOR_REGION,
@@ -134,6 +148,8 @@ const struct allocator allocator_pool_inline = {
     .create = pool_create,
     .alloc = pool_alloc_inline,
     .fill = pool_fill_inline,
+    .replay = pool_replay_inline,
+    .free_early = pool_free_early,
     .reset = pool_reset,
     .destroy = pool_destroy,
     .trim = pool_trim,
@@ -149,6 +165,8 @@ const struct allocator allocator_pool_grow_inline = {
     .create = pool_create_grow,
     .alloc = pool_alloc_inline,
     .fill = pool_fill_inline,
+    .replay = pool_replay_inline,
+    .free_early = pool_free_early,
     .reset = pool_reset,
     .destroy = pool_destroy,
     .trim = pool_trim,

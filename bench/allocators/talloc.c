@@ -1,7 +1,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../workload.h"
+#include "../replay.h"
 #include "adapters.h"
 
 #if defined(BENCH_TALLOC)
@@ -56,6 +56,12 @@ talloc_fill(struct region *region)
     return region_fill_with(region, talloc_alloc);
 }
 
+static int
+talloc_replay(struct region *region)
+{
+    return replay_with(region, talloc_alloc, NULL);
+}
+
 static void
 talloc_destroy(void *state)
 {
@@ -71,6 +77,7 @@ const struct allocator allocator_talloc = {
     .create = talloc_create,
     .alloc = talloc_alloc,
     .fill = talloc_fill,
+    .replay = talloc_replay,
     .reset = talloc_free_children,
     .destroy = talloc_destroy,
 };
@@ -85,6 +92,7 @@ const struct allocator allocator_talloc_pool = {
     .create = talloc_create_pool,
     .alloc = talloc_alloc,
     .fill = talloc_fill,
+    .replay = talloc_replay,
     .reset = talloc_free_children,
     .destroy = talloc_destroy,
 };

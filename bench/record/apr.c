@@ -20,6 +20,8 @@ APR_DECLARE(void *) apr_pcalloc(apr_pool_t *pool, apr_size_t size);
         raw_next(#name, &next);                                                \
     }
 
+#pragma GCC visibility push(default)
+
 APR_DECLARE(apr_status_t)
 apr_pool_create_ex(apr_pool_t **ret_pool, apr_pool_t *parent,
                    apr_abortfunc_t abort, apr_allocator_t *allocator)
@@ -145,3 +147,5 @@ apr_pool_cleanup_kill(apr_pool_t *pool, const void *data,
     raw_add(RAW_CLEANED, pool, 0, (uint64_t) (uintptr_t) data);
     next(pool, data, cleanup);
 }
+
+#pragma GCC visibility pop

@@ -58,8 +58,11 @@ static struct {
     size_t move_room;
     uint64_t made;   /* by ops so far */
     uint64_t thread; /* of the event before */
+    uint64_t threads;
     uint64_t ops;
+    uint64_t codes[OP_COUNT]; /* of them */
     uint64_t bytes;
+    uint64_t asked;   /* bytes of allocations */
     uint64_t unknown; /* events of what was not seen to come */
     uint64_t torn;    /* events that were not finished */
 } now;
@@ -117,9 +120,14 @@ main(int argc, char **argv)
     }
     printf("{\"pid\": %" PRIu64 ", \"events\": %" PRIu64 ", \"ops\": %" PRIu64
            ", \"bytes\": %" PRIu64 ", \"unknown\": %" PRIu64
-           ", \"torn\": %" PRIu64 ", \"lost\": %" PRIu64 "}\n",
+           ", \"torn\": %" PRIu64 ", \"lost\": %" PRIu64
+           ", \"allocations\": %" PRIu64 ", \"asked\": %" PRIu64
+           ", \"frees\": %" PRIu64 ", \"regions\": %" PRIu64
+           ", \"threads\": %" PRIu64 "}\n",
            head->pid, count, now.ops, now.bytes, now.unknown, now.torn,
-           next - count);
+           next - count, now.made, now.asked,
+           now.codes[OP_FREE] + now.codes[OP_RESIZE],
+           now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads);
     return 0;
 }
 
@@ -173,6 +181,7 @@ event(const struct raw_event *event, uint64_t what)
             emit((struct op){.code = OP_THREAD, .who = (uint32_t) thread - 1});
         }
         now.thread = thread;
+        now.threads = thread > now.threads ? thread : now.threads;
     }
     switch (code) {
     case RAW_ALLOC:
@@ -421,7 +430,11 @@ emit(struct op op)
 
     (void) fwrite(record, 1, size, now.out);
     now.ops++;
+    now.codes[op.code]++;
     now.bytes += size;
+    if (op_makes(op.code)) {
+        now.asked += op_amount_value(op.amount);
+    }
 }
 
 /* items with room for one more. */

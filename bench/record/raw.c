@@ -13,6 +13,9 @@
 enum {
     PATH_SIZE = 4096,
     MESSAGE_SIZE = 4200,
+
+    /* Events that the file is given memory for at a time, one chunk ahead. */
+    RAW_CHUNK = 16 * 1024,
 };
 
 #define RAW_FILE  "NGXPOOL_RECORD_FILE"  /* a process writes to that, "." pid */
@@ -26,7 +29,10 @@ static _Thread_local uint64_t raw_thread
     __attribute__((tls_model("initial-exec")));
 static _Thread_local int raw_depth __attribute__((tls_model("initial-exec")));
 
+static int raw_fd; /* of raw_head */
+
 static void raw_open(void);
+static int raw_advance(struct raw_head *head, uint64_t nth);
 static void raw_tell(const char *what, const char *path);
 
 void
@@ -45,6 +51,9 @@ raw_add(enum raw_code code, const void *address, uint64_t size, uint64_t other)
     nth = atomic_fetch_add_explicit(&head->next, 1, memory_order_relaxed);
     if (nth >= head->capacity) {
         return;
+    }
+    if (nth % RAW_CHUNK == 0) {
+        (void) raw_advance(head, nth + RAW_CHUNK);
     }
     event = (struct raw_event *) (head + 1) + nth;
     event->address = (uint64_t) (uintptr_t) address;
@@ -89,6 +98,7 @@ static void
 raw_fork(void)
 {
     raw_head = NULL;
+    (void) close(raw_fd);
     raw_threads = 0;
     raw_thread = 0;
     raw_open();
@@ -103,8 +113,6 @@ raw_start(void)
     raw_leave();
 }
 
-/* The file is given all its memory now: a disk that is full later would end the
- * process. */
 static void
 raw_open(void)
 {
@@ -114,35 +122,59 @@ raw_open(void)
     uint64_t capacity = limit != NULL ? strtoull(limit, NULL, 10) : 0;
     size_t size = sizeof(struct raw_head) + capacity * sizeof(struct raw_event);
     struct raw_head *head;
-    int fd;
 
+    raw_fd = -1;
     if (file == NULL || capacity == 0 ||
         snprintf(path, sizeof(path), "%s.%ld", file, (long) getpid()) >=
             (int) sizeof(path)) {
         return;
     }
-    fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd == -1) {
+    raw_fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (raw_fd == -1 || ftruncate(raw_fd, (off_t) size) != 0) {
         raw_tell("cannot write", path);
         return;
     }
-    errno = posix_fallocate(fd, 0, (off_t) size);
-    if (errno != 0) {
+    head = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, raw_fd, 0);
+    if (head == MAP_FAILED || posix_fallocate(raw_fd, 0, sizeof(*head)) != 0) {
         raw_tell("no room for", path);
-        (void) unlink(path);
-        (void) close(fd);
-        return;
-    }
-    head = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    (void) close(fd);
-    if (head == MAP_FAILED) {
-        raw_tell("cannot map", path);
         return;
     }
     head->capacity = capacity;
     head->pid = (uint64_t) getpid();
     memcpy(head->magic, RAW_MAGIC, sizeof(head->magic));
-    raw_head = head;
+    if (raw_advance(head, 0) == 0) {
+        raw_head = head;
+    }
+}
+
+/*
+ * Gives the file memory for a chunk of events from nth on: a disk that is full
+ * would end the process where an event is written. It is the last chunk then,
+ * and the limit is where it ends. Whoever is a whole chunk faster than this is
+ * has it from the system page by page.
+ */
+static int
+raw_advance(struct raw_head *head, uint64_t nth)
+{
+    size_t start = sizeof(*head) + nth * sizeof(struct raw_event);
+    size_t size = RAW_CHUNK * sizeof(struct raw_event);
+    size_t page = (size_t) sysconf(_SC_PAGESIZE);
+    size_t before = start % page;
+    int err;
+
+    if (nth >= head->capacity) {
+        return 0;
+    }
+    err = posix_fallocate(raw_fd, (off_t) start, (off_t) size);
+    if (err != 0) {
+        errno = err;
+        raw_tell("stops here, there is no room for", "more events");
+        head->capacity = nth;
+        return -1;
+    }
+    (void) madvise((char *) head + start - before, size + before,
+                   MADV_POPULATE_WRITE);
+    return 0;
 }
 
 /* Without stdio, which allocates. */

@@ -47,7 +47,7 @@ struct raw_event {
 
 struct raw_head {
     char magic[8];
-    uint64_t capacity;     /* events that have a place */
+    _Atomic uint64_t capacity; /* events that have a place */
     _Atomic uint64_t next; /* the next one's; beyond capacity: it had none */
     uint64_t pid;
 };

@@ -7,6 +7,7 @@ way. Exits with the command's status.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import tempfile
 
 MIB = 1024 * 1024
 EVENT_SIZE = 32  # raw.h
+SHARED_MEMORY = pathlib.Path("/dev/shm")
 RECORDERS = {"malloc": "record_malloc", "apr": "record_apr"}
 
 
@@ -25,6 +27,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./run record", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true",
+                        help="tell what was recorded as JSON, a line a trace,"
+                        " on standard error")
     parser.add_argument("--build", type=pathlib.Path, default="build",
                         help=argparse.SUPPRESS)
     parser.add_argument("--api", choices=sorted(RECORDERS), default="malloc",
@@ -61,6 +66,14 @@ def run(command: list[str], recorder: pathlib.Path, raw: pathlib.Path,
     return process.pid, process.wait()
 
 
+def fast_folder(out: pathlib.Path, limit: int) -> pathlib.Path:
+    """Memory, where there is enough for several processes; else out's disk."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(SHARED_MEMORY).free > 8 * limit * MIB:
+            return SHARED_MEMORY
+    return out.parent.resolve()
+
+
 def convert(tool: pathlib.Path, raw: pathlib.Path,
             out: pathlib.Path) -> dict | None:
     """Returns what the trace holds; None, and no file: nothing."""
@@ -76,8 +89,9 @@ def convert(tool: pathlib.Path, raw: pathlib.Path,
 
 
 def tell(out: pathlib.Path, said: dict) -> None:
-    line = (f"record: {out}: {said['ops']} ops of process {said['pid']},"
-            f" {said['bytes'] / said['ops']:.2f} bytes an op")
+    line = (f"record: {out}: process {said['pid']}, {said['ops']} ops in"
+            f" {said['bytes']} bytes: {said['allocations']} allocations of"
+            f" {said['asked']} bytes, {said['frees']} freed")
     if said["unknown"]:
         line += f", {said['unknown']} calls about what came before"
     if said["torn"]:
@@ -91,7 +105,7 @@ def main() -> int:
     given = arguments()
     folder = given.build.resolve() / "bench" / "record"
     raw = pathlib.Path(tempfile.mkdtemp(
-        prefix=".recording-", dir=given.out.parent.resolve()))
+        prefix=".recording-", dir=fast_folder(given.out, given.limit)))
     try:
         pid, status = run(given.command,
                           folder / f"lib{RECORDERS[given.api]}.so",
@@ -103,8 +117,12 @@ def main() -> int:
                 f"{given.out}{path.suffix}")
             said = convert(folder / "record_convert", path, out)
             path.unlink()
-            if said is not None:
-                written += 1
+            if said is None:
+                continue
+            written += 1
+            if given.json:
+                print(json.dumps({"file": str(out)} | said), file=sys.stderr)
+            else:
                 tell(out, said)
     finally:
         shutil.rmtree(raw, ignore_errors=True)

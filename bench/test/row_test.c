@@ -379,6 +379,9 @@ test_general_allocator_frees_each_object(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
+        if (workloads[i]->is_replay) {
+            continue; /* replay_test */
+        }
         if (workloads[i]->threads > 1) {
             continue; /* the books are kept by one */
         }
@@ -423,6 +426,9 @@ test_failed_allocation_is_reported_and_cleared_up(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
+        if (workloads[i]->is_replay) {
+            continue; /* replay_test */
+        }
         for (int at = 0; at < N * (REGIONS + REHEARSALS); at++) {
             if (workloads[i]->threads > 1) {
                 continue;
@@ -454,6 +460,9 @@ test_overlap_is_reported(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
+        if (workloads[i]->is_replay) {
+            continue; /* replay_test */
+        }
         if (workloads[i]->threads > 1) {
             continue;
         }

@@ -359,7 +359,7 @@ class Arguments(Folder):
         )
         self.refused('unknown allocator ""; known: pool', "--allocators", "pool,")
         self.refused(
-            'unknown distribution of sizes "fixed6"; known: fixed16 .*uniform',
+            'unknown distribution of sizes or trace "fixed6"; known: fixed16 .*uniform',
             "--sizes", "fixed6",
         )
         self.refused(

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum {
     TEXT_SIZE = 4096,
     DRAWN = 20000,
     DRAWN_SIZE = 512,
+    DAMAGED = 100000,
 };
 
 static const char *const names[TRACE_CODES] = {
@@ -273,6 +275,17 @@ draw_program(uint32_t *seed, uint8_t *out)
     return size;
 }
 
+static size_t
+draw_bytes(uint32_t *seed, uint8_t *out, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i < size; i++) {
+        out[i] = (uint8_t) draw(seed);
+    }
+    return size;
+}
+
 static void
 test_trace_is_sound_whatever_the_program(void **state)
 {
@@ -282,16 +295,13 @@ test_trace_is_sound_whatever_the_program(void **state)
     size_t silent = 0;
     struct trace trace;
     size_t i;
-    size_t j;
 
     (void) state;
     for (i = 0; i < DRAWN; i++) {
         size_t size = draw_program(&seed, bytes);
 
         if (i % 4 == 0) {
-            for (j = 1; j < size; j++) {
-                bytes[j] = (uint8_t) draw(&seed);
-            }
+            (void) draw_bytes(&seed, bytes + 1, size - 1);
         }
         assert_int_equal(trace_init(&trace, bytes, size), 0);
         check_sound(&trace);
@@ -300,6 +310,82 @@ test_trace_is_sound_whatever_the_program(void **state)
         trace_done(&trace);
     }
     assert_true(silent < ops * 9 / 10);
+}
+
+/* As a file on a disk that forgets: it is told, or it is another program. */
+static void
+test_damaged_programs_are_told_or_sound(void **state)
+{
+    uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
+    uint32_t seed = 11;
+    size_t told = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < DAMAGED; i++) {
+        size_t size = draw_program(&seed, bytes) % (1 + i % DRAWN_SIZE);
+        char error[PROGRAM_ERROR_MAX] = "";
+        struct trace trace;
+
+        switch (i % 3) {
+        case 0: /* cut off: that is done already */
+            break;
+        case 1:
+            bytes[draw(&seed) % (size + 1)] ^= (uint8_t) (1 << draw(&seed) % 8);
+            break;
+        default:
+            size = draw_bytes(&seed, bytes, size);
+            break;
+        }
+        if (program_check(bytes, size, error) != 0) {
+            assert_memory_equal(error, "offset ", 7);
+            assert_non_null(strstr(error, "found "));
+            assert_non_null(strstr(error, "expected "));
+            told++;
+        }
+        assert_int_equal(trace_init(&trace, bytes, size), 0);
+        check_sound(&trace);
+        trace_done(&trace);
+    }
+    assert_in_range(told, DAMAGED / 4, DAMAGED - DAMAGED / 10);
+}
+
+static void
+test_checked_programs_are_as_they_were_written(void **state)
+{
+    static const struct {
+        uint8_t bytes[8];
+        size_t size;
+        const char *error;
+    } cases[] = {
+        {{0}, 0, "offset 0: found the end, expected version 1 or 2"},
+        {{3}, 1, "offset 0: found version 3, expected 1 or 2"},
+        {{1, OP_COUNT}, 5, "offset 1: found opcode 36, expected one below 36"},
+        {{2, 0, OP_COUNT},
+         3,
+         "offset 2: found opcode 36, expected one below 36"},
+        {{1, OP_PALLOC, 0, 8},
+         4,
+         "offset 1: found 3 bytes of \"palloc\", expected 4 as they are "
+         "written"},
+        {{2, OP_NOP, OP_PALLOC},
+         3,
+         "offset 2: found 1 bytes of \"palloc\", expected 2 as they are "
+         "written"},
+        {{2, OP_PALLOC, 0x81, 0x00},
+         4,
+         "offset 1: found 3 bytes of \"palloc\", expected 2 as they are "
+         "written"},
+    };
+    char error[PROGRAM_ERROR_MAX];
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(program_check(cases[i].bytes, cases[i].size, error),
+                         -EINVAL);
+        assert_string_equal(error, cases[i].error);
+    }
 }
 
 int
@@ -317,6 +403,8 @@ main(void)
         cmocka_unit_test(test_trace_frees_large_ones_in_turn),
         cmocka_unit_test(test_trace_leaves_out_what_no_one_records),
         cmocka_unit_test(test_trace_is_sound_whatever_the_program),
+        cmocka_unit_test(test_damaged_programs_are_told_or_sound),
+        cmocka_unit_test(test_checked_programs_are_as_they_were_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,45 @@ program_parse(const char *text, enum op_version version, uint8_t *out,
     return 0;
 }
 
+int
+program_check(const uint8_t *data, size_t size, char *error)
+{
+    struct program program;
+    struct program_end end;
+    uint8_t record[OP_SIZE_MAX];
+    size_t offset = 1;
+    struct op op;
+
+    if (size == 0 || (data[0] != OP_FIXED && data[0] != OP_VARIABLE)) {
+        snprintf(error, PROGRAM_ERROR_MAX,
+                 size == 0 ? "offset 0: found the end, expected version 1 or 2"
+                           : "offset 0: found version %u, expected 1 or 2",
+                 size == 0 ? 0u : (unsigned) data[0]);
+        return -EINVAL;
+    }
+    program_init(&program, data, size);
+    (void) program_end_init(&end, program.version, record);
+    for (; program_next(&program, &op); offset = program.offset) {
+        size_t length = program_end_add(&end, &op, record);
+
+        if (op.code >= OP_COUNT) {
+            snprintf(error, PROGRAM_ERROR_MAX,
+                     "offset %zu: found opcode %u, expected one below %u",
+                     offset, op.code, (unsigned) OP_COUNT);
+            return -EINVAL;
+        }
+        if (length != program.offset - offset ||
+            memcmp(record, data + offset, length) != 0) {
+            snprintf(error, PROGRAM_ERROR_MAX,
+                     "offset %zu: found %zu bytes of \"%s\", expected %zu as "
+                     "they are written",
+                     offset, program.offset - offset, op_name(op.code), length);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 void
 program_print(const uint8_t *data, size_t size, FILE *out)
 {

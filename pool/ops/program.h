@@ -53,6 +53,18 @@ size_t program_end_add(struct program_end *end, const struct op *op,
 int program_parse(const char *text, enum op_version version, uint8_t *out,
                   size_t size, size_t *ret_length);
 
+enum {
+    PROGRAM_ERROR_MAX = 256,
+};
+
+/*
+ * Whether data, of size bytes, are a program that somebody wrote: a version, then
+ * whole records of known ops, written as program_end_add() does.
+ * Returns 0, or -EINVAL: error then says at which offset what was found, and what
+ * was expected, in at most PROGRAM_ERROR_MAX bytes.
+ */
+int program_check(const uint8_t *data, size_t size, char *error);
+
 /* Print the ops that data, of size bytes, hold, one a line. */
 void program_print(const uint8_t *data, size_t size, FILE *out);
 

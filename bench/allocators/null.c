@@ -1,0 +1,87 @@
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "../replay.h"
+#include "adapters.h"
+
+static const void *
+null_entry(void *library)
+{
+    return library;
+}
+
+static void
+null_version(void *library, char *version)
+{
+    (void) library;
+    snprintf(version, ALLOCATOR_VERSION_MAX, "%s", BENCH_POOL_VERSION);
+}
+
+/* The thread's memory, for all of its regions. No object is larger. */
+enum {
+    NULL_SIZE = 1024 * 1024 * 1024,
+};
+
+static _Thread_local void *null_memory;
+
+static void *
+null_create(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    if (null_memory == NULL) {
+        void *memory = mmap(NULL, NULL_SIZE, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        null_memory = memory != MAP_FAILED ? memory : NULL;
+    }
+    return null_memory;
+}
+
+/* What was touched goes; a thread's end would leave the rest. */
+static void
+null_trim(void *library)
+{
+    (void) library;
+    if (null_memory != NULL) {
+        (void) munmap(null_memory, NULL_SIZE);
+        null_memory = NULL;
+    }
+}
+
+static inline void *
+null_alloc(void *state, size_t size)
+{
+    (void) size;
+    return state;
+}
+
+static int
+null_fill(struct region *region)
+{
+    return region_fill_with(region, null_alloc);
+}
+
+static int
+null_replay(struct region *region)
+{
+    return replay_with(region, null_alloc, NULL);
+}
+
+const struct allocator allocator_null = {
+    .name = "null",
+    .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_LIMIT,
+    .is_null = 1,
+    .open = adapter_linked,
+    .entry = null_entry,
+    .version = null_version,
+    .create = null_create,
+    .alloc = null_alloc,
+    .fill = null_fill,
+    .replay = null_replay,
+    .reset = adapter_nothing,
+    .destroy = adapter_nothing,
+    .trim = null_trim,
+};

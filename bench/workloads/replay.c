@@ -1,0 +1,67 @@
+/*
+ * A recorded program, from its first op to its last: one region of the row is
+ * one time through all of it, and allocations are counted.
+ */
+#include "../replay.h"
+
+#include <stdlib.h>
+
+static void
+replay_stop(struct region *region)
+{
+    struct replay_run *run = region->own;
+
+    free(run->states);
+    free(run->objects);
+    free(run->sizes);
+}
+
+static int
+replay_start(struct region *region)
+{
+    struct replay_run *run = region->own;
+
+    run->states = calloc(run->replay->regions + 1, sizeof(*run->states));
+    run->objects = calloc(run->replay->objects + 1, sizeof(*run->objects));
+    run->sizes = calloc(run->replay->objects + 1, sizeof(*run->sizes));
+    if (run->states == NULL || run->objects == NULL || run->sizes == NULL) {
+        replay_stop(region);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int
+replay_is_sound(const struct region *region)
+{
+    const struct replay_run *run = region->own;
+
+    return run->is_sound;
+}
+
+static int
+replay_batch(struct region *region, size_t count)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < count && err == 0; i++) {
+        err = region->allocator->replay(region);
+    }
+    if (err != 0) {
+        replay_clear(region);
+    }
+    return err;
+}
+
+const struct workload workload_replay = {
+    .name = "replay",
+    .heap_top = HEAP_TOP_PINNED,
+    .is_replay = 1,
+    .batch_op = 1,
+    .start = replay_start,
+    .stop = replay_stop,
+    .take = replay_check,
+    .check = replay_is_sound,
+    .give = replay_end,
+    .batch = replay_batch,
+};

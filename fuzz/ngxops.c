@@ -1,0 +1,494 @@
+/*
+ * ngxops: looks at programs of ops, and does them.
+ *
+ *     ngxops print FILE        as text, one op a line
+ *     ngxops parse FILE OUT    text as bytes: version 1 if that can hold it
+ *     ngxops convert FILE OUT  bytes of either version as those of version 2
+ *     ngxops stats FILE        regions, objects, sizes, lifetimes
+ *     ngxops run FILE...       under the checked executor, see run.h
+ *     ngxops list              every op, and what it does
+ *
+ * FILE is text if its name ends in .ops, else bytes; "-" is standard input, with
+ * bytes in it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+#include "run.h"
+#include "trace.h"
+
+enum {
+    FIRST_ROOM = 65536,
+    SIZE_CLASSES = 31, /* powers of two, up to TRACE_SIZE_MAX */
+    LIFE_CLASSES = 40,
+    BAR_WIDTH = 40,
+    STATUS_USAGE = 2,
+};
+
+/* A file, or what it was parsed to. */
+struct input {
+    const char *path;
+    uint8_t *data;
+    size_t size;
+};
+
+struct stats {
+    uint64_t counts[TRACE_CODES];
+    uint64_t sizes[SIZE_CLASSES];
+    uint64_t bytes;
+    uint64_t live_objects;
+    uint64_t live_bytes;
+    uint64_t most_objects;
+    uint64_t most_bytes;
+    uint64_t object_lives[LIFE_CLASSES];
+    uint64_t region_lives[LIFE_CLASSES];
+    uint64_t region_objects[LIFE_CLASSES];
+};
+
+/* Of what is there. */
+struct life {
+    size_t since; /* the action */
+    uint64_t size;
+    uint64_t objects;
+};
+
+static int command_print(int count, char **paths);
+static int command_parse(int count, char **paths);
+static int command_convert(int count, char **paths);
+static int command_stats(int count, char **paths);
+static int command_run(int count, char **paths);
+static int command_list(int count, char **paths);
+static int usage(FILE *out);
+
+static int input_read(struct input *input, const char *path);
+static int input_parse(struct input *input);
+static uint8_t *read_all(const char *path, size_t *ret_size);
+static int write_all(const char *path, const uint8_t *data, size_t size);
+
+static void stats_fill(struct stats *stats, const struct trace *trace,
+                       struct life *objects, struct life *regions);
+static void stats_gone(struct stats *stats, const struct life *life,
+                       size_t now);
+static unsigned log2_of(uint64_t number);
+static void stats_print(const struct stats *stats, const struct trace *trace,
+                        size_t size);
+static void histogram(const char *title, const char *unit,
+                      const uint64_t *classes, size_t count);
+
+static const struct {
+    const char *name;
+    int least; /* paths */
+    int most;
+    int (*run)(int count, char **paths);
+} commands[] = {
+    {"convert", 2, 2, command_convert}, {"list", 0, 0, command_list},
+    {"parse", 2, 2, command_parse},     {"print", 1, 1, command_print},
+    {"run", 1, 1024, command_run},      {"stats", 1, 1, command_stats},
+};
+
+int
+main(int argc, char **argv)
+{
+    size_t i;
+
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        return usage(stdout);
+    }
+    for (i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0 &&
+            argc - 2 >= commands[i].least && argc - 2 <= commands[i].most) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
+    }
+    return usage(stderr);
+}
+
+static int
+command_print(int count, char **paths)
+{
+    struct input input;
+
+    (void) count;
+    if (input_read(&input, paths[0]) != 0) {
+        return EXIT_FAILURE;
+    }
+    program_print(input.data, input.size, stdout);
+    free(input.data);
+    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int
+command_parse(int count, char **paths)
+{
+    struct input input = {.path = paths[0]};
+    int rc;
+
+    (void) count;
+    input.data = read_all(paths[0], &input.size);
+    if (input.data == NULL || input_parse(&input) != 0) {
+        return EXIT_FAILURE;
+    }
+    rc = write_all(paths[1], input.data, input.size);
+    free(input.data);
+    return rc;
+}
+
+static int
+command_convert(int count, char **paths)
+{
+    struct input input;
+    struct program program;
+    struct program_end end;
+    uint8_t *out;
+    size_t length;
+    struct op op;
+    int rc;
+
+    (void) count;
+    if (input_read(&input, paths[0]) != 0) {
+        return EXIT_FAILURE;
+    }
+    out = malloc(input.size * OP_SIZE_MAX + OP_SIZE_MAX);
+    if (out == NULL) {
+        fprintf(stderr, "ngxops: %s: out of memory\n", paths[0]);
+        return EXIT_FAILURE;
+    }
+    length = program_end_init(&end, OP_VARIABLE, out);
+    program_init(&program, input.data, input.size);
+    while (program_next(&program, &op)) {
+        length += program_end_add(&end, &op, out + length);
+    }
+    rc = write_all(paths[1], out, length);
+    free(out);
+    free(input.data);
+    return rc;
+}
+
+static int
+command_stats(int count, char **paths)
+{
+    static struct stats stats;
+    struct input input;
+    struct trace trace;
+    struct life *objects;
+    struct life *regions;
+
+    (void) count;
+    if (input_read(&input, paths[0]) != 0) {
+        return EXIT_FAILURE;
+    }
+    if (trace_init(&trace, input.data, input.size) != 0) {
+        fprintf(stderr, "ngxops: %s: out of memory\n", paths[0]);
+        return EXIT_FAILURE;
+    }
+    objects = calloc(trace.objects + 1, sizeof(*objects));
+    regions = calloc(trace.regions + 1, sizeof(*regions));
+    if (objects != NULL && regions != NULL) {
+        stats_fill(&stats, &trace, objects, regions);
+        stats_print(&stats, &trace, input.size);
+    }
+    free(objects);
+    free(regions);
+    trace_done(&trace);
+    free(input.data);
+    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* A broken promise ends the process. */
+static int
+command_run(int count, char **paths)
+{
+    const struct run_options options = {.only = RUN_ALL};
+    int i;
+
+    for (i = 0; i < count; i++) {
+        struct input input;
+        const struct run *run;
+
+        if (input_read(&input, paths[i]) != 0) {
+            return EXIT_FAILURE;
+        }
+        run = run_program(input.data, input.size, &options);
+        printf("%s: %zu ops done, no promise broken%s\n", paths[i],
+               run->op_count,
+               run->op_count == MODEL_OPS_MAX ? ", as far as the executor goes"
+                                              : "");
+        free(input.data);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int
+command_list(int count, char **paths)
+{
+    unsigned code;
+
+    (void) count;
+    (void) paths;
+    for (code = 0; code < OP_COUNT; code++) {
+        const struct op op = {.code = (uint8_t) code};
+        char text[OP_TEXT_SIZE];
+
+        op_print(&op, text);
+        printf("%-24s %s\n", text, op_meaning(code));
+    }
+    return EXIT_SUCCESS;
+}
+
+static int
+usage(FILE *out)
+{
+    fputs("usage: ngxops print FILE        as text, one op a line\n"
+          "       ngxops parse FILE OUT    text as bytes: version 1 if that\n"
+          "                                can hold it\n"
+          "       ngxops convert FILE OUT  bytes as those of version 2\n"
+          "       ngxops stats FILE        regions, objects, sizes, lifetimes\n"
+          "       ngxops run FILE...       under the checked executor\n"
+          "       ngxops list              every op, and what it does\n"
+          "FILE is text if its name ends in .ops, else bytes; - is standard\n"
+          "input.\n",
+          out);
+    return out == stdout ? EXIT_SUCCESS : STATUS_USAGE;
+}
+
+/* Returns 0, or -1 with a message. */
+static int
+input_read(struct input *input, const char *path)
+{
+    const char *end = strrchr(path, '.');
+    char error[PROGRAM_ERROR_MAX];
+
+    input->path = path;
+    input->data = read_all(path, &input->size);
+    if (input->data == NULL) {
+        return -1;
+    }
+    if (end != NULL && strcmp(end, ".ops") == 0) {
+        return input_parse(input);
+    }
+    if (program_check(input->data, input->size, error) != 0) {
+        fprintf(stderr, "ngxops: %s: %s\n", path, error);
+        free(input->data);
+        return -1;
+    }
+    return 0;
+}
+
+/* Text becomes bytes. */
+static int
+input_parse(struct input *input)
+{
+    size_t room = input->size + 2;
+    uint8_t *bytes = malloc(room);
+    size_t length = 0;
+    int rc = -ENOMEM;
+
+    if (bytes != NULL) {
+        rc = program_parse((const char *) input->data, OP_FIXED, bytes, room,
+                           &length);
+        if (rc == -ERANGE || rc == -ENOSPC) {
+            rc = program_parse((const char *) input->data, OP_VARIABLE, bytes,
+                               room, &length);
+        }
+    }
+    free(input->data);
+    if (rc != 0) {
+        fprintf(stderr,
+                rc == -EINVAL
+                    ? "ngxops: %s: line %zu: found no op, expected one of "
+                      "those that ngxops list shows\n"
+                    : "ngxops: %s: line %zu: out of memory\n",
+                input->path, length);
+        free(bytes);
+        return -1;
+    }
+    input->data = bytes;
+    input->size = length;
+    return 0;
+}
+
+/* With a zero byte behind; NULL with a message. */
+static uint8_t *
+read_all(const char *path, size_t *ret_size)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    uint8_t *data = NULL;
+    size_t room = FIRST_ROOM;
+    size_t size = 0;
+
+    if (file == NULL) {
+        fprintf(stderr, "ngxops: %s: %s\n", path, strerror(errno));
+        return NULL;
+    }
+    do {
+        uint8_t *more = realloc(data, room *= 2);
+
+        if (more == NULL) {
+            break;
+        }
+        data = more;
+        size += fread(data + size, 1, room - 1 - size, file);
+    } while (size == room - 1);
+
+    if (ferror(file) || data == NULL || size == room - 1) {
+        fprintf(stderr, "ngxops: %s: %s\n", path, strerror(errno));
+        free(data);
+        data = NULL;
+    } else {
+        data[size] = '\0';
+        *ret_size = size;
+    }
+    if (file != stdin) {
+        (void) fclose(file);
+    }
+    return data;
+}
+
+static int
+write_all(const char *path, const uint8_t *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+
+    if (file == NULL || fwrite(data, 1, size, file) != size ||
+        fclose(file) != 0) {
+        fprintf(stderr, "ngxops: %s: %s\n", path, strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static void
+stats_fill(struct stats *stats, const struct trace *trace, struct life *objects,
+           struct life *regions)
+{
+    size_t i;
+
+    for (i = 0; i < trace->count; i++) {
+        const struct trace_action *action = &trace->actions[i];
+        struct life *region = &regions[action->region];
+
+        stats->counts[action->code]++;
+        switch ((enum trace_code) action->code) {
+        case TRACE_CREATE:
+            *region = (struct life){.since = i};
+            break;
+        case TRACE_RESIZE:
+            stats_gone(stats, &objects[action->other], i);
+            /* fall through */
+        case TRACE_ALLOC:
+            objects[action->object] =
+                (struct life){.since = i, .size = action->size};
+            region->objects++;
+            stats->sizes[log2_of(action->size)]++;
+            stats->bytes += action->size;
+            stats->live_objects++;
+            stats->live_bytes += action->size;
+            if (stats->live_objects > stats->most_objects) {
+                stats->most_objects = stats->live_objects;
+            }
+            if (stats->live_bytes > stats->most_bytes) {
+                stats->most_bytes = stats->live_bytes;
+            }
+            break;
+        case TRACE_FREE:
+        case TRACE_DROP:
+            stats_gone(stats, &objects[action->object], i);
+            break;
+        case TRACE_RESET:
+        case TRACE_DESTROY:
+            stats->region_lives[log2_of(i - region->since)]++;
+            stats->region_objects[log2_of(region->objects)]++;
+            *region = (struct life){.since = i};
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void
+stats_gone(struct stats *stats, const struct life *life, size_t now)
+{
+    stats->object_lives[log2_of(now - life->since)]++;
+    stats->live_objects--;
+    stats->live_bytes -= life->size;
+}
+
+/* The class of numbers that are less than 2 to that power, and of 0. */
+static unsigned
+log2_of(uint64_t number)
+{
+    unsigned class = 0;
+
+    while (number > 1) {
+        number = (number + 1) / 2;
+        class ++;
+    }
+    return class;
+}
+
+static void
+stats_print(const struct stats *stats, const struct trace *trace, size_t size)
+{
+    uint64_t made = stats->counts[TRACE_ALLOC] + stats->counts[TRACE_RESIZE];
+    uint64_t ends = stats->counts[TRACE_RESET] + stats->counts[TRACE_DESTROY];
+
+    printf(
+        "ops            %zu in %zu bytes, %.2f bytes an op; %zu do nothing\n",
+        trace->ops, size,
+        trace->ops == 0 ? 0 : (double) size / (double) trace->ops,
+        trace->silent);
+    printf("regions        %" PRIu64 " made, %" PRIu64 " times reset; %" PRIu32
+           " at a time\n",
+           stats->counts[TRACE_CREATE], stats->counts[TRACE_RESET],
+           trace->regions);
+    printf("allocations    %" PRIu64 " of %" PRIu64 " bytes, %" PRIu64
+           " of them by resizing; %.1f a region\n",
+           made, stats->bytes, stats->counts[TRACE_RESIZE],
+           ends == 0 ? 0 : (double) made / (double) ends);
+    printf("freed          %" PRIu64 " one by one, %" PRIu64
+           " with their region\n",
+           stats->counts[TRACE_FREE] + stats->counts[TRACE_RESIZE],
+           stats->counts[TRACE_DROP]);
+    printf("live at most   %" PRIu64 " objects, %" PRIu64 " bytes\n",
+           stats->most_objects, stats->most_bytes);
+    printf("cleanups       %" PRIu64 "\n", stats->counts[TRACE_CLEANUP]);
+    histogram("sizes", "bytes", stats->sizes, SIZE_CLASSES);
+    histogram("objects' lifetimes", "ops", stats->object_lives, LIFE_CLASSES);
+    histogram("regions' lifetimes", "ops", stats->region_lives, LIFE_CLASSES);
+    histogram("objects in a region", "objects", stats->region_objects,
+              LIFE_CLASSES);
+}
+
+static void
+histogram(const char *title, const char *unit, const uint64_t *classes,
+          size_t count)
+{
+    uint64_t all = 0;
+    uint64_t most = 0;
+    uint64_t below = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        all += classes[i];
+        most = classes[i] > most ? classes[i] : most;
+    }
+    if (all == 0) {
+        return;
+    }
+    printf("\n%s, up to so many %s:\n", title, unit);
+    for (i = 0; i < count; i++) {
+        if (classes[i] == 0) {
+            continue;
+        }
+        below += classes[i];
+        printf("%12" PRIu64 " %10" PRIu64 " %5.1f %% %.*s\n", (uint64_t) 1 << i,
+               classes[i], 100 * (double) below / (double) all,
+               (int) (BAR_WIDTH * classes[i] / most),
+               "########################################");
+    }
+}

@@ -1,0 +1,125 @@
+"""ngxops: what it prints it reads, and what is wrong it names."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOOL = sys.argv[1]
+CORPUS = pathlib.Path(sys.argv[2])
+
+SMALL = """\
+create p0 1024
+create_child p1 #0 2048
+palloc p1 100
+palloc p0 5000
+free #0
+resize #1 200
+cleanup p0 #0 8
+destroy p0
+"""
+
+
+def ngxops(*words: str | pathlib.Path, status: int = 0) -> str:
+    done = subprocess.run([TOOL, *words], check=False, text=True,
+                          capture_output=True)
+    assert done.returncode == status, (words, done.returncode, done.stderr)
+    return done.stdout if status == 0 else done.stderr
+
+
+class Ngxops(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def file(self, name: str, content: str | bytes) -> pathlib.Path:
+        path = self.folder / name
+        if isinstance(content, str):
+            content = content.encode()
+        path.write_bytes(content)
+        return path
+
+    def test_text_of_seeds_comes_back(self) -> None:
+        seeds = sorted((CORPUS / "seeds").glob("*.ops"))
+        self.assertGreater(len(seeds), 20)
+        for seed in seeds:
+            out, again = self.folder / "out", self.folder / "again.ops"
+            ngxops("parse", seed, out)
+            self.assertEqual(out.read_bytes(),
+                             (CORPUS / "pool_ops" / seed.stem).read_bytes())
+            again.write_text(ngxops("print", out))
+            self.assertEqual(ngxops("print", again), ngxops("print", seed))
+
+    def test_version_2_is_the_same_program(self) -> None:
+        for seed in sorted((CORPUS / "pool_ops").iterdir()):
+            out = self.folder / "out"
+            ngxops("convert", seed, out)
+            self.assertEqual(out.read_bytes()[:1], b"\x02")
+            self.assertEqual(ngxops("print", out), ngxops("print", seed))
+
+    def test_numbers_choose_the_version(self) -> None:
+        out = self.folder / "out"
+        ngxops("parse", self.file("a.ops", "create p0 8191\n"), out)
+        self.assertEqual(out.read_bytes()[:1], b"\x01")
+        ngxops("parse", self.file("a.ops", "create p0 8192\n"), out)
+        self.assertEqual(out.read_bytes(), bytes([2, 1, 0x80, 0x40]))
+
+    def test_standard_input_is_bytes(self) -> None:
+        done = subprocess.run([TOOL, "print", "-"], input=bytes([2, 1, 5]),
+                              check=True, capture_output=True)
+        self.assertEqual(done.stdout, b"create p0 5\n")
+
+    def test_stats_count(self) -> None:
+        said = ngxops("stats", self.file("small.ops", SMALL)).splitlines()
+        self.assertIn("ops            8 in 33 bytes, 4.12 bytes an op;"
+                      " 0 do nothing", said)
+        self.assertIn("regions        2 made, 0 times reset; 2 at a time", said)
+        self.assertIn("allocations    3 of 5300 bytes, 1 of them by resizing;"
+                      " 1.5 a region", said)
+        self.assertIn("freed          2 one by one, 1 with their region", said)
+        self.assertIn("live at most   2 objects, 5100 bytes", said)
+        self.assertIn("cleanups       1", said)
+
+    def test_seeds_run_and_keep_the_promises(self) -> None:
+        for seed in sorted((CORPUS / "seeds").glob("*.ops")):
+            self.assertIn("no promise broken", ngxops("run", seed))
+
+    def test_list_has_every_op(self) -> None:
+        said = ngxops("list")
+        for op in "create p0 0", "free #0", "resize #0 0", "cleanup_run p0 #0":
+            self.assertIn(op, said)
+
+    def test_bad_files_are_named(self) -> None:
+        cases = [
+            ("none", None, "No such file or directory"),
+            ("empty", b"", "offset 0: found the end, expected version 1 or 2"),
+            ("old", b"\x09", "offset 0: found version 9, expected 1 or 2"),
+            ("cut", bytes([1, 1, 0, 0, 4, 1]),
+             "offset 5: found 1 bytes of \"create\", expected 4"),
+            ("later", bytes([2, 60]),
+             "offset 1: found opcode 60, expected one below"),
+            ("text.ops", "nop\nnap\n", "line 2: found no op, expected one of"),
+        ]
+        for name, content, expected in cases:
+            path = (self.folder / name if content is None
+                    else self.file(name, content))
+            for command in "print", "stats", "run":
+                said = ngxops(command, path, status=1)
+                self.assertIn(f"{path}: ", said)
+                self.assertIn(expected, said)
+
+    def test_out_that_cannot_be_written_is_named(self) -> None:
+        path = self.file("a.ops", "nop\n")
+        said = ngxops("parse", path, self.folder / "no" / "out", status=1)
+        self.assertIn("no/out: No such file", said)
+
+    def test_usage(self) -> None:
+        self.assertIn("usage: ngxops print", ngxops("--help"))
+        for words in [], ["nothing"], ["print"], ["print", "a", "b"]:
+            self.assertIn("usage: ngxops print", ngxops(*words, status=2))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
