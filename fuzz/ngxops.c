@@ -5,7 +5,8 @@
  *     ngxops parse FILE OUT    text as bytes: version 1 if that can hold it
  *     ngxops convert FILE OUT  bytes of either version as those of version 2
  *     ngxops stats FILE        regions, objects, sizes, lifetimes
- *     ngxops run FILE...       under the checked executor, see run.h
+ *     ngxops run FILE...       under a checked executor: version 1 under run.h's,
+ *                              version 2, which may be long, under checked.h's
  *     ngxops list              every op, and what it does
  *
  * FILE is text if its name ends in .ops, else bytes; "-" is standard input, with
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checked.h"
 #include "program.h"
 #include "run.h"
 #include "trace.h"
@@ -61,6 +63,8 @@ static int command_parse(int count, char **paths);
 static int command_convert(int count, char **paths);
 static int command_stats(int count, char **paths);
 static int command_run(int count, char **paths);
+static int run_short(const struct input *input);
+static int run_long(const struct input *input);
 static int command_list(int count, char **paths);
 static int usage(FILE *out);
 
@@ -198,28 +202,57 @@ command_stats(int count, char **paths)
     return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* A broken promise ends the process. */
 static int
 command_run(int count, char **paths)
 {
-    const struct run_options options = {.only = RUN_ALL};
     int i;
 
     for (i = 0; i < count; i++) {
         struct input input;
-        const struct run *run;
+        int rc;
 
         if (input_read(&input, paths[i]) != 0) {
             return EXIT_FAILURE;
         }
-        run = run_program(input.data, input.size, &options);
-        printf("%s: %zu ops done, no promise broken%s\n", paths[i],
-               run->op_count,
-               run->op_count == MODEL_OPS_MAX ? ", as far as the executor goes"
-                                              : "");
+        rc = input.data[0] == OP_FIXED ? run_short(&input) : run_long(&input);
         free(input.data);
+        if (rc != 0) {
+            return EXIT_FAILURE;
+        }
     }
     return EXIT_SUCCESS;
+}
+
+/* A broken promise ends the process. */
+static int
+run_short(const struct input *input)
+{
+    const struct run_options options = {.only = RUN_ALL};
+    const struct run *run = run_program(input->data, input->size, &options);
+
+    printf(
+        "%s: %zu ops done, no promise broken%s\n", input->path, run->op_count,
+        run->op_count == MODEL_OPS_MAX ? ", as far as the executor goes" : "");
+    return 0;
+}
+
+static int
+run_long(const struct input *input)
+{
+    char error[CHECKED_ERROR_MAX] = "out of memory";
+    struct trace trace;
+    int rc = trace_init(&trace, input->data, input->size);
+
+    if (rc == 0) {
+        rc = checked_run(&trace, error);
+    }
+    if (rc != 0) {
+        fprintf(stderr, "ngxops: %s: %s\n", input->path, error);
+    } else {
+        printf("%s: %zu ops done, no promise broken\n", input->path, trace.ops);
+    }
+    trace_done(&trace);
+    return rc;
 }
 
 static int

@@ -86,6 +86,12 @@ class Ngxops(unittest.TestCase):
         for seed in sorted((CORPUS / "seeds").glob("*.ops")):
             self.assertIn("no promise broken", ngxops("run", seed))
 
+    def test_long_programs_run_as_well(self) -> None:
+        for seed in sorted((CORPUS / "pool_ops").iterdir()):
+            out = self.folder / "out"
+            ngxops("convert", seed, out)
+            self.assertIn("no promise broken", ngxops("run", out))
+
     def test_list_has_every_op(self) -> None:
         said = ngxops("list")
         for op in "create p0 0", "free #0", "resize #0 0", "cleanup_run p0 #0":

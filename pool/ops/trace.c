@@ -437,8 +437,9 @@ region_clear(struct resolver *self, uint32_t slot)
     }
     while (region_at(self, slot)->cleanups != 0) {
         region_at(self, slot)->cleanups--;
-        act(self,
-            (struct trace_action){.code = TRACE_CLEANUP_RUN, .region = slot});
+        act(self, (struct trace_action){.code = TRACE_CLEANUP_RUN,
+                                        .kind = TRACE_AT_END,
+                                        .region = slot});
     }
     while (region_at(self, slot)->first != TRACE_NONE) {
         object_end(self, region_at(self, slot)->first, TRACE_DROP);

@@ -33,9 +33,10 @@ enum trace_code {
 };
 
 enum trace_kind {
-    TRACE_ALIGNED,
+    TRACE_ALIGNED, /* ALLOC */
     TRACE_PACKED,
     TRACE_ZEROED,
+    TRACE_AT_END, /* CLEANUP_RUN: because its region ends */
 };
 
 enum {
@@ -48,7 +49,7 @@ enum {
 
 struct trace_action {
     uint8_t code;      /* enum trace_code */
-    uint8_t kind;      /* of ALLOC: enum trace_kind */
+    uint8_t kind;      /* enum trace_kind */
     uint8_t alignment; /* of ALLOC: its binary logarithm; 0: the usual one */
     uint32_t region;
     uint32_t object;
