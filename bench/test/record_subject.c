@@ -86,10 +86,8 @@ use_apr(void)
         (void) apr_pcalloc(parent, 200);
         (void) apr_pstrdup(pool, "twelve bytes");
         (void) apr_psprintf(pool, "%s %d", "nine", 9999);
-        apr_pool_cleanup_register(pool, &count, cleanup,
-                                  apr_pool_cleanup_null);
-        apr_pool_cleanup_register(pool, handed, cleanup,
-                                  apr_pool_cleanup_null);
+        apr_pool_cleanup_register(pool, &count, cleanup, apr_pool_cleanup_null);
+        apr_pool_cleanup_register(pool, handed, cleanup, apr_pool_cleanup_null);
         apr_pool_cleanup_kill(pool, &count, cleanup);
         apr_pool_clear(pool);
         (void) apr_palloc(pool, 300);
