@@ -24,7 +24,7 @@ enum {
     GRID_MIB = 1024 * 1024,
 
     /* Of a quick run: longer traces take as long as all else. */
-    GRID_QUICK_TRACE = 50000,
+    GRID_QUICK_TRACE = 20000,
 
     GRID_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };

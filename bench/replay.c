@@ -272,7 +272,7 @@ replay_parse(const char *file, uint8_t *text, size_t *ret_size, char *error)
 {
     size_t room = *ret_size + 2;
     uint8_t *bytes = malloc(room);
-    size_t line;
+    size_t line = 0;
 
     if (bytes == NULL) {
         snprintf(error, REPLAY_ERROR_MAX, "%s: out of memory", file);

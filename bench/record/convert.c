@@ -185,6 +185,7 @@ event(const struct raw_event *event, uint64_t what)
     }
     switch (code) {
     case RAW_ALLOC:
+    case RAW_PACKED:
     case RAW_ZEROED:
     case RAW_ALIGNED:
         event_alloc(event, code);
@@ -229,6 +230,7 @@ static void
 event_alloc(const struct raw_event *event, enum raw_code code)
 {
     struct op op = {.code = code == RAW_ZEROED    ? OP_PCALLOC
+                            : code == RAW_PACKED  ? OP_PNALLOC
                             : code == RAW_ALIGNED ? OP_PMEMALIGN
                                                   : OP_PALLOC,
                     .amount = op_amount(OP_BYTES, event->size)};
@@ -246,12 +248,12 @@ event_alloc(const struct raw_event *event, enum raw_code code)
             emit((struct op){.code = OP_CREATE,
                              .amount = op_amount(OP_BYTES, HEAP_SIZE)});
         }
-        if (addresses_put(&now.objects, event->address, now.made + 1) != 0) {
-            die(now.path, strerror(ENOMEM));
-        }
     } else if (!addresses_get(&now.pools, event->other, &pool)) {
         now.unknown++;
         return;
+    }
+    if (addresses_put(&now.objects, event->address, now.made + 1) != 0) {
+        die(now.path, strerror(ENOMEM));
     }
     op.pool = (uint32_t) pool;
     now.made++;
@@ -304,7 +306,8 @@ static void
 event_pool(const struct raw_event *event)
 {
     struct op op = {.code = OP_CREATE,
-                    .amount = op_amount(OP_BYTES, POOL_SIZE)};
+                    .amount = op_amount(
+                        OP_BYTES, event->size != 0 ? event->size : POOL_SIZE)};
     uint64_t parent;
     uint64_t old;
     int has_parent = addresses_get(&now.pools, event->other, &parent);
@@ -355,7 +358,9 @@ event_cleanup(const struct raw_event *event, enum raw_code code)
         pool->data = room_for(pool->data, pool->data_count, &pool->data_room,
                               sizeof(*pool->data));
         pool->data[pool->data_count++] = event->other;
-        emit((struct op){.code = OP_CLEANUP, .pool = (uint32_t) index});
+        emit((struct op){.code = OP_CLEANUP,
+                         .pool = (uint32_t) index,
+                         .amount = op_amount(OP_BYTES, event->size)});
         return;
     }
     for (i = pool->data_count; i != 0; i--) {

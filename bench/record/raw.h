@@ -24,16 +24,18 @@ enum {
 enum raw_code {
     RAW_NONE,
     RAW_ALLOC,   /* address of size bytes, from pool other; 0: malloc()'s */
+    RAW_PACKED,  /* likewise, without alignment */
     RAW_ZEROED,  /* likewise, zeroed */
     RAW_ALIGNED, /* likewise, aligned to other; malloc()'s */
     RAW_FREE,    /* address */
     RAW_MOVE,    /* address: about to be made anew, as the same thread's next */
     RAW_MOVED,   /* says: at address, of size bytes; address 0: it was left as
                      it is, or freed where size is 0 */
-    RAW_POOL,    /* address: a pool, child of other, or of none */
+    RAW_POOL,    /* address: a pool of blocks of size bytes, 0: of any; child of
+                     other, or of none */
     RAW_CLEAR,   /* address: a pool */
     RAW_DESTROY, /* address: a pool */
-    RAW_CLEANUP, /* added to pool address; other is its data */
+    RAW_CLEANUP, /* added to pool address, size bytes; other is its data */
     RAW_CLEANED, /* run or killed early, likewise */
     RAW_CODES,
 };

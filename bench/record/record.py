@@ -20,7 +20,8 @@ import tempfile
 MIB = 1024 * 1024
 EVENT_SIZE = 32  # raw.h
 SHARED_MEMORY = pathlib.Path("/dev/shm")
-RECORDERS = {"malloc": "record_malloc", "apr": "record_apr"}
+# What is preloaded; None: the program has the recorder inside (pool.c).
+RECORDERS = {"malloc": "record_malloc", "apr": "record_apr", "pool": None}
 
 
 def arguments() -> argparse.Namespace:
@@ -33,7 +34,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=pathlib.Path, default="build",
                         help=argparse.SUPPRESS)
     parser.add_argument("--api", choices=sorted(RECORDERS), default="malloc",
-                        help="whose calls: APR's pools, or malloc's family")
+                        help="whose calls: malloc's family, APR's pools, or those"
+                        " of this project's pool in a program that was built to"
+                        " be recorded")
     parser.add_argument("-o", dest="out", type=pathlib.Path, metavar="FILE",
                         default="recorded.trace",
                         help="default: %(default)s")
@@ -49,14 +52,16 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def run(command: list[str], recorder: pathlib.Path, raw: pathlib.Path,
+def run(command: list[str], recorder: pathlib.Path | None, raw: pathlib.Path,
         limit: int) -> tuple[int, int]:
     """Returns the command's pid and status; Ctrl-C is the command's."""
     env = os.environ | {
-        "LD_PRELOAD": f"{recorder}:{os.environ.get('LD_PRELOAD', '')}".rstrip(":"),
         "NGXPOOL_RECORD_FILE": str(raw),
         "NGXPOOL_RECORD_LIMIT": str(limit * MIB // EVENT_SIZE),
     }
+    if recorder is not None:
+        others = os.environ.get("LD_PRELOAD", "")
+        env["LD_PRELOAD"] = f"{recorder}:{others}".rstrip(":")
     try:
         process = subprocess.Popen(command, env=env)
     except OSError as error:
@@ -107,8 +112,9 @@ def main() -> int:
     raw = pathlib.Path(tempfile.mkdtemp(
         prefix=".recording-", dir=fast_folder(given.out, given.limit)))
     try:
+        name = RECORDERS[given.api]
         pid, status = run(given.command,
-                          folder / f"lib{RECORDERS[given.api]}.so",
+                          folder / f"lib{name}.so" if name else None,
                           raw / "raw", given.limit)
         written = 0
         for path in sorted(raw.iterdir()):
@@ -128,7 +134,9 @@ def main() -> int:
         shutil.rmtree(raw, ignore_errors=True)
     if written == 0:
         print(f"record: nothing was recorded: no process called"
-              f" {given.api}'s functions through a shared library",
+              f" {given.api}'s functions "
+              + ("through a shared library" if name else
+                 "in a pool that is built to be recorded"),
               file=sys.stderr)
         return status if status > 0 else 1
     return status if status >= 0 else 128 - status

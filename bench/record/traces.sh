@@ -9,7 +9,8 @@ traces=$PWD/corpus/traces
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-all='cc1 git_log httpd_listing httpd_proxied httpd_static sqlite svn_checkout svn_log'
+all='cc1 git_log httpd_listing httpd_proxied httpd_static'
+all="$all nginx_proxied nginx_ssi nginx_static sqlite svn_checkout svn_log"
 
 # record API NAME COMMAND...
 record() {
@@ -195,6 +196,112 @@ httpd_proxied() {
     serve httpd_proxied /proxied/index.html 100 \
         "APR pools of Apache httpd, from start to stop: 400 requests for a page that
 it fetches from another server, four on each connection."
+    kill $behind
+}
+
+# nginx with this project's pool inside, which notes what it is asked for
+nginx_build() {
+    [ ! -d "$work/nginx" ] || return 0
+    source=$(pool/test/nginx_source.sh build-nginx)
+    cp -R "$source" "$work/nginx"
+    core=$work/nginx/src/core
+    cp pool/ngx_palloc.h bench/record/raw.h "$core/"
+    cp pool/ngx_palloc.c "$core/ngx_palloc_unseen.c"
+    sed 's|"ngx_palloc.c"|"ngx_palloc_unseen.c"|' bench/record/pool.c |
+        cat - bench/record/raw.c >"$core/ngx_palloc.c"
+    (
+        cd "$work/nginx"
+        ./configure --without-http_rewrite_module --without-http_gzip_module
+        make -j2
+    ) >"$work/nginx.log" 2>&1 || {
+        tail -20 "$work/nginx.log" >&2
+        exit 1
+    }
+    mkdir -p "$work/html" "$work/logs" "$work/tmp"
+    seq 500 >"$work/html/index.html"
+    echo '<!--#set var="a" value="b" --><!--#echo var="a" -->' \
+        '<!--#include virtual="/part" --><!--#if expr="$a = b" -->yes<!--#endif -->' \
+        >"$work/html/page.shtml"
+    seq 50 >"$work/html/part"
+    chmod -R a+rX "$work"
+    cat >"$work/nginx.conf" <<EOF
+daemon off;
+master_process off;
+pid logs/nginx.pid;
+error_log logs/error.log;
+events {
+    worker_connections 64;
+}
+http {
+    access_log off;
+    types {
+        text/html html shtml;
+    }
+    client_body_temp_path tmp/body;
+    proxy_temp_path tmp/proxy;
+    fastcgi_temp_path tmp/fastcgi;
+    uwsgi_temp_path tmp/uwsgi;
+    scgi_temp_path tmp/scgi;
+    server {
+        listen 127.0.0.1:8097;
+        root html;
+        location / {
+            ssi on;
+        }
+        location /proxied/ {
+            proxy_pass http://127.0.0.1:8096/;
+        }
+    }
+}
+EOF
+}
+
+# nginx_serve NAME PATH WHAT
+nginx_serve() {
+    nginx_build
+    cat >"$work/ask_nginx" <<EOF
+#!/bin/sh
+$work/nginx/objs/nginx -p $work/ -c nginx.conf &
+server=\$!
+until curl -s -o /dev/null http://127.0.0.1:8097/; do sleep 0.1; done
+u=http://127.0.0.1:8097\$1
+i=0
+while [ \$i -lt 100 ]; do
+    i=\$((i + 1))
+    curl -s --compressed -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0' \\
+        -H 'Accept: text/html,application/xhtml+xml,*/*;q=0.8' \\
+        -H 'Accept-Language: en-US,en;q=0.5' "\$u" "\$u" "\$u" "\$u" >/dev/null
+done
+kill -QUIT \$server
+wait \$server || :
+EOF
+    chmod +x "$work/ask_nginx"
+    record pool "$1" "$work/ask_nginx" "$2"
+    sed -i 's|WORK/ask_nginx|nginx, asked by curl for|' "$work/command"
+    tell "$1" "$("$work/nginx/objs/nginx" -v 2>&1 | sed 's/.*: //')" "$3"
+}
+
+nginx_static() {
+    nginx_serve nginx_static /index.html \
+        "This pool inside nginx, from start to stop: 400 requests for a static file,
+four on each connection."
+}
+
+nginx_ssi() {
+    nginx_serve nginx_ssi /page.shtml \
+        "This pool inside nginx, from start to stop: 400 requests for a page with
+server-side includes, four on each connection."
+}
+
+nginx_proxied() {
+    mkdir -p "$work/www"
+    seq 500 >"$work/www/index.html"
+    python3 -m http.server --bind 127.0.0.1 --directory "$work/www" 8096 \
+        >/dev/null 2>&1 &
+    behind=$!
+    nginx_serve nginx_proxied /proxied/index.html \
+        "This pool inside nginx, from start to stop: 400 requests for a page that it
+fetches from another server, four on each connection."
     kill $behind
 }
 

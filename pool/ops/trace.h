@@ -39,9 +39,9 @@ enum trace_kind {
     TRACE_AT_END, /* CLEANUP_RUN: because its region ends */
 };
 
-enum {
-    TRACE_NONE = UINT32_MAX, /* no slot */
+#define TRACE_NONE UINT32_MAX /* no slot */
 
+enum {
     /* No object is larger: nobody records such, and a fuzzer does nothing else.
      */
     TRACE_SIZE_MAX = 1 << 30,
