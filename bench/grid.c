@@ -463,6 +463,9 @@ choice_wants(const struct choice *choice, const struct workload *workload,
           (allocator->free == NULL && allocator->free_early == NULL)))) {
         return 0;
     }
+    if (allocator->is_null && options->quick && options->allocators == NULL) {
+        return 0; /* a quick run shows it beside the traces alone */
+    }
     return !options->quick || options->ns != NULL ||
            choice_wants_quick(workload, sizes, n);
 }

@@ -38,6 +38,7 @@ class Run:
     rates: dict[Row, dict[int, float]]  # allocations a second, by round
     others: dict[str, dict[int, float]]  # rows named otherwise: ns, by round
     skipped: dict[str, str]  # row to reason
+    held: dict[Row, tuple[int, int]]  # of replays: bytes live and held, at most
 
     @property
     def silent(self) -> list[str]:
@@ -61,6 +62,7 @@ def load(folder: Path) -> Run:
     skipped = _skipped(entries)
     rates: dict[Row, dict[int, float]] = {}
     others: dict[str, dict[int, float]] = {}
+    held: dict[Row, tuple[int, int]] = {}
     for entry in entries:
         name = entry["name"]
         if name in skipped:
@@ -68,13 +70,17 @@ def load(folder: Path) -> Run:
         match = ROW_NAME.fullmatch(name)
         if match:
             *words, n = match.groups()
-            rounds = rates.setdefault(Row(*words, int(n)), {})
+            row = Row(*words, int(n))
+            rounds = rates.setdefault(row, {})
             value = _positive(path, entry, "items_per_second")
+            if "held_bytes" in entry:
+                held[row] = (int(_positive(path, entry, "live_bytes")),
+                             int(_positive(path, entry, "held_bytes")))
         else:
             rounds = others.setdefault(name, {})
             value = _time_ns(path, entry)
         _add_round(path, entry, rounds, value)
-    return Run(path, context, machine, command, rates, others, skipped)
+    return Run(path, context, machine, command, rates, others, skipped, held)
 
 
 def _read_text(path: Path) -> str:

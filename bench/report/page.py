@@ -45,6 +45,7 @@ def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
         context=list(flat(run.context)),
         warnings=list(warnings(table, run)),
         skipped=skipped(run),
+        held=list(held(run)),
     )
 
 
@@ -58,6 +59,16 @@ def libraries(allocators: Any) -> Iterator[tuple[str, str, str, str, str]]:
         file = about.get("path") or f"none: {about.get('unavailable', 'not said')}"
         kind, version = str(about.get("kind", "")), str(about.get("version", ""))
         yield name, kind, str(about.get("class", places.CALLED)), version, file
+
+
+def held(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
+    """Trace, bytes live, bytes held and their ratio, and who holds as much."""
+    names: dict[tuple[str, int, int], list[str]] = {}
+    for row, (live, most) in run.held.items():
+        names.setdefault((row.sizes, live, most), []).append(row.allocator)
+    for (trace, live, most), allocators in sorted(names.items()):
+        yield (trace, f"{live:,}", f"{most:,}", f"{most / live:.2f}",
+               ", ".join(allocators))
 
 
 def skipped(run: Run) -> dict[str, list[str]]:

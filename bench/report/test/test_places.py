@@ -32,7 +32,7 @@ def run_of(document: dict[str, Any], machine: dict[str, Any] = MACHINE) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         run = load(runs.write(Path(folder), document))
     return Run(run.path, run.context, machine, *(getattr(run, name) for name in
-               ("command", "rates", "others", "skipped")))
+               ("command", "rates", "others", "skipped", "held")))
 
 
 def costs(**others: float) -> dict[str, float]:

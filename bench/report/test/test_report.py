@@ -185,6 +185,22 @@ class Report(unittest.TestCase):
         groups = 2 * len(runs.SIZES)
         self.assertEqual(len(re.findall(r"A/A spread(\s+\d+\.\d %){3}", text)), groups)
 
+    def test_page_says_what_a_replay_makes_them_hold(self) -> None:
+        run = runs.document(sizes=["sqlite"], ns=[20], workloads=["replay"])
+        for entry in run["benchmarks"]:
+            general = "/malloc/" in entry["name"] or "/tcmalloc/" in entry["name"]
+            entry["live_bytes"] = 4000
+            entry["held_bytes"] = 4000 if general else 10000
+        with tempfile.TemporaryDirectory() as folder:
+            done = report(runs.write(Path(folder), run))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            page = (Path(folder) / "index.html").read_text()
+        text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+        self.assertRegex(text, r"sqlite 4,000 4,000 1\.00 malloc, tcmalloc|"
+                               r"sqlite 4,000 4,000 1\.00 tcmalloc, malloc")
+        self.assertRegex(text, r"sqlite 4,000 10,000 2\.50 [a-z_, ]*pool")
+        self.assertNotIn("makes them hold", (self.folder / "index.html").read_text())
+
     def test_page_escapes_what_it_is_given(self) -> None:
         self.assertNotIn(b"out of <memory>", self.outputs["index.html"])
 
