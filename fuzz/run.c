@@ -13,6 +13,10 @@
 enum {
     /* Kept small, so that many programs run in a second: live bytes of blocks
      * and of large allocations, each, past which a pool's ops do nothing. */
+    /* What version 1 cannot name is one of its sizes: the heap has not room for
+     * many more. Those that no heap has are left. */
+    SIZES = 128 * 1024,
+
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
     /* Of a longer allocation only so many bytes at either end are written. */
@@ -933,6 +937,7 @@ static size_t
 size_of(const struct run *run, const struct op *op)
 {
     struct op_scale scale = {.page = ngx_pagesize};
+    size_t size;
 
     if (op->code == OP_CREATE || op->code == OP_CHILD ||
         op->code == OP_CACHE_LIMIT) {
@@ -943,7 +948,8 @@ size_of(const struct run *run, const struct op *op)
         scale.max = run->model.pools[op->pool].max;
         scale.left = model_left(&run->model, op->pool);
     }
-    return op_size(op, &scale);
+    size = op_size(op, &scale);
+    return size >= SIZES && size <= HEAP_SIZE_MAX ? size % SIZES : size;
 }
 
 static int

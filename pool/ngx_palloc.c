@@ -1451,6 +1451,8 @@ ngx_pool_cache_pop(ngx_pool_bin_t *bin)
 static inline void
 ngx_pool_cache_push(ngx_pool_bin_t *bin, ngx_pool_t *block)
 {
+    /* Of a large allocation that was short, the link's place is marked. */
+    ngx_mark_open(&block->d.next, sizeof(block->d.next));
     block->d.next = bin->blocks;
     bin->blocks = block;
     ngx_pool_cache.room -= bin->size;

@@ -2,7 +2,9 @@
  * record_convert RAW OUT: makes a program (pool/ops/) of what recorder and
  * process left in RAW (raw.h), and says in one line of JSON what it made.
  *
- * malloc()'s objects are pool 0's. What was there before the recorder came, or
+ * malloc()'s objects are pool 0's. A chunk that has others below it is an object
+ * of the pool that its parent is, and has a pool of its own; those of no parent
+ * are of pool 0. What was there before the recorder came, or
  * was not seen to come, is left out where it goes.
  */
 #include <errno.h>
@@ -50,6 +52,7 @@ static struct {
     struct program_end end;
     struct addresses objects; /* which op made it */
     struct addresses pools;   /* index */
+    struct addresses owners;  /* of chunks: the index of the pool they are in */
     struct pool *pool;        /* by index, which is its number */
     size_t pool_count;
     size_t pool_room;
@@ -74,7 +77,14 @@ static void event_pool(const struct raw_event *event);
 static void event_end(const struct raw_event *event, enum raw_code code);
 static void event_cleanup(const struct raw_event *event, enum raw_code code);
 static void event_moved(const struct raw_event *event, uint64_t thread);
+static void event_child(const struct raw_event *event);
+static void event_release(const struct raw_event *event);
+static void event_stolen(const struct raw_event *event);
+static size_t pool_of_chunk(uint64_t chunk);
+static size_t pool_heap(void);
+static void put(struct addresses *addresses, uint64_t address, uint64_t number);
 static size_t pool_new(uint64_t address, size_t parent);
+static int is_below(size_t pool, size_t top);
 static void pool_below(size_t top, int with_itself);
 static void emit(struct op op);
 static void *room_for(void *items, size_t count, size_t *room, size_t size);
@@ -220,6 +230,15 @@ event(const struct raw_event *event, uint64_t what)
     case RAW_CLEANED:
         event_cleanup(event, code);
         break;
+    case RAW_CHILD:
+        event_child(event);
+        break;
+    case RAW_RELEASE:
+        event_release(event);
+        break;
+    case RAW_STOLEN:
+        event_stolen(event);
+        break;
     default:
         now.torn++;
         break;
@@ -243,18 +262,12 @@ event_alloc(const struct raw_event *event, enum raw_code code)
         }
     }
     if (code == RAW_ALIGNED || event->other == 0) {
-        if (now.pool_count == 0) {
-            (void) pool_new(0, NONE);
-            emit((struct op){.code = OP_CREATE,
-                             .amount = op_amount(OP_BYTES, HEAP_SIZE)});
-        }
+        pool = pool_heap();
     } else if (!addresses_get(&now.pools, event->other, &pool)) {
         now.unknown++;
         return;
     }
-    if (addresses_put(&now.objects, event->address, now.made + 1) != 0) {
-        die(now.path, strerror(ENOMEM));
-    }
+    put(&now.objects, event->address, now.made + 1);
     op.pool = (uint32_t) pool;
     now.made++;
     emit(op);
@@ -264,6 +277,7 @@ static void
 event_moved(const struct raw_event *event, uint64_t thread)
 {
     struct move move;
+    uint64_t number;
     size_t i = now.move_count;
 
     while (i != 0 && now.moves[i - 1].thread != thread) {
@@ -283,9 +297,7 @@ event_moved(const struct raw_event *event, uint64_t thread)
     now.moves[i - 1] = now.moves[--now.move_count];
 
     if (event->address == 0 && event->size != 0) {
-        if (addresses_put(&now.objects, move.address, move.made) != 0) {
-            die(now.path, strerror(ENOMEM));
-        }
+        put(&now.objects, move.address, move.made);
         return;
     }
     if (event->address == 0) {
@@ -297,8 +309,15 @@ event_moved(const struct raw_event *event, uint64_t thread)
                      .who = (uint32_t) (now.made - move.made),
                      .amount = op_amount(OP_BYTES, event->size)});
     now.made++;
-    if (addresses_put(&now.objects, event->address, now.made) != 0) {
-        die(now.path, strerror(ENOMEM));
+    put(&now.objects, event->address, now.made);
+
+    /* A chunk takes along what it is and where. */
+    if (addresses_take(&now.owners, move.address, &number)) {
+        put(&now.owners, event->address, number);
+    }
+    if (addresses_take(&now.pools, move.address, &number)) {
+        put(&now.pools, event->address, number);
+        now.pool[number].address = event->address;
     }
 }
 
@@ -376,6 +395,104 @@ event_cleanup(const struct raw_event *event, enum raw_code code)
     }
 }
 
+static void
+event_child(const struct raw_event *event)
+{
+    size_t pool = pool_of_chunk(event->other);
+
+    now.made++;
+    emit((struct op){.code = OP_PALLOC,
+                     .pool = (uint32_t) pool,
+                     .amount = op_amount(OP_BYTES, event->size)});
+    put(&now.objects, event->address, now.made);
+    put(&now.owners, event->address, pool);
+}
+
+static void
+event_release(const struct raw_event *event)
+{
+    uint64_t number;
+
+    if (addresses_get(&now.pools, event->address, &number)) {
+        emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) number});
+        pool_below(number, 1);
+    }
+    if (addresses_take(&now.objects, event->address, &number)) {
+        emit((struct op){.code = OP_FREE,
+                         .who = (uint32_t) (now.made - number)});
+        (void) addresses_take(&now.owners, event->address, &number);
+    } else {
+        now.unknown++;
+    }
+}
+
+static void
+event_stolen(const struct raw_event *event)
+{
+    size_t pool = pool_of_chunk(event->other);
+    uint64_t number;
+
+    if (!addresses_get(&now.objects, event->address, &number)) {
+        now.unknown++;
+        return;
+    }
+    emit((struct op){.code = OP_STEAL,
+                     .pool = (uint32_t) pool,
+                     .who = (uint32_t) (now.made - number)});
+    put(&now.owners, event->address, pool);
+    if (addresses_get(&now.pools, event->address, &number) &&
+        !is_below(pool, number)) {
+        emit((struct op){.code = OP_ADOPT,
+                         .pool = (uint32_t) number,
+                         .who = (uint32_t) pool});
+        now.pool[number].parent = pool;
+    }
+}
+
+/* The pool of what is below chunk: made at the first need. */
+static size_t
+pool_of_chunk(uint64_t chunk)
+{
+    uint64_t pool;
+    uint64_t owner;
+
+    if (addresses_get(&now.pools, chunk, &pool)) {
+        return pool;
+    }
+    if (chunk == 0 || !addresses_get(&now.owners, chunk, &owner) ||
+        !now.pool[owner].is_live) {
+        /* It is none, was not seen to come, or outlived its parent by a
+         * reference. */
+        return pool_heap();
+    }
+    pool = pool_new(chunk, owner);
+    emit((struct op){.code = OP_CHILD,
+                     .pool = (uint32_t) pool,
+                     .who = (uint32_t) owner,
+                     .amount = op_amount(OP_BYTES, POOL_SIZE)});
+    return pool;
+}
+
+/* Pool 0: of what has none. */
+static size_t
+pool_heap(void)
+{
+    if (now.pool_count == 0) {
+        (void) pool_new(0, NONE);
+        emit((struct op){.code = OP_CREATE,
+                         .amount = op_amount(OP_BYTES, HEAP_SIZE)});
+    }
+    return 0;
+}
+
+static void
+put(struct addresses *addresses, uint64_t address, uint64_t number)
+{
+    if (addresses_put(addresses, address, number) != 0) {
+        die(now.path, strerror(ENOMEM));
+    }
+}
+
 /* Under the lowest number that is free. */
 static size_t
 pool_new(uint64_t address, size_t parent)
@@ -396,10 +513,20 @@ pool_new(uint64_t address, size_t parent)
     pool->parent = parent;
     pool->data_count = 0;
     pool->is_live = 1;
-    if (address != 0 && addresses_put(&now.pools, address, index) != 0) {
-        die(now.path, strerror(ENOMEM));
+    if (address != 0) {
+        put(&now.pools, address, index);
     }
     return index;
+}
+
+/* Whether the pool is top or below it. */
+static int
+is_below(size_t pool, size_t top)
+{
+    while (pool != NONE && pool != top) {
+        pool = now.pool[pool].parent;
+    }
+    return pool == top;
 }
 
 /* Whatever is below top has ended. */
@@ -409,13 +536,10 @@ pool_below(size_t top, int with_itself)
     size_t i;
 
     for (i = 0; i < now.pool_count; i++) {
-        size_t above = i;
         uint64_t index;
 
-        while (above != NONE && now.pool[i].is_live && above != top) {
-            above = now.pool[above].parent;
-        }
-        if (now.pool[i].is_live && above == top && (i != top || with_itself)) {
+        if (now.pool[i].is_live && (i != top || with_itself) &&
+            is_below(i, top)) {
             (void) addresses_take(&now.pools, now.pool[i].address, &index);
             now.pool[i].is_live = -1; /* parents are still asked for */
         }

@@ -33,10 +33,14 @@ enum raw_code {
                      it is, or freed where size is 0 */
     RAW_POOL,    /* address: a pool of blocks of size bytes, 0: of any; child of
                      other, or of none */
-    RAW_CLEAR,   /* address: a pool */
+    RAW_CLEAR,   /* address: a pool; or a chunk: what is below it */
     RAW_DESTROY, /* address: a pool */
     RAW_CLEANUP, /* added to pool address, size bytes; other is its data */
     RAW_CLEANED, /* run or killed early, likewise */
+    RAW_CHILD,   /* address: a chunk of size bytes that may have others below
+                    it, itself below other; 0: below none */
+    RAW_RELEASE, /* address: such a chunk, and all that is below it */
+    RAW_STOLEN,  /* address: such a chunk, is below other now */
     RAW_CODES,
 };
 

@@ -21,7 +21,8 @@ MIB = 1024 * 1024
 EVENT_SIZE = 32  # raw.h
 SHARED_MEMORY = pathlib.Path("/dev/shm")
 # What is preloaded; None: the program has the recorder inside (pool.c).
-RECORDERS = {"malloc": "record_malloc", "apr": "record_apr", "pool": None}
+RECORDERS = {"malloc": "record_malloc", "apr": "record_apr",
+             "talloc": "record_talloc", "pool": None}
 
 
 def arguments() -> argparse.Namespace:
@@ -34,9 +35,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=pathlib.Path, default="build",
                         help=argparse.SUPPRESS)
     parser.add_argument("--api", choices=sorted(RECORDERS), default="malloc",
-                        help="whose calls: malloc's family, APR's pools, or those"
-                        " of this project's pool in a program that was built to"
-                        " be recorded")
+                        help="whose calls: malloc's family, APR's pools,"
+                        " talloc's chunks, or those of this project's pool in a"
+                        " program that was built to be recorded")
     parser.add_argument("-o", dest="out", type=pathlib.Path, metavar="FILE",
                         default="recorded.trace",
                         help="default: %(default)s")

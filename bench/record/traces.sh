@@ -1,15 +1,16 @@
 #!/bin/sh
 # Records the traces of corpus/traces/ anew, from Debian's own programs: all, or
-# those that are named. Needs apache2, curl, git, sqlite3, subversion, xz-utils.
+# those that are named. Needs apache2, curl, git, ldb-tools, sqlite3, subversion,
+# xz-utils.
 #
-# usage: bench/record/traces.sh [NAME...]
+# usage: bench/record/traces.sh [NAME...]    with what is built in build/
 set -eu
 cd "$(dirname "$0")/../.."
 traces=$PWD/corpus/traces
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-all='cc1 git_log httpd_listing httpd_proxied httpd_static'
+all='cc1 git_log httpd_listing httpd_proxied httpd_static ldb_add ldb_search'
 all="$all nginx_proxied nginx_ssi nginx_static sqlite svn_checkout svn_log"
 
 # record API NAME COMMAND...
@@ -17,7 +18,7 @@ record() {
     api=$1
     name=$2
     shift 2
-    ./run record --api "$api" -o "$work/$name.trace" -- "$@" >/dev/null
+    bench/record/record.py --api "$api" -o "$work/$name.trace" -- "$@" >/dev/null
     # The one that serves is a child of the script that asks it.
     [ -f "$work/$name.trace" ] ||
         mv "$work/$name.trace".* "$work/$name.trace"
@@ -85,6 +86,31 @@ SELECT * FROM t WHERE name = 'x$i';"
     tell sqlite "$(sqlite3 --version | cut -d ' ' -f 1)" \
         "malloc of SQLite: a table of 3,000 rows, then 150 times an insert and a
 select by its index."
+}
+
+ldb() {
+    i=0
+    while [ $i -lt 300 ]; do
+        i=$((i + 1))
+        printf 'dn: cn=user%d,dc=example\nobjectClass: person\ncn: user%d\n' $i $i
+        printf 'sn: %d\ndescription: %d %d\n\n' $((i * 7919 % 1000)) $i $i
+    done >"$work/users.ldif"
+}
+
+ldb_add() {
+    ldb
+    record talloc ldb_add ldbadd -H "tdb://$work/users.ldb" "$work/users.ldif"
+    tell ldb_add "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
+        "talloc of Samba's ldbadd: 300 entries into a new database."
+}
+
+ldb_search() {
+    ldb
+    rm -f "$work/search.ldb"
+    ldbadd -H "tdb://$work/search.ldb" "$work/users.ldif" >/dev/null
+    record talloc ldb_search ldbsearch -H "tdb://$work/search.ldb" '(sn=7*)'
+    tell ldb_search "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
+        "talloc of Samba's ldbsearch: a substring among 300 entries."
 }
 
 svn() {

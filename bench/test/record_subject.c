@@ -5,6 +5,7 @@
  *     threads  the same on two threads at once, one freeing what the other made
  *     fork     the same in a child, too
  *     kill     COUNT times malloc, then SIGKILL
+ *     talloc   COUNT contexts of talloc's with others below, all kinds of calls
  *     apr      COUNT regions of APR's, one below the other, all kinds of calls
  */
 #include <pthread.h>
@@ -19,6 +20,10 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
+#endif
+
+#if defined(RECORD_TALLOC)
+#include <talloc.h>
 #endif
 
 enum {
@@ -99,6 +104,29 @@ use_apr(void)
 #endif
 }
 
+/* 7 chunks a context, of which one is resized twice: 9 allocations. */
+static void
+use_talloc(void)
+{
+#if defined(RECORD_TALLOC)
+    for (int i = 0; i < count; i++) {
+        char *root = talloc_new(NULL);
+        char *below = talloc_size(root, 100);
+        char *text = talloc_strdup(below, "twelve bytes");
+        int *numbers = talloc_array(below, int, 50);
+        char *printed = talloc_asprintf(numbers, "%d", 12345);
+
+        numbers = talloc_realloc(below, numbers, int, 5000);
+        printed = talloc_asprintf_append(printed, "%s", "6789");
+        (void) talloc_named(text, 30, "name %d", i);
+        (void) talloc_zero_size(root, 40);
+        (void) talloc_steal(root, text);
+        talloc_free(below);
+        talloc_free(root);
+    }
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -136,6 +164,8 @@ main(int argc, char **argv)
             handed[i] = malloc(100);
         }
         (void) raise(SIGKILL);
+    } else if (strcmp(what, "talloc") == 0) {
+        use_talloc();
     } else if (strcmp(what, "apr") == 0) {
         use_apr();
     }

@@ -116,6 +116,18 @@ class Record(unittest.TestCase):
         self.assertGreaterEqual(said["asked"], 200 * (100 + 200 + 13 + 10 + 300))
         self.assertEqual(said["frees"], 0)
 
+    def test_talloc_chunks_are_regions_of_those_below(self) -> None:
+        if not (pathlib.Path(BUILD) / "bench/record/librecord_talloc.so").exists():
+            self.skipTest("no talloc")
+        (said,) = self.record(SUBJECT, "talloc", "300", api="talloc")
+        self.assertEqual(said["allocations"], 9 * 300)
+        # root, below, numbers, text have chunks below; and what has no parent
+        self.assertEqual(said["regions"], 1 + 4 * 300)
+        self.assertEqual(said["asked"], 300 * (
+            0 + 100 + 13 + 4 * 50 + 6 + 4 * 5000 + 10 + 30 + 40))
+        self.assertEqual(said["frees"], 4 * 300)
+        self.assertEqual(said["unknown"], 0)
+
     def test_nothing_recorded_is_an_error(self) -> None:
         self.assertEqual(self.record("true", api="apr", status=1), [])
         self.assertIn("nothing was recorded", self.said)
