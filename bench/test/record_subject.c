@@ -120,7 +120,7 @@ use_talloc(void)
         printed = talloc_asprintf_append(printed, "%s", "6789");
         (void) talloc_named(text, 30, "name %d", i);
         (void) talloc_zero_size(root, 40);
-        (void) talloc_steal(root, text);
+        (void) _talloc_steal_loc(root, text, __location__);
         talloc_free(below);
         talloc_free(root);
     }
