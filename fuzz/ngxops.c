@@ -1,6 +1,8 @@
 /*
  * ngxops: looks at programs of ops, and does them.
  *
+ *     ngxops c FILE            as a C program: the calls that FILE comes to under
+ *                              the checked executor, up to its end or a crash
  *     ngxops print FILE        as text, one op a line
  *     ngxops parse FILE OUT    text as bytes: version 1 if that can hold it
  *     ngxops convert FILE OUT  bytes of either version as those of version 2
@@ -17,10 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "checked.h"
 #include "program.h"
 #include "run.h"
+#include "source.h"
 #include "trace.h"
 
 enum {
@@ -58,6 +63,10 @@ struct life {
     uint64_t objects;
 };
 
+static int command_c(int count, char **paths);
+static int source_short(struct source *source, const struct input *input);
+static void note(const struct source_call *call);
+static int source_long(struct source *source, const struct input *input);
 static int command_print(int count, char **paths);
 static int command_parse(int count, char **paths);
 static int command_convert(int count, char **paths);
@@ -89,10 +98,13 @@ static const struct {
     int most;
     int (*run)(int count, char **paths);
 } commands[] = {
-    {"convert", 2, 2, command_convert}, {"list", 0, 0, command_list},
-    {"parse", 2, 2, command_parse},     {"print", 1, 1, command_print},
-    {"run", 1, 1024, command_run},      {"stats", 1, 1, command_stats},
+    {"c", 1, 1, command_c},         {"convert", 2, 2, command_convert},
+    {"list", 0, 0, command_list},   {"parse", 2, 2, command_parse},
+    {"print", 1, 1, command_print}, {"run", 1, 1024, command_run},
+    {"stats", 1, 1, command_stats},
 };
+
+static int notes; /* where to write calls */
 
 int
 main(int argc, char **argv)
@@ -109,6 +121,87 @@ main(int argc, char **argv)
         }
     }
     return usage(stderr);
+}
+
+static int
+command_c(int count, char **paths)
+{
+    struct source source;
+    struct input input;
+    int rc;
+
+    (void) count;
+    if (input_read(&input, paths[0]) != 0) {
+        return EXIT_FAILURE;
+    }
+    source_init(&source);
+    rc = input.data[0] == OP_FIXED ? source_short(&source, &input)
+                                   : source_long(&source, &input);
+    if (rc != 0) {
+        fprintf(stderr, "ngxops: %s: %s\n", input.path, strerror(-rc));
+    } else {
+        source_print(&source, input.path, stdout);
+    }
+    source_done(&source);
+    free(input.data);
+    return rc != 0 || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* In another process, since it may come to a crash. */
+static int
+source_short(struct source *source, const struct input *input)
+{
+    const struct run_options options = {.only = RUN_ALL, .note = note};
+    struct source_call call;
+    int ends[2];
+    pid_t child;
+    int status;
+    int rc = 0;
+
+    if (pipe(ends) != 0) {
+        return -errno;
+    }
+    child = fork();
+    if (child < 0) {
+        return -errno;
+    }
+    if (child == 0) {
+        notes = ends[1];
+        (void) run_program(input->data, input->size, &options);
+        _exit(EXIT_SUCCESS);
+    }
+    (void) close(ends[1]);
+    while (rc == 0 && read(ends[0], &call, sizeof(call)) == sizeof(call)) {
+        rc = source_add(source, &call);
+    }
+    (void) close(ends[0]);
+    if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
+        fprintf(stderr, "ngxops: %s: signal %d; the program ends there\n",
+                input->path, WTERMSIG(status));
+    }
+    return rc;
+}
+
+/* Less than PIPE_BUF, so as one. */
+static void
+note(const struct source_call *call)
+{
+    if (write(notes, call, sizeof(*call)) != sizeof(*call)) {
+        _exit(EXIT_FAILURE);
+    }
+}
+
+static int
+source_long(struct source *source, const struct input *input)
+{
+    struct trace trace;
+    int rc = trace_init(&trace, input->data, input->size);
+
+    if (rc == 0) {
+        rc = source_add_trace(source, &trace);
+    }
+    trace_done(&trace);
+    return rc;
 }
 
 static int
@@ -275,7 +368,8 @@ command_list(int count, char **paths)
 static int
 usage(FILE *out)
 {
-    fputs("usage: ngxops print FILE        as text, one op a line\n"
+    fputs("usage: ngxops c FILE            as a C program of the pool's calls\n"
+          "       ngxops print FILE        as text, one op a line\n"
           "       ngxops parse FILE OUT    text as bytes: version 1 if that\n"
           "                                can hold it\n"
           "       ngxops convert FILE OUT  bytes as those of version 2\n"

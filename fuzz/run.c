@@ -51,6 +51,13 @@ static const struct {
     {FILES_UNLINK, EACCES}, {FILES_CLOSE, EIO},
 };
 
+static const enum source_code alloc_codes[OP_COUNT] = {
+    [OP_PALLOC] = SOURCE_PALLOC,
+    [OP_PNALLOC] = SOURCE_PNALLOC,
+    [OP_PCALLOC] = SOURCE_PCALLOC,
+    [OP_PMEMALIGN] = SOURCE_PMEMALIGN,
+};
+
 /* The one run. A cleanup handler is given its data and nothing else. */
 static struct run the_run;
 static struct {
@@ -81,7 +88,10 @@ static void do_destroy(struct run *run, unsigned pool);
 static void do_reset(struct run *run, unsigned pool);
 static void do_alloc(struct run *run, const struct op *op, enum op_code code,
                      size_t size);
-static void do_free(struct run *run, unsigned pool, void *p,
+static size_t alignment_of(const struct op *op);
+static void alloc_expect(struct run *run, struct step *step, unsigned key);
+static void *alloc_call(ngx_pool_t *pool, const struct step *step);
+static void do_free(struct run *run, unsigned pool, struct run_target target,
                     struct run_allocation *allocation);
 static void do_cleanup(struct run *run, const struct op *op,
                        enum run_handler handler, size_t size);
@@ -106,6 +116,7 @@ static struct run_allocation *allocation_numbered(struct run_pool *pool,
                                                   size_t number);
 static void allocation_remove(struct run_pool *pool,
                               struct run_allocation *allocation);
+static struct run_target target_of(const struct run_allocation *allocation);
 static int is_live(const struct run_pool *pool, const void *p);
 static void fill(struct run_allocation *allocation, unsigned char value);
 static void blocks_note(struct run_pool *pool);
@@ -115,9 +126,17 @@ static void cleanup_fill(struct run *run, unsigned pool,
 static void cleanups_run(struct run *run, unsigned pool,
                          void (*call)(ngx_pool_t *pool), struct step *step);
 static void handler(void *data);
+static void handler_act(struct run *run, struct run_cleanup *due);
 static int cleanup_due(struct run *run, unsigned pool,
                        struct run_cleanup *ret_due);
 static void file_expect(struct run *run, const struct run_cleanup *cleanup);
+static void note(struct source_call call);
+static void note_free(unsigned pool, struct run_target target, int succeeds);
+static void note_cleanup(const struct op *op, enum run_handler kind,
+                         size_t size, unsigned key, int succeeds);
+static void note_tail(unsigned pool, const struct run_allocation *allocation,
+                      size_t size);
+static void note_end(struct run *run, unsigned pool, enum source_code code);
 static void log_write(ngx_log_t *log, ngx_uint_t level, u_char *buf,
                       size_t len);
 
@@ -246,6 +265,7 @@ run_start(struct run *run, const struct run_options *options)
     files_reset();
     heap_fail_at(HEAP_NEVER);
     model_init(&run->model, options->redzone);
+    note((struct source_call){.code = SOURCE_CACHE_LIMIT});
     ngx_pool_cache_limit(0);
     run->is_marked = options->is_marked;
 
@@ -390,6 +410,8 @@ perform(struct run *run, const struct op *op)
     }
     run->op_count++;
     now.op = *op;
+    note((struct source_call){
+        .code = SOURCE_OP, .number = (uint32_t) run->op_number, .op = *op});
 
     switch (op->code) {
     case OP_CACHE_LIMIT:
@@ -400,6 +422,8 @@ perform(struct run *run, const struct op *op)
         return;
     case OP_FAIL_ALLOC:
         if (!now.options.no_faults) {
+            note((struct source_call){.code = SOURCE_FAIL_ALLOC,
+                                      .number = op->who % FAILS_WITHIN});
             heap_fail_at(op->who % FAILS_WITHIN);
             run->model.system.fail_in = op->who % FAILS_WITHIN;
         }
@@ -448,7 +472,7 @@ perform_aged(struct run *run, const struct op *op)
             old = allocation_numbered(&run->pools[pool], number);
         }
         if (old != NULL) {
-            do_free(run, pool, old->p,
+            do_free(run, pool, target_of(old),
                     old->spot.place == MODEL_LARGE ? old : NULL);
         }
         return;
@@ -508,8 +532,8 @@ perform_free(struct run *run, const struct op *op, size_t size)
 {
     struct run_pool *self = &run->pools[op->pool];
     struct run_pool *other = &run->pools[(op->pool + 1) % OP_POOLS];
+    struct run_target target = {.key = MODEL_NO_KEY};
     struct run_allocation *allocation;
-    void *p = NULL;
 
     /* Without another pool as well an address that the pool has to look for. */
     static unsigned char foreign[1];
@@ -518,45 +542,53 @@ perform_free(struct run *run, const struct op *op, size_t size)
     case OP_PFREE_LARGE:
         allocation = allocation_pick(self, op->who, MODEL_LARGE);
         if (allocation != NULL) {
-            do_free(run, op->pool, allocation->p, allocation);
+            do_free(run, op->pool, target_of(allocation), allocation);
         }
         break;
     case OP_PFREE_TWICE:
         allocation = allocation_pick(self, op->who, MODEL_LARGE);
         if (allocation != NULL) {
-            p = allocation->p;
-            do_free(run, op->pool, p, allocation);
-            do_free(run, op->pool, p, NULL);
+            target = target_of(allocation);
+            do_free(run, op->pool, target, allocation);
+            do_free(run, op->pool, target, NULL);
         }
         break;
     case OP_PFREE_SMALL:
         allocation = allocation_pick(self, op->who, MODEL_SMALL);
-        do_free(run, op->pool, allocation != NULL ? allocation->p : NULL, NULL);
+        do_free(run, op->pool, target_of(allocation), NULL);
         break;
     case OP_PFREE_FOREIGN:
         allocation = allocation_pick(other, op->who, MODEL_LARGE);
-        do_free(run, op->pool, allocation != NULL ? allocation->p : foreign,
-                NULL);
+        target = target_of(allocation);
+        if (allocation == NULL) {
+            target.p = foreign;
+        }
+        do_free(run, op->pool, target, NULL);
         break;
     case OP_PFREE_INNER:
         allocation = allocation_pick(self, op->who, MODEL_LARGE);
         if (allocation != NULL && allocation->size > 1) {
-            p = allocation->p + 1 + size % (allocation->size - 1);
+            target = target_of(allocation);
+            target.offset = 1 + size % (allocation->size - 1);
+            target.p = allocation->p + target.offset;
         }
-        do_free(run, op->pool, p, NULL);
+        do_free(run, op->pool, target, NULL);
         break;
     case OP_PFREE_STALE:
         if (self->stale_count != 0) {
             size_t kept = self->stale_count < RUN_STALE_MAX ? self->stale_count
                                                             : RUN_STALE_MAX;
 
-            p = self->stale[op->who % kept];
+            target = self->stale[op->who % kept];
         }
         /* The system may have given the same address again. */
-        do_free(run, op->pool, is_live(self, p) ? NULL : p, NULL);
+        if (is_live(self, target.p)) {
+            target = target_of(NULL);
+        }
+        do_free(run, op->pool, target, NULL);
         break;
     case OP_PFREE_NULL:
-        do_free(run, op->pool, NULL, NULL);
+        do_free(run, op->pool, target, NULL);
         break;
     default:
         break;
@@ -577,6 +609,12 @@ do_create(struct run *run, unsigned pool, size_t size)
     step.succeeds = model_create(&run->model, pool, size);
     run->log_others += size < sizeof(ngx_pool_t) + 2 * now.options.redzone;
 
+    note((struct source_call){
+        .code = SOURCE_CREATE,
+        .answer = step.succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .pool = pool,
+        .size = size,
+    });
     self->pool = ngx_create_pool(size, &now.log);
     self->block_count = 0;
     self->allocation_count = 0;
@@ -595,6 +633,7 @@ do_destroy(struct run *run, unsigned pool)
     struct step step = step_begin(run, STEP_BEFORE, pool, OP_DESTROY);
 
     step_check(run, &step);
+    note_end(run, pool, SOURCE_DESTROY);
     cleanups_run(run, pool, ngx_destroy_pool, &step);
     model_destroy(&run->model, pool);
     self->pool = NULL;
@@ -609,6 +648,7 @@ do_reset(struct run *run, unsigned pool)
     struct step step = step_begin(run, STEP_BEFORE, pool, OP_RESET);
 
     step_check(run, &step);
+    note_end(run, pool, SOURCE_RESET);
     cleanups_run(run, pool, ngx_reset_pool, &step);
     model_reset(&run->model, pool);
     run->pools[pool].allocation_count = 0;
@@ -645,40 +685,18 @@ do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     }
     step.size = size;
 
-    switch (code) {
-    case OP_PMEMALIGN: {
-        unsigned nth = op->who % ALIGNMENTS;
-        size_t alignment = nth < ALIGNMENTS_GOOD
-                               ? (size_t) 1 << nth
-                               : bad_alignments[nth - ALIGNMENTS_GOOD];
+    step.alignment = code == OP_PMEMALIGN ? alignment_of(op) : 0;
+    alloc_expect(run, &step, key);
+    note((struct source_call){
+        .code = (uint8_t) alloc_codes[code],
+        .answer = step.succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .pool = pool,
+        .object = key,
+        .size = size,
+        .alignment = step.alignment,
+    });
+    p = alloc_call(real, &step);
 
-        step.alignment = alignment;
-        if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
-            run->log_others++;
-        } else {
-            step.spot =
-                model_pmemalign(&run->model, pool, size, alignment, key);
-        }
-        p = ngx_pmemalign(real, size, alignment);
-        break;
-    }
-    case OP_PNALLOC:
-        step.spot = model_pnalloc(&run->model, pool, size, key);
-        p = now.options.is_inlined ? ngx_pnalloc_inline(real, size)
-                                   : ngx_pnalloc(real, size);
-        break;
-    case OP_PCALLOC:
-        step.spot = model_palloc(&run->model, pool, size, key);
-        p = ngx_pcalloc(real, size);
-        break;
-    default:
-        step.spot = model_palloc(&run->model, pool, size, key);
-        p = now.options.is_inlined ? ngx_palloc_inline(real, size)
-                                   : ngx_palloc(real, size);
-        break;
-    }
-
-    step.succeeds = step.spot.place != MODEL_NOWHERE;
     if (p != NULL) {
         made = allocation_add(run, pool, p, size, RUN_BYTES);
         made->key = key;
@@ -694,9 +712,55 @@ do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     }
 }
 
-/* allocation: what p is when it is to be freed; NULL: when it is to stay. */
+static size_t
+alignment_of(const struct op *op)
+{
+    unsigned nth = op->who % ALIGNMENTS;
+
+    return nth < ALIGNMENTS_GOOD ? (size_t) 1 << nth
+                                 : bad_alignments[nth - ALIGNMENTS_GOOD];
+}
+
+/* What comes of the step, by the model. */
 static void
-do_free(struct run *run, unsigned pool, void *p,
+alloc_expect(struct run *run, struct step *step, unsigned key)
+{
+    struct model *model = &run->model;
+    size_t alignment = step->alignment;
+
+    if (step->code == OP_PNALLOC) {
+        step->spot = model_pnalloc(model, step->pool, step->size, key);
+    } else if (step->code != OP_PMEMALIGN) {
+        step->spot = model_palloc(model, step->pool, step->size, key);
+    } else if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
+        run->log_others++;
+    } else {
+        step->spot =
+            model_pmemalign(model, step->pool, step->size, alignment, key);
+    }
+    step->succeeds = step->spot.place != MODEL_NOWHERE;
+}
+
+static void *
+alloc_call(ngx_pool_t *pool, const struct step *step)
+{
+    switch (step->code) {
+    case OP_PMEMALIGN:
+        return ngx_pmemalign(pool, step->size, step->alignment);
+    case OP_PNALLOC:
+        return now.options.is_inlined ? ngx_pnalloc_inline(pool, step->size)
+                                      : ngx_pnalloc(pool, step->size);
+    case OP_PCALLOC:
+        return ngx_pcalloc(pool, step->size);
+    default:
+        return now.options.is_inlined ? ngx_palloc_inline(pool, step->size)
+                                      : ngx_palloc(pool, step->size);
+    }
+}
+
+/* allocation: what target is when it is to be freed; NULL: it is to stay. */
+static void
+do_free(struct run *run, unsigned pool, struct run_target target,
         struct run_allocation *allocation)
 {
     struct run_pool *self = &run->pools[pool];
@@ -709,14 +773,16 @@ do_free(struct run *run, unsigned pool, void *p,
         step.made = allocation;
         step_check(run, &step);
         step.made = NULL;
+        note((struct source_call){.code = SOURCE_DROP, .object = key});
         allocation_remove(self, allocation);
-        self->stale[self->stale_count++ % RUN_STALE_MAX] = p;
+        self->stale[self->stale_count++ % RUN_STALE_MAX] = target;
     }
     step.kind = STEP_FREE;
-    step.freed = p;
+    step.freed = target.p;
     /* NULL is refused before anything is looked for. */
-    step.succeeds = p != NULL && model_free(&run->model, pool, key);
-    step.answer = ngx_pfree(self->pool, p);
+    step.succeeds = target.p != NULL && model_free(&run->model, pool, key);
+    note_free(pool, target, step.succeeds);
+    step.answer = ngx_pfree(self->pool, target.p);
     step_check(run, &step);
 }
 
@@ -739,6 +805,7 @@ do_cleanup(struct run *run, const struct op *op, enum run_handler kind,
     step.size = size;
     step.succeeds = model_cleanup(&run->model, pool, size, key, &model);
     step.spot = model.node;
+    note_cleanup(op, kind, size, key, step.succeeds);
     node = ngx_pool_cleanup_add(self->pool, size);
     step.node = node;
     if (node != NULL) {
@@ -757,8 +824,11 @@ do_cleanup(struct run *run, const struct op *op, enum run_handler kind,
     step_check(run, &step);
 
     if (node != NULL) {
-        *cleanup = (struct run_cleanup){
-            .handler = kind, .node = node, .size = size, .op = *op};
+        *cleanup = (struct run_cleanup){.handler = kind,
+                                        .node = node,
+                                        .number = key,
+                                        .size = size,
+                                        .op = *op};
         self->cleanup_count++;
         cleanup_fill(run, pool, cleanup, data);
     }
@@ -805,6 +875,8 @@ do_cancel(struct run *run, const struct op *op)
             &self->cleanups[self->cleanup_count - 1 -
                             op->who % self->cleanup_count];
 
+        note((struct source_call){.code = SOURCE_CANCEL,
+                                  .number = cleanup->number});
         cleanup->node->handler = NULL;
         cleanup->is_over = 1;
     }
@@ -828,6 +900,8 @@ do_run_file(struct run *run, const struct op *op)
             break;
         }
     }
+    note((struct source_call){
+        .code = SOURCE_RUN_FILE, .pool = op->pool, .file = fd});
     ngx_pool_run_cleanup_file(self->pool, (ngx_fd_t) fd);
     step_check(run, &step);
 }
@@ -849,6 +923,10 @@ do_write(struct run *run, const struct op *op)
     }
     step.made = allocation;
     step_check(run, &step);
+    if (allocation->key != MODEL_NO_KEY) {
+        note((struct source_call){
+            .code = SOURCE_WRITE, .pool = op->pool, .object = allocation->key});
+    }
     fill(allocation, (unsigned char) (1 + run->key_next++ % FILLS));
     step.kind = STEP_WRITE;
     step_check(run, &step);
@@ -868,6 +946,7 @@ do_tail(struct run *run, const struct op *op, size_t size)
         return;
     }
     if (op->code == OP_TAIL_GROW && size <= (size_t) (d->end - d->last)) {
+        note_tail(op->pool, a, a->size + size);
         if (run->is_marked && __asan_unpoison_memory_region != NULL) {
             __asan_unpoison_memory_region(d->last, size);
         }
@@ -876,6 +955,7 @@ do_tail(struct run *run, const struct op *op, size_t size)
         model_tail_move(&run->model, op->pool, a->spot.block, (long) size);
     } else if (op->code == OP_TAIL_SHRINK) {
         size = size < a->size ? size : a->size;
+        note_tail(op->pool, a, a->size - size);
         d->last -= size;
         a->size -= size;
         model_tail_move(&run->model, op->pool, a->spot.block, -(long) size);
@@ -898,6 +978,8 @@ do_grow(struct run *run, const struct op *op, size_t size)
         most *= 2;
     }
     model_grow(&run->model, op->pool, most);
+    note((struct source_call){
+        .code = SOURCE_GROW, .pool = op->pool, .size = most});
     ngx_pool_grow(run->pools[op->pool].pool, most);
     step_check(run, &step);
 }
@@ -908,6 +990,7 @@ do_cache_limit(struct run *run, size_t size)
     struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_LIMIT);
 
     model_cache_limit(&run->model, size);
+    note((struct source_call){.code = SOURCE_CACHE_LIMIT, .size = size});
     ngx_pool_cache_limit(size);
     step_check(run, &step);
 }
@@ -918,6 +1001,7 @@ do_cache_trim(struct run *run)
     struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_TRIM);
 
     model_cache_trim(&run->model);
+    note((struct source_call){.code = SOURCE_CACHE_TRIM});
     ngx_pool_cache_trim();
     step_check(run, &step);
 }
@@ -1034,6 +1118,16 @@ allocation_remove(struct run_pool *pool, struct run_allocation *allocation)
     pool->allocation_count--;
 }
 
+/* Its start; of NULL: NULL. */
+static struct run_target
+target_of(const struct run_allocation *allocation)
+{
+    if (allocation == NULL) {
+        return (struct run_target){.key = MODEL_NO_KEY};
+    }
+    return (struct run_target){.p = allocation->p, .key = allocation->key};
+}
+
 static int
 is_live(const struct run_pool *pool, const void *p)
 {
@@ -1081,17 +1175,29 @@ handler(void *data)
     unsigned pool = now.running_pool;
     struct step step = step_begin(run, STEP_HANDLER, pool, OP_CLEANUP);
     struct run_cleanup due;
-    struct op *op = &due.op;
 
     step.due = cleanup_due(run, pool, &due) ? &due : NULL;
     step.given = data;
     step_check(run, &step);
-
-    if (run->op_count == MODEL_OPS_MAX) {
-        return;
+    note((struct source_call){
+        .code = SOURCE_HANDLER,
+        .object = due.size != 0 ? due.number : SOURCE_NONE,
+        .number = due.number,
+    });
+    if (run->op_count < MODEL_OPS_MAX) {
+        run->op_count++;
+        handler_act(run, &due);
     }
-    run->op_count++;
-    switch (due.handler) {
+    note((struct source_call){.code = SOURCE_HANDLER_END});
+}
+
+/* Does what a due cleanup's kind does to the pool. */
+static void
+handler_act(struct run *run, struct run_cleanup *due)
+{
+    struct op *op = &due->op;
+
+    switch (due->handler) {
     case RUN_ALLOCATING:
         do_alloc(run, op, OP_PALLOC, size_of(run, op));
         break;
@@ -1143,6 +1249,77 @@ file_expect(struct run *run, const struct run_cleanup *cleanup)
     run->events[run->event_count++] =
         (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
     run->log_others += now.file_errs[FILES_CLOSE] != 0;
+}
+
+static void
+note(struct source_call call)
+{
+    if (now.options.note != NULL) {
+        now.options.note(&call);
+    }
+}
+
+static void
+note_free(unsigned pool, struct run_target target, int succeeds)
+{
+    int is_foreign = target.p != NULL && target.key == MODEL_NO_KEY;
+    int is_stale = now.op.code == OP_PFREE_STALE;
+
+    note((struct source_call){
+        .code = is_foreign ? SOURCE_FREE_FOREIGN
+                : is_stale ? SOURCE_FREE_STALE
+                           : SOURCE_FREE,
+        .answer = succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .pool = pool,
+        .object = target.key,
+        .size = target.offset,
+    });
+}
+
+static void
+note_cleanup(const struct op *op, enum run_handler kind, size_t size,
+             unsigned key, int succeeds)
+{
+    int is_file = kind == RUN_CLOSE || kind == RUN_DELETE;
+
+    note((struct source_call){
+        .code = kind == RUN_CLOSE    ? SOURCE_CLEANUP_FILE
+                : kind == RUN_DELETE ? SOURCE_DELETE_FILE
+                : kind == RUN_NONE   ? SOURCE_CLEANUP_NONE
+                                     : SOURCE_CLEANUP,
+        .answer = succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .pool = op->pool,
+        .object = size == 0 || is_file ? SOURCE_NONE : key,
+        .number = key,
+        .file = op->who % DESCRIPTORS,
+        .size = size,
+    });
+}
+
+static void
+note_tail(unsigned pool, const struct run_allocation *allocation, size_t size)
+{
+    note((struct source_call){.code = SOURCE_TAIL,
+                              .pool = pool,
+                              .object = allocation->key,
+                              .size = size});
+}
+
+/* All that the pool has is as it was, and goes. */
+static void
+note_end(struct run *run, unsigned pool, enum source_code code)
+{
+    struct run_pool *self = &run->pools[pool];
+    size_t i;
+
+    for (i = 0; i < self->allocation_count; i++) {
+        if (self->allocations[i].key != MODEL_NO_KEY) {
+            note((struct source_call){.code = SOURCE_DROP,
+                                      .pool = pool,
+                                      .object = self->allocations[i].key});
+        }
+    }
+    note((struct source_call){.code = (uint8_t) code, .pool = pool});
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "files.h"
 #include "model.h"
 #include "op.h"
+#include "source.h"
 
 enum {
     RUN_STALE_MAX = 16, /* freed addresses that a pool remembers */
@@ -64,10 +65,18 @@ struct run_cleanup {
     enum run_handler handler;
     int is_over; /* cancelled, or run early */
     ngx_pool_cleanup_t *node;
-    void *data; /* that a handler is to be given */
+    unsigned number; /* one each */
+    void *data;      /* that a handler is to be given */
     size_t size;
     unsigned char fill;
     struct op op; /* that added it */
+};
+
+/* What ngx_pfree() is given. */
+struct run_target {
+    void *p;
+    unsigned key;  /* of the allocation that it is in, or was */
+    size_t offset; /* there */
 };
 
 struct run_pool {
@@ -80,7 +89,7 @@ struct run_pool {
     size_t cleanup_count; /* those not yet due, oldest first */
     struct run_cleanup cleanups[MODEL_OPS_MAX + 1];
     size_t stale_count;
-    void *stale[RUN_STALE_MAX];
+    struct run_target stale[RUN_STALE_MAX];
     uint64_t trace; /* a hash of what was done and came of it */
 };
 
@@ -110,6 +119,9 @@ struct run_options {
     int is_inlined; /* allocate by the inline functions */
     unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
     int no_faults;  /* fail_alloc does nothing */
+
+    /* Is told of each call of the pool's before it is made; or NULL. */
+    void (*note)(const struct source_call *call);
 };
 
 /*

@@ -122,9 +122,9 @@ class Ngxops(unittest.TestCase):
         self.assertIn("no/out: No such file", said)
 
     def test_usage(self) -> None:
-        self.assertIn("usage: ngxops print", ngxops("--help"))
+        self.assertIn("usage: ngxops c ", ngxops("--help"))
         for words in [], ["nothing"], ["print"], ["print", "a", "b"]:
-            self.assertIn("usage: ngxops print", ngxops(*words, status=2))
+            self.assertIn("usage: ngxops c ", ngxops(*words, status=2))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""ngxops c: what it prints builds with the library, and tells a broken one."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOOL = pathlib.Path(sys.argv[1])
+BROKEN = pathlib.Path(sys.argv[2])  # with a bug planted: palloc_packed
+BUILD = pathlib.Path(sys.argv[3])
+SOURCE = pathlib.Path(sys.argv[4])
+CC = shlex.split(sys.argv[5])
+TRACES = [pathlib.Path(name) for name in sys.argv[6:]]
+
+CHECKED = ["-Wall", "-Wextra", "-Werror"]
+POOL = [SOURCE / "pool" / name
+        for name in ("ngx_alloc.c", "standalone/ngx_log.c")]
+INCLUDES = [f"-I{SOURCE / 'pool'}", f"-I{SOURCE / 'pool' / 'standalone'}"]
+
+# Planted bugs of fuzz/mutants/, and the programs that tell each.
+PLANTED = {
+    "cleanup_oldest": "cleanup_order",
+    "palloc_packed": "alloc_sizes",
+    "pcalloc_dirty": "pcalloc_used",
+    "pfree_small": "pfree",
+}
+
+
+def run(command: list, **how) -> subprocess.CompletedProcess:
+    return subprocess.run(command, check=False, text=True, capture_output=True,
+                          timeout=120, **how)
+
+
+class Source(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def build(self, program: pathlib.Path, rest: list) -> pathlib.Path:
+        source = self.folder / (program.name + ".c")
+        printed = run([TOOL, "c", program])
+        self.assertEqual(printed.returncode, 0, printed.stderr)
+        source.write_text(printed.stdout)
+        out = source.with_suffix("")
+        done = run([*CC, *CHECKED, "-o", out, source, *rest])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return out
+
+    def test_it_builds_by_pkg_config_and_ends_well(self) -> None:
+        environment = os.environ | {
+            "PKG_CONFIG_PATH": str(BUILD / "meson-uninstalled"),
+            "LD_LIBRARY_PATH": str(BUILD / "pool"),
+        }
+        flags = run(["pkg-config", "--cflags", "--libs", "ngxpool"],
+                    env=environment)
+        self.assertEqual(flags.returncode, 0, flags.stderr)
+        programs = [*sorted((SOURCE / "corpus/pool_ops").iterdir()), *TRACES]
+        self.assertGreater(len(programs), 40)
+        for program in programs:
+            with self.subTest(program.name):
+                binary = self.build(program, flags.stdout.split())
+                done = run([binary], env=environment)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_planted_bug_is_told_with_its_line(self) -> None:
+        for mutant, name in PLANTED.items():
+            pool = self.folder / f"{mutant}.c"
+            done = run(["patch", "--silent", "--output", pool,
+                        SOURCE / "pool/ngx_palloc.c",
+                        SOURCE / "fuzz/mutants" / f"{mutant}.patch"])
+            self.assertEqual(done.returncode, 0, done.stdout)
+            with self.subTest(mutant):
+                program = SOURCE / "corpus/pool_ops" / name
+                binary = self.build(program, [*INCLUDES, pool, *POOL])
+                done = run([binary])
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, r"\.c:\d+: expected ")
+
+    def test_a_crash_leaves_what_led_to_it(self) -> None:
+        printed = run([BROKEN, "c", SOURCE / "corpus/seeds/alloc_sizes.ops"])
+        self.assertIn("signal 6", printed.stderr)
+        self.assertIn("/* 16: palloc p0 left+0 */\n"
+                      "    EXPECT(made(14, ngx_palloc(pools[0], 1), 1",
+                      printed.stdout)
+        self.assertNotIn("/* 17: ", printed.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

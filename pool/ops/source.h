@@ -1,0 +1,97 @@
+/*
+ * The calls that a program came to, as a C program that makes them again: it
+ * needs the public API alone, so it can go with a bug report, or be cut down by
+ * hand. Who does a program notes its calls here, before it makes them.
+ *
+ * One thread per struct source.
+ */
+#ifndef POOL_OPS_SOURCE_H
+#define POOL_OPS_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "op.h"
+#include "trace.h"
+
+enum source_code {
+    SOURCE_OP,     /* op: what follows is done for it, the number'th */
+    SOURCE_CREATE, /* pool, of blocks of size bytes */
+    SOURCE_GROW,   /* pool, up to blocks of size bytes */
+    SOURCE_PALLOC, /* object, of size bytes, in pool */
+    SOURCE_PNALLOC,
+    SOURCE_PCALLOC,
+    SOURCE_PMEMALIGN,  /* and alignment */
+    SOURCE_WRITE,      /* object, all of it anew */
+    SOURCE_TAIL,       /* object, the pool's last, becomes size bytes long */
+    SOURCE_FREE,       /* what is at size bytes in object; SOURCE_NONE: NULL */
+    SOURCE_FREE_STALE, /* where object was */
+    SOURCE_FREE_FOREIGN, /* what no pool has */
+    SOURCE_DROP,         /* object: it must be intact, and is gone then */
+    SOURCE_CLEANUP,      /* number, with data of size bytes: object or none */
+    SOURCE_CLEANUP_NONE, /* the same, but its handler stays NULL */
+    SOURCE_CLEANUP_FILE, /* number, that closes file */
+    SOURCE_DELETE_FILE,  /* number, that deletes file */
+    SOURCE_CANCEL,       /* number */
+    SOURCE_RUN,          /* number, and cancel it */
+    SOURCE_RUN_FILE,     /* pool, file */
+    SOURCE_RESET,        /* pool */
+    SOURCE_DESTROY,      /* pool */
+    SOURCE_HANDLER,      /* number's begins, given object or none: what follows
+                          * is what it does */
+    SOURCE_HANDLER_END,
+    SOURCE_CACHE_LIMIT, /* size */
+    SOURCE_CACHE_TRIM,
+    SOURCE_FAIL_ALLOC, /* the system's number'th allocation from here, from 0 */
+    SOURCE_CODES,
+};
+
+#define SOURCE_NONE UINT32_MAX
+
+/* What comes of a call. */
+enum source_answer {
+    SOURCE_REFUSED, /* NULL, NGX_DECLINED */
+    SOURCE_DONE,
+    SOURCE_EITHER,
+};
+
+struct source_call {
+    uint8_t code;   /* enum source_code */
+    uint8_t answer; /* enum source_answer, of what has one */
+    uint32_t pool;
+    uint32_t object; /* those that are live at a time differ */
+    uint32_t number; /* of a cleanup: each has its own */
+    uint32_t file;   /* a small number */
+    uint64_t size;
+    uint64_t alignment;
+    struct op op;
+};
+
+struct source {
+    struct source_call *calls;
+    size_t count;
+    size_t room;
+};
+
+/* Start without calls; release with source_done(). */
+void source_init(struct source *source);
+
+void source_done(struct source *source);
+
+/* Add a call behind the others. Returns 0, or -ENOMEM. */
+int source_add(struct source *source, const struct source_call *call);
+
+/* Add the calls that do trace: what no pool can do is done by copying. Returns 0,
+ * or -ENOMEM. */
+int source_add_trace(struct source *source, const struct trace *trace);
+
+/*
+ * Print the calls as a C program, whose comment says that they are name's. It
+ * ends with 1 and the line that went otherwise, or with 0. Built by
+ *     cc -o x x.c $(pkg-config --cflags --libs ngxpool)
+ * Failures of the system's memory need glibc, and no AddressSanitizer.
+ */
+void source_print(const struct source *source, const char *name, FILE *out);
+
+#endif
