@@ -8,6 +8,7 @@ succeeds if it is found. Exit: 0 as expected, 1 not, 2 cannot run.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -20,8 +21,15 @@ from pathlib import Path
 COMPILERS = {"libfuzzer": "clang", "afl": "afl-clang-fast"}
 TARGETS = {
     "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_inline",
-                  "pool_ops_ubsan"],
-    "afl": ["pool_ops"],
+                  "pool_ops_ubsan", "ops_decoder", "trace_reader"],
+    "afl": ["pool_ops", "ops_decoder", "trace_reader"],
+}
+
+# Whose bug a planted one is, by the file that its patch changes.
+PLANTED_IN = {
+    "pool/ngx_palloc.c": "pool_ops",
+    "pool/ops/op.c": "ops_decoder",
+    "pool/ops/trace.c": "trace_reader",
 }
 
 # Longer inputs say nothing new about a pool and are slower.
@@ -32,6 +40,7 @@ HEADER_SIZE = 1  # pool/ops/program.h
 
 RUN_TIMEOUT = 20  # of one input, in seconds
 SHOW_EVERY = 2  # seconds
+NAME_SIZE = 16  # of a kept input's: digits of its hash
 REPORT_LINES = 12
 REPORT_SIZE = 2000  # of a report that has no such lines
 
@@ -91,6 +100,20 @@ def choose(kind: str, name: str, known: list[str]) -> None:
         raise Refused(f"unknown {kind} '{name}'; known: {' '.join(known)}")
 
 
+def planted_target(source: Path, plant: str) -> str:
+    patch = (source / "fuzz/mutants" / f"{plant}.patch").read_text()
+    match = re.search(r"^--- a/(\S+)", patch, re.MULTILINE)
+    if match is None or match[1] not in PLANTED_IN:
+        raise Refused(f"fuzz/mutants/{plant}.patch changes no file of "
+                      f"{' '.join(PLANTED_IN)}")
+    return PLANTED_IN[match[1]]
+
+
+def family(target: str) -> str:
+    """The target that another build of it is named after."""
+    return "pool_ops" if target.startswith("pool_ops") else target
+
+
 def build(source: Path, folder: Path, engine: str, names: list[str]) -> None:
     """Configure folder once and build names there."""
     compiler = COMPILERS[engine]
@@ -102,7 +125,7 @@ def build(source: Path, folder: Path, engine: str, names: list[str]) -> None:
         environment["AFL_QUIET"] = "1"
     if not (folder / "build.ninja").exists():
         run_quietly(["meson", "setup", str(folder), str(source)], environment)
-    targets = [f"fuzz/{name}" for name in names]
+    targets = [f"fuzz/{name}" for name in [*names, "seeds.stamp"]]
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
 
 
@@ -131,7 +154,7 @@ def fails(binary: Path, path: Path) -> str | None:
 def signature(report: str) -> str:
     """What makes two reports the same finding."""
     for pattern in (
-        r"broken promise \d+: .*",
+        r"broken promise(?: \d+)?: .*",
         r"SUMMARY: \w+: [\w-]+",
         r"runtime error: [^0-9\n]*",
     ):
@@ -177,13 +200,17 @@ def minimise(binary: Path, finding: Finding, out: Path) -> Finding:
     return Finding(out, report)
 
 
-def copy_corpus(corpus: Path, seeds: Path, is_empty: bool) -> None:
-    """Make corpus anew from seeds: an engine writes into what it is given."""
+def copy_corpus(corpus: Path, folders: list[Path]) -> None:
+    """Make corpus anew from folders: an engine writes into what it is given."""
     shutil.rmtree(corpus, ignore_errors=True)
     corpus.mkdir(parents=True)
-    if not is_empty:
-        for seed in sorted(seeds.iterdir()):
-            shutil.copy(seed, corpus / seed.name)
+    for folder in folders:
+        for number, path in enumerate(files_of(folder)):
+            shutil.copy(path, corpus / f"{folder.name}_{number}")
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def run_libfuzzer(
@@ -295,17 +322,18 @@ def first_finding(binary: Path, found: list[Path]) -> Finding | None:
     return None
 
 
-def keep(work: Path, engine: str, seeds: Path) -> int:
-    """Copy what the engine learnt into seeds. Returns how many are new."""
+def keep(work: Path, engine: str, known: list[Path], kept: Path) -> int:
+    """Copy what the engine learnt beyond known into kept. Returns how many."""
     folder = work / ("afl/main/queue" if engine == "afl" else "corpus")
-    known = {p.read_bytes() for p in seeds.iterdir()}
+    contents = {path.read_bytes() for path in known}
+    kept.mkdir(exist_ok=True)
     new = 0
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+    for path in filter(Path.is_file, files_of(folder)):
         data = path.read_bytes()
-        if data not in known:
-            known.add(data)
-            name = re.sub(r"[^A-Za-z0-9]+", "_", path.name)
-            (seeds / f"{engine}_{name}").write_bytes(data)
+        if data not in contents:
+            contents.add(data)
+            name = hashlib.sha256(data).hexdigest()[:NAME_SIZE]
+            (kept / name).write_bytes(data)
             new += 1
     return new
 
@@ -325,15 +353,18 @@ def campaign(
 ) -> bool:
     """Fuzz one target. Returns whether it went as expected."""
     engine, plant = arguments.engine, arguments.plant
-    binary_name = name if plant is None else f"mutants/pool_ops_{plant}"
-    replay = "replay_pool_ops"
+    binary_name = name if plant is None else f"mutants/{name}_{plant}"
+    replay = f"replay_{family(name)}"
     build(source, folder, engine, [binary_name, replay])
     binary = folder / "fuzz" / binary_name
 
     work = folder / "campaigns" / binary.name
     shutil.rmtree(work, ignore_errors=True)
-    seeds = source / "corpus/pool_ops"
-    copy_corpus(work / "corpus", seeds, arguments.empty)
+    kept = source / "corpus" / family(name)
+    folders = [folder / "fuzz/seeds", kept]
+    if family(name) != "pool_ops":
+        folders.append(folder / "fuzz/seeds_2")
+    copy_corpus(work / "corpus", [] if arguments.empty else folders)
 
     progress = Progress()
     start = time.monotonic()
@@ -356,13 +387,14 @@ def campaign(
         small = folder / "fuzz" / replay
         report_finding(binary, finding, folder / "campaigns", small, binary.name)
     if arguments.keep and finding is None:
-        print(f"{keep(work, engine, seeds)} new inputs in {seeds}")
+        known = [path for each in folders for path in files_of(each)]
+        print(f"{keep(work, engine, known, kept)} new inputs in {kept}")
     return (finding is not None) == (plant is not None)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="fuzz", description="Fuzz the pool for a while."
+        prog="fuzz", description="Fuzz the pool, and its ops, for a while."
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET",
                         help="which, by default all of the engine's")
@@ -394,7 +426,7 @@ def main() -> int:
             choose("mutant", arguments.plant, known_plants(source))
         targets = arguments.targets or TARGETS[engine]
         if arguments.plant is not None:
-            targets = targets[:1]
+            targets = [planted_target(source, arguments.plant)]
         results = [
             campaign(arguments, source, parent / f"fuzz-{engine}", name)
             for name in targets

@@ -323,9 +323,10 @@ run_short(const struct input *input)
     const struct run_options options = {.only = RUN_ALL};
     const struct run *run = run_program(input->data, input->size, &options);
 
-    printf(
-        "%s: %zu ops done, no promise broken%s\n", input->path, run->op_count,
-        run->op_count == MODEL_OPS_MAX ? ", as far as the executor goes" : "");
+    printf("%s: %zu ops done, %zu of them effective, no promise broken%s\n",
+           input->path, run->op_count, run->effective,
+           run->op_count == MODEL_OPS_MAX ? ", as far as the executor goes"
+                                          : "");
     return 0;
 }
 
@@ -342,7 +343,8 @@ run_long(const struct input *input)
     if (rc != 0) {
         fprintf(stderr, "ngxops: %s: %s\n", input->path, error);
     } else {
-        printf("%s: %zu ops done, no promise broken\n", input->path, trace.ops);
+        printf("%s: %zu ops done, %zu of them effective, no promise broken\n",
+               input->path, trace.ops, trace.ops - trace.silent);
     }
     trace_done(&trace);
     return rc;

@@ -1,9 +1,8 @@
 /*
- * replay: does programs with the checked executor, each in a process of its
- * own, and prints one TAP line a file. Each is done twice, and each pool of it
- * alone.
+ * replay: gives a target programs, each in a process of its own, and prints one
+ * TAP line a file. pool_ops does each twice, and each pool of it alone.
  *
- *     replay_pool_ops [--print | --broken] FILE|FOLDER...
+ *     replay_TARGET [--print | --broken] FILE|FOLDER...
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
@@ -21,7 +20,7 @@
 #include <unistd.h>
 
 #include "program.h"
-#include "run.h"
+#include "replay.h"
 
 enum {
     PROGRAM_SIZE_MAX =
@@ -184,14 +183,7 @@ program_holds(const uint8_t *data, size_t size)
         return 0;
     }
     if (child == 0) {
-        const struct run_options options = {
-            .redzone = NGX_POOL_REDZONE,
-            .is_marked = NGX_POOL_POISON,
-            .is_inlined = FUZZ_INLINED,
-            .only = RUN_ALL,
-        };
-
-        run_program_again(data, size, &options);
+        replay_one(data, size);
         _exit(EXIT_SUCCESS);
     }
     while (waitpid(child, &status, 0) != child) {

@@ -65,7 +65,8 @@ static struct {
     struct op op;          /* that is done now */
     unsigned running_pool; /* whose cleanups are run */
     int file_errs[FILES_UNLINK + 1];
-    int is_over; /* the program is; what is left goes */
+    int is_over;    /* the program is; what is left goes */
+    int has_called; /* the op that is done has */
     ngx_log_t log;
 } now;
 
@@ -80,6 +81,7 @@ static void trace_step(struct run *run, const struct step *step);
 static uint64_t trace_mix(uint64_t trace, uint64_t value);
 
 static void perform(struct run *run, const struct op *op);
+static void perform_any(struct run *run, const struct op *op);
 static void perform_aged(struct run *run, const struct op *op);
 static void perform_on(struct run *run, const struct op *op, size_t size);
 static void perform_free(struct run *run, const struct op *op, size_t size);
@@ -280,6 +282,7 @@ run_start(struct run *run, const struct run_options *options)
         self->trace = 0;
     }
     run->op_count = 0;
+    run->effective = 0;
     run->op_number = 0;
     run->key_next = 0;
     run->made_count = 0;
@@ -410,6 +413,14 @@ perform(struct run *run, const struct op *op)
     }
     run->op_count++;
     now.op = *op;
+    now.has_called = 0;
+    perform_any(run, op);
+    run->effective += now.has_called != 0;
+}
+
+static void
+perform_any(struct run *run, const struct op *op)
+{
     note((struct source_call){
         .code = SOURCE_OP, .number = (uint32_t) run->op_number, .op = *op});
 
@@ -1011,6 +1022,7 @@ do_fail_files(const struct op *op)
 {
     size_t nth = op->who % (sizeof(file_faults) / sizeof(file_faults[0]));
 
+    note((struct source_call){.code = SOURCE_FAIL_FILES});
     files_fail(file_faults[nth].kind, file_faults[nth].err);
     now.file_errs[file_faults[nth].kind] = file_faults[nth].err;
 }
@@ -1254,6 +1266,7 @@ file_expect(struct run *run, const struct run_cleanup *cleanup)
 static void
 note(struct source_call call)
 {
+    now.has_called |= call.code != SOURCE_OP;
     if (now.options.note != NULL) {
         now.options.note(&call);
     }

@@ -97,6 +97,7 @@ struct run {
     struct model model;
     struct run_pool pools[OP_POOLS];
     size_t op_count;    /* done */
+    size_t effective;   /* of them: those that came to a call */
     size_t op_number;   /* of the program's op that is done now, from 1 */
     unsigned key_next;  /* for the next allocation */
     size_t made_count;  /* ops done that make something, see op.h */

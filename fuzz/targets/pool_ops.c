@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "replay.h"
 #include "run.h"
 
 enum {
@@ -12,24 +13,30 @@ enum {
     AGAIN_ONE_IN = 64,
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static const struct run_options options = {
+    .redzone = NGX_POOL_REDZONE,
+    .is_marked = NGX_POOL_POISON,
+    .is_inlined = FUZZ_INLINED,
+    .only = RUN_ALL,
+};
+
 const char *__asan_default_options(void);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct run_options options = {
-        .redzone = NGX_POOL_REDZONE,
-        .is_marked = NGX_POOL_POISON,
-        .is_inlined = FUZZ_INLINED,
-        .only = RUN_ALL,
-    };
     const struct run *run = run_program(data, size, &options);
 
     if (run->trace % AGAIN_ONE_IN == 0) {
         run_program_again(data, size, &options);
     }
     return 0;
+}
+
+void
+replay_one(const uint8_t *data, size_t size)
+{
+    run_program_again(data, size, &options);
 }
 
 /*

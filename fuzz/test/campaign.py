@@ -46,6 +46,14 @@ class Refusals(unittest.TestCase):
         self.check(["--plant", "none"], "fits_wraps")
 
 
+class Planted(unittest.TestCase):
+    def test_every_planted_bug_is_some_targets(self) -> None:
+        source = FUZZ.parent
+        for plant in campaign.known_plants(source):
+            self.assertIn(campaign.planted_target(source, plant),
+                          campaign.TARGETS["libfuzzer"])
+
+
 class Reduction(unittest.TestCase):
     def test_minimise_leaves_what_fails(self) -> None:
         with tempfile.TemporaryDirectory() as name:

@@ -6,19 +6,14 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "draw.h"
 #include "program.h"
 
 enum {
-    FILE_SIZE = 4096, /* no seed is as long */
-    PATH_SIZE = 512,
     DRAWN = 10000,
-    SEEDS_MIN = 20, /* fewer: the folder was not found */
 };
 
 static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
@@ -425,56 +420,6 @@ test_programs_text_tells_the_line(void **state)
     assert_int_equal(length, sizeof(bytes));
 }
 
-static size_t
-read_file(const char *path, uint8_t *ret_data)
-{
-    FILE *file = fopen(path, "rb");
-    size_t size;
-
-    assert_non_null(file);
-    size = fread(ret_data, 1, FILE_SIZE, file);
-    assert_int_equal(fclose(file), 0);
-    assert_true(size < FILE_SIZE);
-    ret_data[size] = '\0';
-    return size;
-}
-
-/* corpus/seeds/NAME.ops is corpus/pool_ops/NAME. */
-static void
-test_programs_seeds_are_their_text(void **state)
-{
-    DIR *folder = opendir(CORPUS "/seeds");
-    struct dirent *entry;
-    size_t seeds = 0;
-
-    (void) state;
-    assert_non_null(folder);
-    while ((entry = readdir(folder)) != NULL) {
-        size_t stem = strcspn(entry->d_name, ".");
-        uint8_t text[FILE_SIZE];
-        uint8_t bytes[FILE_SIZE];
-        uint8_t parsed[FILE_SIZE];
-        char path[PATH_SIZE];
-        size_t length;
-
-        if (strcmp(entry->d_name + stem, ".ops") != 0) {
-            continue;
-        }
-        snprintf(path, sizeof(path), CORPUS "/seeds/%s", entry->d_name);
-        read_file(path, text);
-        assert_int_equal(program_parse((const char *) text, OP_FIXED, parsed,
-                                       sizeof(parsed), &length),
-                         0);
-        snprintf(path, sizeof(path), CORPUS "/pool_ops/%.*s", (int) stem,
-                 entry->d_name);
-        assert_int_equal(read_file(path, bytes), length);
-        assert_memory_equal(bytes, parsed, length);
-        seeds++;
-    }
-    assert_int_equal(closedir(folder), 0);
-    assert_true(seeds >= SEEDS_MIN);
-}
-
 int
 main(void)
 {
@@ -493,7 +438,6 @@ main(void)
         cmocka_unit_test(test_programs_cut_varints_end_in_zeros),
         cmocka_unit_test(test_programs_long_varints_are_cut),
         cmocka_unit_test(test_programs_text_tells_the_line),
-        cmocka_unit_test(test_programs_seeds_are_their_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,9 @@ TOOL = pathlib.Path(sys.argv[1])
 BROKEN = pathlib.Path(sys.argv[2])  # with a bug planted: palloc_packed
 BUILD = pathlib.Path(sys.argv[3])
 SOURCE = pathlib.Path(sys.argv[4])
-CC = shlex.split(sys.argv[5])
-TRACES = [pathlib.Path(name) for name in sys.argv[6:]]
+SEEDS = pathlib.Path(sys.argv[5])
+CC = shlex.split(sys.argv[6])
+TRACES = [pathlib.Path(name) for name in sys.argv[7:]]
 
 CHECKED = ["-Wall", "-Wextra", "-Werror"]
 POOL = [SOURCE / "pool" / name
@@ -58,7 +59,7 @@ class Source(unittest.TestCase):
         flags = run(["pkg-config", "--cflags", "--libs", "ngxpool"],
                     env=environment)
         self.assertEqual(flags.returncode, 0, flags.stderr)
-        programs = [*sorted((SOURCE / "corpus/pool_ops").iterdir()), *TRACES]
+        programs = [*sorted(SEEDS.iterdir()), *TRACES]
         self.assertGreater(len(programs), 40)
         for program in programs:
             with self.subTest(program.name):
@@ -74,7 +75,7 @@ class Source(unittest.TestCase):
                         SOURCE / "fuzz/mutants" / f"{mutant}.patch"])
             self.assertEqual(done.returncode, 0, done.stdout)
             with self.subTest(mutant):
-                program = SOURCE / "corpus/pool_ops" / name
+                program = SEEDS / name
                 binary = self.build(program, [*INCLUDES, pool, *POOL])
                 done = run([binary])
                 self.assertEqual(done.returncode, 1)

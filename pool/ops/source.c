@@ -608,6 +608,7 @@ print_call(const struct source_call *call, FILE *out)
         break;
     case SOURCE_HANDLER:
     case SOURCE_HANDLER_END:
+    case SOURCE_FAIL_FILES:
     case SOURCE_CODES:
         break;
     }

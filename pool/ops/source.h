@@ -44,6 +44,7 @@ enum source_code {
     SOURCE_CACHE_LIMIT, /* size */
     SOURCE_CACHE_TRIM,
     SOURCE_FAIL_ALLOC, /* the system's number'th allocation from here, from 0 */
+    SOURCE_FAIL_FILES, /* closing or deleting: real files do as they like */
     SOURCE_CODES,
 };
 
