@@ -49,6 +49,8 @@ static void replay_ends(struct replay_reader *reader,
                         struct replay_region *region);
 static void replay_made(struct replay_reader *reader,
                         const struct trace_action *action);
+static void replay_adds(struct replay_reader *reader,
+                        struct replay_region *region, uint64_t size);
 static void replay_most(uint64_t *most, uint64_t now);
 static void replay_gone(struct replay_reader *reader, uint32_t region,
                         uint32_t object, int is_drop);
@@ -378,6 +380,7 @@ replay_take(struct replay_reader *reader, const struct trace_action *action)
         op.size = (uint32_t) action->size;
         replay_put(reader, REPLAY_REGION, op);
         replay_put(reader, REPLAY_CHECKED, op);
+        replay_adds(reader, region, action->size);
         break;
     case TRACE_CLEANUP_RUN:
         op.code = REPLAY_CLEANUP;
@@ -427,13 +430,23 @@ replay_made(struct replay_reader *reader, const struct trace_action *action)
     replay_most(&replay->largest, action->size);
 
     reader->live += action->size;
-    reader->held += action->size;
-    reader->held_early += action->size;
     replay_most(&replay->live, reader->live);
+    replay_adds(reader, region, action->size);
+}
+
+/* What was allocated or moved there takes a region's room, to its end. */
+static void
+replay_adds(struct replay_reader *reader, struct replay_region *region,
+            uint64_t size)
+{
+    struct replay *replay = reader->replay;
+
+    reader->held += size;
+    reader->held_early += size;
     replay_most(&replay->held, reader->held);
     replay_most(&replay->held_early, reader->held_early);
 
-    region->bytes += action->size;
+    region->bytes += size;
     region->count++;
     replay_most(&region->most_bytes, region->bytes);
     if (region->count > region->most_count) {

@@ -37,6 +37,15 @@ struct pool {
     int is_live;
 };
 
+/* raw.h's, taken apart. */
+struct event {
+    enum raw_code code;
+    uint64_t thread;
+    uint64_t address;
+    uint64_t size;
+    uint64_t other;
+};
+
 /* Between a thread's RAW_MOVE and its RAW_MOVED. */
 struct move {
     uint64_t thread;
@@ -62,6 +71,7 @@ static struct {
     uint64_t made;   /* by ops so far */
     uint64_t thread; /* of the event before */
     uint64_t threads;
+    uint64_t events;
     uint64_t ops;
     uint64_t codes[OP_COUNT]; /* of them */
     uint64_t bytes;
@@ -71,15 +81,17 @@ static struct {
 } now;
 
 static const struct raw_head *raw_map(const char *path);
-static void event(const struct raw_event *event, uint64_t what);
-static void event_alloc(const struct raw_event *event, enum raw_code code);
-static void event_pool(const struct raw_event *event);
-static void event_end(const struct raw_event *event, enum raw_code code);
-static void event_cleanup(const struct raw_event *event, enum raw_code code);
-static void event_moved(const struct raw_event *event, uint64_t thread);
-static void event_child(const struct raw_event *event);
-static void event_release(const struct raw_event *event);
-static void event_stolen(const struct raw_event *event);
+static uint64_t event_read(const struct raw_head *head, uint64_t at,
+                           uint64_t count, struct event *ret_event);
+static void event(const struct event *event);
+static void event_alloc(const struct event *event, enum raw_code code);
+static void event_pool(const struct event *event);
+static void event_end(const struct event *event, enum raw_code code);
+static void event_cleanup(const struct event *event, enum raw_code code);
+static void event_moved(const struct event *event, uint64_t thread);
+static void event_child(const struct event *event);
+static void event_release(const struct event *event);
+static void event_stolen(const struct event *event);
 static size_t pool_of_chunk(uint64_t chunk);
 static size_t pool_heap(void);
 static void put(struct addresses *addresses, uint64_t address, uint64_t number);
@@ -94,20 +106,19 @@ int
 main(int argc, char **argv)
 {
     const struct raw_head *head;
-    const struct raw_event *events;
     uint8_t version[OP_SIZE_MAX];
-    uint64_t next;
+    uint64_t lost;
     uint64_t count;
-    uint64_t i;
+    uint64_t at;
 
     if (argc != 3) {
         fprintf(stderr, "usage: %s RAW OUT\n", argv[0]);
         return 2;
     }
     head = raw_map(argv[1]);
-    events = (const struct raw_event *) (head + 1);
-    next = atomic_load(&head->next);
-    count = next < head->capacity ? next : head->capacity;
+    lost = atomic_load(&head->lost);
+    count = atomic_load(&head->next);
+    count = count < head->capacity ? count : head->capacity;
 
     now.path = argv[2];
     now.out = fopen(argv[2], "wb");
@@ -116,13 +127,15 @@ main(int argc, char **argv)
     }
     now.bytes = program_end_init(&now.end, OP_VARIABLE, version);
     (void) fwrite(version, 1, now.bytes, now.out);
-    for (i = 0; i < count; i++) {
-        uint64_t what = atomic_load(&events[i].what);
+    for (at = 0; at < count;) {
+        struct event next;
 
-        if (what == RAW_NONE) {
-            now.torn++;
-        } else {
-            event(&events[i], what);
+        at = event_read(head, at, count, &next);
+        if (next.code != RAW_NONE) {
+            now.events++;
+            event(&next);
+        } else if (at != count || lost == 0) {
+            now.torn++; /* the limit's last words are as none */
         }
     }
     if (ferror(now.out) || fclose(now.out) != 0) {
@@ -134,9 +147,8 @@ main(int argc, char **argv)
            ", \"allocations\": %" PRIu64 ", \"asked\": %" PRIu64
            ", \"frees\": %" PRIu64 ", \"regions\": %" PRIu64
            ", \"threads\": %" PRIu64 "}\n",
-           head->pid, count, now.ops, now.bytes, now.unknown, now.torn,
-           next - count, now.made, now.asked,
-           now.codes[OP_FREE] + now.codes[OP_RESIZE],
+           head->pid, now.events, now.ops, now.bytes, now.unknown, now.torn,
+           lost, now.made, now.asked, now.codes[OP_FREE] + now.codes[OP_RESIZE],
            now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads);
     return 0;
 }
@@ -166,24 +178,57 @@ raw_map(const char *path)
         die(path, "offset 0: found another text, expected \"" RAW_MAGIC "\"");
     }
     if (head->capacity >
-        ((size_t) status.st_size - sizeof(*head)) / sizeof(struct raw_event)) {
+        ((size_t) status.st_size - sizeof(*head)) / sizeof(uint64_t)) {
         snprintf(message, sizeof(message),
-                 "offset 8: found %" PRIu64 " events, expected at most the %zu "
+                 "offset 8: found %" PRIu64 " words, expected at most the %zu "
                  "that the file has room for",
                  head->capacity,
-                 ((size_t) status.st_size - sizeof(*head)) /
-                     sizeof(struct raw_event));
+                 ((size_t) status.st_size - sizeof(*head)) / sizeof(uint64_t));
         die(path, message);
     }
     (void) close(fd);
     return head;
 }
 
-static void
-event(const struct raw_event *event, uint64_t what)
+/* The event at a word, RAW_NONE if there is none. Returns where the next is. */
+static uint64_t
+event_read(const struct raw_head *head, uint64_t at, uint64_t count,
+           struct event *ret_event)
 {
-    uint64_t thread = what >> RAW_THREAD_SHIFT;
-    enum raw_code code = (enum raw_code)(what & ((1 << RAW_THREAD_SHIFT) - 1));
+    const _Atomic uint64_t *words = (const _Atomic uint64_t *) (head + 1);
+    uint64_t first = atomic_load(&words[at]);
+    uint64_t has_size = first >> RAW_SIZE_SHIFT & 1;
+    uint64_t has_other = first >> RAW_OTHER_SHIFT & 1;
+
+    *ret_event = (struct event){.code = RAW_NONE};
+    if ((first & RAW_FIRST) == 0) {
+        while (at < count && (atomic_load(&words[at]) & RAW_FIRST) == 0) {
+            at++;
+        }
+        return at;
+    }
+    if (has_size + has_other >= count - at) {
+        return count;
+    }
+    *ret_event = (struct event){
+        .code = (enum raw_code)(first >> RAW_CODE_SHIFT & RAW_CODE_MAX),
+        .thread = first >> RAW_THREAD_SHIFT & RAW_THREADS,
+        .address = first & RAW_ADDRESS_MAX,
+        .size = has_size ? atomic_load(&words[at + 1]) : 0,
+        .other = has_other ? atomic_load(&words[at + 1 + has_size]) : 0,
+    };
+    if (ret_event->code == RAW_SHORT) {
+        ret_event->code = RAW_ALLOC;
+        ret_event->size = ret_event->thread;
+        ret_event->thread = 1;
+    }
+    return at + 1 + has_size + has_other;
+}
+
+static void
+event(const struct event *event)
+{
+    uint64_t thread = event->thread;
     uint64_t made;
 
     if (thread != now.thread) {
@@ -193,12 +238,12 @@ event(const struct raw_event *event, uint64_t what)
         now.thread = thread;
         now.threads = thread > now.threads ? thread : now.threads;
     }
-    switch (code) {
+    switch (event->code) {
     case RAW_ALLOC:
     case RAW_PACKED:
     case RAW_ZEROED:
     case RAW_ALIGNED:
-        event_alloc(event, code);
+        event_alloc(event, event->code);
         break;
     case RAW_FREE:
         if (addresses_take(&now.objects, event->address, &made)) {
@@ -224,11 +269,11 @@ event(const struct raw_event *event, uint64_t what)
         break;
     case RAW_CLEAR:
     case RAW_DESTROY:
-        event_end(event, code);
+        event_end(event, event->code);
         break;
     case RAW_CLEANUP:
     case RAW_CLEANED:
-        event_cleanup(event, code);
+        event_cleanup(event, event->code);
         break;
     case RAW_CHILD:
         event_child(event);
@@ -246,7 +291,7 @@ event(const struct raw_event *event, uint64_t what)
 }
 
 static void
-event_alloc(const struct raw_event *event, enum raw_code code)
+event_alloc(const struct event *event, enum raw_code code)
 {
     struct op op = {.code = code == RAW_ZEROED    ? OP_PCALLOC
                             : code == RAW_PACKED  ? OP_PNALLOC
@@ -274,7 +319,7 @@ event_alloc(const struct raw_event *event, enum raw_code code)
 }
 
 static void
-event_moved(const struct raw_event *event, uint64_t thread)
+event_moved(const struct event *event, uint64_t thread)
 {
     struct move move;
     uint64_t number;
@@ -284,8 +329,7 @@ event_moved(const struct raw_event *event, uint64_t thread)
         i--;
     }
     if (i == 0) { /* it was not seen to come */
-        struct raw_event alloc = {.address = event->address,
-                                  .size = event->size};
+        struct event alloc = {.address = event->address, .size = event->size};
 
         now.unknown++;
         if (event->address != 0) {
@@ -322,7 +366,7 @@ event_moved(const struct raw_event *event, uint64_t thread)
 }
 
 static void
-event_pool(const struct raw_event *event)
+event_pool(const struct event *event)
 {
     struct op op = {.code = OP_CREATE,
                     .amount = op_amount(
@@ -346,7 +390,7 @@ event_pool(const struct raw_event *event)
 }
 
 static void
-event_end(const struct raw_event *event, enum raw_code code)
+event_end(const struct event *event, enum raw_code code)
 {
     uint64_t pool;
 
@@ -362,7 +406,7 @@ event_end(const struct raw_event *event, enum raw_code code)
 
 /* who: how many were added behind it. */
 static void
-event_cleanup(const struct raw_event *event, enum raw_code code)
+event_cleanup(const struct event *event, enum raw_code code)
 {
     struct pool *pool;
     uint64_t index;
@@ -396,7 +440,7 @@ event_cleanup(const struct raw_event *event, enum raw_code code)
 }
 
 static void
-event_child(const struct raw_event *event)
+event_child(const struct event *event)
 {
     size_t pool = pool_of_chunk(event->other);
 
@@ -409,7 +453,7 @@ event_child(const struct raw_event *event)
 }
 
 static void
-event_release(const struct raw_event *event)
+event_release(const struct event *event)
 {
     uint64_t number;
 
@@ -427,7 +471,7 @@ event_release(const struct raw_event *event)
 }
 
 static void
-event_stolen(const struct raw_event *event)
+event_stolen(const struct event *event)
 {
     size_t pool = pool_of_chunk(event->other);
     uint64_t number;

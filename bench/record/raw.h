@@ -4,10 +4,18 @@
  * written for each process, and convert.c makes programs of them (pool/ops/).
  *
  * The file is mapped and shared: what was written is in it whatever becomes of
- * the process. An event takes its place by one atomic addition and is there when
- * its code is; a place without a code was taken by a thread that got no further.
- * What gives memory is written behind the call, what takes it before: so an
- * address is never given twice in the file without being taken between.
+ * the process. An event is one to three words. It takes their place by one
+ * addition, writes its operands first, and is there when its first word is; a
+ * place without one was taken by a thread that got no further. What gives memory
+ * is written behind the call, what takes it before: so an address is never given
+ * twice in the file without being taken between.
+ *
+ *     word 0     from the top: 1 bit, set; 4 bits of code; 2 bits: a size follows,
+ *                an other follows; 9 bits of thread; 48 bits of address
+ *     then       size, other: those that are not 0, their top bit clear
+ *
+ * Most of what programs do is in one word: a RAW_ALLOC of less than 512 bytes from
+ * malloc() by the first thread is RAW_SHORT, with its size where the thread is.
  */
 #ifndef BENCH_RECORD_RAW_H
 #define BENCH_RECORD_RAW_H
@@ -15,14 +23,25 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define RAW_MAGIC "ngxraw1" /* eight bytes with its end */
+#define RAW_MAGIC "ngxraw2" /* eight bytes with its end */
+
+#define RAW_FIRST       (UINT64_C(1) << 63) /* in word 0 of every event */
+#define RAW_ADDRESS_MAX ((UINT64_C(1) << 48) - 1)
 
 enum {
-    RAW_THREAD_SHIFT = 8, /* in an event's what; the code is below */
+    RAW_CODE_SHIFT = 59,
+    RAW_SIZE_SHIFT = 58,  /* a size follows */
+    RAW_OTHER_SHIFT = 57, /* an other follows */
+    RAW_THREAD_SHIFT = 48,
+
+    RAW_THREADS = 511, /* from 1; all later ones are called that */
+    RAW_SHORT_MAX = 511,
+    RAW_CODE_MAX = 15,
 };
 
 enum raw_code {
     RAW_NONE,
+    RAW_SHORT = RAW_NONE, /* in a file alone, as is said above */
     RAW_ALLOC,   /* address of size bytes, from pool other; 0: malloc()'s */
     RAW_PACKED,  /* likewise, without alignment */
     RAW_ZEROED,  /* likewise, zeroed */
@@ -41,20 +60,16 @@ enum raw_code {
                     it, itself below other; 0: below none */
     RAW_RELEASE, /* address: such a chunk, and all that is below it */
     RAW_STOLEN,  /* address: such a chunk, is below other now */
-    RAW_CODES,
+    RAW_CODES,   /* at most 16 */
 };
 
-struct raw_event {
-    _Atomic uint64_t what; /* enum raw_code | thread << RAW_THREAD_SHIFT */
-    uint64_t address;
-    uint64_t size;
-    uint64_t other;
-};
+_Static_assert(RAW_CODES <= RAW_CODE_MAX + 1, "a code has four bits");
 
 struct raw_head {
     char magic[8];
-    _Atomic uint64_t capacity; /* events that have a place */
-    _Atomic uint64_t next; /* the next one's; beyond capacity: it had none */
+    _Atomic uint64_t capacity; /* words that have a place */
+    _Atomic uint64_t next;     /* the next one's, which may be beyond */
+    _Atomic uint64_t lost;     /* events that had none */
     uint64_t pid;
 };
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 MIB = 1024 * 1024
-EVENT_SIZE = 32  # raw.h
+WORD_SIZE = 8  # raw.h
 SHARED_MEMORY = pathlib.Path("/dev/shm")
 # What is preloaded; None: the program has the recorder inside (pool.c).
 RECORDERS = {"malloc": "record_malloc", "apr": "record_apr",
@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
                         help="default: %(default)s")
     parser.add_argument("--limit", type=int, metavar="MIB", default=256,
                         help="of what is kept of each process while it runs,"
-                        f" {EVENT_SIZE} bytes an event; default: %(default)s")
+                        " 8 to 24 bytes an event; default: %(default)s")
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     given = parser.parse_args()
     if given.limit <= 0:
@@ -58,7 +58,7 @@ def run(command: list[str], recorder: pathlib.Path | None, raw: pathlib.Path,
     """Returns the command's pid and status; Ctrl-C is the command's."""
     env = os.environ | {
         "NGXPOOL_RECORD_FILE": str(raw),
-        "NGXPOOL_RECORD_LIMIT": str(limit * MIB // EVENT_SIZE),
+        "NGXPOOL_RECORD_LIMIT": str(limit * MIB // WORD_SIZE),
     }
     if recorder is not None:
         others = os.environ.get("LD_PRELOAD", "")

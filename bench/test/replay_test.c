@@ -238,11 +238,12 @@ test_moved_objects_are_copied_by_regions(void **state)
 
     (void) state;
     assert_string_equal(told(replay, &logs_regions, 0),
-                        "create 9 in 1; create 0 in 0; alloc 9; alloc 9; "
+                        "create 9 in 1; create 9 in 1; alloc 9; alloc 9; "
                         "destroy; destroy; ");
     assert_string_equal(told(replay, &logs_objects, 0),
-                        "create 9 in 1; create 0 in 0; alloc 9; destroy; "
+                        "create 9 in 1; create 9 in 1; alloc 9; destroy; "
                         "free at 0; destroy; ");
+    assert_int_equal(replay_held(replay, &allocator_bump_memory), 18);
     replay_destroy(replay);
 }
 
