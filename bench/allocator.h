@@ -101,8 +101,8 @@ struct allocator {
     /* Give the region back with all in it. A general one does nothing. */
     void (*destroy)(void *state);
 
-    /* Give back to malloc() what is kept of freed regions; NULL: nothing is kept
-     * there. */
+    /* Give back to malloc() what is kept of freed regions; NULL: nothing is
+     * kept there. */
     void (*trim)(void *library);
 };
 

@@ -93,7 +93,8 @@ void arena_stats(struct arena *arena, struct arena_stats *ret_stats);
 /* Release the chunks that the calling thread keeps. A thread's end does too. */
 void arena_trim(void);
 
-/* The bytes that an object of size bytes takes, size at most ARENA_SMALL_MAX. */
+/* The bytes that an object of size bytes takes, size at most
+ * ARENA_SMALL_MAX. */
 size_t arena_class_size(size_t size);
 
 #endif

@@ -180,8 +180,8 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
     return status;
 }
 
-/* Each reason once: the rows that share one follow each other, and those of memory
- * have the reasons of the timed ones. */
+/* Each reason once: the rows that share one follow each other, and those of
+ * memory have the reasons of the timed ones. */
 static void
 tell_skipped(const struct grid *grid)
 {
@@ -210,8 +210,8 @@ tell_reason(const char *name, const char *reason, const char *before)
     return reason;
 }
 
-/* Returns an exit status: other than EXIT_OK, nothing is to be written. Adds the
- * rows that failed to *failed. */
+/* Returns an exit status: other than EXIT_OK, nothing is to be written. Adds
+ * the rows that failed to *failed. */
 static int
 run_timed(struct grid *grid, struct rounds *rounds, size_t *failed)
 {

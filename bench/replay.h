@@ -7,11 +7,11 @@
  * WORKLOAD_LARGE bytes and more, if it has free_early(). A general allocator
  * frees what a region still has at its end, object by object, in the order in
  * which it was made. Both make an object anew by a new one, a copy and a free;
- * what is moved to another region is copied there by a region allocator and left
- * as it is by a general one. Alignments beyond ALLOCATOR_ALIGNMENT are not asked
- * for; zeroed memory is zeroed by the same loop for all. A cleanup is a call to a
- * function that does nothing. The threads of a program are played on one, in the
- * order in which they were recorded.
+ * what is moved to another region is copied there by a region allocator and
+ * left as it is by a general one. Alignments beyond ALLOCATOR_ALIGNMENT are not
+ * asked for; zeroed memory is zeroed by the same loop for all. A cleanup is a
+ * call to a function that does nothing. The threads of a program are played on
+ * one, in the order in which they were recorded.
  */
 #ifndef BENCH_REPLAY_H
 #define BENCH_REPLAY_H
@@ -29,8 +29,8 @@ enum {
 };
 
 /* What is done differs by who does it: a region allocator gives back what is
- * large alone, a general one also what is left at a region's end; whoever checks
- * sees all of it. */
+ * large alone, a general one also what is left at a region's end; whoever
+ * checks sees all of it. */
 enum replay_for {
     REPLAY_REGION,
     REPLAY_GENERAL,
@@ -97,16 +97,17 @@ struct replay *replay_create(const char *file, char *error);
 void replay_destroy(struct replay *replay);
 
 /*
- * Load all of folder whose names end in .trace, sorted. Returns a list that ends
- * in NULL, or NULL as replay_create() does. Release with replay_list_destroy().
+ * Load all of folder whose names end in .trace, sorted. Returns a list that
+ * ends in NULL, or NULL as replay_create() does. Release with
+ * replay_list_destroy().
  */
 struct replay **replay_list_create(const char *folder, char *error);
 void replay_list_destroy(struct replay **list);
 
 /*
- * All of it up to its last allocation, every object filled, and looked at before
- * it goes or at the end: whether anything has changed is in is_sound. Returns 0
- * or -ENOMEM. replay_end() does the rest, in both cases.
+ * All of it up to its last allocation, every object filled, and looked at
+ * before it goes or at the end: whether anything has changed is in is_sound.
+ * Returns 0 or -ENOMEM. replay_end() does the rest, in both cases.
  */
 int replay_check(struct region *region);
 void replay_end(struct region *region);

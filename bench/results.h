@@ -2,8 +2,8 @@
  * A run's folder, results/<label>: run.json in google-benchmark's schema, one
  * entry a row and round, whose repetition_index is the round; memory.json, one
  * entry a row of memory; machine.json; and command. What an earlier run left
- * there stands until all is written. A run without timed rows writes memory.json
- * alone.
+ * there stands until all is written. A run without timed rows writes
+ * memory.json alone.
  */
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
@@ -33,8 +33,8 @@ int results_init(struct results *results, const struct options *options,
 /* Remove the folder where it is still empty. */
 void results_done(struct results *results);
 
-/* Write what the run has rows for. Returns 0, or a negative errno: a message is then on stderr,
- * and the files are as they were. */
+/* Write what the run has rows for. Returns 0, or a negative errno: a message is
+ * then on stderr, and the files are as they were. */
 int results_write(const struct results *results, const struct grid *grid,
                   const struct rounds *rounds);
 

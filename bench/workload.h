@@ -67,7 +67,8 @@ struct workload {
     int (*check)(const struct region *region);
 
     /* As many regions as count. Returns 0, or -ENOMEM at the first failure.
-     * NULL: take() and give() are done, one by one, but only time() is timed. */
+     * NULL: take() and give() are done, one by one, but only time() is
+     * timed. */
     int (*batch)(struct region *region, size_t count);
     void (*time)(struct region *region);
 };

@@ -1,18 +1,20 @@
 /*
  * ngxops: looks at programs of ops, and does them.
  *
- *     ngxops c FILE            as a C program: the calls that FILE comes to under
- *                              the checked executor, up to its end or a crash
+ *     ngxops c FILE            as a C program: the calls that FILE comes to
+ *                              under the checked executor, up to its end or a
+ *                              crash
  *     ngxops print FILE        as text, one op a line
  *     ngxops parse FILE OUT    text as bytes: version 1 if that can hold it
  *     ngxops convert FILE OUT  bytes of either version as those of version 2
  *     ngxops stats FILE        regions, objects, sizes, lifetimes
- *     ngxops run FILE...       under a checked executor: version 1 under run.h's,
- *                              version 2, which may be long, under checked.h's
+ *     ngxops run FILE...       under a checked executor: version 1 under
+ *                              run.h's, version 2, which may be long, under
+ *                              checked.h's
  *     ngxops list              every op, and what it does
  *
- * FILE is text if its name ends in .ops, else bytes; "-" is standard input, with
- * bytes in it.
+ * FILE is text if its name ends in .ops, else bytes; "-" is standard input,
+ * with bytes in it.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -5,7 +5,8 @@
 
 #include <pthread.h>
 
-/* The bytes that p, of malloc()'s, has room for; 0: the system does not tell. */
+/* The bytes that p, of malloc()'s, has room for; 0: the system does not
+ * tell. */
 #if defined(__linux__)
 #include <malloc.h>
 #define ngx_usable_size(p) malloc_usable_size(p)
@@ -195,15 +196,16 @@ typedef struct {
     ngx_pool_bins_t large;
 } ngx_pool_cache_t;
 
-/* A block from current on: how many behind it, and where its last and end are. */
+/* A block from current on: how many behind it, and where its last and end
+ * are. */
 typedef struct {
     ngx_pool_t *block;
     ngx_pool_data_t *data;
     ngx_uint_t nth;
 } ngx_pool_walk_t;
 
-/* The block that a small allocation is cut from, NULL: a new one, and how far it
- * had been used. */
+/* The block that a small allocation is cut from, NULL: a new one, and how far
+ * it had been used. */
 typedef struct {
     ngx_pool_t *block;
     u_char *last;
@@ -298,9 +300,9 @@ static void ngx_pool_cache_start(void);
 static void ngx_pool_cache_stop(void *data);
 
 /*
- * initial-exec: the shared library then reaches it as fast as the program's own.
- * It takes 300 bytes of what the dynamic linker has for that in a process that
- * loads the library late.
+ * initial-exec: the shared library then reaches it as fast as the program's
+ * own. It takes 300 bytes of what the dynamic linker has for that in a process
+ * that loads the library late.
  */
 static _Thread_local ngx_pool_cache_t ngx_pool_cache
     __attribute__((tls_model("initial-exec"))) = {
@@ -822,9 +824,9 @@ ngx_pool_block_open(ngx_pool_t *pool, ngx_pool_t *block)
 
 /*
  * Where the window had best be once size has made a new block necessary: at the
- * first block that is tried and has much room, as nginx wants smaller sizes there,
- * else at the newest. If it turns out that few fit, the first that does not takes
- * the window along.
+ * first block that is tried and has much room, as nginx wants smaller sizes
+ * there, else at the newest. If it turns out that few fit, the first that does
+ * not takes the window along.
  */
 static inline ngx_uint_t
 ngx_pool_wide(const ngx_pool_t *pool, size_t size)
@@ -1036,8 +1038,8 @@ ngx_pool_entry(ngx_pool_t *pool)
     return ngx_pool_small(pool, size, NGX_ALIGNMENT);
 }
 
-/* Takes p, which is not NULL, off the list. Returns whether it was there. A long
- * list becomes an index at the first need. */
+/* Takes p, which is not NULL, off the list. Returns whether it was there. A
+ * long list becomes an index at the first need. */
 static int
 ngx_pool_large_take(ngx_pool_t *pool, void *p)
 {
@@ -1391,7 +1393,8 @@ ngx_pool_cache_get_large(size_t size)
     return NULL;
 }
 
-/* Takes a large allocation from a pool that ends: keeps it, or gives it back. */
+/* Takes a large allocation from a pool that ends: keeps it, or gives it
+ * back. */
 static void
 ngx_pool_cache_put_large(void *p)
 {

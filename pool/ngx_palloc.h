@@ -216,8 +216,9 @@ void ngx_pool_delete_file(void *data);
 /*
  * Blocks of destroyed pools, and large allocations that a reset or a destroy
  * released, stay with the thread that did it, at most NGX_POOL_CACHE_SIZE bytes
- * in all, for its next ones; they go back to the system at the thread's end. Under AddressSanitizer and in
- * NGX_DEBUG_PALLOC builds the bound is 0 at first, so that nothing is kept.
+ * in all, for its next ones; they go back to the system at the thread's end.
+ * Under AddressSanitizer and in NGX_DEBUG_PALLOC builds the bound is 0 at
+ * first, so that nothing is kept.
  */
 
 /*

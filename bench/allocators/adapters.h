@@ -10,14 +10,15 @@
 /* This project's pool, each region a pool of NGX_DEFAULT_POOL_SIZE. */
 extern const struct allocator allocator_pool;
 
-/* nginx's own pool, compiled from its source as it is, where that is at hand. */
+/* nginx's own pool, compiled from its source as it is, where that is at
+ * hand. */
 extern const struct allocator allocator_nginx;
 
 /* The C library's malloc, where the process's malloc is that one. */
 extern const struct allocator allocator_glibc;
 
-/* gperftools' libtcmalloc_minimal.so.4, libjemalloc.so.2, libmimalloc.so.2: opened
- * beside malloc at run time. */
+/* gperftools' libtcmalloc_minimal.so.4, libjemalloc.so.2, libmimalloc.so.2:
+ * opened beside malloc at run time. */
 extern const struct allocator allocator_tcmalloc;
 extern const struct allocator allocator_jemalloc;
 extern const struct allocator allocator_mimalloc;

@@ -11,9 +11,9 @@
 #include <apr_pools.h>
 #include <apr_version.h>
 
-/* A region's pool has an allocator of the thread's that made it, without a lock,
- * as each of httpd's threads has. What a destroyed pool had stays with that. So
- * that thread alone may use the region, and has to destroy it. */
+/* A region's pool has an allocator of the thread's that made it, without a
+ * lock, as each of httpd's threads has. What a destroyed pool had stays with
+ * that. So that thread alone may use the region, and has to destroy it. */
 static _Thread_local apr_allocator_t *apr_thread_allocator;
 
 /* Its pools that are not destroyed yet: each reads it to its own end. */

@@ -1,6 +1,7 @@
 /*
- * A malloc that is opened beside the C library's, which stays the process's own:
- * what adapters of such libraries share. One thread opens; then any thread.
+ * A malloc that is opened beside the C library's, which stays the process's
+ * own: what adapters of such libraries share. One thread opens; then any
+ * thread.
  */
 #ifndef BENCH_ALLOCATORS_PLUGIN_H
 #define BENCH_ALLOCATORS_PLUGIN_H
@@ -17,9 +18,9 @@ struct plugin {
 };
 
 /*
- * Open the library file, and find its malloc() and free().
- * RTLD_LOCAL: nobody else gets them. RTLD_DEEPBIND: it gets its own.
- * Returns 0, or -1: reason then says why, in at most ALLOCATOR_REASON_MAX bytes.
+ * Open the library file, and find its malloc() and free(). RTLD_LOCAL: nobody
+ * else gets them. RTLD_DEEPBIND: it gets its own. Returns 0, or -1: reason then
+ * says why, in at most ALLOCATOR_REASON_MAX bytes.
  */
 int plugin_open(struct plugin *plugin, const char *file, char *reason);
 

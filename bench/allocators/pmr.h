@@ -14,7 +14,8 @@ extern "C" {
 #define PMR_NOEXCEPT
 #endif
 
-/* Owned by the caller: release with pmr_destroy(). NULL when memory runs out. */
+/* Owned by the caller: release with pmr_destroy(). NULL when memory runs
+ * out. */
 void *pmr_create(void) PMR_NOEXCEPT;
 
 /* size bytes aligned to alignment, or NULL. */

@@ -15,8 +15,8 @@ struct tcmalloc {
 };
 
 /*
- * It must map its memory: by sbrk() it would take it from behind the C library's
- * heap, whose top could then never be trimmed again.
+ * It must map its memory: by sbrk() it would take it from behind the C
+ * library's heap, whose top could then never be trimmed again.
  */
 static void *
 tcmalloc_open(char *reason)

@@ -1,7 +1,7 @@
 /*
- * APR's pools, recorded; preloaded. libapr calls its own functions as others do,
- * so what those allocate is seen too, but for apr_pvsprintf(), which works in the
- * pool's memory itself.
+ * APR's pools, recorded; preloaded. libapr calls its own functions as others
+ * do, so what those allocate is seen too, but for apr_pvsprintf(), which works
+ * in the pool's memory itself.
  */
 #include <apr_pools.h>
 #include <apr_strings.h>
@@ -59,16 +59,18 @@ APR_DECLARE(void)
 apr_pool_clear(apr_pool_t *pool)
 {
     NEXT(apr_pool_clear)
-    raw_add(RAW_CLEAR, pool, 0, 0);
+    raw_add(RAW_CLEAR, pool, RAW_BEGINS, 0);
     next(pool);
+    raw_add(RAW_CLEAR, pool, RAW_DONE, 0);
 }
 
 APR_DECLARE(void)
 apr_pool_destroy(apr_pool_t *pool)
 {
     NEXT(apr_pool_destroy)
-    raw_add(RAW_DESTROY, pool, 0, 0);
+    raw_add(RAW_DESTROY, pool, RAW_BEGINS, 0);
     next(pool);
+    raw_add(RAW_DESTROY, pool, RAW_DONE, 0);
 }
 
 APR_DECLARE(void *)

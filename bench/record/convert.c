@@ -2,10 +2,10 @@
  * record_convert RAW OUT: makes a program (pool/ops/) of what recorder and
  * process left in RAW (raw.h), and says in one line of JSON what it made.
  *
- * malloc()'s objects are pool 0's. A chunk that has others below it is an object
- * of the pool that its parent is, and has a pool of its own; those of no parent
- * are of pool 0. What was there before the recorder came, or
- * was not seen to come, is left out where it goes.
+ * malloc()'s objects are pool 0's. A chunk that has others below it is an
+ * object of the pool that its parent is, and has a pool of its own; those of no
+ * parent are of pool 0. What was there before the recorder came, or was not
+ * seen to come, is left out where it goes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +34,8 @@ struct pool {
     uint64_t *data; /* of its cleanups, oldest first */
     size_t data_count;
     size_t data_room;
+    uint64_t
+        ends_by; /* the thread that is about to clear or destroy it, or 0 */
     int is_live;
 };
 
@@ -376,7 +378,7 @@ event_pool(const struct event *event)
     int has_parent = addresses_get(&now.pools, event->other, &parent);
 
     if (addresses_get(&now.pools, event->address, &old)) {
-        now.unknown++; /* that it went */
+        now.unknown += now.pool[old].ends_by == 0; /* that it went */
         emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) old});
         pool_below(old, 1);
         has_parent = has_parent && parent != old;
@@ -398,6 +400,14 @@ event_end(const struct event *event, enum raw_code code)
     if (!addresses_get(&now.pools, event->address, &pool)) {
         return;
     }
+    if (event->size == RAW_BEGINS) {
+        now.pool[pool].ends_by = event->thread;
+        return;
+    }
+    if (event->size == RAW_DONE && now.pool[pool].ends_by != event->thread) {
+        return; /* the address is another pool's by now */
+    }
+    now.pool[pool].ends_by = 0;
     emit((struct op){.code = code == RAW_CLEAR ? OP_RESET : OP_DESTROY,
                      .pool = (uint32_t) pool});
     pool_below(pool, code == RAW_DESTROY);
@@ -556,6 +566,7 @@ pool_new(uint64_t address, size_t parent)
     pool->address = address;
     pool->parent = parent;
     pool->data_count = 0;
+    pool->ends_by = 0;
     pool->is_live = 1;
     if (address != 0) {
         put(&now.pools, address, index);

@@ -1,6 +1,7 @@
 /*
  * malloc() and its kin, recorded; preloaded. What the dynamic linker looks for
- * while it looks for the real ones comes from a small buffer and is never freed.
+ * while it looks for the real ones comes from a small buffer and is never
+ * freed.
  */
 #include <errno.h>
 #include <malloc.h>

@@ -1,8 +1,8 @@
 /*
- * This project's pool, recorded: stands in for pool/ngx_palloc.c where a program
- * has the pool inside, as nginx does. The pool's own source is compiled in here
- * under other names, so that it is the same to the letter, and costs nothing where
- * it is not recorded. Calls by the inline functions are not seen.
+ * This project's pool, recorded: stands in for pool/ngx_palloc.c where a
+ * program has the pool inside, as nginx does. The pool's own source is compiled
+ * in here under other names, so that it is the same to the letter, and costs
+ * nothing where it is not recorded. Calls by the inline functions are not seen.
  *
  * An alignment that ngx_pmemalign() was asked for is not noted.
  */
@@ -62,14 +62,15 @@ ngx_create_pool(size_t size, ngx_log_t *log)
 void
 ngx_destroy_pool(ngx_pool_t *pool)
 {
-    raw_add(RAW_DESTROY, pool, 0, 0);
+    raw_add(RAW_DESTROY, pool, RAW_BEGINS, 0);
     ngx_destroy_pool_unseen(pool);
+    raw_add(RAW_DESTROY, pool, RAW_DONE, 0);
 }
 
 void
 ngx_reset_pool(ngx_pool_t *pool)
 {
-    raw_add(RAW_CLEAR, pool, 0, 0);
+    raw_add(RAW_CLEAR, pool, RAW_AT_ONCE, 0);
     ngx_reset_pool_unseen(pool);
 }
 

@@ -216,10 +216,10 @@ raw_open(void)
 }
 
 /*
- * Gives the file memory for a chunk of words from nth on, and maps it: a disk that
- * is full would end the process where an event is written. It is the last chunk
- * then, and the limit is where it ends. Whoever is a whole chunk faster than this
- * is has it from the system page by page.
+ * Gives the file memory for a chunk of words from nth on, and maps it: a disk
+ * that is full would end the process where an event is written. It is the last
+ * chunk then, and the limit is where it ends. Whoever is a whole chunk faster
+ * than this is has it from the system page by page.
  */
 static int
 raw_advance(struct raw_head *head, uint64_t nth)

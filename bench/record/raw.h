@@ -6,16 +6,17 @@
  * The file is mapped and shared: what was written is in it whatever becomes of
  * the process. An event is one to three words. It takes their place by one
  * addition, writes its operands first, and is there when its first word is; a
- * place without one was taken by a thread that got no further. What gives memory
- * is written behind the call, what takes it before: so an address is never given
- * twice in the file without being taken between.
+ * place without one was taken by a thread that got no further. What gives
+ * memory is written behind the call, what takes it before: so an address is
+ * never given twice in the file without being taken between.
  *
- *     word 0     from the top: 1 bit, set; 4 bits of code; 2 bits: a size follows,
- *                an other follows; 9 bits of thread; 48 bits of address
+ *     word 0     from the top: 1 bit, set; 4 bits of code; 2 bits: a size
+ *                follows, an other follows; 9 bits of thread; 48 of address
  *     then       size, other: those that are not 0, their top bit clear
  *
- * Most of what programs do is in one word: a RAW_ALLOC of less than 512 bytes from
- * malloc() by the first thread is RAW_SHORT, with its size where the thread is.
+ * Most of what programs do is in one word: a RAW_ALLOC of less than 512 bytes
+ * from malloc() by the first thread is RAW_SHORT, with its size where the
+ * thread is.
  */
 #ifndef BENCH_RECORD_RAW_H
 #define BENCH_RECORD_RAW_H
@@ -52,8 +53,9 @@ enum raw_code {
                      it is, or freed where size is 0 */
     RAW_POOL,    /* address: a pool of blocks of size bytes, 0: of any; child of
                      other, or of none */
-    RAW_CLEAR,   /* address: a pool; or a chunk: what is below it */
-    RAW_DESTROY, /* address: a pool */
+    RAW_CLEAR,   /* address: a pool, size: enum raw_when; or a chunk, of what
+                    is below it */
+    RAW_DESTROY, /* address: a pool, size: enum raw_when */
     RAW_CLEANUP, /* added to pool address, size bytes; other is its data */
     RAW_CLEANED, /* run or killed early, likewise */
     RAW_CHILD,   /* address: a chunk of size bytes that may have others below
@@ -61,6 +63,13 @@ enum raw_code {
     RAW_RELEASE, /* address: such a chunk, and all that is below it */
     RAW_STOLEN,  /* address: such a chunk, is below other now */
     RAW_CODES,   /* at most 16 */
+};
+
+/* A pool's cleanups may allocate from it before it is cleared or destroyed. */
+enum raw_when {
+    RAW_AT_ONCE,
+    RAW_BEGINS,
+    RAW_DONE, /* by the thread that began it */
 };
 
 _Static_assert(RAW_CODES <= RAW_CODE_MAX + 1, "a code has four bits");

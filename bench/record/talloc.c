@@ -1,7 +1,8 @@
 /*
- * talloc's chunks, recorded; preloaded. Every chunk may have others below it, and
- * a pool is a chunk. libtalloc works on itself without the dynamic linker, so each
- * function that allocates is here; what it does inside is not seen twice.
+ * talloc's chunks, recorded; preloaded. Every chunk may have others below it,
+ * and a pool is a chunk. libtalloc works on itself without the dynamic linker,
+ * so each function that allocates is here; what it does inside is not seen
+ * twice.
  *
  * References are not recorded: a chunk is its parent's.
  */
@@ -212,7 +213,7 @@ talloc_free_children(void *chunk)
 {
     NEXT(talloc_free_children)
     if (chunk != NULL && !raw_inside()) {
-        raw_add(RAW_CLEAR, chunk, 0, 0);
+        raw_add(RAW_CLEAR, chunk, RAW_AT_ONCE, 0);
     }
     next(chunk);
 }

@@ -236,8 +236,8 @@ test_refill_takes_few_large_objects(void **state)
     arena_destroy(arena);
 }
 
-/* Seven of the largest lie in the second chunk; the eighth makes smaller ones of
- * what is left, 4080 bytes behind the chunk's header. */
+/* Seven of the largest lie in the second chunk; the eighth makes smaller ones
+ * of what is left, 4080 bytes behind the chunk's header. */
 static void
 test_refill_loses_nothing_of_a_chunk(void **state)
 {

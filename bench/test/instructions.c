@@ -1,7 +1,7 @@
 /*
  * The 24 small allocations of an nginx request, create to destroy, over and
- * over; and one allocation that fits, over and over. For callgrind, which counts
- * what one more iteration costs.
+ * over; and one allocation that fits, over and over. For callgrind, which
+ * counts what one more iteration costs.
  *
  * usage: instructions request|request_inline|request_nginx|one ITERATIONS
  */

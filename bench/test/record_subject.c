@@ -33,7 +33,8 @@ enum {
 static int count;
 static void *handed[HANDED_MAX];
 
-/* 5 allocations of 100 + 200 + 300 + 400 + 500 bytes, one by resizing; 5 frees. */
+/* 5 allocations of 100 + 200 + 300 + 400 + 500 bytes, one by resizing; 5
+ * frees. */
 static void
 allocate(void)
 {
@@ -66,13 +67,22 @@ allocate_and_hand(void *data)
     return NULL;
 }
 
-static int
+#if defined(RECORD_APR)
+static apr_status_t
 cleanup(void *data)
 {
     (void) data;
-    return 0;
+    return APR_SUCCESS;
 }
 
+static apr_status_t
+cleanup_allocates(void *pool)
+{
+    return apr_palloc(pool, 40) != NULL ? APR_SUCCESS : APR_ENOMEM;
+}
+#endif
+
+/* 7 allocations in each pair of pools, of which 2 are made by cleanups. */
 static void
 use_apr(void)
 {
@@ -94,13 +104,15 @@ use_apr(void)
         apr_pool_cleanup_register(pool, &count, cleanup, apr_pool_cleanup_null);
         apr_pool_cleanup_register(pool, handed, cleanup, apr_pool_cleanup_null);
         apr_pool_cleanup_kill(pool, &count, cleanup);
+        apr_pool_cleanup_register(pool, pool, cleanup_allocates,
+                                  apr_pool_cleanup_null);
+        apr_pool_cleanup_register(parent, parent, cleanup_allocates,
+                                  apr_pool_cleanup_null);
         apr_pool_clear(pool);
         (void) apr_palloc(pool, 300);
         apr_pool_destroy(parent);
     }
     apr_terminate();
-#else
-    (void) cleanup;
 #endif
 }
 

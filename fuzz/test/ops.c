@@ -18,7 +18,8 @@ enum {
 
 static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
 
-/* Any of the numbers that an op can have in a version, small and great alike. */
+/* Any of the numbers that an op can have in a version, small and great
+ * alike. */
 static struct op
 draw_op(uint32_t *seed, enum op_version version)
 {

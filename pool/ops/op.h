@@ -25,8 +25,8 @@
  * the same.
  *
  * free, resize and steal name what an op made by its age: 0 is what the newest
- * op made of palloc, pnalloc, pcalloc, pmemalign and resize in the whole program,
- * whether or not it did. What is gone is left alone.
+ * op made of palloc, pnalloc, pcalloc, pmemalign and resize in the whole
+ * program, whether or not it did. What is gone is left alone.
  *
  * All functions: any thread.
  */

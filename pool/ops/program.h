@@ -23,16 +23,16 @@ struct program {
     uint32_t pool; /* of the op before */
 };
 
-/* Start reading data, of size bytes. The first byte is the version; what is none
- * is read as OP_FIXED, so that no byte string is wasted on a fuzzer. */
+/* Start reading data, of size bytes. The first byte is the version; what is
+ * none is read as OP_FIXED, so that no byte string is wasted on a fuzzer. */
 void program_init(struct program *program, const uint8_t *data, size_t size);
 
 /* Read the next op. Returns 1, or 0 at the end. */
 int program_next(struct program *program, struct op *ret_op);
 
 /* The end of a program in the making, of OP_SIZE_MAX bytes and what is before:
- * init() starts it, add() writes one more op. Both return the bytes written into
- * out; add() 0 when version 1 cannot hold the op. */
+ * init() starts it, add() writes one more op. Both return the bytes written
+ * into out; add() 0 when version 1 cannot hold the op. */
 struct program_end {
     enum op_version version;
     uint32_t pool;
@@ -44,11 +44,11 @@ size_t program_end_add(struct program_end *end, const struct op *op,
                        uint8_t *out);
 
 /*
- * Write text, one op a line, as bytes to out, of size bytes: as many as text has
- * and two are enough. '#' starts a comment, unless a digit follows.
- * Returns 0 and the length; -EINVAL and the number of the line that is no op's
- * text, -ERANGE that of one whose numbers version 1 cannot hold, -ENOSPC that of
- * one that does not fit.
+ * Write text, one op a line, as bytes to out, of size bytes: as many as text
+ * has and two are enough. '#' starts a comment, unless a digit follows. Returns
+ * 0 and the length; -EINVAL and the number of the line that is no op's text,
+ * -ERANGE that of one whose numbers version 1 cannot hold, -ENOSPC that of one
+ * that does not fit.
  */
 int program_parse(const char *text, enum op_version version, uint8_t *out,
                   size_t size, size_t *ret_length);
@@ -58,10 +58,10 @@ enum {
 };
 
 /*
- * Whether data, of size bytes, are a program that somebody wrote: a version, then
- * whole records of known ops, written as program_end_add() does.
- * Returns 0, or -EINVAL: error then says at which offset what was found, and what
- * was expected, in at most PROGRAM_ERROR_MAX bytes.
+ * Whether data, of size bytes, are a program that somebody wrote: a version,
+ * then whole records of known ops, written as program_end_add() does. Returns
+ * 0, or -EINVAL: error then says at which offset what was found, and what was
+ * expected, in at most PROGRAM_ERROR_MAX bytes.
  */
 int program_check(const uint8_t *data, size_t size, char *error);
 

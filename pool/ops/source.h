@@ -83,8 +83,8 @@ void source_done(struct source *source);
 /* Add a call behind the others. Returns 0, or -ENOMEM. */
 int source_add(struct source *source, const struct source_call *call);
 
-/* Add the calls that do trace: what no pool can do is done by copying. Returns 0,
- * or -ENOMEM. */
+/* Add the calls that do trace: what no pool can do is done by copying. Returns
+ * 0, or -ENOMEM. */
 int source_add_trace(struct source *source, const struct trace *trace);
 
 /*

@@ -682,7 +682,8 @@ act(struct resolver *self, struct trace_action action)
     }
 }
 
-/* One more item, to be written, or NULL: memory has run out, or numbers have. */
+/* One more item, to be written, or NULL: memory has run out, or numbers
+ * have. */
 static void *
 list_add(struct resolver *self, struct list *list, size_t size)
 {

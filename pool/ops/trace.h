@@ -4,11 +4,11 @@
  *
  * Numbers of pools become slots of regions, ages become slots of objects, both
  * used again as soon as they are free; what does nothing is left out; again is
- * done as often as it says; whoever is below a region that ends, ends before it,
- * newest first; at the program's end all regions do. Of the ops that are there
- * for a fuzzer, pfree_large and pfree_twice free a live large object, cleanups
- * are cleanups, the others are left out. A size relative to a pool's state is
- * taken for an empty pool's.
+ * done as often as it says; whoever is below a region that ends, ends before
+ * it, newest first; at the program's end all regions do. Of the ops that are
+ * there for a fuzzer, pfree_large and pfree_twice free a live large object,
+ * cleanups are cleanups, the others are left out. A size relative to a pool's
+ * state is taken for an empty pool's.
  *
  * One thread per struct trace.
  */

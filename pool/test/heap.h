@@ -28,7 +28,8 @@ void heap_fail_at(size_t nth);
 /* Allocations asked for so far, failed ones too. */
 size_t heap_calls(void);
 
-/* Blocks that were allocated and not yet freed, and the bytes asked for them. */
+/* Blocks that were allocated and not yet freed, and the bytes asked for
+ * them. */
 size_t heap_live_blocks(void);
 size_t heap_live_bytes(void);
 

@@ -1,6 +1,7 @@
 /*
- * ngx_palloc_inline() and ngx_pnalloc_inline() do what the functions do: the same
- * program on two pools, by the one and by the other, leaves the same pools.
+ * ngx_palloc_inline() and ngx_pnalloc_inline() do what the functions do: the
+ * same program on two pools, by the one and by the other, leaves the same
+ * pools.
  */
 #include <string.h>
 

@@ -223,8 +223,8 @@ test_oom_cleanup_add_with_the_entry_in_a_new_block(void **state)
 }
 
 /*
- * The cleanup lies in the last block, after a walk that found the second
- * one fuller than the pool remembered: the bound that this corrects comes back too.
+ * The cleanup lies in the last block, after a walk that found the second one
+ * fuller than the pool remembered: the bound that this corrects comes back too.
  */
 static void
 test_oom_cleanup_add_undoes_in_a_later_block(void **state)
