@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 RECORD = pathlib.Path(__file__).parent.parent / "record" / "record.py"
-BUILD, SUBJECT = sys.argv[1:3]
+BUILD, SUBJECT, BENCH = sys.argv[1:4]
 
 EACH = {"allocations": 5, "asked": 100 + 200 + 300 + 400 + 500, "frees": 5}
 NOISE = 40  # of the C library's own: stdio, threads' stacks
@@ -86,25 +86,41 @@ class Record(unittest.TestCase):
         self.record("sh", "-c", "exit 3", status=3)
 
     def test_totals_are_those_of_valgrind(self) -> None:
-        """An independent count: memcheck sees every call as well. It calls a
-        realloc that moves or grows an allocation and a free."""
+        """An independent count: dhat sees every call as well."""
         if shutil.which("valgrind") is None:
             self.skipTest("no valgrind")
         command = ["sort", "-R", "--random-source=/dev/zero", str(RECORD)]
         (said,) = self.record(*command)
-        done = subprocess.run(["valgrind", "--run-libc-freeres=no", *command], check=True, text=True,
-                              capture_output=True)
-        counts = re.search(r"total heap usage: ([\d,]+) allocs, ([\d,]+) frees,"
-                           r" ([\d,]+) bytes", done.stderr)
-        self.assertIsNotNone(counts)
-        allocs, frees, size = (int(text.replace(",", ""))
-                               for text in counts.groups())
-        print(f"allocations {said['allocations']} {allocs},"
-              f" bytes {said['asked']} {size}, frees {said['frees']} {frees}",
-              file=sys.stderr)
-        self.assertLessEqual(abs(said["allocations"] - allocs), 3)
-        self.assertLessEqual(abs(said["asked"] - size), size / 50)
-        self.assertLessEqual(abs(said["frees"] - frees), 3)
+        done = subprocess.run(
+            ["valgrind", "--tool=dhat", "--run-libc-freeres=no",
+             "--dhat-out-file=/dev/null", *command],
+            check=True, text=True, capture_output=True)
+        dhat = {name: (int(size.replace(",", "")), int(count.replace(",", "")))
+                for name, size, count in re.findall(
+                    r"(Total|At t-gmax|At t-end): +([\d,]+) bytes in"
+                    r" ([\d,]+) blocks", done.stderr)}
+        left = said["allocations"] - said["frees"]
+        for what, recorded, counted in (
+            ("allocations", said["allocations"], dhat["Total"][1]),
+            ("bytes", said["asked"], dhat["Total"][0]),
+            ("never freed", left, dhat["At t-end"][1]),
+            ("live bytes at most", self.live_at_most(said["file"]),
+             dhat["At t-gmax"][0]),
+        ):
+            print(f"{what}: recorded {recorded}, valgrind {counted}",
+                  file=sys.stderr)
+            # The environment, which differs, may have the C library take more.
+            self.assertLessEqual(abs(recorded - counted), 3 + counted / 200, what)
+
+    def live_at_most(self, trace: str) -> int:
+        """Returns bytes, as the replay of trace has them."""
+        subprocess.run([BENCH, "--workloads", "replay", "--traces", trace,
+                        "--allocators", "null", "--rounds", "1",
+                        "--results", self.folder, "--label", "live"],
+                       check=True, capture_output=True)
+        run = json.loads((self.folder / "live/run.json").read_text())
+        return next(row["live_bytes"] for row in run["benchmarks"]
+                    if "live_bytes" in row)
 
     def test_apr_pools_are_regions(self) -> None:
         if not (pathlib.Path(BUILD) / "bench/record/librecord_apr.so").exists():
