@@ -148,10 +148,12 @@ main(int argc, char **argv)
            ", \"torn\": %" PRIu64 ", \"lost\": %" PRIu64
            ", \"allocations\": %" PRIu64 ", \"asked\": %" PRIu64
            ", \"frees\": %" PRIu64 ", \"regions\": %" PRIu64
-           ", \"threads\": %" PRIu64 "}\n",
+           ", \"threads\": %" PRIu64 ", \"aligned\": %" PRIu64
+           ", \"cleanups\": %" PRIu64 ", \"resets\": %" PRIu64 "}\n",
            head->pid, now.events, now.ops, now.bytes, now.unknown, now.torn,
            lost, now.made, now.asked, now.codes[OP_FREE] + now.codes[OP_RESIZE],
-           now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads);
+           now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads,
+           now.codes[OP_PMEMALIGN], now.codes[OP_CLEANUP], now.codes[OP_RESET]);
     return 0;
 }
 
@@ -300,17 +302,17 @@ event_alloc(const struct event *event, enum raw_code code)
                             : code == RAW_ALIGNED ? OP_PMEMALIGN
                                                   : OP_PALLOC,
                     .amount = op_amount(OP_BYTES, event->size)};
+    uint64_t owner = event->other;
     uint64_t pool = 0;
 
     if (code == RAW_ALIGNED) {
-        while (op.who < ALIGNMENT_MAX &&
-               (uint64_t) 1 << op.who < event->other) {
-            op.who++;
-        }
+        op.who = owner & RAW_ALIGNMENT_MAX;
+        op.who = op.who < ALIGNMENT_MAX ? op.who : ALIGNMENT_MAX;
+        owner &= ~(uint64_t) RAW_ALIGNMENT_MAX;
     }
-    if (code == RAW_ALIGNED || event->other == 0) {
+    if (owner == 0) {
         pool = pool_heap();
-    } else if (!addresses_get(&now.pools, event->other, &pool)) {
+    } else if (!addresses_get(&now.pools, owner, &pool)) {
         now.unknown++;
         return;
     }

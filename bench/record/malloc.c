@@ -110,7 +110,7 @@ posix_memalign(void **ret_p, size_t alignment, size_t size)
     }
     err = real.posix_memalign(ret_p, alignment, size);
     if (err == 0) {
-        raw_add(RAW_ALIGNED, *ret_p, size, alignment);
+        raw_add_aligned(*ret_p, size, alignment, NULL);
     }
     return err;
 }
@@ -121,7 +121,7 @@ aligned_alloc(size_t alignment, size_t size)
     void *p = ready() ? real.aligned_alloc(alignment, size) : NULL;
 
     if (p != NULL) {
-        raw_add(RAW_ALIGNED, p, size, alignment);
+        raw_add_aligned(p, size, alignment, NULL);
     }
     return p;
 }
@@ -132,7 +132,7 @@ memalign(size_t alignment, size_t size)
     void *p = ready() ? real.memalign(alignment, size) : NULL;
 
     if (p != NULL) {
-        raw_add(RAW_ALIGNED, p, size, alignment);
+        raw_add_aligned(p, size, alignment, NULL);
     }
     return p;
 }

@@ -3,8 +3,6 @@
  * program has the pool inside, as nginx does. The pool's own source is compiled
  * in here under other names, so that it is the same to the letter, and costs
  * nothing where it is not recorded. Calls by the inline functions are not seen.
- *
- * An alignment that ngx_pmemalign() was asked for is not noted.
  */
 #define ngx_create_pool           ngx_create_pool_unseen
 #define ngx_destroy_pool          ngx_destroy_pool_unseen
@@ -97,8 +95,12 @@ ngx_pcalloc(ngx_pool_t *pool, size_t size)
 void *
 ngx_pmemalign(ngx_pool_t *pool, size_t size, size_t alignment)
 {
-    return ngx_pool_seen(RAW_ALLOC, pool,
-                         ngx_pmemalign_unseen(pool, size, alignment), size);
+    void *p = ngx_pmemalign_unseen(pool, size, alignment);
+
+    if (p != NULL) {
+        raw_add_aligned(p, size, alignment, pool);
+    }
+    return p;
 }
 
 /* A pool's thread alone knows p, so that nobody is given it again between. */

@@ -97,6 +97,19 @@ raw_add(enum raw_code code, const void *address, uint64_t size, uint64_t other)
     }
 }
 
+void
+raw_add_aligned(const void *address, uint64_t size, uint64_t alignment,
+                const void *pool)
+{
+    uint64_t logarithm = 0;
+
+    while (logarithm < RAW_ALIGNMENT_MAX &&
+           (uint64_t) 1 << logarithm < alignment) {
+        logarithm++;
+    }
+    raw_add(RAW_ALIGNED, address, size, (uintptr_t) pool | logarithm);
+}
+
 /* The thread's first. */
 static __attribute__((noinline)) void
 raw_add_first(enum raw_code code, const void *address, uint64_t size,

@@ -38,6 +38,7 @@ enum {
     RAW_THREADS = 511, /* from 1; all later ones are called that */
     RAW_SHORT_MAX = 511,
     RAW_CODE_MAX = 15,
+    RAW_ALIGNMENT_MAX = 15, /* of its logarithm */
 };
 
 enum raw_code {
@@ -46,7 +47,7 @@ enum raw_code {
     RAW_ALLOC,   /* address of size bytes, from pool other; 0: malloc()'s */
     RAW_PACKED,  /* likewise, without alignment */
     RAW_ZEROED,  /* likewise, zeroed */
-    RAW_ALIGNED, /* likewise, aligned to other; malloc()'s */
+    RAW_ALIGNED, /* likewise, aligned; raw_add_aligned() says how */
     RAW_FREE,    /* address */
     RAW_MOVE,    /* address: about to be made anew, as the same thread's next */
     RAW_MOVED,   /* says: at address, of size bytes; address 0: it was left as
@@ -85,6 +86,11 @@ struct raw_head {
 /* Write an event of this thread, if this process is recorded. */
 void raw_add(enum raw_code code, const void *address, uint64_t size,
              uint64_t other);
+
+/* RAW_ALIGNED: pools lie at multiples of 16 at least, so that other holds the
+ * binary logarithm of the alignment in its lowest 4 bits, 15 at most. */
+void raw_add_aligned(const void *address, uint64_t size, uint64_t alignment,
+                     const void *pool);
 
 /* Whether the thread is within a call that is recorded already, as raw_enter()
  * said; raw_leave() ends that. */

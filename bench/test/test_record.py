@@ -10,9 +10,10 @@ import tempfile
 import unittest
 
 RECORD = pathlib.Path(__file__).parent.parent / "record" / "record.py"
-BUILD, SUBJECT, BENCH = sys.argv[1:4]
+BUILD, SUBJECT, POOL_SUBJECT, BENCH = sys.argv[1:5]
 
-EACH = {"allocations": 5, "asked": 100 + 200 + 300 + 400 + 500, "frees": 5}
+EACH = {"allocations": 5, "asked": 100 + 200 + 300 + 400 + 500, "frees": 5,
+        "aligned": 1}
 NOISE = 40  # of the C library's own: stdio, threads' stacks
 
 
@@ -135,6 +136,15 @@ class Record(unittest.TestCase):
             said["asked"], 200 * (100 + 200 + 13 + 10 + 300 + 2 * 40))
         self.assertEqual(said["frees"], 0)
         self.assertEqual(said["unknown"], 0)
+
+    def test_pools_of_our_own_are_regions(self) -> None:
+        (said,) = self.record(POOL_SUBJECT, "100", api="pool")
+        for what, count in (
+            ("regions", 1), ("resets", 1), ("allocations", 7), ("aligned", 1),
+            ("asked", 100 + 13 + 200 + 300 + 5000 + 50 + 40), ("frees", 1),
+            ("cleanups", 1), ("unknown", 0),
+        ):
+            self.assertEqual(said[what], count * 100, what)
 
     def test_talloc_chunks_are_regions_of_those_below(self) -> None:
         if not (pathlib.Path(BUILD) / "bench/record/librecord_talloc.so").exists():
