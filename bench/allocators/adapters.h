@@ -17,8 +17,8 @@ extern const struct allocator allocator_nginx;
 /* The C library's malloc, where the process's malloc is that one. */
 extern const struct allocator allocator_glibc;
 
-/* gperftools' libtcmalloc_minimal.so.4, libjemalloc.so.2, libmimalloc.so.2:
- * opened beside malloc at run time. */
+/* gperftools' libtcmalloc_minimal.so.4, libjemalloc.so.2, libmimalloc.so.3 or
+ * .2: opened beside malloc at run time. */
 extern const struct allocator allocator_tcmalloc;
 extern const struct allocator allocator_jemalloc;
 extern const struct allocator allocator_mimalloc;

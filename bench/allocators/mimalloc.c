@@ -15,7 +15,8 @@ mimalloc_open(char *reason)
 {
     static struct mimalloc mimalloc;
 
-    if (plugin_open(&mimalloc.plugin, "libmimalloc.so.2", reason) != 0 ||
+    if ((plugin_open(&mimalloc.plugin, "libmimalloc.so.3", reason) != 0 &&
+         plugin_open(&mimalloc.plugin, "libmimalloc.so.2", reason) != 0) ||
         plugin_find(&mimalloc.plugin, "mi_version", &mimalloc.version,
                     reason) != 0) {
         return NULL;
