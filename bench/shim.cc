@@ -131,6 +131,21 @@ class Bare : public Family
     int64_t batch_;
 };
 
+/* What made a run fail, else NULL; from 1.8 on it is called skipped. */
+template <typename Run>
+auto
+error_of(const Run &run, int) -> decltype(run.error_message.c_str())
+{
+    return run.error_occurred ? run.error_message.c_str() : nullptr;
+}
+
+template <typename Run>
+const char *
+error_of(const Run &run, long)
+{
+    return run.skipped ? run.skip_message.c_str() : nullptr;
+}
+
 const char *
 big_o_name(benchmark::BigO big_o)
 {
@@ -195,14 +210,14 @@ class Callback : public BenchmarkReporter
         result.full_name = full_name.c_str();
         result.aggregate = is_aggregate ? run.aggregate_name.c_str() : nullptr;
         result.big_o = is_fit ? big_o_name(run.complexity) : nullptr;
-        result.error = run.error_occurred ? run.error_message.c_str() : nullptr;
+        result.error = error_of(run, 0);
         result.label = run.report_label.c_str();
         result.family_index = run.family_index;
         result.family_instance = run.per_family_instance_index;
         result.repetition_index = is_aggregate ? -1 : run.repetition_index;
         result.repetitions = run.repetitions;
         result.threads = run.threads;
-        result.iterations = run.error_occurred ? 0 : run.iterations;
+        result.iterations = result.error != nullptr ? 0 : run.iterations;
         result.real_time = run.GetAdjustedRealTime();
         result.cpu_time = run.GetAdjustedCPUTime();
         result.unit = benchmark::GetTimeUnitString(run.time_unit);
