@@ -34,9 +34,7 @@ PLANTED_IN = {
 
 # Longer inputs say nothing new about a pool and are slower.
 INPUT_SIZE_MAX = 256
-RECORD_SIZE = 4  # pool/ops/op.h, of version 1
-VARIABLE = b"\x02"  # the version whose records have no one size
-HEADER_SIZE = 1  # pool/ops/program.h
+EMPTY = b"\x02"  # a program without ops, pool/ops/program.h
 
 RUN_TIMEOUT = 20  # of one input, in seconds
 SHOW_EVERY = 2  # seconds
@@ -125,7 +123,7 @@ def build(source: Path, folder: Path, engine: str, names: list[str]) -> None:
         environment["AFL_QUIET"] = "1"
     if not (folder / "build.ninja").exists():
         run_quietly(["meson", "setup", str(folder), str(source)], environment)
-    targets = [f"fuzz/{name}" for name in [*names, "seeds.stamp"]]
+    targets = [f"fuzz/{name}" for name in [*names, "ngxops", "seeds.stamp"]]
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
 
 
@@ -174,29 +172,67 @@ def headline(report: str) -> str:
     return "\n".join(told[:REPORT_LINES]) or report.strip()[-REPORT_SIZE:]
 
 
-def minimise(binary: Path, finding: Finding, out: Path) -> Finding:
-    """Take records out, half of them at once at first, as long as it fails."""
-    data = finding.path.read_bytes()
-    header, body = data[:HEADER_SIZE], data[HEADER_SIZE:]
-    size = 1 if header == VARIABLE else RECORD_SIZE
-    records = [body[i : i + size] for i in range(0, len(body), size)]
+class Bytes:
+    """An input as the bytes that it consists of."""
+
+    def pieces(self, path: Path) -> list[bytes]:
+        return [bytes([byte]) for byte in path.read_bytes()]
+
+    def write(self, pieces: list[bytes], path: Path) -> None:
+        path.write_bytes(b"".join(pieces))
+
+
+class Ops:
+    """An input as the ops that it consists of, each a line of text."""
+
+    def __init__(self, replay: Path, ngxops: Path) -> None:
+        self.replay = replay  # prints whatever an engine came to
+        self.ngxops = ngxops
+
+    def pieces(self, path: Path) -> list[bytes]:
+        return subprocess.run([self.replay, "--print", path], check=True,
+                              stdout=subprocess.PIPE).stdout.splitlines(True)
+
+    def write(self, pieces: list[bytes], path: Path) -> None:
+        text = path.with_suffix(".ops")
+        text.write_bytes(b"".join(pieces))
+        subprocess.run([self.ngxops, "parse", text, path], check=True)
+        text.unlink()
+
+
+def minimise(
+    binary: Path, finding: Finding, out: Path, parts: Bytes | Ops
+) -> Finding:
+    """Take parts out, half of them at once at first, as long as it fails. The
+    bytes of ops may become others; where those no longer fail, bytes are the
+    parts."""
     wanted = signature(finding.report)
-    report = finding.report
     trial = out.with_suffix(".trial")
-    step = max(len(records) // 2, 1)
+
+    def still_fails(pieces: list[bytes]) -> str | None:
+        parts.write(pieces, trial)
+        said = fails(binary, trial)
+        return said if said is not None and signature(said) == wanted else None
+
+    pieces = parts.pieces(finding.path)
+    report = still_fails(pieces)
+    if report is None:
+        if isinstance(parts, Ops):
+            return minimise(binary, finding, out, Bytes())
+        report = finding.report
+    step = max(len(pieces) // 2, 1)
     while step >= 1:
         at = 0
-        while at < len(records):
-            fewer = records[:at] + records[at + step :]
-            trial.write_bytes(header + b"".join(fewer))
-            said = fails(binary, trial)
-            if said is not None and signature(said) == wanted:
-                records, report = fewer, said
+        while at < len(pieces):
+            fewer = pieces[:at] + pieces[at + step :]
+            said = still_fails(fewer)
+            if said is not None:
+                pieces, report = fewer, said
             else:
                 at += step
         step //= 2
     trial.unlink(missing_ok=True)
-    out.write_bytes(header + b"".join(records))
+    parts.write(pieces, out)
     return Finding(out, report)
 
 
@@ -257,7 +293,7 @@ def run_afl(
     corpus = work / "corpus"
     if not any(corpus.iterdir()):
         # AFL++ refuses an empty folder; this is an empty program.
-        (corpus / "empty").write_bytes(b"\x01")
+        (corpus / "empty").write_bytes(EMPTY)
     environment = dict(os.environ, **AFL_ENVIRONMENT)
     command = [
         "afl-fuzz", "-S", "main", "-V", str(seconds),
@@ -339,9 +375,10 @@ def keep(work: Path, engine: str, known: list[Path], kept: Path) -> int:
 
 
 def report_finding(
-    binary: Path, finding: Finding, folder: Path, replay: Path, name: str
+    binary: Path, finding: Finding, folder: Path, replay: Path, parts: Bytes | Ops
 ) -> None:
-    small = minimise(binary, finding, folder / f"{name}.reproducer")
+    out = folder / f"{binary.name}.reproducer"
+    small = minimise(binary, finding, out, parts)
     print(headline(small.report))
     subprocess.run([str(replay), "--print", str(small.path)], check=False)
     print(f"reproducer: {small.path}")
@@ -363,7 +400,7 @@ def campaign(
     kept = source / "corpus" / family(name)
     folders = [folder / "fuzz/seeds", kept]
     if family(name) != "pool_ops":
-        folders.append(folder / "fuzz/seeds_2")
+        folders.append(folder / "fuzz/seeds_1")
     copy_corpus(work / "corpus", [] if arguments.empty else folders)
 
     progress = Progress()
@@ -384,8 +421,11 @@ def campaign(
     said = "nothing found" if finding is None else "FOUND a failure"
     print(f"{binary.name}: {said} in {elapsed:.1f} s{rate}")
     if finding is not None:
-        small = folder / "fuzz" / replay
-        report_finding(binary, finding, folder / "campaigns", small, binary.name)
+        printer = folder / "fuzz" / replay
+        # A reader's bug may be in how bytes become ops.
+        parts = (Ops(printer, folder / "fuzz/ngxops")
+                 if family(name) == "pool_ops" else Bytes())
+        report_finding(binary, finding, folder / "campaigns", printer, parts)
     if arguments.keep and finding is None:
         known = [path for each in folders for path in files_of(each)]
         print(f"{keep(work, engine, known, kept)} new inputs in {kept}")

@@ -5,12 +5,11 @@
  *                              under the checked executor, up to its end or a
  *                              crash
  *     ngxops print FILE        as text, one op a line
- *     ngxops parse FILE OUT    text as bytes: version 1 if that can hold it
- *     ngxops convert FILE OUT  bytes of either version as those of version 2
+ *     ngxops parse FILE OUT    text as bytes of version 2
+ *     ngxops convert FILE OUT  bytes of either version as those of the other
  *     ngxops stats FILE        regions, objects, sizes, lifetimes
- *     ngxops run FILE...       under a checked executor: version 1 under
- *                              run.h's, version 2, which may be long, under
- *                              checked.h's
+ *     ngxops run FILE...       under a checked executor: run.h's, or, if it is
+ *                              longer than that takes, checked.h's
  *     ngxops list              every op, and what it does
  *
  * FILE is text if its name ends in .ops, else bytes; "-" is standard input,
@@ -64,6 +63,8 @@ struct life {
     uint64_t size;
     uint64_t objects;
 };
+
+static int is_short(const struct input *input);
 
 static int command_c(int count, char **paths);
 static int source_short(struct source *source, const struct input *input);
@@ -125,6 +126,29 @@ main(int argc, char **argv)
     return usage(stderr);
 }
 
+/* Whether run.h's executor does all of it: what it knows of pools and sizes is
+ * what version 1 has numbers for. */
+static int
+is_short(const struct input *input)
+{
+    struct program program;
+    uint8_t record[OP_SIZE_MAX];
+    size_t count = 0;
+    struct op op;
+
+    program_init(&program, input->data, input->size);
+    while (program_next(&program, &op)) {
+        uint32_t pool = 0;
+
+        count++;
+        if (count > MODEL_OPS_MAX ||
+            op_encode(&op, OP_FIXED, &pool, record) == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int
 command_c(int count, char **paths)
 {
@@ -137,8 +161,8 @@ command_c(int count, char **paths)
         return EXIT_FAILURE;
     }
     source_init(&source);
-    rc = input.data[0] == OP_FIXED ? source_short(&source, &input)
-                                   : source_long(&source, &input);
+    rc = is_short(&input) ? source_short(&source, &input)
+                          : source_long(&source, &input);
     if (rc != 0) {
         fprintf(stderr, "ngxops: %s: %s\n", input.path, strerror(-rc));
     } else {
@@ -242,10 +266,11 @@ command_convert(int count, char **paths)
     struct input input;
     struct program program;
     struct program_end end;
+    char text[OP_TEXT_SIZE];
     uint8_t *out;
     size_t length;
     struct op op;
-    int rc;
+    int rc = EXIT_SUCCESS;
 
     (void) count;
     if (input_read(&input, paths[0]) != 0) {
@@ -256,12 +281,25 @@ command_convert(int count, char **paths)
         fprintf(stderr, "ngxops: %s: out of memory\n", paths[0]);
         return EXIT_FAILURE;
     }
-    length = program_end_init(&end, OP_VARIABLE, out);
     program_init(&program, input.data, input.size);
-    while (program_next(&program, &op)) {
-        length += program_end_add(&end, &op, out + length);
+    length = program_end_init(
+        &end, program.version == OP_FIXED ? OP_VARIABLE : OP_FIXED, out);
+    while (rc == 0 && program_next(&program, &op)) {
+        size_t added = program_end_add(&end, &op, out + length);
+
+        if (added == 0) {
+            op_print(&op, text);
+            fprintf(stderr,
+                    "ngxops: %s: before offset %zu: found \"%s\", expected "
+                    "numbers that version 1 can hold\n",
+                    paths[0], program.offset, text);
+            rc = EXIT_FAILURE;
+        }
+        length += added;
     }
-    rc = write_all(paths[1], out, length);
+    if (rc == 0) {
+        rc = write_all(paths[1], out, length);
+    }
     free(out);
     free(input.data);
     return rc;
@@ -309,7 +347,7 @@ command_run(int count, char **paths)
         if (input_read(&input, paths[i]) != 0) {
             return EXIT_FAILURE;
         }
-        rc = input.data[0] == OP_FIXED ? run_short(&input) : run_long(&input);
+        rc = is_short(&input) ? run_short(&input) : run_long(&input);
         free(input.data);
         if (rc != 0) {
             return EXIT_FAILURE;
@@ -374,9 +412,9 @@ usage(FILE *out)
 {
     fputs("usage: ngxops c FILE            as a C program of the pool's calls\n"
           "       ngxops print FILE        as text, one op a line\n"
-          "       ngxops parse FILE OUT    text as bytes: version 1 if that\n"
-          "                                can hold it\n"
-          "       ngxops convert FILE OUT  bytes as those of version 2\n"
+          "       ngxops parse FILE OUT    text as bytes\n"
+          "       ngxops convert FILE OUT  bytes as those of the other\n"
+          "                                version, 1 or 2\n"
           "       ngxops stats FILE        regions, objects, sizes, lifetimes\n"
           "       ngxops run FILE...       under the checked executor\n"
           "       ngxops list              every op, and what it does\n"
@@ -419,12 +457,8 @@ input_parse(struct input *input)
     int rc = -ENOMEM;
 
     if (bytes != NULL) {
-        rc = program_parse((const char *) input->data, OP_FIXED, bytes, room,
+        rc = program_parse((const char *) input->data, OP_VARIABLE, bytes, room,
                            &length);
-        if (rc == -ERANGE || rc == -ENOSPC) {
-            rc = program_parse((const char *) input->data, OP_VARIABLE, bytes,
-                               room, &length);
-        }
     }
     free(input->data);
     if (rc != 0) {

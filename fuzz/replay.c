@@ -161,8 +161,8 @@ file_read(const char *path, uint8_t *ret_data, size_t *ret_size)
     }
 
     text[size] = '\0';
-    if (program_parse(text, OP_FIXED, ret_data, PROGRAM_SIZE_MAX, ret_size) !=
-        0) {
+    if (program_parse(text, OP_VARIABLE, ret_data, PROGRAM_SIZE_MAX,
+                      ret_size) != 0) {
         fprintf(stderr, "%s:%zu: not an op; see pool/ops/op.h\n", path,
                 *ret_size);
         return -1;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes bytes of seeds, which are text: one file for each in OUT, and one of
-version 2 in OUT_2.
+version 1 in OUT_1.
 
 usage: seeds.py NGXOPS OUT STAMP SEED...
 """
@@ -13,14 +13,14 @@ import sys
 
 def main() -> None:
     ngxops, out, stamp = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
-    second = out.with_name(out.name + "_2")
-    for folder in out, second:
+    fixed = out.with_name(out.name + "_1")
+    for folder in out, fixed:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for seed in map(pathlib.Path, sys.argv[4:]):
-        one, two = out / seed.stem, second / seed.stem
-        subprocess.run([ngxops, "parse", seed, one], check=True)
-        subprocess.run([ngxops, "convert", one, two], check=True)
+        subprocess.run([ngxops, "parse", seed, out / seed.stem], check=True)
+        subprocess.run([ngxops, "convert", out / seed.stem, fixed / seed.stem],
+                       check=True)
     pathlib.Path(stamp).touch()
 
 

@@ -14,10 +14,16 @@ sys.path.insert(0, str(FUZZ))
 
 import campaign  # noqa: E402
 
-# Fails when the input holds an 'A' and, in another record, a 'B'.
+# Fails when the input holds an 'A' and, behind it, a 'B'.
 TARGET = """#!/bin/sh
-tail -c +2 "$1" | fold -w 4 | grep -q '^A' || exit 0
-tail -c +2 "$1" | fold -w 4 | grep -q '^B' || exit 0
+grep -q 'A.*B' "$1" || exit 0
+echo 'op 1, nop: broken promise 3: words'
+exit 1
+"""
+
+# The same with a palloc and a reset, as the replay that prints ops shows.
+TARGET_OPS = """#!/bin/sh
+"{replay}" --print "$1" | tr '\\n' ';' | grep -q 'palloc.*reset' || exit 0
 echo 'op 1, nop: broken promise 3: words'
 exit 1
 """
@@ -55,24 +61,49 @@ class Planted(unittest.TestCase):
 
 
 class Reduction(unittest.TestCase):
-    def test_minimise_leaves_what_fails(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            target = folder / "target"
-            target.write_text(TARGET)
-            target.chmod(target.stat().st_mode | stat.S_IXUSR)
-            found = folder / "found"
-            found.write_bytes(b"1" + b"xxxx" * 9 + b"Axxx" + b"yyyy" * 3 + b"Bx")
-            report = campaign.fails(target, found)
-            self.assertIsNotNone(report)
-            small = campaign.minimise(
-                target, campaign.Finding(found, report), folder / "small"
-            )
-            self.assertEqual(small.path.read_bytes(), b"1AxxxBx")
-            self.assertEqual(
-                campaign.signature(small.report), "broken promise 3: words"
-            )
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def minimise(
+        self, script: str, found: bytes, parts: campaign.Bytes | campaign.Ops
+    ) -> bytes:
+        target = self.folder / "target"
+        target.write_text(script)
+        target.chmod(target.stat().st_mode | stat.S_IXUSR)
+        path = self.folder / "found"
+        path.write_bytes(found)
+        report = campaign.fails(target, path)
+        self.assertIsNotNone(report)
+        small = campaign.minimise(
+            target, campaign.Finding(path, report), self.folder / "small", parts
+        )
+        self.assertEqual(
+            campaign.signature(small.report), "broken promise 3: words"
+        )
+        self.assertEqual(campaign.fails(target, small.path), small.report)
+        return small.path.read_bytes()
+
+    def test_minimise_leaves_the_bytes_that_fail(self) -> None:
+        found = b"x" * 9 + b"A" + b"y" * 3 + b"B" + b"z"
+        self.assertEqual(self.minimise(TARGET, found, campaign.Bytes()), b"AB")
+
+    def test_minimise_leaves_the_ops_that_fail(self) -> None:
+        # create p0 5, palloc p0 200, palloc p0 1, reset p3, opcode 63, destroy
+        found = bytes([1, 1, 0, 5, 0, 4, 0, 200, 0, 4, 0, 1, 0,
+                       3 | 3 << 6, 9, 9, 9, 63, 0, 0, 0, 2, 0, 0, 0])
+        script = TARGET_OPS.replace("{replay}", str(REPLAY))
+        parts = campaign.Ops(REPLAY, NGXOPS)
+        # palloc p0 1, reset p3 in version 2
+        self.assertEqual(self.minimise(script, found, parts),
+                         bytes([2, 4, 1, 3 | 1 << 6, 3]))
+
+    def test_what_fails_as_bytes_alone_is_cut_as_bytes(self) -> None:
+        parts = campaign.Ops(REPLAY, NGXOPS)
+        self.assertEqual(self.minimise(TARGET, b"xAxxBx", parts), b"AB")
 
 
 if __name__ == "__main__":
-    unittest.main()
+    REPLAY, NGXOPS = map(Path, sys.argv[1:3])
+    unittest.main(argv=sys.argv[:1])

@@ -287,7 +287,7 @@ test_programs_any_bytes_are_one(void **state)
         for (j = 0; j < size; j++) {
             bytes[j] = (uint8_t) draw(&seed);
         }
-        bytes[0] = (uint8_t) (version == OP_FIXED ? bytes[0] | 4 : OP_VARIABLE);
+        bytes[0] = (uint8_t) (version == OP_FIXED ? OP_FIXED : bytes[0] | 2);
         program_init(&program, bytes, size);
         while (program_next(&program, &op)) {
             ops++;

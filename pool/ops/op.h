@@ -4,15 +4,16 @@
  * hunts for bugs with them, a timed one measures, a person reads them as text.
  * This is the one list of ops, and their two encodings.
  *
- * Version 1, for fuzzers: a record of OP_SIZE bytes, so that a byte that is
- * changed, or four that are inserted, leave the ops behind as they were.
+ * Version 1: a record of OP_SIZE bytes, so that a byte that is changed, or four
+ * that are inserted, leave the ops behind as they were.
  *
  *     byte 0     the opcode in the lower 6 bits, the pool in the upper 2
  *     byte 1     who: which allocation, descriptor, alignment, handler, ...
  *     bytes 2-3  the amount, little-endian: a mode in the upper 3 bits and a
  *                value in the lower 13; see enum op_mode
  *
- * Version 2, for recorded programs: as many bytes as the numbers need.
+ * Version 2: as many bytes as the numbers need. What is written is written so;
+ * README.md has the measurements.
  *
  *     byte 0     the opcode in the lower 6 bits; bit 6: the pool follows, else
  *                it is the one before; bit 7: the amount has a mode

@@ -10,7 +10,7 @@ program_init(struct program *program, const uint8_t *data, size_t size)
         .data = data,
         .size = size,
         .offset = size == 0 ? 0 : 1,
-        .version = size != 0 && data[0] == OP_VARIABLE ? OP_VARIABLE : OP_FIXED,
+        .version = size != 0 && data[0] == OP_FIXED ? OP_FIXED : OP_VARIABLE,
     };
 }
 

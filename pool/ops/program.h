@@ -24,7 +24,7 @@ struct program {
 };
 
 /* Start reading data, of size bytes. The first byte is the version; what is
- * none is read as OP_FIXED, so that no byte string is wasted on a fuzzer. */
+ * none is read as OP_VARIABLE, so that no byte string is wasted on a fuzzer. */
 void program_init(struct program *program, const uint8_t *data, size_t size);
 
 /* Read the next op. Returns 1, or 0 at the end. */
