@@ -15,9 +15,18 @@
 
 #if defined(ARENA_UNDER_ASAN)
 #include <sanitizer/asan_interface.h>
-#define arena_mark_free(p, size)  ASAN_POISON_MEMORY_REGION(p, size)
+#define arena_mark_free(p, size)  mark_free(p, size)
 #define arena_mark_live(p, size)  ASAN_UNPOISON_MEMORY_REGION(p, size)
 #define arena_check_live(p, size) check_live(p, size)
+
+/* gcc 14 takes it for a read of what malloc() has just given, unless it does
+ * not know that it is that. */
+static inline void
+mark_free(void *p, size_t size)
+{
+    __asm__("" : "+r"(p));
+    ASAN_POISON_MEMORY_REGION(p, size);
+}
 
 /* For what reaches into free objects. */
 #define ARENA_UNCHECKED __attribute__((noinline, no_sanitize_address))

@@ -1,7 +1,7 @@
 /*
- * A program to record with this project's pool inside: record_pool_subject COUNT
- * makes COUNT regions. In each are 7 allocations, one aligned, one by a cleanup;
- * one is freed.
+ * A program to record with this project's pool inside: record_pool_subject
+ * COUNT makes COUNT regions. In each are 7 allocations, one aligned, one by a
+ * cleanup; one is freed.
  */
 #include <stdio.h>
 #include <stdlib.h>
