@@ -71,10 +71,16 @@ main(int argc, char **argv)
     struct options options;
     struct grid *grid;
     char error[GRID_ERROR_MAX];
+    struct exchange *exchange;
     int status;
 
     memory_child(argc, argv);
     make_room(argv);
+    exchange = rounds_begin(argc, argv);
+    if (exchange != NULL) {
+        argc--;
+        argv++;
+    }
     if (options_parse(&options, argc, argv) != 0) {
         return EXIT_USAGE;
     }
@@ -87,7 +93,13 @@ main(int argc, char **argv)
         fprintf(stderr, "bench: %s\n", error);
         return EXIT_USAGE;
     }
-    status = options.list ? list(grid) : measure(grid, &options, argc, argv);
+    if (exchange != NULL) {
+        shim_init(&(int){1}, argv);
+        status = rounds_child(exchange, grid);
+    } else {
+        status =
+            options.list ? list(grid) : measure(grid, &options, argc, argv);
+    }
     grid_destroy(grid);
     return status;
 }
@@ -151,6 +163,7 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
     size_t failed = 0;
     int status;
 
+    rounds.arguments = argv + 1;
     if (options->rounds != 0) {
         rounds.wanted = options->rounds;
     }

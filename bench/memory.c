@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "process.h"
 
 enum {
     MEMORY_ASKED = 32 * 1024 * 1024,
@@ -41,10 +40,7 @@ struct task {
 };
 
 static int memory_measure(struct memory_row *row);
-static int task_create(const struct memory_row *row, struct task **ret_task);
-static size_t task_size(size_t period);
-static int task_run(struct task *task, int fd);
-static void task_end(struct task *task, int status);
+static void task_init(struct task *task, const struct memory_row *row);
 static void task_measure(struct task *task);
 static int task_fill(struct task *task, void *library, struct region *regions,
                      void **pointers);
@@ -126,67 +122,46 @@ memory_read(struct memory_usage *ret_usage)
 void
 memory_child(int argc, char **argv)
 {
-    struct task *task;
-    off_t size;
+    struct task *task =
+        process_memory(argc, argv, memory_option, sizeof(*task));
 
-    if (argc != 2 || strcmp(argv[1], memory_option) != 0) {
-        return;
+    if (task != NULL) {
+        task_measure(task);
+        task->is_done = 1;
+        exit(EXIT_SUCCESS);
     }
-    size = lseek(STDIN_FILENO, 0, SEEK_END);
-    task = size < (off_t) sizeof(*task)
-               ? MAP_FAILED
-               : mmap(NULL, (size_t) size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                      STDIN_FILENO, 0);
-    if (task == MAP_FAILED) {
-        fprintf(stderr, "bench: %s is for bench itself\n", memory_option);
-        exit(EXIT_FAILURE);
-    }
-    task_measure(task);
-    task->is_done = 1;
-    exit(EXIT_SUCCESS);
 }
 
 /* Returns 0, the row's figures or its reason being set, or a negative errno. */
 static int
 memory_measure(struct memory_row *row)
 {
-    struct task *task = NULL;
-    int fd = task_create(row, &task);
-    int err;
+    static char *const none[] = {NULL};
+    struct process process;
+    int rc = process_init(&process, sizeof(struct task) +
+                                        row->region.period * sizeof(uint32_t));
+    struct task *task;
 
-    if (fd < 0) {
-        return fd;
+    if (rc != 0) {
+        return rc;
     }
-    err = task_run(task, fd);
-    if (err == 0) {
+    task = process.memory;
+    task_init(task, row);
+    rc = process_run(&process, memory_option, none);
+    if (rc >= 0) {
+        process_reason(rc, task->is_done, task->reason, sizeof(task->reason));
         snprintf(row->reason, sizeof(row->reason), "%s", task->reason);
         row->figures = task->figures;
     }
-    (void) munmap(task, task_size(row->region.period));
-    (void) close(fd);
-    return err;
+    process_done(&process);
+    return rc < 0 ? rc : 0;
 }
 
-/* Returns the file that holds the task, or a negative errno. */
-static int
-task_create(const struct memory_row *row, struct task **ret_task)
+static void
+task_init(struct task *task, const struct memory_row *row)
 {
     const struct region *region = &row->region;
-    size_t size = task_size(region->period);
-    int fd = memfd_create("bench-memory", MFD_CLOEXEC);
-    struct task *task = MAP_FAILED;
-    int err;
 
-    if (fd >= 0 && ftruncate(fd, (off_t) size) == 0) {
-        task = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    }
-    if (task == MAP_FAILED) {
-        err = -errno;
-        if (fd >= 0) {
-            (void) close(fd);
-        }
-        return err;
-    }
     *task = (struct task){.regions = row->regions,
                           .n = region->n,
                           .size = region->size,
@@ -194,61 +169,6 @@ task_create(const struct memory_row *row, struct task **ret_task)
     snprintf(task->allocator, sizeof(task->allocator), "%s",
              region->allocator->name);
     memcpy(task->draws, region->draws, region->period * sizeof(*task->draws));
-    *ret_task = task;
-    return fd;
-}
-
-static size_t
-task_size(size_t period)
-{
-    return sizeof(struct task) + period * sizeof(uint32_t);
-}
-
-/* Starts this program again, with the task as its input, and waits. */
-static int
-task_run(struct task *task, int fd)
-{
-    static char self[] = "/proc/self/exe";
-    static char option[sizeof(memory_option)];
-    char *argv[] = {self, option, NULL};
-    posix_spawn_file_actions_t actions;
-    int status = 0;
-    pid_t pid;
-    int err;
-
-    memcpy(option, memory_option, sizeof(option));
-    err = posix_spawn_file_actions_init(&actions);
-    if (err != 0) {
-        return -err;
-    }
-    err = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-    if (err == 0) {
-        err = posix_spawn(&pid, self, &actions, NULL, argv, environ);
-    }
-    (void) posix_spawn_file_actions_destroy(&actions);
-    if (err != 0) {
-        return -err;
-    }
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    task_end(task, status);
-    return 0;
-}
-
-/* A process that did not come to its end has a reason too. */
-static void
-task_end(struct task *task, int status)
-{
-    if (WIFSIGNALED(status)) {
-        snprintf(task->reason, sizeof(task->reason),
-                 "the process was ended by signal %d", WTERMSIG(status));
-    } else if (WEXITSTATUS(status) != 0 || !task->is_done) {
-        snprintf(task->reason, sizeof(task->reason),
-                 "the process ended with status %d", WEXITSTATUS(status));
-    }
 }
 
 /* In the child. Huge pages would add what the machine's settings make of them;

@@ -1,5 +1,6 @@
 #include "rounds.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "draw.h"
 #include "interrupt.h"
+#include "process.h"
 
 /* Of the rounds' orders; any number would do, so long as it stays. */
 #define ROUNDS_SEED 25012025u
@@ -27,9 +29,39 @@
 
 #define ROUNDS_NS_A_SECOND 1e9
 
+static const char rounds_option[] = "--round-child";
+
+/* A row's turn in a round, and what came of it. */
+struct turn {
+    char name[ROW_NAME_MAX];
+    size_t row; /* the grid's that is called so */
+    int64_t iterations;
+    double expected_ns; /* by round 0 */
+    struct sample sample;
+    char reason[ROW_REASON_MAX]; /* why there is none; "": there is */
+};
+
+/* A round that a process is to do. What two processes share; the clock is the
+ * system's. */
+struct exchange {
+    int is_done;
+    int err;     /* rounds_run()'s */
+    size_t done; /* how many turns have been taken */
+    size_t count;
+    int round; /* as in struct pass, like those that follow */
+    int wanted;
+    double seconds;
+    double start;
+    double started;
+    double work;
+    double shown;
+    struct turn turns[];
+};
+
 /* One pass over all rows. */
 struct pass {
     const struct rounds *rounds;
+    struct exchange *exchange; /* in a process that does one; or NULL */
     struct row **order;
     size_t count;
     size_t done; /* how many of order have reported */
@@ -42,8 +74,15 @@ struct pass {
     int is_terminal;
 };
 
+static int rounds_samples(struct grid *grid, int wanted);
 static size_t pass_fill(struct pass *pass, struct grid *grid);
 static void pass_shuffle(struct pass *pass, struct draw *draw);
+static int pass_run_apart(struct pass *pass, struct grid *grid);
+static void pass_give(const struct pass *pass, const struct grid *grid,
+                      struct exchange *exchange);
+static void pass_take(struct pass *pass, const struct exchange *exchange);
+static int pass_open(struct pass *pass, struct grid *grid);
+static void pass_close(const struct pass *pass);
 static int pass_run(struct pass *pass);
 static void pass_note(const struct shim_result *result,
                       void *user) SHIM_NOEXCEPT;
@@ -73,13 +112,8 @@ rounds_run(struct rounds *rounds, struct grid *grid)
     if (pass.order == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < grid->count; i++) {
-        free(grid->rows[i].samples);
-        grid->rows[i].samples =
-            calloc((size_t) rounds->wanted, sizeof(struct sample));
-        if (grid->rows[i].samples == NULL) {
-            goto fail;
-        }
+    if (rounds_samples(grid, rounds->wanted) != 0) {
+        goto fail;
     }
 
     err = 0;
@@ -96,7 +130,13 @@ rounds_run(struct rounds *rounds, struct grid *grid)
             break;
         }
         pass_shuffle(&pass, &draw);
-        err = pass_run(&pass);
+        err = rounds->arguments != NULL ? pass_run_apart(&pass, grid)
+                                        : pass_run(&pass);
+        if (err == -EAGAIN) {
+            err = 0;
+            pass.round--;
+            continue;
+        }
         if (interrupt_came()) {
             rounds->interrupted = 1;
             break;
@@ -117,6 +157,20 @@ fail:
     rounds->elapsed = now_seconds() - pass.start;
     free(pass.order);
     return err;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int
+rounds_samples(struct grid *grid, int wanted)
+{
+    for (size_t i = 0; i < grid->count; i++) {
+        free(grid->rows[i].samples);
+        grid->rows[i].samples = calloc((size_t) wanted, sizeof(struct sample));
+        if (grid->rows[i].samples == NULL) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
 }
 
 /* Takes all rows that can run, and returns their number. */
@@ -147,6 +201,151 @@ pass_shuffle(struct pass *pass, struct draw *draw)
     }
 }
 
+/* In a process that starts now. Returns -EAGAIN where that did not come to its
+ * end: the row whose turn it was has a reason then, and runs no further. */
+static int
+pass_run_apart(struct pass *pass, struct grid *grid)
+{
+    struct process process;
+    int rc = process_init(&process, sizeof(struct exchange) +
+                                        pass->count * sizeof(struct turn));
+    struct exchange *exchange;
+    struct row *row;
+
+    if (rc != 0) {
+        return rc;
+    }
+    exchange = process.memory;
+    pass_give(pass, grid, exchange);
+    rc = process_run(&process, rounds_option, pass->rounds->arguments);
+    if (rc >= 0 && !interrupt_came()) {
+        row = pass->order[exchange->done < pass->count ? exchange->done
+                                                       : pass->count - 1];
+        if (process_reason(rc, exchange->is_done, row->reason,
+                           sizeof(row->reason))) {
+            fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
+                    row->name, row->reason);
+            rc = -EAGAIN;
+        } else {
+            pass_take(pass, exchange);
+            rc = exchange->err;
+        }
+    }
+    process_done(&process);
+    return rc < 0 ? rc : 0;
+}
+
+static void
+pass_give(const struct pass *pass, const struct grid *grid,
+          struct exchange *exchange)
+{
+    *exchange = (struct exchange){.count = pass->count,
+                                  .round = pass->round,
+                                  .wanted = pass->rounds->wanted,
+                                  .seconds = pass->rounds->seconds,
+                                  .start = pass->start,
+                                  .started = pass->started,
+                                  .work = pass->work,
+                                  .shown = pass->shown};
+    for (size_t i = 0; i < pass->count; i++) {
+        const struct row *row = pass->order[i];
+
+        exchange->turns[i] = (struct turn){.row = (size_t) (row - grid->rows),
+                                           .iterations = row->iterations,
+                                           .expected_ns = row->expected_ns};
+        memcpy(exchange->turns[i].name, row->name, sizeof(row->name));
+    }
+}
+
+static void
+pass_take(struct pass *pass, const struct exchange *exchange)
+{
+    pass->shown = exchange->shown;
+    for (size_t i = 0; i < pass->count; i++) {
+        const struct turn *turn = &exchange->turns[i];
+        struct row *row = pass->order[i];
+
+        snprintf(row->reason, sizeof(row->reason), "%s", turn->reason);
+        row->expected_ns = turn->expected_ns;
+        if (pass->round >= 0) {
+            row->samples[pass->round] = turn->sample;
+        }
+    }
+}
+
+struct exchange *
+rounds_begin(int argc, char **argv)
+{
+    return process_memory(argc, argv, rounds_option, sizeof(struct exchange));
+}
+
+int
+rounds_child(struct exchange *exchange, struct grid *grid)
+{
+    const struct rounds rounds = {.wanted = exchange->wanted,
+                                  .seconds = exchange->seconds};
+    struct pass pass = {.rounds = &rounds,
+                        .exchange = exchange,
+                        .round = exchange->round,
+                        .start = exchange->start,
+                        .started = exchange->started,
+                        .work = exchange->work,
+                        .shown = exchange->shown,
+                        .is_terminal = isatty(STDERR_FILENO)};
+
+    pass.order = calloc(exchange->count, sizeof(struct row *));
+    if (pass.order == NULL || rounds_samples(grid, exchange->wanted) != 0) {
+        exchange->err = -ENOMEM;
+    } else if (pass_open(&pass, grid) != 0) {
+        fputs("bench: the rows are others than at the start\n", stderr);
+        return EXIT_FAILURE;
+    } else {
+        exchange->err = pass_run(&pass);
+        pass_close(&pass);
+    }
+    free(pass.order);
+    exchange->is_done = 1;
+    return EXIT_SUCCESS;
+}
+
+/* Returns 0, or -1 where the grid has not the rows that are to be run. Whether
+ * one can run has been decided: less memory may be available now. */
+static int
+pass_open(struct pass *pass, struct grid *grid)
+{
+    for (; pass->count < pass->exchange->count; pass->count++) {
+        const struct turn *turn = &pass->exchange->turns[pass->count];
+        struct row *row = &grid->rows[turn->row];
+
+        if (turn->row >= grid->count || strcmp(row->name, turn->name) != 0) {
+            return -1;
+        }
+        row->reason[0] = '\0';
+        row->iterations = turn->iterations;
+        row->expected_ns = turn->expected_ns;
+        pass->order[pass->count] = row;
+    }
+    return 0;
+}
+
+static void
+pass_close(const struct pass *pass)
+{
+    struct exchange *exchange = pass->exchange;
+
+    exchange->shown = pass->shown;
+    for (size_t i = 0; i < pass->count; i++) {
+        const struct row *row = pass->order[i];
+        struct turn *turn = &exchange->turns[i];
+
+        turn->expected_ns = row->expected_ns;
+        if (pass->round >= 0) {
+            turn->sample = row->samples[pass->round];
+        }
+        memcpy(turn->reason, row->reason, sizeof(turn->reason));
+    }
+}
+
 /* google-benchmark runs in the order of registration. */
 static int
 pass_run(struct pass *pass)
@@ -174,6 +373,9 @@ pass_note(const struct shim_result *result, void *user)
     struct pass *pass = user;
     struct row *row = pass->order[pass->done++];
 
+    if (pass->exchange != NULL) {
+        pass->exchange->done = pass->done;
+    }
     pass->worked += row_seconds(row);
     if (interrupt_came()) {
         return;

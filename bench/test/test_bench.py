@@ -6,6 +6,7 @@ BENCH is the program, RUN is run.py. Every measurement here is as short as can
 be: what is tested is what is written, not the figures.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -530,12 +531,43 @@ class Interrupt(Folder):
         self.assertLess(complete, 1000)
         self.assertEqual(len(run["benchmarks"]), 3 * complete)
 
+    def test_a_round_that_crashes_costs_its_row_alone(self) -> None:
+        """Each round is a process of its own."""
+        process = subprocess.Popen(
+            [BENCH, "--results", str(self.folder), "--label", "a", "--rounds", "6",
+             "--filter", "^fill/(pool|arena|glibc)/fixed16/10$"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for line in process.stderr:
+            if line.startswith("round 1 of 6"):
+                break
+        (child,) = children(process.pid)
+        os.kill(child, signal.SIGSEGV)
+        _, err = process.communicate()
+        self.assertEqual(process.returncode, 1, err)
+        self.assertIn("the process was ended by signal 11", err)
+        rows = load(self.folder / "a" / "run.json")["benchmarks"]
+        failed = [row for row in rows if row.get("error_occurred")]
+        self.assertEqual(len(failed), 1)
+        self.assertIn("signal 11", failed[0]["error_message"])
+        self.assertEqual(len(rows), 1 + 3 * 6)
+
     def test_nothing_is_written_before_the_first_round(self) -> None:
         status, out, err = self.interrupt("round 0 of", "--quick", "--rounds", "2")
         self.assertEqual(status, 130, err)
         self.assertEqual(out, "")
         self.assertIn("no round is complete", err)
         self.assertEqual(list(self.folder.iterdir()), [])
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent pid is."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
 
 
 class Run(Folder):
