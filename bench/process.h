@@ -27,8 +27,9 @@ void process_done(struct process *process);
 int process_run(struct process *process, const char *option,
                 char *const *arguments);
 
-/* Write why a process of that status, which had to set is_done last, did not come
- * to its end, if so, as text to reason, of size bytes. Returns whether so. */
+/* Write why a process of that status, which had to set is_done last, did not
+ * come to its end, if so, as text to reason, of size bytes. Returns whether
+ * so. */
 int process_reason(int status, int is_done, char *reason, size_t size);
 
 /*

@@ -535,22 +535,22 @@ class Interrupt(Folder):
         """Each round is a process of its own."""
         process = subprocess.Popen(
             [BENCH, "--results", str(self.folder), "--label", "a", "--rounds", "6",
-             "--filter", "^fill/(pool|arena|glibc)/fixed16/10$"],
+             "--filter", "^fill/(pool|arena)/fixed16/10$"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for line in process.stderr:
             if line.startswith("round 1 of 6"):
                 break
         (child,) = children(process.pid)
-        os.kill(child, signal.SIGSEGV)
+        os.kill(child, signal.SIGKILL)
         _, err = process.communicate()
         self.assertEqual(process.returncode, 1, err)
-        self.assertIn("the process was ended by signal 11", err)
+        self.assertIn("the process was ended by signal 9", err)
         rows = load(self.folder / "a" / "run.json")["benchmarks"]
         failed = [row for row in rows if row.get("error_occurred")]
         self.assertEqual(len(failed), 1)
-        self.assertIn("signal 11", failed[0]["error_message"])
-        self.assertEqual(len(rows), 1 + 3 * 6)
+        self.assertIn("signal 9", failed[0]["error_message"])
+        self.assertEqual(len(rows), 1 + 2 * 6)
 
     def test_nothing_is_written_before_the_first_round(self) -> None:
         status, out, err = self.interrupt("round 0 of", "--quick", "--rounds", "2")
