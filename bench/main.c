@@ -229,12 +229,14 @@ static int
 run_timed(struct grid *grid, struct rounds *rounds, size_t *failed)
 {
     size_t runnable = grid_runnable(grid);
+    int err;
 
     if (runnable == 0) {
         return EXIT_OK;
     }
-    if (rounds_run(rounds, grid) != 0) {
-        fputs("bench: out of memory\n", stderr);
+    err = rounds_run(rounds, grid);
+    if (err != 0) {
+        fprintf(stderr, "bench: %s\n", strerror(-err));
         return EXIT_FAILED;
     }
     if (rounds->complete == 0) {
