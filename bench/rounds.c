@@ -434,9 +434,13 @@ pass_plan(struct pass *pass)
     run = run > rounds->run_max ? rounds->run_max : run;
     for (size_t i = 0; i < pass->count; i++) {
         struct row *row = pass->order[i];
-        double batches =
-            run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
+        double batches;
 
+        if (row->reason[0] != '\0') {
+            continue; /* it failed just now, and expected_ns is 0 */
+        }
+        batches =
+            run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
         row->iterations = row->batch * (int64_t) (batches < 1 ? 1 : batches);
         pass->work += row_seconds(row);
     }
