@@ -29,6 +29,10 @@
 
 #define ROUNDS_NS_A_SECOND 1e9
 
+enum {
+    PASS_AGAIN = 1, /* no errno: a process came to no end, a row is out */
+};
+
 static const char rounds_option[] = "--round-child";
 
 /* A row's turn in a round, and what came of it. */
@@ -132,7 +136,7 @@ rounds_run(struct rounds *rounds, struct grid *grid)
         pass_shuffle(&pass, &draw);
         err = rounds->arguments != NULL ? pass_run_apart(&pass, grid)
                                         : pass_run(&pass);
-        if (err == -EAGAIN) {
+        if (err == PASS_AGAIN) {
             err = 0;
             pass.round--;
             continue;
@@ -201,38 +205,41 @@ pass_shuffle(struct pass *pass, struct draw *draw)
     }
 }
 
-/* In a process that starts now. Returns -EAGAIN where that did not come to its
- * end: the row whose turn it was has a reason then, and runs no further. */
+/* In a process that starts now. Returns PASS_AGAIN where that did not come to
+ * its end: the row whose turn it was has a reason then, and runs no further. */
 static int
 pass_run_apart(struct pass *pass, struct grid *grid)
 {
     struct process process;
-    int rc = process_init(&process, sizeof(struct exchange) +
-                                        pass->count * sizeof(struct turn));
+    int err = process_init(&process, sizeof(struct exchange) +
+                                         pass->count * sizeof(struct turn));
     struct exchange *exchange;
     struct row *row;
+    int status;
 
-    if (rc != 0) {
-        return rc;
+    if (err != 0) {
+        return err;
     }
     exchange = process.memory;
     pass_give(pass, grid, exchange);
-    rc = process_run(&process, rounds_option, pass->rounds->arguments);
-    if (rc >= 0 && !interrupt_came()) {
+    status = process_run(&process, rounds_option, pass->rounds->arguments);
+    if (status < 0) {
+        err = status;
+    } else if (!interrupt_came()) {
         row = pass->order[exchange->done < pass->count ? exchange->done
                                                        : pass->count - 1];
-        if (process_reason(rc, exchange->is_done, row->reason,
+        if (process_reason(status, exchange->is_done, row->reason,
                            sizeof(row->reason))) {
             fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
                     row->name, row->reason);
-            rc = -EAGAIN;
+            err = PASS_AGAIN;
         } else {
             pass_take(pass, exchange);
-            rc = exchange->err;
+            err = exchange->err;
         }
     }
     process_done(&process);
-    return rc < 0 ? rc : 0;
+    return err;
 }
 
 static void
@@ -315,11 +322,13 @@ pass_open(struct pass *pass, struct grid *grid)
 {
     for (; pass->count < pass->exchange->count; pass->count++) {
         const struct turn *turn = &pass->exchange->turns[pass->count];
-        struct row *row = &grid->rows[turn->row];
+        struct row *row;
 
-        if (turn->row >= grid->count || strcmp(row->name, turn->name) != 0) {
+        if (turn->row >= grid->count ||
+            strcmp(grid->rows[turn->row].name, turn->name) != 0) {
             return -1;
         }
+        row = &grid->rows[turn->row];
         row->reason[0] = '\0';
         row->iterations = turn->iterations;
         row->expected_ns = turn->expected_ns;
