@@ -101,8 +101,13 @@ struct allocator {
     /* Give the region back with all in it. A general one does nothing. */
     void (*destroy)(void *state);
 
-    /* Give back to malloc() what is kept of freed regions; NULL: nothing is
-     * kept there. */
+    /* It keeps all of freed regions for the next ones. It competes only with
+     * allocators that do so too. */
+    int is_unbounded;
+
+    /* Give back to malloc() what the thread keeps of freed regions, and leave
+     * it as before the first one. Called after each row and before a thread's
+     * end. NULL: nothing is kept there. */
     void (*trim)(void *library);
 };
 

@@ -136,6 +136,7 @@ write_allocators(struct json *json, const struct grid *grid)
         json_string(json, "kind",
                     allocator->kind == ALLOCATOR_REGION ? "region" : "general");
         json_string(json, "class", allocator_class_name(allocator->class));
+        json_string(json, "keeps", allocator->is_unbounded ? "all" : "bounded");
         if (contender->library != NULL) {
             json_string(json, "version", contender->version);
             json_string(json, "path", shown_path(contender->path));

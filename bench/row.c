@@ -5,6 +5,7 @@
 #include "interrupt.h"
 
 static void row_run(struct shim_state *state, void *user);
+static void row_work(struct row *row, struct shim_state *state);
 static void row_measure(struct row *row, struct shim_state *state);
 static int row_time(struct row *row, struct shim_state *state, size_t count);
 static const char *row_rehearse(struct row *row, void **ret_pin);
@@ -43,16 +44,23 @@ static void
 row_run(struct shim_state *state, void *user)
 {
     struct row *row = user;
-    struct region *region = &row->region;
+    const struct region *region = &row->region;
 
     if (interrupt_came()) {
         shim_state_skip(state, "interrupted");
         return;
     }
+    heap_settle(row->largest);
+    row_work(row, state);
     if (region->allocator->trim != NULL) {
         region->allocator->trim(region->library);
     }
-    heap_settle(row->largest);
+}
+
+static void
+row_work(struct row *row, struct shim_state *state)
+{
+    struct region *region = &row->region;
 
     region->at = 0;
     if (row->workload->start(region) != 0) {

@@ -17,7 +17,7 @@
 int arena_posix_memalign(void **ret_p, size_t alignment, size_t size);
 
 /* The block is filled with ARENA_STALE, and not given again before all are
- * freed; then the arena starts anew. */
+ * freed; then the arena starts again. */
 void arena_free(void *p);
 
 enum {

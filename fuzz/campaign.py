@@ -3,8 +3,9 @@
 
 Builds with the engine's compiler in BUILD/fuzz-ENGINE, runs each target, shows
 its speed and coverage, and on a finding makes the input small and says how to
-replay it. With --plant, the pool has a bug of fuzz/mutants/, and the campaign
-succeeds if it is found. Exit: 0 as expected, 1 not, 2 cannot run.
+replay it. With --plant, the code has a bug of fuzz/mutants/, and the campaign
+succeeds if it is found. The target pool_mixed needs nginx's source: NGINX_SRC, or
+what BUILD was configured with. Exit: 0 as expected, 1 not, 2 cannot run.
 """
 
 import argparse
@@ -18,18 +19,27 @@ import sys
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "mutants"))
+
+import plant  # noqa: E402
+
 COMPILERS = {"libfuzzer": "clang", "afl": "afl-clang-fast"}
 TARGETS = {
     "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_inline",
-                  "pool_ops_ubsan", "ops_decoder", "trace_reader"],
-    "afl": ["pool_ops", "ops_decoder", "trace_reader"],
+                  "pool_ops_ubsan", "pool_mixed", "ops_decoder",
+                  "trace_reader"],
+    "afl": ["pool_ops", "pool_mixed", "ops_decoder", "trace_reader"],
 }
+NEEDS_NGINX = "pool_mixed"
 
-# Whose bug a planted one is, by the file that its patch changes.
+# The target that finds a mutant, by what its row says of where it runs.
 PLANTED_IN = {
-    "pool/ngx_palloc.c": "pool_ops",
-    "pool/ops/op.c": "ops_decoder",
-    "pool/ops/trace.c": "trace_reader",
+    "exact": "pool_ops",
+    "hardened": "pool_ops",
+    "mixed": "pool_mixed",
+    "ops_decoder": "ops_decoder",
+    "trace_reader": "trace_reader",
 }
 
 # Longer inputs say nothing new about a pool and are slower.
@@ -89,8 +99,8 @@ class Progress:
         self.is_open = False
 
 
-def known_plants(source: Path) -> list[str]:
-    return sorted(p.stem for p in (source / "fuzz/mutants").glob("*.patch"))
+def mutants(source: Path) -> dict[str, dict]:
+    return plant.load(source / "fuzz/mutants/mutants.toml")
 
 
 def choose(kind: str, name: str, known: list[str]) -> None:
@@ -98,22 +108,28 @@ def choose(kind: str, name: str, known: list[str]) -> None:
         raise Refused(f"unknown {kind} '{name}'; known: {' '.join(known)}")
 
 
-def planted_target(source: Path, plant: str) -> str:
-    patch = (source / "fuzz/mutants" / f"{plant}.patch").read_text()
-    match = re.search(r"^--- a/(\S+)", patch, re.MULTILINE)
-    if match is None or match[1] not in PLANTED_IN:
-        raise Refused(f"fuzz/mutants/{plant}.patch changes no file of "
-                      f"{' '.join(PLANTED_IN)}")
-    return PLANTED_IN[match[1]]
+def planted_target(source: Path, mutant: str) -> str:
+    return PLANTED_IN[mutants(source)[mutant]["runs"]]
 
 
 def family(target: str) -> str:
-    """The target that another build of it is named after."""
-    return "pool_ops" if target.startswith("pool_ops") else target
+    """The target whose corpus, and whose printer, another one shares."""
+    return "pool_ops" if target.startswith("pool_") else target
 
 
-def build(source: Path, folder: Path, engine: str, names: list[str]) -> None:
-    """Configure folder once and build names there."""
+def nginx_source(parent: Path) -> str:
+    """The folder of nginx's source, as meson.build finds it, or ''."""
+    kept = parent / "nginx_src"
+    named = os.environ.get("NGINX_SRC", "")
+    if not named and kept.exists():
+        named = kept.read_text()
+    return named if (Path(named) / "src/core/ngx_palloc.c").exists() else ""
+
+
+def build(
+    source: Path, folder: Path, engine: str, names: list[str], nginx: str
+) -> None:
+    """Configure folder where it is not yet and build names there."""
     compiler = COMPILERS[engine]
     if shutil.which(compiler) is None:
         raise Refused(f"{compiler} is not installed")
@@ -121,10 +137,20 @@ def build(source: Path, folder: Path, engine: str, names: list[str]) -> None:
     if engine == "afl":
         environment["AFL_LLVM_ALLOWLIST"] = str(source / "fuzz/afl-allowlist.txt")
         environment["AFL_QUIET"] = "1"
-    if not (folder / "build.ninja").exists():
+    configured = (folder / "build.ninja").exists()
+    if nginx and nginx_source_of(folder) != nginx:
+        environment["NGINX_SRC"] = nginx
+        run_quietly(["meson", "setup", str(folder), str(source),
+                     *(["--reconfigure"] if configured else [])], environment)
+    elif not configured:
         run_quietly(["meson", "setup", str(folder), str(source)], environment)
     targets = [f"fuzz/{name}" for name in [*names, "ngxops", "seeds.stamp"]]
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
+
+
+def nginx_source_of(folder: Path) -> str:
+    kept = folder / "nginx_src"
+    return kept.read_text() if kept.exists() else ""
 
 
 def run_quietly(command: list[str], environment: dict[str, str]) -> None:
@@ -389,10 +415,11 @@ def campaign(
     arguments: argparse.Namespace, source: Path, folder: Path, name: str
 ) -> bool:
     """Fuzz one target. Returns whether it went as expected."""
-    engine, plant = arguments.engine, arguments.plant
-    binary_name = name if plant is None else f"mutants/{name}_{plant}"
+    engine, mutant = arguments.engine, arguments.plant
+    binary_name = name if mutant is None else f"mutants/{name}_{mutant}"
     replay = f"replay_{family(name)}"
-    build(source, folder, engine, [binary_name, replay])
+    build(source, folder, engine, [binary_name, replay],
+          nginx_source(folder.parent))
     binary = folder / "fuzz" / binary_name
 
     work = folder / "campaigns" / binary.name
@@ -429,7 +456,7 @@ def campaign(
     if arguments.keep and finding is None:
         known = [path for each in folders for path in files_of(each)]
         print(f"{keep(work, engine, known, kept)} new inputs in {kept}")
-    return (finding is not None) == (plant is not None)
+    return (finding is not None) == (mutant is not None)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -463,10 +490,16 @@ def main() -> int:
         for name in arguments.targets:
             choose("target", name, TARGETS[engine])
         if arguments.plant is not None:
-            choose("mutant", arguments.plant, known_plants(source))
+            choose("mutant", arguments.plant, sorted(mutants(source)))
         targets = arguments.targets or TARGETS[engine]
         if arguments.plant is not None:
             targets = [planted_target(source, arguments.plant)]
+        if NEEDS_NGINX in targets and not nginx_source(parent):
+            if arguments.targets or arguments.plant is not None:
+                raise Refused(f"{NEEDS_NGINX} needs NGINX_SRC, the folder of "
+                              "nginx's unpacked source")
+            print(f"{NEEDS_NGINX}: left out, as there is no NGINX_SRC")
+            targets = [name for name in targets if name != NEEDS_NGINX]
         results = [
             campaign(arguments, source, parent / f"fuzz-{engine}", name)
             for name in targets

@@ -198,7 +198,11 @@ source_short(struct source *source, const struct input *input)
     }
     (void) close(ends[1]);
     while (rc == 0 && read(ends[0], &call, sizeof(call)) == sizeof(call)) {
-        rc = source_add(source, &call);
+        if (call.code == SOURCE_ANSWER) {
+            source_answer(source, (enum source_answer) call.answer);
+        } else {
+            rc = source_add(source, &call);
+        }
     }
     (void) close(ends[0]);
     if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
@@ -476,7 +480,7 @@ input_parse(struct input *input)
     return 0;
 }
 
-/* With a zero byte behind; NULL with a message. */
+/* With a zero byte at the end; NULL with a message. */
 static uint8_t *
 read_all(const char *path, size_t *ret_size)
 {

@@ -1,8 +1,8 @@
 /*
- * An oracle knows some of the promises that a pool makes, in words, and tells
+ * An oracle knows some of the promises that a pool makes, in words, and says
  * after a step whether one is broken. The table of oracles is at the end. To
  * add one: a file in oracles/, a line here and one in meson.build, and a
- * planted bug in mutants/ that it catches.
+ * mutant that it catches, in mutants/.
  */
 #ifndef FUZZ_ORACLE_H
 #define FUZZ_ORACLE_H
@@ -44,6 +44,7 @@ struct step {
     size_t size;      /* of a pool, an allocation, a cleanup's data */
     size_t alignment; /* of OP_PMEMALIGN */
     int succeeds;     /* says the model */
+    int is_nginx;     /* it was done by nginx's own function */
     struct model_spot spot;
     const struct run_allocation *made; /* NULL: the call gave NULL */
     size_t block;                      /* that made lies in, or their count */
@@ -53,6 +54,17 @@ struct step {
 
     ngx_int_t answer; /* of ngx_pfree() */
     const void *freed;
+
+    size_t calls;       /* of the system for memory, by this op */
+    size_t refusals;    /* of them */
+    size_t kept;        /* bytes that the thread kept before */
+    int is_plain;       /* of a reset or destroy: run's, and there was
+                          * bookkeeping of what is kept */
+    size_t empty_entry; /* before; see model_seen */
+    int is_old;         /* many large allocations are newer than the freed */
+    size_t taken;       /* see model_seen */
+    size_t ended;       /* bytes that a reset or destroy released */
+    size_t ended_least; /* those of them that the thread keeps, if it may */
 
     const struct run_cleanup *due; /* NULL: none is */
     const void *given;             /* what the handler was given */
@@ -83,7 +95,9 @@ struct oracle {
     X(files)                                                                   \
     X(memory)                                                                  \
     X(state)                                                                   \
+    X(list)                                                                    \
     X(reuse)                                                                   \
+    X(kept)                                                                    \
     X(stats)                                                                   \
     X(contents)                                                                \
     X(poison)                                                                  \

@@ -7,8 +7,8 @@
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
  * bytes. --print prints each program's text and does nothing.
- * --broken is for pools with a planted bug: it stops at the first program that
- * tells, and succeeds if one does.
+ * --broken is for mutants: it stops at the first program that fails, and
+ * succeeds if one does.
  */
 #include <dirent.h>
 #include <errno.h>

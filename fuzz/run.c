@@ -11,12 +11,18 @@
 #include "program.h"
 
 enum {
-    /* Kept small, so that many programs run in a second: live bytes of blocks
-     * and of large allocations, each, past which a pool's ops do nothing. */
+    /* nginx's own functions look at so many entries for an empty one. */
+    ENTRIES_LOOKED_AT = 5,
+
+    /* There a pool's size is a multiple of this, or their end - m wraps. */
+    NGINX_UNIT = 16,
+
     /* What version 1 cannot name is one of its sizes: the heap has not room for
      * many more. Those that no heap has are left. */
     SIZES = 128 * 1024,
 
+    /* Kept small, so that many programs run in a second: live bytes of blocks
+     * and of large allocations, each, past which a pool's ops do nothing. */
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
     /* Of a longer allocation only so many bytes at either end are written. */
@@ -24,13 +30,21 @@ enum {
 
     FILLS = 255, /* values that a written byte takes, never 0 */
 
-    GROW_MAX = 64 * 1024, /* of a block, when it has doubled */
+    OLD = 64, /* large allocations that are newer than an old one */
 
     AGAIN_MAX = 16,
     FAILS_WITHIN = 4, /* no op takes more of the system's allocations */
     DESCRIPTORS = 8,  /* that programs use; small, so that they collide */
     ALIGNMENTS = 24,
     ALIGNMENTS_GOOD = 17, /* 1 << 0 ... 1 << 16, the rest in bad_alignments */
+};
+
+/* Who does an allocation. */
+enum way {
+    OURS,
+    NGINX,
+    NGINX_OWN_BLOCK,
+    NGINX_OWN_LARGE,
 };
 
 /* No power of two, and one that the system has no memory for. */
@@ -65,6 +79,7 @@ static struct {
     struct op op;          /* that is done now */
     unsigned running_pool; /* whose cleanups are run */
     int file_errs[FILES_UNLINK + 1];
+    unsigned nginx; /* enum op_by_nginx, of the last op nginx */
     int is_over;    /* the program is; what is left goes */
     int has_called; /* the op that is done has */
     ngx_log_t log;
@@ -91,8 +106,13 @@ static void do_reset(struct run *run, unsigned pool);
 static void do_alloc(struct run *run, const struct op *op, enum op_code code,
                      size_t size);
 static size_t alignment_of(const struct op *op);
-static void alloc_expect(struct run *run, struct step *step, unsigned key);
-static void *alloc_call(ngx_pool_t *pool, const struct step *step);
+static enum way alloc_way(const struct run *run, const struct step *step);
+static int alloc_is_hopeless(const struct step *step);
+static void *alloc_call(ngx_pool_t *pool, const struct step *step,
+                        enum way way);
+static void alloc_expect(struct run *run, struct step *step, unsigned key,
+                         enum way way, const struct model_seen *seen);
+static int is_power_of_two(size_t number);
 static void do_free(struct run *run, unsigned pool, struct run_target target,
                     struct run_allocation *allocation);
 static void do_cleanup(struct run *run, const struct op *op,
@@ -101,10 +121,19 @@ static void do_cancel(struct run *run, const struct op *op);
 static void do_run_file(struct run *run, const struct op *op);
 static void do_write(struct run *run, const struct op *op);
 static void do_tail(struct run *run, const struct op *op, size_t size);
-static void do_grow(struct run *run, const struct op *op, size_t size);
 static void do_cache_limit(struct run *run, size_t size);
 static void do_cache_trim(struct run *run);
 static void do_fail_files(const struct op *op);
+
+static void call_begin(const struct run *run, struct step *step);
+static struct model_seen call_end(struct run *run, struct step *step,
+                                  int is_null);
+static void kept_end(struct run *run, struct step *step);
+static void kept_note(struct run *run, const struct step *step);
+static void kept_note_plain(struct run *run, const struct step *step);
+static void kept_note_end(struct run *run, const struct step *step);
+static size_t kept_large_size(const struct model_pool *model);
+static void large_made(struct run *run, unsigned pool, const void *p);
 
 static size_t size_of(const struct run *run, const struct op *op);
 static int is_full(const struct run *run, unsigned pool);
@@ -118,6 +147,8 @@ static struct run_allocation *allocation_numbered(struct run_pool *pool,
                                                   size_t number);
 static void allocation_remove(struct run_pool *pool,
                               struct run_allocation *allocation);
+static int is_old(const struct run_pool *pool,
+                  const struct run_allocation *allocation);
 static struct run_target target_of(const struct run_allocation *allocation);
 static int is_live(const struct run_pool *pool, const void *p);
 static void fill(struct run_allocation *allocation, unsigned char value);
@@ -133,9 +164,11 @@ static int cleanup_due(struct run *run, unsigned pool,
                        struct run_cleanup *ret_due);
 static void file_expect(struct run *run, const struct run_cleanup *cleanup);
 static void note(struct source_call call);
+static void note_answer(struct source_call call, int succeeds);
 static void note_free(unsigned pool, struct run_target target, int succeeds);
-static void note_cleanup(const struct op *op, enum run_handler kind,
-                         size_t size, unsigned key, int succeeds);
+static struct source_call cleanup_call(const struct op *op,
+                                       enum run_handler kind, size_t size,
+                                       unsigned key);
 static void note_tail(unsigned pool, const struct run_allocation *allocation,
                       size_t size);
 static void note_end(struct run *run, unsigned pool, enum source_code code);
@@ -186,6 +219,10 @@ run_program_again(const uint8_t *data, size_t size,
     uint64_t traces[OP_POOLS];
     unsigned pool;
 
+    if (run->was_indexed) {
+        options.no_faults = 1;
+        run = run_program(data, size, &options);
+    }
     step.traces[0] = run->trace;
     step.traces[1] = run_program(data, size, &options)->trace;
     step_check(&the_run, &step);
@@ -254,6 +291,12 @@ run_is_uniform(const void *p, size_t size, unsigned char value)
            (bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
+uint64_t
+run_hash(const void *p)
+{
+    return trace_mix(0, (uint64_t) (uintptr_t) p);
+}
+
 static void
 run_start(struct run *run, const struct run_options *options)
 {
@@ -261,6 +304,7 @@ run_start(struct run *run, const struct run_options *options)
 
     now.options = *options;
     now.is_over = 0;
+    now.nginx = 0;
     now.log = (ngx_log_t){.log_level = NGX_LOG_INFO, .writer = log_write};
     memset(now.file_errs, 0, sizeof(now.file_errs));
 
@@ -279,6 +323,7 @@ run_start(struct run *run, const struct run_options *options)
         self->allocation_count = 0;
         self->cleanup_count = 0;
         self->block_count = 0;
+        self->index_size = 0;
         self->trace = 0;
     }
     run->op_count = 0;
@@ -288,8 +333,19 @@ run_start(struct run *run, const struct run_options *options)
     run->made_count = 0;
     run->log_lines = 0;
     run->log_others = 0;
+    run->refusals = heap_refusals();
     run->event_count = 0;
     run->trace = 0;
+    run->was_indexed = 0;
+
+    run->limit = 0;
+    run->is_plain = 1;
+    ngx_pool_cache_stats(&run->kept);
+    run->same_blocks = (struct run_kept){0};
+    run->same_large = (struct run_kept){0};
+    run->ended_at = 0;
+    run->ended_sum = 0;
+    memset(run->ended, 0, sizeof(run->ended));
 }
 
 static void
@@ -338,7 +394,24 @@ step_check(struct run *run, struct step *step)
                               (unsigned char *) self->blocks[step->block]);
             }
         }
+        if (self->pool->index != self->after.index || self->index_size == 0) {
+            ngx_pool_stats_t stats = {0};
+
+            if (self->pool->index != NULL) {
+                ngx_pool_stats(self->pool, &stats);
+                run->was_indexed = 1;
+            }
+            self->index_size = stats.index;
+        }
         self->after = *self->pool;
+    } else {
+        self->index_size = 0;
+    }
+    /* Statistics look at each bin; most steps leave them as they were. */
+    if (step->kind != STEP_WRITE &&
+        (step->kind != STEP_ALLOC || step->calls != 0 ||
+         ngx_pool_cache_size() != run->kept.size)) {
+        ngx_pool_cache_stats(&run->kept);
     }
     trace_step(run, step);
 
@@ -346,6 +419,7 @@ step_check(struct run *run, struct step *step)
     if (broken != NULL) {
         step_fail(run, step, broken);
     }
+    kept_note(run, step);
 }
 
 static void
@@ -366,9 +440,8 @@ step_fail(const struct run *run, const struct step *step,
                 step->block, step->offset);
     }
     fprintf(stderr,
-            "  live: expected %zu blocks, %zu bytes; found %zu and %zu\n",
-            run->model.system.live_blocks, run->model.system.live_bytes,
-            heap_live_blocks(), heap_live_bytes());
+            "  live: %zu blocks, %zu bytes; kept: %zu bytes of at most %zu\n",
+            heap_live_blocks(), heap_live_bytes(), run->kept.size, run->limit);
     abort();
 }
 
@@ -391,8 +464,12 @@ trace_step(struct run *run, const struct step *step)
     self->trace = trace;
 
     run->trace = trace_mix(run->trace, trace);
-    run->trace = trace_mix(run->trace, heap_live_blocks());
-    run->trace = trace_mix(run->trace, heap_live_bytes());
+    /* An index orders its list by addresses, by which what is
+     * kept may differ. */
+    if (!run->was_indexed) {
+        run->trace = trace_mix(run->trace, heap_live_blocks());
+        run->trace = trace_mix(run->trace, heap_live_bytes());
+    }
 }
 
 /* FNV's step, a word at a time. */
@@ -436,7 +513,12 @@ perform_any(struct run *run, const struct op *op)
             note((struct source_call){.code = SOURCE_FAIL_ALLOC,
                                       .number = op->who % FAILS_WITHIN});
             heap_fail_at(op->who % FAILS_WITHIN);
-            run->model.system.fail_in = op->who % FAILS_WITHIN;
+        }
+        return;
+    case OP_NGINX:
+        if (now.options.nginx != NULL) {
+            now.has_called = 1;
+            now.nginx = op->who;
         }
         return;
     case OP_FAIL_FILES:
@@ -529,9 +611,6 @@ perform_on(struct run *run, const struct op *op, size_t size)
     case OP_TAIL_SHRINK:
         do_tail(run, op, size);
         break;
-    case OP_GROW:
-        do_grow(run, op, size);
-        break;
     default:
         perform_free(run, op, size);
         break;
@@ -592,9 +671,10 @@ perform_free(struct run *run, const struct op *op, size_t size)
 
             target = self->stale[op->who % kept];
         }
-        /* The system may have given the same address again. */
+        /* The system may have given the same address again. The pool is to
+         * look for one all the same, as it may make an index. */
         if (is_live(self, target.p)) {
-            target = target_of(NULL);
+            target = (struct run_target){.p = foreign, .key = MODEL_NO_KEY};
         }
         do_free(run, op->pool, target, NULL);
         break;
@@ -610,23 +690,37 @@ static void
 do_create(struct run *run, unsigned pool, size_t size)
 {
     struct run_pool *self = &run->pools[pool];
+    struct source_call call;
+    struct model_seen seen;
     struct step step;
+    int is_too_small;
 
     if (self->pool != NULL) {
         do_destroy(run, pool);
     }
-    step = step_begin(run, STEP_CREATE, pool, OP_CREATE);
-    step.size = size;
-    step.succeeds = model_create(&run->model, pool, size);
-    run->log_others += size < sizeof(ngx_pool_t) + 2 * now.options.redzone;
-
-    note((struct source_call){
+    if (now.options.nginx != NULL) {
+        size -= size % NGINX_UNIT;
+    }
+    is_too_small = size < sizeof(ngx_pool_t) + 2 * now.options.redzone;
+    call = (struct source_call){
         .code = SOURCE_CREATE,
-        .answer = step.succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .answer =
+            is_too_small || size > HEAP_SIZE_MAX ? SOURCE_REFUSED : SOURCE_DONE,
         .pool = pool,
         .size = size,
-    });
+    };
+    note(call);
+    step = step_begin(run, STEP_CREATE, pool, OP_CREATE);
+    step.size = size;
+    call_begin(run, &step);
     self->pool = ngx_create_pool(size, &now.log);
+    seen = call_end(run, &step, self->pool == NULL);
+    step.succeeds = model_create(&run->model, pool, size, &seen);
+    run->log_others += is_too_small;
+    note_answer(call, step.succeeds);
+
+    self->is_mixed = 0;
+    self->large_sum = 0;
     self->block_count = 0;
     self->allocation_count = 0;
     self->cleanup_count = 0;
@@ -646,24 +740,32 @@ do_destroy(struct run *run, unsigned pool)
     step_check(run, &step);
     note_end(run, pool, SOURCE_DESTROY);
     cleanups_run(run, pool, ngx_destroy_pool, &step);
+    step.kind = STEP_DESTROY;
+    kept_end(run, &step);
     model_destroy(&run->model, pool);
     self->pool = NULL;
+    self->ended_count = self->allocation_count;
     self->allocation_count = 0;
-    step.kind = STEP_DESTROY;
     step_check(run, &step);
 }
 
 static void
 do_reset(struct run *run, unsigned pool)
 {
+    struct run_pool *self = &run->pools[pool];
     struct step step = step_begin(run, STEP_BEFORE, pool, OP_RESET);
 
     step_check(run, &step);
+    self->pool->chain = (ngx_chain_t *) self->pool; /* as ngx_buf does */
     note_end(run, pool, SOURCE_RESET);
     cleanups_run(run, pool, ngx_reset_pool, &step);
-    model_reset(&run->model, pool);
-    run->pools[pool].allocation_count = 0;
     step.kind = STEP_RESET;
+    kept_end(run, &step);
+    model_reset(&run->model, pool);
+    self->is_mixed = 0;
+    self->large_sum = 0;
+    self->ended_count = self->allocation_count;
+    self->allocation_count = 0;
     step_check(run, &step);
 }
 
@@ -685,28 +787,42 @@ static void
 do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
 {
     unsigned pool = op->pool;
-    ngx_pool_t *real = run->pools[pool].pool;
+    struct run_pool *self = &run->pools[pool];
     unsigned key = run->key_next++;
     struct step step = step_begin(run, STEP_ALLOC, pool, code);
     struct run_allocation *made = NULL;
+    struct source_call call;
+    struct model_seen seen;
     unsigned char *p;
+    enum way way;
 
     if (is_full(run, pool)) {
         return;
     }
     step.size = size;
-
     step.alignment = code == OP_PMEMALIGN ? alignment_of(op) : 0;
-    alloc_expect(run, &step, key);
-    note((struct source_call){
+    call = (struct source_call){
         .code = (uint8_t) alloc_codes[code],
-        .answer = step.succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .answer = alloc_is_hopeless(&step) ? SOURCE_REFUSED : SOURCE_DONE,
         .pool = pool,
         .object = key,
         .size = size,
         .alignment = step.alignment,
-    });
-    p = alloc_call(real, &step);
+    };
+    note(call);
+    way = alloc_way(run, &step);
+    step.is_nginx = way != OURS;
+    self->is_mixed |= step.is_nginx;
+    call_begin(run, &step);
+    p = alloc_call(self->pool, &step, way);
+    seen = call_end(run, &step, p == NULL);
+    if (p != NULL && (way == NGINX_OWN_LARGE || code == OP_PMEMALIGN ||
+                      size > run->model.pools[pool].max)) {
+        seen.taken = heap_usable_size(p);
+    }
+    step.taken = seen.taken;
+    alloc_expect(run, &step, key, way, &seen);
+    note_answer(call, step.succeeds);
 
     if (p != NULL) {
         made = allocation_add(run, pool, p, size, RUN_BYTES);
@@ -714,6 +830,9 @@ do_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
         made->number = run->made_count;
         made->spot = step.spot;
         step.made = made;
+        if (step.spot.place == MODEL_LARGE) {
+            large_made(run, pool, p);
+        }
     }
     step_check(run, &step);
     if (made != NULL) {
@@ -732,41 +851,105 @@ alignment_of(const struct op *op)
                                  : bad_alignments[nth - ALIGNMENTS_GOOD];
 }
 
-/* What comes of the step, by the model. */
+/* nginx hands an alignment on to a system that takes good ones alone. */
+static enum way
+alloc_way(const struct run *run, const struct step *step)
+{
+    int is_small = step->size <= run->model.pools[step->pool].max;
+
+    switch (step->code) {
+    case OP_PNALLOC:
+        return now.nginx & OP_BY_NGINX_PNALLOC ? NGINX : OURS;
+    case OP_PCALLOC:
+        return now.nginx & OP_BY_NGINX_PCALLOC ? NGINX : OURS;
+    case OP_PMEMALIGN:
+        return now.nginx & OP_BY_NGINX_PMEMALIGN &&
+                       is_power_of_two(step->alignment) &&
+                       step->alignment >= sizeof(void *)
+                   ? NGINX
+                   : OURS;
+    default:
+        if (now.nginx & OP_BY_NGINX_BLOCK && is_small) {
+            return NGINX_OWN_BLOCK;
+        }
+        if (now.nginx & OP_BY_NGINX_LARGE) {
+            return NGINX_OWN_LARGE;
+        }
+        return now.nginx & OP_BY_NGINX_PALLOC ? NGINX : OURS;
+    }
+}
+
+/* No system has memory for it, or its alignment is a bad one. */
+static int
+alloc_is_hopeless(const struct step *step)
+{
+    return step->size > HEAP_SIZE_MAX ||
+           (step->code == OP_PMEMALIGN && (!is_power_of_two(step->alignment) ||
+                                           step->alignment > HEAP_SIZE_MAX));
+}
+
+static void *
+alloc_call(ngx_pool_t *pool, const struct step *step, enum way way)
+{
+    const struct run_options *options = &now.options;
+    const struct run_nginx *nginx = options->nginx;
+    size_t size = step->size;
+
+    switch (step->code) {
+    case OP_PMEMALIGN:
+        return way == NGINX ? nginx->pmemalign(pool, size, step->alignment)
+                            : ngx_pmemalign(pool, size, step->alignment);
+    case OP_PNALLOC:
+        return way == NGINX               ? nginx->pnalloc(pool, size)
+               : options->pnalloc != NULL ? options->pnalloc(pool, size)
+                                          : ngx_pnalloc(pool, size);
+    case OP_PCALLOC:
+        return way == NGINX ? nginx->pcalloc(pool, size)
+                            : ngx_pcalloc(pool, size);
+    default:
+        return way == NGINX              ? nginx->palloc(pool, size)
+               : way == NGINX_OWN_BLOCK  ? nginx->palloc_block(pool, size)
+               : way == NGINX_OWN_LARGE  ? nginx->palloc_large(pool, size)
+               : options->palloc != NULL ? options->palloc(pool, size)
+                                         : ngx_palloc(pool, size);
+    }
+}
+
+/* What must have come of the step, by the model. */
 static void
-alloc_expect(struct run *run, struct step *step, unsigned key)
+alloc_expect(struct run *run, struct step *step, unsigned key, enum way way,
+             const struct model_seen *seen)
 {
     struct model *model = &run->model;
-    size_t alignment = step->alignment;
+    size_t alignment = step->code == OP_PNALLOC ? 1 : NGX_ALIGNMENT;
 
-    if (step->code == OP_PNALLOC) {
-        step->spot = model_pnalloc(model, step->pool, step->size, key);
-    } else if (step->code != OP_PMEMALIGN) {
-        step->spot = model_palloc(model, step->pool, step->size, key);
-    } else if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
-        run->log_others++;
+    if (way == NGINX_OWN_BLOCK) {
+        step->spot = model_nginx_block(model, step->pool, step->size, seen);
+    } else if (way == NGINX_OWN_LARGE) {
+        step->spot = model_nginx_large(model, step->pool, key, seen);
+    } else if (step->code == OP_PMEMALIGN) {
+        if (way == NGINX) {
+            step->spot = model_nginx_pmemalign(model, step->pool, key, seen);
+        } else if (is_power_of_two(step->alignment)) {
+            step->spot = model_pmemalign(model, step->pool, key, seen);
+        } else {
+            run->log_others++;
+        }
+    } else if (way == NGINX) {
+        step->spot = model_nginx_alloc(model, step->pool, step->size, alignment,
+                                       key, seen);
+    } else if (step->code == OP_PNALLOC) {
+        step->spot = model_pnalloc(model, step->pool, step->size, key, seen);
     } else {
-        step->spot =
-            model_pmemalign(model, step->pool, step->size, alignment, key);
+        step->spot = model_palloc(model, step->pool, step->size, key, seen);
     }
     step->succeeds = step->spot.place != MODEL_NOWHERE;
 }
 
-static void *
-alloc_call(ngx_pool_t *pool, const struct step *step)
+static int
+is_power_of_two(size_t number)
 {
-    switch (step->code) {
-    case OP_PMEMALIGN:
-        return ngx_pmemalign(pool, step->size, step->alignment);
-    case OP_PNALLOC:
-        return now.options.is_inlined ? ngx_pnalloc_inline(pool, step->size)
-                                      : ngx_pnalloc(pool, step->size);
-    case OP_PCALLOC:
-        return ngx_pcalloc(pool, step->size);
-    default:
-        return now.options.is_inlined ? ngx_palloc_inline(pool, step->size)
-                                      : ngx_palloc(pool, step->size);
-    }
+    return number != 0 && (number & (number - 1)) == 0;
 }
 
 /* allocation: what target is when it is to be freed; NULL: it is to stay. */
@@ -778,9 +961,11 @@ do_free(struct run *run, unsigned pool, struct run_target target,
     struct step step =
         step_begin(run, STEP_BEFORE, pool, (enum op_code) now.op.code);
     unsigned key = MODEL_NO_KEY;
+    struct model_seen seen;
 
     if (allocation != NULL) {
         key = allocation->key;
+        step.is_old = is_old(self, allocation);
         step.made = allocation;
         step_check(run, &step);
         step.made = NULL;
@@ -790,10 +975,19 @@ do_free(struct run *run, unsigned pool, struct run_target target,
     }
     step.kind = STEP_FREE;
     step.freed = target.p;
-    /* NULL is refused before anything is looked for. */
-    step.succeeds = target.p != NULL && model_free(&run->model, pool, key);
-    note_free(pool, target, step.succeeds);
-    step.answer = ngx_pfree(self->pool, target.p);
+    note_free(pool, target, key != MODEL_NO_KEY);
+    /* Of NULL nginx's own would take an entry without an allocation. */
+    step.is_nginx = now.nginx & OP_BY_NGINX_PFREE && target.p != NULL;
+    self->is_mixed |= step.is_nginx;
+    call_begin(run, &step);
+    step.answer = step.is_nginx ? now.options.nginx->pfree(self->pool, target.p)
+                                : ngx_pfree(self->pool, target.p);
+    seen = call_end(run, &step, 0);
+    step.succeeds = step.is_nginx ? model_nginx_free(&run->model, pool, key)
+                                  : model_free(&run->model, pool, key, &seen);
+    if (step.succeeds) {
+        self->large_sum -= run_hash(target.p);
+    }
     step_check(run, &step);
 }
 
@@ -805,19 +999,40 @@ do_cleanup(struct run *run, const struct op *op, enum run_handler kind,
     struct run_pool *self = &run->pools[pool];
     unsigned key = run->key_next++;
     struct step step = step_begin(run, STEP_CLEANUP, pool, OP_CLEANUP);
-    struct model_cleanup model = {0};
+    struct source_call call = cleanup_call(op, kind, size, key);
     struct run_allocation *data = NULL;
     struct run_cleanup *cleanup = &self->cleanups[self->cleanup_count];
+    struct model_cleanup model;
+    struct model_seen seen;
     ngx_pool_cleanup_t *node;
 
     if (is_full(run, pool)) {
         return;
     }
     step.size = size;
-    step.succeeds = model_cleanup(&run->model, pool, size, key, &model);
+    note(call);
+    /* When it fails, nginx's own keeps the node, which must be small
+     * then: nobody knows its address. */
+    step.is_nginx = now.nginx & OP_BY_NGINX_CLEANUP &&
+                    self->pool->max >= sizeof(ngx_pool_cleanup_t);
+    self->is_mixed |= step.is_nginx;
+    call_begin(run, &step);
+    node = step.is_nginx ? now.options.nginx->cleanup_add(self->pool, size)
+                         : ngx_pool_cleanup_add(self->pool, size);
+    seen = call_end(run, &step, node == NULL);
+    if (node != NULL && size > self->pool->max) {
+        seen.taken =
+            heap_usable_size(step.is_nginx ? node->data : (void *) node);
+    }
+    step.taken = seen.taken;
+    model = step.is_nginx
+                ? model_nginx_cleanup(&run->model, pool, size, key, &seen)
+                : model_cleanup(&run->model, pool, size, key, &seen);
     step.spot = model.node;
-    note_cleanup(op, kind, size, key, step.succeeds);
-    node = ngx_pool_cleanup_add(self->pool, size);
+    step.spot.is_fresh |= model.data.is_fresh;
+    step.succeeds = model.node.place != MODEL_NOWHERE;
+    note_answer(call, step.succeeds);
+
     step.node = node;
     if (node != NULL) {
         struct run_allocation *made = allocation_add(
@@ -830,6 +1045,9 @@ do_cleanup(struct run *run, const struct op *op, enum run_handler kind,
             data->key = key;
             data->spot = model.data;
             step.data = data;
+        }
+        if (size > self->pool->max) {
+            large_made(run, pool, step.is_nginx ? node->data : (void *) node);
         }
     }
     step_check(run, &step);
@@ -963,13 +1181,13 @@ do_tail(struct run *run, const struct op *op, size_t size)
         }
         d->last += size;
         a->size += size;
-        model_tail_move(&run->model, op->pool, a->spot.block, (long) size);
+        model_tail_move(&run->model, op->pool, (long) size);
     } else if (op->code == OP_TAIL_SHRINK) {
         size = size < a->size ? size : a->size;
         note_tail(op->pool, a, a->size - size);
         d->last -= size;
         a->size -= size;
-        model_tail_move(&run->model, op->pool, a->spot.block, -(long) size);
+        model_tail_move(&run->model, op->pool, -(long) size);
         if (run->is_marked && __asan_poison_memory_region != NULL) {
             __asan_poison_memory_region(d->last, size);
         }
@@ -978,29 +1196,12 @@ do_tail(struct run *run, const struct op *op, size_t size)
     step_check(run, &step);
 }
 
-/* The bound is a power of two, since the pool rounds it down to one. */
-static void
-do_grow(struct run *run, const struct op *op, size_t size)
-{
-    struct step step = step_begin(run, STEP_OTHER, op->pool, OP_GROW);
-    size_t most = 1;
-
-    while (most < size && most < GROW_MAX) {
-        most *= 2;
-    }
-    model_grow(&run->model, op->pool, most);
-    note((struct source_call){
-        .code = SOURCE_GROW, .pool = op->pool, .size = most});
-    ngx_pool_grow(run->pools[op->pool].pool, most);
-    step_check(run, &step);
-}
-
 static void
 do_cache_limit(struct run *run, size_t size)
 {
     struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_LIMIT);
 
-    model_cache_limit(&run->model, size);
+    run->limit = size;
     note((struct source_call){.code = SOURCE_CACHE_LIMIT, .size = size});
     ngx_pool_cache_limit(size);
     step_check(run, &step);
@@ -1011,7 +1212,6 @@ do_cache_trim(struct run *run)
 {
     struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_TRIM);
 
-    model_cache_trim(&run->model);
     note((struct source_call){.code = SOURCE_CACHE_TRIM});
     ngx_pool_cache_trim();
     step_check(run, &step);
@@ -1025,6 +1225,187 @@ do_fail_files(const struct op *op)
     note((struct source_call){.code = SOURCE_FAIL_FILES});
     files_fail(file_faults[nth].kind, file_faults[nth].err);
     now.file_errs[file_faults[nth].kind] = file_faults[nth].err;
+}
+
+/* Right before the step's call. */
+static void
+call_begin(const struct run *run, struct step *step)
+{
+    const ngx_pool_t *pool = run->pools[step->pool].pool;
+    const ngx_pool_large_t *large = pool != NULL ? pool->large : NULL;
+    size_t entry;
+
+    step->empty_entry = MODEL_NO_ENTRY;
+    for (entry = 0; large != NULL && entry < ENTRIES_LOOKED_AT; entry++) {
+        if (large->alloc == NULL) {
+            step->empty_entry = entry;
+            break;
+        }
+        large = large->next;
+    }
+    step->kept = run->kept.size;
+    step->calls = heap_calls();
+    step->refusals = heap_refusals();
+}
+
+/* Right after it: what was seen of it. */
+static struct model_seen
+call_end(struct run *run, struct step *step, int is_null)
+{
+    struct run_pool *self = &run->pools[step->pool];
+    const ngx_pool_t *pool = self->pool;
+    struct model_seen seen = {.is_null = is_null,
+                              .empty_entry = step->empty_entry};
+
+    step->calls = heap_calls() - step->calls;
+    step->refusals = heap_refusals() - step->refusals;
+    seen.is_refused = step->refusals != 0;
+    if (pool == NULL || !step->had_pool) {
+        return seen;
+    }
+    seen.has_block = self->blocks[self->block_count - 1]->d.next != NULL;
+    blocks_note(self);
+    seen.failed = step->before.current->d.failed;
+    seen.has_index = step->before.index != NULL;
+    /* An entry that is the list's first now, and in a block, is not. */
+    seen.is_indexed =
+        pool->index != NULL &&
+        (pool->large == step->before.large || pool->large == NULL ||
+         run_block_of(self, &run->model.pools[step->pool],
+                      (const unsigned char *) pool->large) ==
+             self->block_count);
+    return seen;
+}
+
+/* A reset or a destroy has been done: what it released. */
+static void
+kept_end(struct run *run, struct step *step)
+{
+    const struct model_pool *model = &run->model.pools[step->pool];
+    size_t i;
+
+    step->kept = run->kept.size;
+    step->is_plain = run->is_plain && run->kept.overhead != 0;
+    step->ended = model->large_bytes;
+    for (i = 0; i < model->large_count; i++) {
+        size_t size = model->large[i].size;
+
+        step->ended_least += size < RUN_KEPT_SIZE_MIN ? 0 : size;
+    }
+    if (step->kind == STEP_DESTROY) {
+        step->ended += model->bytes;
+        step->ended_least +=
+            model->blocks[0].size < RUN_KEPT_SIZE_MIN ? 0 : model->bytes;
+    }
+    run->ended_sum += step->ended - run->ended[run->ended_at];
+    run->ended[run->ended_at] = step->ended;
+    run->ended_at = (run->ended_at + 1) % RUN_REGIONS;
+    kept_note_end(run, step);
+}
+
+/* After a reset or a destroy: which pieces of one size the thread must have. */
+static void
+kept_note_end(struct run *run, const struct step *step)
+{
+    const struct model_pool *model = &run->model.pools[step->pool];
+    size_t size = kept_large_size(model);
+
+    if (!step->is_plain || ngx_pool_cache_size() != step->kept + step->ended) {
+        run->same_blocks.count = 0;
+        run->same_large.count = 0;
+        return;
+    }
+    if (model->large_count != 0) {
+        if (size != run->same_large.size) {
+            run->same_large = (struct run_kept){.size = size};
+        }
+        run->same_large.count += size != 0 ? model->large_count : 0;
+    }
+    if (step->kind == STEP_DESTROY) {
+        if (model->blocks[0].size != run->same_blocks.size) {
+            run->same_blocks = (struct run_kept){.size = model->blocks[0].size};
+        }
+        run->same_blocks.count += model->block_count;
+    }
+}
+
+/* The one size of all large allocations, or 0. */
+static size_t
+kept_large_size(const struct model_pool *model)
+{
+    size_t i;
+
+    for (i = 1; i < model->large_count; i++) {
+        if (model->large[i].size != model->large[0].size) {
+            return 0;
+        }
+    }
+    return model->large_count == 0 ? 0 : model->large[0].size;
+}
+
+/* After a step: what it took of those pieces. */
+static void
+kept_note(struct run *run, const struct step *step)
+{
+    const struct model_pool *model = &run->model.pools[step->pool];
+    int is_large = step->spot.place == MODEL_LARGE;
+
+    kept_note_plain(run, step);
+    if (step->kind == STEP_OTHER &&
+        (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM)) {
+        run->same_blocks.count = 0;
+        run->same_large.count = 0;
+    }
+    if ((step->kind != STEP_CREATE && step->kind != STEP_ALLOC &&
+         step->kind != STEP_CLEANUP) ||
+        step->is_nginx) {
+        return;
+    }
+    if ((step->kind == STEP_CREATE || step->spot.is_fresh) &&
+        run->same_blocks.count != 0 &&
+        model->blocks[0].size == run->same_blocks.size) {
+        run->same_blocks.count--;
+    }
+    /* One of another size may have taken any. */
+    if (is_large || (!step->succeeds && step->size > model->max)) {
+        if (run->same_large.count != 0 && step->taken == run->same_large.size) {
+            run->same_large.count--;
+        } else {
+            run->same_large.count = 0;
+        }
+    }
+}
+
+/*
+ * What a thread keeps follows what its pools asked the system for. So it is not
+ * foreseen any more once a pool has memory of ngx_pmemalign() or of nginx's own
+ * functions, or memory that it got under another limit or without bookkeeping.
+ */
+static void
+kept_note_plain(struct run *run, const struct step *step)
+{
+    unsigned pool;
+
+    if (step->is_nginx || (step->made != NULL && step->code == OP_PMEMALIGN)) {
+        run->is_plain = 0;
+    }
+    if (step->calls != 0 && run->limit != 0 && run->kept.overhead == 0) {
+        run->is_plain = 0;
+    }
+    if (step->kind == STEP_OTHER &&
+        (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM)) {
+        run->is_plain = run->kept.size == 0;
+        for (pool = 0; pool < OP_POOLS; pool++) {
+            run->is_plain &= !run->model.pools[pool].exists;
+        }
+    }
+}
+
+/* p is a live large allocation from now on. */
+static void
+large_made(struct run *run, unsigned pool, const void *p)
+{
+    run->pools[pool].large_sum += run_hash(p);
 }
 
 /* A new pool's sizes are about its header, the least useful size, and the
@@ -1069,8 +1450,8 @@ allocation_add(struct run *run, unsigned pool, unsigned char *p, size_t size,
     return allocation;
 }
 
-/* The program's own that the window was used for last; newest of those without
- * bytes. */
+/* The program's own allocation that the first block ends with; the newest of
+ * those without bytes. */
 static struct run_allocation *
 allocation_last(struct run_pool *pool)
 {
@@ -1081,6 +1462,7 @@ allocation_last(struct run_pool *pool)
 
         if (allocation->kind == RUN_BYTES &&
             allocation->spot.place == MODEL_SMALL &&
+            allocation->spot.block == 0 &&
             allocation->p + allocation->size == pool->pool->d.last) {
             return allocation;
         }
@@ -1130,6 +1512,21 @@ allocation_remove(struct run_pool *pool, struct run_allocation *allocation)
     pool->allocation_count--;
 }
 
+/* Whether OLD or more large allocations of the pool are newer. */
+static int
+is_old(const struct run_pool *pool, const struct run_allocation *allocation)
+{
+    const struct run_allocation *end =
+        pool->allocations + pool->allocation_count;
+    unsigned newer = 0;
+
+    while (++allocation < end) {
+        newer += allocation->spot.place == MODEL_LARGE &&
+                 allocation->kind == RUN_BYTES;
+    }
+    return newer >= OLD;
+}
+
 /* Its start; of NULL: NULL. */
 static struct run_target
 target_of(const struct run_allocation *allocation)
@@ -1173,7 +1570,7 @@ blocks_note(struct run_pool *pool)
 {
     ngx_pool_t *next;
 
-    while (pool->block_count < MODEL_OPS_MAX &&
+    while (pool->block_count < MODEL_BLOCKS_MAX &&
            (next = pool->blocks[pool->block_count - 1]->d.next) != NULL) {
         pool->blocks[pool->block_count++] = next;
     }
@@ -1272,6 +1669,17 @@ note(struct source_call call)
     }
 }
 
+/* What must have come of the call that was noted last. */
+static void
+note_answer(struct source_call call, int succeeds)
+{
+    uint8_t answer = succeeds ? SOURCE_DONE : SOURCE_REFUSED;
+
+    if (answer != call.answer) {
+        note((struct source_call){.code = SOURCE_ANSWER, .answer = answer});
+    }
+}
+
 static void
 note_free(unsigned pool, struct run_target target, int succeeds)
 {
@@ -1289,24 +1697,24 @@ note_free(unsigned pool, struct run_target target, int succeeds)
     });
 }
 
-static void
-note_cleanup(const struct op *op, enum run_handler kind, size_t size,
-             unsigned key, int succeeds)
+static struct source_call
+cleanup_call(const struct op *op, enum run_handler kind, size_t size,
+             unsigned key)
 {
     int is_file = kind == RUN_CLOSE || kind == RUN_DELETE;
 
-    note((struct source_call){
+    return (struct source_call){
         .code = kind == RUN_CLOSE    ? SOURCE_CLEANUP_FILE
                 : kind == RUN_DELETE ? SOURCE_DELETE_FILE
                 : kind == RUN_NONE   ? SOURCE_CLEANUP_NONE
                                      : SOURCE_CLEANUP,
-        .answer = succeeds ? SOURCE_DONE : SOURCE_REFUSED,
+        .answer = size > HEAP_SIZE_MAX ? SOURCE_REFUSED : SOURCE_DONE,
         .pool = op->pool,
         .object = size == 0 || is_file ? SOURCE_NONE : key,
         .number = key,
         .file = op->who % DESCRIPTORS,
         .size = size,
-    });
+    };
 }
 
 static void

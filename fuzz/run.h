@@ -1,5 +1,5 @@
 /*
- * The checked executor: does a program's ops to real pools and to a model
+ * The checked executor: does a program's ops to real pools, then to a model
  * beside them, and after every op, those of cleanup handlers included, asks
  * every oracle whether what a pool promises still holds.
  *
@@ -30,6 +30,14 @@ enum {
 
     /* An op that deletes a file makes two. */
     RUN_EVENTS_MAX = 2 * MODEL_OPS_MAX,
+
+    /* What so many regions have not needed, a thread does not keep, except for
+     * RUN_KEPT_ALWAYS bytes. */
+    RUN_REGIONS = 64,
+    RUN_KEPT_ALWAYS = 1024 * 1024,
+
+    /* Smaller pieces of memory need not be kept. */
+    RUN_KEPT_SIZE_MIN = 128,
 };
 
 /* Whose bytes an allocation's are. */
@@ -82,8 +90,12 @@ struct run_target {
 struct run_pool {
     ngx_pool_t *pool; /* NULL: there is none */
     ngx_pool_t after; /* its head after the last op on it */
+    int is_mixed;     /* nginx's own functions have worked on it */
     size_t block_count;
-    ngx_pool_t *blocks[MODEL_OPS_MAX + 1];
+    ngx_pool_t *blocks[MODEL_BLOCKS_MAX];
+    size_t index_size;  /* bytes of its index */
+    uint64_t large_sum; /* run_hash() of each live large allocation, added up */
+    size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;
     struct run_allocation allocations[RUN_ALLOCATIONS_MAX + 2];
     size_t cleanup_count; /* those not yet due, oldest first */
@@ -93,35 +105,72 @@ struct run_pool {
     uint64_t trace; /* a hash of what was done and came of it */
 };
 
+/* Pieces of memory of one size that a thread keeps. */
+struct run_kept {
+    size_t size;
+    size_t count;
+};
+
 struct run {
     struct model model;
     struct run_pool pools[OP_POOLS];
     size_t op_count;    /* done */
-    size_t effective;   /* of them: those that came to a call */
+    size_t effective;   /* of them: those that made a call */
     size_t op_number;   /* of the program's op that is done now, from 1 */
     unsigned key_next;  /* for the next allocation */
     size_t made_count;  /* ops done that make something, see op.h */
     size_t log_lines;   /* seen */
-    size_t log_others;  /* due, besides those of the model's failures */
+    size_t log_others;  /* due, besides those of the system's refusals */
+    size_t refusals;    /* of the system, before the program */
+    size_t limit;       /* of what the thread keeps */
     size_t event_count; /* file events that are due, and which */
     struct files_event events[RUN_EVENTS_MAX + 2];
-    uint64_t trace; /* of all pools, and of the system's memory */
-    int is_marked;  /* what is not allocated is: see run_options */
-    int is_running; /* a pool's cleanups are being run */
+    uint64_t trace;  /* of all pools, and of the system's memory */
+    int was_indexed; /* a pool has had an index */
+    int is_marked;   /* what is not allocated is: see run_options */
+    int is_running;  /* a pool's cleanups are being run */
+
+    ngx_pool_cache_stats_t kept; /* after the last op */
+    int is_plain; /* all memory of pools came where it may go when they end */
+    struct run_kept same_blocks; /* that were kept last, */
+    struct run_kept same_large;  /* and their like of large allocations */
+    size_t ended_at;             /* the next place in ended */
+    size_t ended_sum;            /* of ended */
+    size_t ended[RUN_REGIONS];   /* bytes that the last regions ended with */
 };
 
 enum {
     RUN_ALL = OP_POOLS,
 };
 
+/* nginx's own functions under other names; the last two are static in nginx.
+ * They may be called for pools that this library has created. */
+struct run_nginx {
+    void *(*palloc)(ngx_pool_t *pool, size_t size);
+    void *(*pnalloc)(ngx_pool_t *pool, size_t size);
+    void *(*pcalloc)(ngx_pool_t *pool, size_t size);
+    void *(*pmemalign)(ngx_pool_t *pool, size_t size, size_t alignment);
+    ngx_int_t (*pfree)(ngx_pool_t *pool, void *p);
+    ngx_pool_cleanup_t *(*cleanup_add)(ngx_pool_t *pool, size_t size);
+    void *(*palloc_block)(ngx_pool_t *pool, size_t size);
+    void *(*palloc_large)(ngx_pool_t *pool, size_t size);
+};
+
 struct run_options {
     size_t redzone; /* NGX_POOL_REDZONE of the pool that is run */
     int is_marked;  /* NGX_POOL_POISON of that pool */
-    int is_inlined; /* allocate by the inline functions */
     unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
     int no_faults;  /* fail_alloc does nothing */
 
-    /* Is told of each call of the pool's before it is made; or NULL. */
+    /* What palloc and pnalloc call; NULL: ngx_palloc() and ngx_pnalloc(). */
+    void *(*palloc)(ngx_pool_t *pool, size_t size);
+    void *(*pnalloc)(ngx_pool_t *pool, size_t size);
+
+    /* For the op nginx, which without it does nothing. */
+    const struct run_nginx *nginx;
+
+    /* Is given each call of the pool's before it is made, and its answer
+     * after it, if that is another one; or NULL. */
     void (*note)(const struct source_call *call);
 };
 
@@ -135,12 +184,13 @@ const struct run *run_program(const uint8_t *data, size_t size,
 
 /*
  * As run_program(), then again, and then each pool's ops without the other
- * pools': the traces must be the same. Cost: up to seven programs.
+ * pools': the traces must be the same. Cost: up to seven programs. An index
+ * grows as addresses have it, so of programs with one, faults are left out.
  */
 void run_program_again(const uint8_t *data, size_t size,
                        const struct run_options *options);
 
-/* The pool's block that p lies in or just behind, or block_count. */
+/* The pool's block that p lies in or just after, or block_count. */
 size_t run_block_of(const struct run_pool *pool, const struct model_pool *model,
                     const unsigned char *p);
 
@@ -152,5 +202,8 @@ int run_is_written(const void *p, size_t size, unsigned char fill);
 
 /* Whether each of p's size bytes is value. */
 int run_is_uniform(const void *p, size_t size, unsigned char value);
+
+/* A number that p's stands for in a sum over a set of addresses. */
+uint64_t run_hash(const void *p);
 
 #endif

@@ -135,7 +135,7 @@ check_object(struct there *there, const struct trace_action *action)
     if (action->code == TRACE_RESIZE) {
         if (action->other >= there->trace->objects ||
             action->other == action->object || !there->objects[action->other]) {
-            return "what is made anew is there";
+            return "what is resized is there";
         }
         there->objects[action->other] = 0;
     }

@@ -1,3 +1,7 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* posix_memalign() */
+#endif
+
 #include <ngx_alloc.h>
 
 enum {
@@ -6,7 +10,6 @@ enum {
 };
 
 ngx_uint_t ngx_pagesize = NGX_COMMON_PAGESIZE;
-
 __attribute__((constructor(NGX_FIRST_PRIORITY))) static void
 ngx_pagesize_init(void)
 {
@@ -45,14 +48,13 @@ void *
 ngx_memalign(size_t alignment, size_t size, ngx_log_t *log)
 {
     void *p;
-    int err;
+    int err = EINVAL;
 
-    /* Checked here too: under ASan posix_memalign() aborts on a bad one. */
-    if (alignment % sizeof(void *) != 0 || alignment == 0 ||
-        (alignment & (alignment - 1)) != 0) {
-        err = EINVAL;
-    } else {
-        err = posix_memalign(&p, alignment, size);
+    /* posix_memalign() takes none less than a pointer's size, and under
+     * AddressSanitizer it aborts on a bad one. */
+    if (alignment != 0 && (alignment & (alignment - 1)) == 0) {
+        err = posix_memalign(&p, alignment < sizeof(p) ? sizeof(p) : alignment,
+                             size);
     }
     if (err != 0) {
         ngx_log_error(NGX_LOG_EMERG, log, err,

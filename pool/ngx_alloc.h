@@ -29,10 +29,8 @@ void *ngx_alloc(size_t size, ngx_log_t *log);
 /* As ngx_alloc(), with every byte zero. */
 void *ngx_calloc(size_t size, ngx_log_t *log);
 
-/*
- * As ngx_alloc(), aligned to alignment: a power of two and a multiple of
- * sizeof(void *), or the call is refused with NULL, as by posix_memalign().
- */
+/* As ngx_alloc(), aligned to alignment, a power of two. Returns NULL for any
+ * other alignment too. */
 void *ngx_memalign(size_t alignment, size_t size, ngx_log_t *log);
 
 /* Release what one of the above returned; NULL is ignored. */

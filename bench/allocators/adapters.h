@@ -26,8 +26,10 @@ extern const struct allocator allocator_mimalloc;
 /* arena.h: an arena of our own in the manner of tcmalloc, one a region. */
 extern const struct allocator allocator_arena;
 
-/* libapr-1: a region is a pool without a parent. */
+/* libapr-1: a region is a pool without a parent. What the thread keeps of freed
+ * regions has no limit, as by default, or that of this project's pool. */
 extern const struct allocator allocator_apr;
+extern const struct allocator allocator_apr_limit;
 
 /* The C library's obstack, its macros compiled into the adapter. */
 extern const struct allocator allocator_obstack;
@@ -41,11 +43,10 @@ extern const struct allocator allocator_talloc;
 /* libtalloc: a region is a talloc_pool() as large as is expected. */
 extern const struct allocator allocator_talloc_pool;
 
-/* The pool again: by ngx_palloc_inline(); with blocks that ngx_pool_grow() lets
- * double; and both. */
+/* The pool again: by ngx_palloc_inline(); and with no limit to what the thread
+ * keeps. */
 extern const struct allocator allocator_pool_inline;
-extern const struct allocator allocator_pool_grow;
-extern const struct allocator allocator_pool_grow_inline;
+extern const struct allocator allocator_pool_unbounded;
 
 /* No allocator but what one costs at least: a pointer that is moved on, held in
  * a register, without a bound; held in memory beside the end that bounds it. */

@@ -6,18 +6,28 @@
 
 #if defined(BENCH_APR)
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <apr_allocator.h>
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_version.h>
 
-/* A region's pool has an allocator of the thread's that made it, without a
+/*
+ * A region's pool has an allocator of the thread's that made it, without a
  * lock, as each of httpd's threads has. What a destroyed pool had stays with
- * that. So that thread alone may use the region, and has to destroy it. */
-static _Thread_local apr_allocator_t *apr_thread_allocator;
+ * that. So that thread alone may use the region, and has to destroy it.
+ */
+struct apr_thread {
+    apr_allocator_t *allocator;
+    size_t pools; /* not destroyed yet: each reads it to its own end */
+};
 
-/* Its pools that are not destroyed yet: each reads it to its own end. */
-static _Thread_local size_t apr_thread_pools;
+/* apr keeps all, which is APR's default. apr_limit keeps NGX_POOL_CACHE_SIZE,
+ * which is the default of this project's pool. */
+static _Thread_local struct apr_thread apr_thread_unbounded;
+static _Thread_local struct apr_thread apr_thread_limit;
 
 static void *
 apr_open(char *reason)
@@ -45,24 +55,50 @@ apr_version_write(void *library, char *version)
     snprintf(version, ALLOCATOR_VERSION_MAX, "%s", apr_version_string());
 }
 
+static int
+apr_thread_start(struct apr_thread *thread, size_t most)
+{
+    if (apr_allocator_create(&thread->allocator) != APR_SUCCESS) {
+        thread->allocator = NULL;
+        return -ENOMEM;
+    }
+    apr_allocator_max_free_set(thread->allocator, most);
+    return 0;
+}
+
 static void *
-apr_create(void *library, size_t size, size_t count)
+apr_create_from(struct apr_thread *thread, size_t most)
 {
     apr_pool_t *pool;
 
-    (void) library;
-    (void) size;
-    (void) count;
-    if (apr_thread_allocator == NULL &&
-        apr_allocator_create(&apr_thread_allocator) != APR_SUCCESS) {
+    if (thread->allocator == NULL && apr_thread_start(thread, most) != 0) {
         return NULL;
     }
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, apr_thread_allocator) !=
+    if (apr_pool_create_unmanaged_ex(&pool, NULL, thread->allocator) !=
         APR_SUCCESS) {
         return NULL;
     }
-    apr_thread_pools++;
+    thread->pools++;
     return pool;
+}
+
+static void *
+apr_create_unbounded(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    return apr_create_from(&apr_thread_unbounded,
+                           APR_ALLOCATOR_MAX_FREE_UNLIMITED);
+}
+
+static void *
+apr_create_limit(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    return apr_create_from(&apr_thread_limit, NGX_POOL_CACHE_SIZE);
 }
 
 static void *
@@ -90,37 +126,65 @@ apr_reset(void *state)
 }
 
 static void
-apr_destroy(void *state)
+apr_destroy_unbounded(void *state)
 {
     apr_pool_destroy(state);
-    apr_thread_pools--;
+    apr_thread_unbounded.pools--;
+}
+
+static void
+apr_destroy_limit(void *state)
+{
+    apr_pool_destroy(state);
+    apr_thread_limit.pools--;
 }
 
 /* APR gives blocks back with the allocator alone, so a live pool keeps them. As
  * Debian builds it, they are mapped and none is malloc()'s. */
 static void
-apr_trim(void *library)
+apr_thread_trim(struct apr_thread *thread)
 {
-    (void) library;
-    if (apr_thread_allocator != NULL && apr_thread_pools == 0) {
-        apr_allocator_destroy(apr_thread_allocator);
-        apr_thread_allocator = NULL;
+    if (thread->allocator != NULL && thread->pools == 0) {
+        apr_allocator_destroy(thread->allocator);
+        thread->allocator = NULL;
     }
 }
 
+static void
+apr_trim_unbounded(void *library)
+{
+    (void) library;
+    apr_thread_trim(&apr_thread_unbounded);
+}
+
+static void
+apr_trim_limit(void *library)
+{
+    (void) library;
+    apr_thread_trim(&apr_thread_limit);
+}
+
+/* Both rows have these in common. */
+#define APR_REGION                                                             \
+    .kind = ALLOCATOR_REGION, .open = apr_open, .entry = apr_entry,            \
+    .version = apr_version_write, .alloc = apr_alloc, .fill = apr_fill,        \
+    .replay = apr_replay, .reset = apr_reset
+
 const struct allocator allocator_apr = {
     .name = "apr",
-    .kind = ALLOCATOR_REGION,
-    .open = apr_open,
-    .entry = apr_entry,
-    .version = apr_version_write,
-    .create = apr_create,
-    .alloc = apr_alloc,
-    .fill = apr_fill,
-    .replay = apr_replay,
-    .reset = apr_reset,
-    .destroy = apr_destroy,
-    .trim = apr_trim,
+    .is_unbounded = 1,
+    .create = apr_create_unbounded,
+    .destroy = apr_destroy_unbounded,
+    .trim = apr_trim_unbounded,
+    APR_REGION,
+};
+
+const struct allocator allocator_apr_limit = {
+    .name = "apr_limit",
+    .create = apr_create_limit,
+    .destroy = apr_destroy_limit,
+    .trim = apr_trim_limit,
+    APR_REGION,
 };
 
 #else
@@ -134,6 +198,12 @@ apr_open(char *reason)
 
 const struct allocator allocator_apr = {
     .name = "apr",
+    .kind = ALLOCATOR_REGION,
+    .open = apr_open,
+};
+
+const struct allocator allocator_apr_limit = {
+    .name = "apr_limit",
     .kind = ALLOCATOR_REGION,
     .open = apr_open,
 };

@@ -72,52 +72,20 @@ pool_trim(void *library)
     ngx_pool_cache_trim();
 }
 
+/* The pool's rows have these in common. */
+#define POOL_REGION                                                            \
+    .kind = ALLOCATOR_REGION, .open = adapter_linked, .entry = pool_entry,     \
+    .version = pool_version, .free_early = pool_free_early,                    \
+    .reset = pool_reset, .destroy = pool_destroy
+
 const struct allocator allocator_pool = {
     .name = "pool",
-    .kind = ALLOCATOR_REGION,
-    .open = adapter_linked,
-    .entry = pool_entry,
-    .version = pool_version,
     .create = pool_create,
     .alloc = pool_alloc,
     .fill = pool_fill,
     .replay = pool_replay,
-    .free_early = pool_free_early,
-    .reset = pool_reset,
-    .destroy = pool_destroy,
     .trim = pool_trim,
-};
-
-/* Blocks double up to so much: a quarter of what a thread keeps. */
-enum {
-    POOL_GROW_MOST = NGX_POOL_CACHE_SIZE / 4,
-};
-
-static void *
-pool_create_grow(void *library, size_t size, size_t count)
-{
-    ngx_pool_t *pool = pool_create(library, size, count);
-
-    if (pool != NULL) {
-        ngx_pool_grow(pool, POOL_GROW_MOST);
-    }
-    return pool;
-}
-
-const struct allocator allocator_pool_grow = {
-    .name = "pool_grow",
-    .kind = ALLOCATOR_REGION,
-    .open = adapter_linked,
-    .entry = pool_entry,
-    .version = pool_version,
-    .create = pool_create_grow,
-    .alloc = pool_alloc,
-    .fill = pool_fill,
-    .replay = pool_replay,
-    .free_early = pool_free_early,
-    .reset = pool_reset,
-    .destroy = pool_destroy,
-    .trim = pool_trim,
+    POOL_REGION,
 };
 
 static void *
@@ -140,34 +108,63 @@ pool_replay_inline(struct region *region)
 
 const struct allocator allocator_pool_inline = {
     .name = "pool_inline",
-    .kind = ALLOCATOR_REGION,
     .class = ALLOCATOR_INLINED,
-    .open = adapter_linked,
-    .entry = pool_entry,
-    .version = pool_version,
     .create = pool_create,
     .alloc = pool_alloc_inline,
     .fill = pool_fill_inline,
     .replay = pool_replay_inline,
-    .free_early = pool_free_early,
-    .reset = pool_reset,
-    .destroy = pool_destroy,
     .trim = pool_trim,
+    POOL_REGION,
 };
 
-const struct allocator allocator_pool_grow_inline = {
-    .name = "pool_grow_inline",
-    .kind = ALLOCATOR_REGION,
-    .class = ALLOCATOR_INLINED,
-    .open = adapter_linked,
-    .entry = pool_entry,
-    .version = pool_version,
-    .create = pool_create_grow,
-    .alloc = pool_alloc_inline,
-    .fill = pool_fill_inline,
-    .replay = pool_replay_inline,
-    .free_early = pool_free_early,
-    .reset = pool_reset,
-    .destroy = pool_destroy,
-    .trim = pool_trim,
+/*
+ * The limit belongs to the thread, which has other rows too. The first region
+ * lifts it. The trim after the row restores it, not the last destroy, which
+ * would release what the next region is to get. So a region pays for one look
+ * at a variable of the thread, as those of apr do.
+ */
+static _Thread_local struct {
+    int is_lifted;
+    size_t limit; /* before */
+} pool_thread;
+
+static void
+pool_lift_limit(void)
+{
+    ngx_pool_cache_stats_t stats;
+
+    ngx_pool_cache_stats(&stats);
+    pool_thread.is_lifted = 1;
+    pool_thread.limit = stats.limit;
+    ngx_pool_cache_limit(SIZE_MAX);
+}
+
+static void *
+pool_create_unbounded(void *library, size_t size, size_t count)
+{
+    if (!pool_thread.is_lifted) {
+        pool_lift_limit();
+    }
+    return pool_create(library, size, count);
+}
+
+static void
+pool_trim_unbounded(void *library)
+{
+    pool_trim(library);
+    if (pool_thread.is_lifted) {
+        ngx_pool_cache_limit(pool_thread.limit);
+        pool_thread.is_lifted = 0;
+    }
+}
+
+const struct allocator allocator_pool_unbounded = {
+    .name = "pool_unbounded",
+    .is_unbounded = 1,
+    .create = pool_create_unbounded,
+    .alloc = pool_alloc,
+    .fill = pool_fill,
+    .replay = pool_replay,
+    .trim = pool_trim_unbounded,
+    POOL_REGION,
 };

@@ -3,36 +3,60 @@
 
 usage: bars.py FOLDER
 
-FOLDER is results/<label>. A line a bar and row: the median of the rounds' ratios,
-its interval, and whether the bar is passed, where the A/A spread is allowed.
-Rows that were not run are named. Nothing is decided here: the status is 0, or 2
-where FOLDER holds no results.
+FOLDER is results/<label>. The bars, by their numbers:
+
+1  no called allocator with as much memory kept is ahead of the pool: pool against
+   all that keep a bounded amount, pool_unbounded against those that keep all
+2  pool_inline against bump_memory, and against pmr, whose library inlines too
+4  against nginx's own pool: nowhere behind, and many times as fast after resets
+6  ngx_pfree() against glibc's free(), in random order
+
+Bar 3 is bench/test/instructions.py, and bar 5 is bench/test/memory_test.c.
+
+A ratio is the median over the rounds, with its interval. One allocator is ahead of
+another where the interval misses 1 and the median lies outside the spread of the
+A/A pair that ran beside it. Rows that were not run are named. Nothing is decided
+here: the status is 0, or 2 where FOLDER holds no results.
 """
 
-import math
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import words
 from interval import Estimate
 from load import InputError, Row, Run, load
-from places import CALLED, classes
-from table import AGAIN, ratio, spread
+from places import competitors
+from table import AGAIN, FASTER, judge, ratio
 
 CONFIDENCE = 0.95
 POOL = "pool"
+INLINE = "pool_inline"
+UNBOUNDED = "pool_unbounded"
+
+WORKLOADS = ("fill", "fill_reset")
+SIZES = ("lognormal", "uniform", "fleet", "nginx_request")
+NS = (10, 25, 100, 1000, 10000, 100000)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The time of row over that of other is at most most."""
+    """The time of row over other's in the same cell is at most most."""
 
     name: str
     row: Row
-    other: Row
+    other: str
     most: float
-    tie: bool = False  # the A/A spread is allowed on top
+
+
+@dataclass(frozen=True)
+class Duel:
+    """None of others is ahead of own in any of cells, which are rows of own."""
+
+    name: str
+    own: str
+    others: list[str]
+    cells: list[Row]
 
 
 def main() -> int:
@@ -50,124 +74,108 @@ def main() -> int:
 
 
 def lines(run: Run) -> list[str]:
-    result = [_line(run, bar) for bar in bars()]
-    result += _growth(run)
-    result += _peers(run)
-    return result
+    result = [line for duel in duels(run) for line in _duel(run, duel)]
+    return result + [_line(run, bar) for bar in bars()]
 
 
 def bars() -> list[Bar]:
     result = []
-    for sizes in ("lognormal", "nginx_request"):
+    for sizes, most in (("lognormal", 1.15), ("uniform", 1.6)):
         for n in (100, 1000, 10000):
-            limit = Row("fill_reset", "bump_memory", sizes, n)
-            for name, most in (
-                ("pool_inline", 1.25),
-                ("pool_grow_inline", 1.25),
-                (POOL, 2.0),
-                ("pool_grow", 2.0),
-            ):
-                result.append(
-                    Bar(f"1 {name}", limit._replace(allocator=name), limit, most)
-                )
-    for workload in ("fill", "fill_reset"):
-        for n in (1, 10, 25, 100, 1000, 10000, 100000):
-            row = Row(workload, POOL, "lognormal", n)
-            other = row._replace(allocator="nginx")
-            result.append(Bar("2 never slower", row, other, 1.0, tie=True))
-    for workload, n, factor in (
-        ("fill", 10, 1.5),
-        ("fill", 1000, 1.8),
-        ("fill", 10000, 3.0),
-        ("fill_trim", 10000, 15.0),
-        ("fill_reset", 1000, 1.6),
-        ("fill_reset", 10000, 15.0),
-    ):
-        row = Row(workload, POOL, "lognormal", n)
-        other = row._replace(allocator="nginx")
-        result.append(Bar(f"2 {factor:g} times as fast", row, other, 1 / factor))
+            row = Row("fill_reset", INLINE, sizes, n)
+            result.append(Bar("2 limit", row, "bump_memory", most))
+    row = Row("fill_reset", POOL, "lognormal", 10000)
+    result.append(Bar("4 resets", row, "nginx", 1 / 15))
     row = Row("free_random", POOL, "fixed4096", 100000)
-    result.append(Bar("5 free", row, row._replace(allocator="glibc"), 1.5))
-    for n in (10, 100, 1000, 10000):
-        row = Row("threads_2", POOL, "lognormal", n)
-        other = row._replace(workload="threads_1")
-        result.append(Bar("8 two threads", row, other, 1 / 1.9))
+    result.append(Bar("6 free", row, "glibc", 1.3))
     return result
+
+
+def duels(run: Run) -> list[Duel]:
+    own = {POOL, POOL + AGAIN, INLINE, UNBOUNDED}
+    names = sorted({row.allocator for row in run.rates} - own)
+    return [
+        Duel("1 peers", POOL, competitors(names, POOL, run.machine), _cells(POOL)),
+        Duel(
+            "1 peers",
+            UNBOUNDED,
+            competitors(names, UNBOUNDED, run.machine),
+            _cells(UNBOUNDED),
+        ),
+        Duel("2 pmr", INLINE, ["pmr"], _cells(INLINE)),
+        Duel("4 nginx", POOL, ["nginx"], _measured(run, POOL, "nginx")),
+    ]
+
+
+def _cells(allocator: str) -> list[Row]:
+    return [
+        Row(workload, allocator, sizes, n)
+        for workload in WORKLOADS
+        for sizes in SIZES
+        for n in NS
+    ]
+
+
+def _measured(run: Run, own: str, other: str) -> list[Row]:
+    rows = run.rates.keys()
+    return sorted(
+        row._replace(allocator=own)
+        for row in rows
+        if row.allocator == other and row._replace(allocator=own) in rows
+    )
+
+
+def _duel(run: Run, duel: Duel) -> list[str]:
+    """How many cells are judged, and each in which another one is ahead."""
+    ahead = {cell: _ahead(run, cell, duel.others) for cell in duel.cells}
+    judged = {cell: found for cell, found in ahead.items() if found is not None}
+    lost = {cell: found for cell, found in judged.items() if found}
+    head = f"{duel.name:8} {duel.own}"
+    unmeasured = len(duel.cells) - len(judged)
+    result = [
+        f"{head}: none ahead in {len(judged) - len(lost)} of {len(judged)} cells"
+        f", {unmeasured} not measured"
+    ]
+    return result + [
+        f"{head}: behind in {cell}: {', '.join(found)}" for cell, found in lost.items()
+    ]
+
+
+def _ahead(run: Run, cell: Row, others: Iterable[str]) -> list[str] | None:
+    """Those of others that are ahead, the fastest first, and their time over
+    cell's; None where nothing was measured that could say so."""
+    noise = _noise(run, cell)
+    found = {
+        name: estimate
+        for name in others
+        if (estimate := ratio(run, cell._replace(allocator=name), cell, CONFIDENCE))
+    }
+    if noise is None or not found:
+        return None
+    return [
+        f"{name} {_text(found[name])}"
+        for name in sorted(found, key=lambda name: found[name].median)
+        if judge(found[name], noise) == FASTER
+    ]
+
+
+def _noise(run: Run, cell: Row) -> Estimate | None:
+    """The A/A pair's ratio beside cell, whoever's row that is."""
+    pool = cell._replace(allocator=POOL)
+    return ratio(run, pool._replace(allocator=POOL + AGAIN), pool, CONFIDENCE)
 
 
 def _line(run: Run, bar: Bar) -> str:
-    head = f"{bar.name:22} {bar.row} / {bar.other}"
-    found = ratio(run, bar.row, bar.other, CONFIDENCE)
+    head = f"{bar.name:8} {bar.row} over {bar.other}"
+    found = ratio(run, bar.row, bar.row._replace(allocator=bar.other), CONFIDENCE)
     if found is None:
         return f"{head}: not measured"
-    most = bar.most
-    noise = _noise(run, bar.row)
-    if bar.tie and noise is not None:
-        most *= math.exp(spread(noise))
-    verdict = "pass" if found.median <= most else "FALLS SHORT"
-    return f"{head}: {_text(found)}, at most {words.digits(bar.most)}: {verdict}"
-
-
-def _noise(run: Run, row: Row) -> Estimate | None:
-    again = row._replace(allocator=row.allocator + AGAIN)
-    return ratio(run, again, row, CONFIDENCE)
+    verdict = "pass" if found.median <= bar.most else "FALLS SHORT"
+    return f"{head}: {_text(found)}, at most {bar.most:.3f}: {verdict}"
 
 
 def _text(found: Estimate) -> str:
-    return f"{words.digits(found.median)} ({words.interval(found)})"
-
-
-def _growth(run: Run) -> list[str]:
-    """The cost over the limit's at each n, over the same at 100."""
-    result = []
-    for name in (POOL, "pool_inline"):
-        costs = {}
-        for n in (10, 100, 1000, 10000, 100000, 1000000):
-            row = Row("fill_reset", name, "lognormal", n)
-            limit = row._replace(allocator="bump_memory")
-            found = ratio(run, row, limit, CONFIDENCE)
-            if found:
-                costs[n] = found.median
-        for n, cost in costs.items():
-            if 100 in costs and n != 100:
-                grown = cost / costs[100]
-                verdict = "pass" if grown <= 1.5 else "FALLS SHORT"
-                result.append(
-                    f"{'4 growth ' + name:22} n = {n} over n = 100: "
-                    f"{words.digits(grown)}, at most 1.5: {verdict}"
-                )
-    return result or ["4 growth: not measured"]
-
-
-def _peers(run: Run) -> list[str]:
-    """Each cell where another one that is called is faster, beyond the A/A."""
-    known = classes(run.machine)
-    own = {row for row in run.rates if row.allocator == POOL}
-    cells = {row: [] for row in own if row.workload in ("fill", "fill_reset")}
-    for row in run.rates:
-        base = row._replace(allocator=POOL)
-        if (
-            base in cells
-            and not row.allocator.startswith(POOL)  # its twin, and variants
-            and known.get(row.allocator, CALLED) == CALLED
-        ):
-            found = ratio(run, row, base, CONFIDENCE)
-            noise = _noise(run, base)
-            if found and noise and found.high < 1 and _below(found.median, noise):
-                cells[base].append((found.median, row.allocator))
-    lost = {row: sorted(faster) for row, faster in sorted(cells.items()) if faster}
-    result = [
-        f"3 fastest or tied in {len(cells) - len(lost)} of {len(cells)} cells of "
-        "fill and fill_reset"
-    ]
-    for row, faster in lost.items():
-        names = ", ".join(f"{name} {words.digits(x)}" for x, name in faster)
-        result.append(f"3   {row}: beaten by {names}")
-    return result
-
-
-def _below(median: float, noise: Estimate) -> bool:
-    return median < math.exp(-spread(noise))
+    return f"{found.median:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@
 
 #include "workload.h"
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 enum {
     NAME_LENGTH = 96,
 
@@ -38,6 +41,10 @@ enum {
 
     /* Of a few MiB in a region's blocks, each allocator keeps that much. */
     TRIM_LEAST = 256 * 1024,
+
+    /* A region beyond what is kept, and its objects. */
+    KEPT_REGION = 4 * NGX_POOL_CACHE_SIZE,
+    KEPT_SIZE = 1024,
 
     /* What malloc() writes over what trim() wrongly frees: no pointer. */
     TRIM_FILL = 0x5a,
@@ -587,6 +594,7 @@ test_path_is_the_allocators_own(void **state)
         const char *file;
     } files[] = {
         {"apr", "/libapr-1.so"},
+        {"apr_limit", "/libapr-1.so"},
         {"glibc", "/libc.so"},
         {"jemalloc", "/libjemalloc.so"},
         {"mimalloc", "/libmimalloc.so"},
@@ -595,8 +603,7 @@ test_path_is_the_allocators_own(void **state)
         {"pmr", "/libstdc++.so"},
         {"pool", "/libngxpool.so"},
         {"pool_inline", "/libngxpool.so"},
-        {"pool_grow", "/libngxpool.so"},
-        {"pool_grow_inline", "/libngxpool.so"},
+        {"pool_unbounded", "/libngxpool.so"},
         {"talloc", "/libtalloc.so"},
         {"talloc_pool", "/libtalloc.so"},
         {"tcmalloc", "/libtcmalloc"},
@@ -650,6 +657,92 @@ test_bump_memory_ends_with_its_memory(void **state)
     }
 }
 
+/* The pool's limit on this thread. */
+static size_t
+limit(void)
+{
+    ngx_pool_cache_stats_t stats;
+
+    ngx_pool_cache_stats(&stats);
+    return stats.limit;
+}
+
+static void
+test_pool_unbounded_restores_the_limit(void **state)
+{
+    const struct allocator *pool = allocator_find("pool_unbounded");
+    char reason[ALLOCATOR_REASON_MAX];
+    void *library = pool->open(reason);
+
+    (void) state;
+    ngx_pool_cache_limit(MIB);
+    for (int round = 0; round < 2; round++) {
+        void *region = pool->create(library, MIB, 1);
+
+        assert_int_equal(limit(), SIZE_MAX);
+        pool->destroy(region);
+        region = pool->create(library, MIB, 1);
+        assert_int_equal(limit(), SIZE_MAX);
+        pool->destroy(region);
+        pool->trim(library);
+        assert_int_equal(limit(), MIB);
+        pool->trim(library);
+        assert_int_equal(limit(), MIB);
+    }
+    ngx_pool_cache_limit(NGX_POOL_CACHE_SIZE);
+}
+
+/* What the process holds more once a region of KEPT_REGION has ended. Memory of
+ * malloc()'s heap counts twice: see held(). */
+static size_t
+kept_by(const struct allocator *allocator, void *library)
+{
+    void *region = allocator->create(library, KEPT_REGION, MANY);
+    size_t before = held();
+    size_t now;
+
+    for (size_t size = 0; size < KEPT_REGION; size += KEPT_SIZE) {
+        assert_non_null(allocator->alloc(region, KEPT_SIZE));
+    }
+    allocator->destroy(region);
+    now = held();
+    allocator->trim(library);
+    return now > before ? now - before : 0;
+}
+
+/* With a limit, that and a little; without one, nearly all. */
+static void
+test_limit_bounds_what_is_kept(void **state)
+{
+    static const struct {
+        const char *name;
+        int has_limit;
+    } rows[] = {
+        {"pool", 1},           {"pool_inline", 1}, {"apr_limit", 1},
+        {"pool_unbounded", 0}, {"apr", 0},
+    };
+
+    (void) state;
+    if (!is_counted()) {
+        skip();
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct allocator *allocator = allocator_find(rows[i].name);
+        char reason[ALLOCATOR_REASON_MAX];
+        void *library = allocator->open(reason);
+        size_t kept = library != NULL ? kept_by(allocator, library) : 0;
+
+        if (library == NULL) {
+            continue;
+        }
+        assert_int_equal(allocator->is_unbounded, !rows[i].has_limit);
+        if (rows[i].has_limit != (kept < 3 * NGX_POOL_CACHE_SIZE) ||
+            kept < NGX_POOL_CACHE_SIZE / 2) {
+            fail_msg("%s keeps %zu bytes", rows[i].name, kept);
+        }
+    }
+}
+
 static void
 test_find_knows_no_other(void **state)
 {
@@ -692,6 +785,8 @@ main(void)
     const struct CMUnitTest once[] = {
         cmocka_unit_test(test_bump_memory_ends_with_its_memory),
         cmocka_unit_test(test_find_knows_no_other),
+        cmocka_unit_test(test_limit_bounds_what_is_kept),
+        cmocka_unit_test(test_pool_unbounded_restores_the_limit),
     };
     int failed = cmocka_run_group_tests_name("table", once, NULL, NULL);
 

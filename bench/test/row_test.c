@@ -48,6 +48,7 @@ struct books {
     int resets;
     int destroys;
     int trims;
+    int destroys_before_trim;
     int live;
     size_t sizes[PERIOD];
     struct shim_result result;
@@ -125,6 +126,7 @@ books_trim(void *library)
 {
     assert_ptr_equal(library, &books);
     books.trims++;
+    books.destroys_before_trim = books.destroys;
 }
 
 static const struct allocator general = {
@@ -359,7 +361,22 @@ test_fill_makes_and_destroys_each_region(void **state)
     assert_int_equal(books.destroys, REGIONS + REHEARSALS);
     assert_int_equal(books.allocs, N * (REGIONS + REHEARSALS));
     assert_int_equal(books.resets, 0);
-    assert_int_equal(books.trims, 1);
+}
+
+/* The next row may be another allocator's, and finds nothing of this one's. */
+static void
+test_row_ends_with_a_trim(void **state)
+{
+    const struct workload *const all[] = {&workload_fill, &workload_fill_reset};
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        run(all[i], &regional, FAULT_NONE, 0);
+        assert_int_equal(books.trims, 1);
+        assert_int_equal(books.destroys_before_trim, books.destroys);
+        run(all[i], &regional, FAULT_CREATE, 0);
+        assert_int_equal(books.trims, 1);
+    }
 }
 
 static void
@@ -707,6 +724,7 @@ main(void)
         cmocka_unit_test(test_failed_allocation_is_reported_and_cleared_up),
         cmocka_unit_test(test_failed_create_is_reported),
         cmocka_unit_test(test_fill_makes_and_destroys_each_region),
+        cmocka_unit_test(test_row_ends_with_a_trim),
         cmocka_unit_test(test_fill_of_an_inlined_allocator_is_its_own),
         cmocka_unit_test(test_fill_reset_makes_one_region),
         cmocka_unit_test(test_free_random_has_one_order),

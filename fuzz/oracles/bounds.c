@@ -7,13 +7,14 @@ enum {
 
 static const struct promise promises[] = {
     [INSIDE] = {2, "a small allocation lies in one block that the pool owns, "
-                   "behind its header, before its end"},
+                   "after its header, before its end"},
     [ODD_POOL] = {44, "a pool size that is no multiple of the alignment, or "
                       "less than NGX_MIN_POOL_SIZE, never yields memory "
                       "outside the block"},
 };
 
-static int is_outside(const struct run *run, const struct step *step);
+static int is_outside(const struct run *run, unsigned pool,
+                      const struct run_allocation *allocation);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -22,7 +23,8 @@ check(const struct run *run, const struct step *step)
 
     if (step->made == NULL ||
         (step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
-        step->spot.place != MODEL_SMALL || !is_outside(run, step)) {
+        (!is_outside(run, step->pool, step->made) &&
+         !is_outside(run, step->pool, step->data))) {
         return NULL;
     }
     return size % NGX_ALIGNMENT != 0 || size < NGX_MIN_POOL_SIZE
@@ -31,15 +33,24 @@ check(const struct run *run, const struct step *step)
 }
 
 static int
-is_outside(const struct run *run, const struct step *step)
+is_outside(const struct run *run, unsigned pool,
+           const struct run_allocation *allocation)
 {
-    const struct run_pool *pool = &run->pools[step->pool];
-    size_t header =
-        step->block == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
-    const struct model_pool *model = &run->model.pools[step->pool];
+    const struct run_pool *self = &run->pools[pool];
+    const struct model_pool *model = &run->model.pools[pool];
+    size_t block;
+    size_t offset;
 
-    return step->block == pool->block_count || step->offset < header ||
-           step->made->size > model->blocks[step->block].size - step->offset;
+    if (allocation == NULL || allocation->spot.place != MODEL_SMALL) {
+        return 0;
+    }
+    block = run_block_of(self, model, allocation->p);
+    if (block == self->block_count) {
+        return 1;
+    }
+    offset = (size_t) (allocation->p - (unsigned char *) self->blocks[block]);
+    return offset < model_header(block) ||
+           allocation->size > model->blocks[block].size - offset;
 }
 
 ORACLE_DEFINE(bounds);

@@ -2,20 +2,26 @@
 
 #include <string.h>
 
+#include "heap.h"
+
 enum {
     NO_MEMORY,
     UNCHANGED,
     USABLE,
+    FITS,
     BEYOND,
     TOO_SMALL,
     LOGGED,
 };
 
 static const struct promise promises[] = {
-    [NO_MEMORY] = {33, "without memory from the system a call gives NULL"},
+    [NO_MEMORY] = {33, "a call that gets no memory of the system, and needs "
+                       "more than is kept, gives NULL"},
     [UNCHANGED] = {34, "a call that gives NULL leaves the pool as it was"},
-    [USABLE] = {35, "a call for which there is memory does not fail, after "
-                    "failures as before"},
+    [USABLE] = {35, "a call gives NULL only where the system has refused it "
+                    "memory"},
+    [FITS] = {35, "a small allocation that fits a block that is tried asks "
+                  "the system for nothing"},
     [BEYOND] = {45, "a size near SIZE_MAX gives NULL"},
     [TOO_SMALL] = {45, "a pool smaller than its header is refused"},
     [LOGGED] = {33, "each refusal and each failure is one line in the log, "
@@ -28,6 +34,7 @@ enum {
 
 static const struct promise *check_result(const struct run *run,
                                           const struct step *step, int failed);
+static size_t needed(const struct run *run, const struct step *step);
 static int is_same(const ngx_pool_t *before, const ngx_pool_t *after);
 
 static const struct promise *
@@ -53,7 +60,7 @@ check(const struct run *run, const struct step *step)
         break;
     }
     if (broken == NULL &&
-        run->log_lines != run->log_others + run->model.system.failures) {
+        run->log_lines != run->log_others + heap_refusals() - run->refusals) {
         broken = &promises[LOGGED];
     }
     return broken;
@@ -62,31 +69,54 @@ check(const struct run *run, const struct step *step)
 static const struct promise *
 check_result(const struct run *run, const struct step *step, int failed)
 {
+    const ngx_pool_t *pool = run->pools[step->pool].pool;
+
     if (!failed && step->size > SIZE_MAX - BEYOND_REACH) {
         return &promises[BEYOND];
     }
-    if (failed == step->succeeds) {
-        return &promises[failed ? USABLE : NO_MEMORY];
+    if (failed && step->succeeds) {
+        return &promises[USABLE];
     }
-    if (failed && step->had_pool &&
-        !is_same(&step->before, run->pools[step->pool].pool)) {
-        return &promises[UNCHANGED];
+    if (failed) {
+        /* nginx's own cleanup keeps what it took. */
+        return step->had_pool &&
+                       !(step->is_nginx && step->kind == STEP_CLEANUP) &&
+                       !is_same(&step->before, pool)
+                   ? &promises[UNCHANGED]
+                   : NULL;
+    }
+    if (step->calls == step->refusals &&
+        step->kept - run->kept.size < needed(run, step)) {
+        return &promises[NO_MEMORY];
+    }
+    if (step->spot.place == MODEL_SMALL && !step->spot.is_fresh &&
+        !step->is_nginx && step->calls != 0) {
+        return &promises[FITS];
     }
     return NULL;
 }
 
-/* But for the window, which is where it was found best; how far each block is
- * used is another oracle's. */
+/* The memory that the pool must have got. */
+static size_t
+needed(const struct run *run, const struct step *step)
+{
+    size_t size = run->model.pools[step->pool].blocks[0].size;
+
+    if (step->kind == STEP_CREATE) {
+        return step->size;
+    }
+    return step->taken + (step->spot.is_fresh ? size : 0);
+}
+
+/* Failures may have been counted; how far each block is used is another
+ * oracle's. */
 static int
 is_same(const ngx_pool_t *before, const ngx_pool_t *after)
 {
     const size_t others = offsetof(ngx_pool_t, max);
 
-    return before->d.next == after->d.next &&
-           before->d.failed == after->d.failed &&
-           before->d.tried == after->d.tried &&
-           before->d.growth == after->d.growth &&
-           before->d.slots == after->d.slots &&
+    return before->d.last == after->d.last && before->d.end == after->d.end &&
+           before->d.next == after->d.next &&
            memcmp((const char *) before + others, (const char *) after + others,
                   sizeof(*before) - others) == 0;
 }

@@ -6,23 +6,23 @@ enum {
     BLOCKS,
     BYTES,
     END,
-    KEPT,
-    KEPT_BOUND,
 };
 
 static const struct promise promises[] = {
-    [BLOCKS] = {30, "live blocks of the system are those of the model"},
-    [BYTES] = {31, "live bytes of the system are those of the model"},
+    [BLOCKS] = {30, "live blocks of the system are those of all pools, and "
+                    "what the thread keeps"},
+    [BYTES] = {31, "live bytes of the system are those of all pools, and what "
+                   "the thread keeps"},
     [END] = {32, "nothing is live when all pools are gone and nothing is kept"},
-    [KEPT] = {46, "blocks are kept for reuse as the model says, and go on a "
-                  "trim"},
-    [KEPT_BOUND] = {46, "bytes kept for reuse never exceed the bound"},
 };
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct model *model = &run->model;
+    const ngx_pool_cache_stats_t *kept = &run->kept;
+    size_t blocks = kept->blocks + kept->large + (kept->overhead != 0);
+    size_t bytes = kept->size + kept->overhead;
+    unsigned pool;
 
     if (step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
         return NULL;
@@ -31,18 +31,19 @@ check(const struct run *run, const struct step *step)
         (heap_live_blocks() != 0 || heap_live_bytes() != 0)) {
         return &promises[END];
     }
-    if (ngx_pool_cache_size() > model->cache.limit) {
-        return &promises[KEPT_BOUND];
+    for (pool = 0; pool < OP_POOLS; pool++) {
+        const struct model_pool *model = &run->model.pools[pool];
+        size_t index = run->pools[pool].index_size;
+
+        if (model->exists) {
+            blocks += model->block_count + model->large_count + (index != 0);
+            bytes += model->bytes + model->large_bytes + index;
+        }
     }
-    if (ngx_pool_cache_size() != model->cache.size &&
-        step->kind != STEP_HANDLER) {
-        return &promises[KEPT];
-    }
-    if (heap_live_blocks() != model->system.live_blocks) {
+    if (heap_live_blocks() != blocks) {
         return &promises[BLOCKS];
     }
-    return heap_live_bytes() != model->system.live_bytes ? &promises[BYTES]
-                                                         : NULL;
+    return heap_live_bytes() != bytes ? &promises[BYTES] : NULL;
 }
 
 ORACLE_DEFINE(memory);

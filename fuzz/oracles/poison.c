@@ -2,7 +2,7 @@
 
 enum {
     TAIL,
-    KEPT,
+    ENDED,
     DESTROYED,
     LIVE,
     PAST_END,
@@ -11,8 +11,8 @@ enum {
 static const struct promise promises[] = {
     [TAIL] = {41, "under ASan, touching a block's unused tail, or memory that "
                   "a reset took, is reported"},
-    [KEPT] = {41, "under ASan, touching a block that a reset keeps is "
-                  "reported"},
+    [ENDED] = {41, "under ASan, touching a large allocation that a reset or a "
+                   "destroy took is reported"},
     [DESTROYED] = {41, "under ASan, touching a destroyed pool is reported"},
     [LIVE] = {41, "under ASan, touching an allocation is not reported"},
     [PAST_END] = {41, "under ASan, touching what is past an allocation's end "
@@ -31,9 +31,11 @@ void *__asan_region_is_poisoned(void *p, size_t size) __attribute__((weak));
 static const struct promise *check_blocks(const struct run *run, unsigned pool);
 static const struct promise *check_destroyed(const struct run *run,
                                              unsigned pool);
+static int ended_are_reported(const struct run_pool *self);
+static int end_is_reported(const struct run_allocation *allocation);
 static int are_untouched(const struct run *run, const struct step *step);
 static int is_untouched(const struct run_allocation *allocation);
-static int is_reported(const ngx_pool_t *block, size_t start, size_t end);
+static int is_reported(const void *block, size_t start, size_t end);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -43,6 +45,10 @@ check(const struct run *run, const struct step *step)
     if (__asan_address_is_poisoned == NULL || !run->is_marked) {
         return NULL;
     }
+    if ((step->kind == STEP_DESTROY || step->kind == STEP_RESET) &&
+        !ended_are_reported(pool)) {
+        return &promises[ENDED];
+    }
     if (step->kind == STEP_DESTROY) {
         return check_destroyed(run, step->pool);
     }
@@ -50,9 +56,9 @@ check(const struct run *run, const struct step *step)
         !are_untouched(run, step)) {
         return &promises[LIVE];
     }
-    if (step->kind == STEP_ALLOC && step->made != NULL &&
+    if ((step->kind == STEP_ALLOC || step->kind == STEP_CLEANUP) &&
         run->model.redzone != 0 &&
-        !__asan_address_is_poisoned(step->made->p + step->made->size)) {
+        (!end_is_reported(step->made) || !end_is_reported(step->data))) {
         return &promises[PAST_END];
     }
     return pool->pool != NULL ? check_blocks(run, step->pool) : NULL;
@@ -66,14 +72,9 @@ check_blocks(const struct run *run, unsigned pool)
     size_t i;
 
     for (i = model->current; i < self->block_count; i++) {
-        if (i < model->used_count) {
-            if (!is_reported(self->blocks[i], model->blocks[i].last,
-                             model->blocks[i].size)) {
-                return &promises[TAIL];
-            }
-        } else if (!is_reported(self->blocks[i], sizeof(ngx_pool_data_t),
-                                model->blocks[i].size)) {
-            return &promises[KEPT];
+        if (!is_reported(self->blocks[i], model->blocks[i].last,
+                         model->blocks[i].size)) {
+            return &promises[TAIL];
         }
     }
     return NULL;
@@ -88,13 +89,38 @@ check_destroyed(const struct run *run, unsigned pool)
     for (i = 0; i < self->block_count; i++) {
         size_t size = run->model.pools[pool].blocks[i].size;
 
-        /* The link of a kept block stays readable. */
+        /* The links of kept blocks stay readable. */
         if (size <= FREED_MAX &&
             !is_reported(self->blocks[i], sizeof(ngx_pool_data_t), size)) {
             return &promises[DESTROYED];
         }
     }
     return NULL;
+}
+
+/* Of those that a reset or a destroy has just ended. */
+static int
+ended_are_reported(const struct run_pool *self)
+{
+    size_t i;
+
+    for (i = 0; i < self->ended_count; i++) {
+        const struct run_allocation *ended = &self->allocations[i];
+
+        if (ended->spot.place == MODEL_LARGE && ended->kind == RUN_BYTES &&
+            ended->size <= FREED_MAX &&
+            !is_reported(ended->p, sizeof(ngx_pool_data_t), ended->size)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int
+end_is_reported(const struct run_allocation *allocation)
+{
+    return allocation == NULL ||
+           __asan_address_is_poisoned(allocation->p + allocation->size);
 }
 
 /* What was made or is about to go: no byte of it may be reported. */
@@ -124,9 +150,9 @@ is_untouched(const struct run_allocation *allocation)
 
 /* Tries the first byte, the last one, and the one between. */
 static int
-is_reported(const ngx_pool_t *block, size_t start, size_t end)
+is_reported(const void *block, size_t start, size_t end)
 {
-    const unsigned char *p = (const unsigned char *) block;
+    const unsigned char *p = block;
 
     return start >= end ||
            (__asan_address_is_poisoned(p + start) &&

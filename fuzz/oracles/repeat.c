@@ -39,6 +39,8 @@ others_changed(const struct run *run, unsigned pool)
             (self->pool->d.last != self->after.d.last ||
              self->pool->current != self->after.current ||
              self->pool->large != self->after.large ||
+             self->pool->spare != self->after.spare ||
+             self->pool->index != self->after.index ||
              self->pool->cleanup != self->after.cleanup)) {
             return 1;
         }

@@ -29,7 +29,8 @@ check(const struct run *run, const struct step *step)
                    ? &promises[MAX]
                    : NULL;
     }
-    if (step->kind != STEP_ALLOC || step->made == NULL) {
+    if ((step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
+        step->made == NULL || step->is_nginx) {
         return NULL;
     }
 

@@ -4,61 +4,86 @@ enum {
     CHAIN,
     CURRENT,
     FAILED,
-    LAST,
     PLACE,
     PLACE_DATA,
+    HEAD,
+    EMPTY,
+    MIXED,
 };
 
 static const struct promise promises[] = {
-    [CHAIN] = {38, "the pool has as many blocks as the model"},
-    [CURRENT] = {38, "current moves as the model says"},
-    [FAILED] = {38, "failed grows as the model says"},
-    [LAST] = {39, "a block is as large, and used as far, as the model says"},
-    [PLACE] = {39, "a small allocation's block and offset are the model's"},
-    [PLACE_DATA] = {39, "a cleanup's data lie where the model says"},
+    [CHAIN] = {38, "the pool has as many blocks as the rule says"},
+    [CURRENT] = {38, "current moves as the rule says"},
+    [FAILED] = {38, "failed counts as the rule says"},
+    [PLACE] = {39, "a small allocation lies in the block, and at the offset, "
+                   "where the rule puts it"},
+    [PLACE_DATA] = {39, "a cleanup's data lie where the rule puts them"},
+    [HEAD] = {48, "each block's head says how far it is used and where it "
+                  "ends"},
+    [EMPTY] = {48, "after a reset each block's head says that it is empty"},
+    [MIXED] = {50, "what nginx's own functions do to a pool is respected, and "
+                   "the other way round"},
 };
 
+enum {
+    /* Of a longer chain, blocks before the one before current are looked at now
+     * and then, and before and after each reset. */
+    LOOKED_AT_MAX = 16,
+    LOOKED_AT_ONE_IN = 16,
+};
+
+static const struct promise *find(const struct run *run,
+                                  const struct step *step);
 static const struct promise *check_place(const struct run_pool *self,
                                          const struct step *step);
+static size_t first_looked_at(const struct run *run, const struct step *step);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct run_pool *self = &run->pools[step->pool];
-    const struct model_pool *model = &run->model.pools[step->pool];
     const struct promise *broken;
-    size_t i;
 
-    if (self->pool == NULL || step->kind == STEP_WRITE) {
+    if (run->pools[step->pool].pool == NULL || step->kind == STEP_WRITE) {
         return NULL;
     }
-    broken = check_place(self, step);
+    broken = find(run, step);
+    return broken != NULL && run->pools[step->pool].is_mixed ? &promises[MIXED]
+                                                             : broken;
+}
+
+static const struct promise *
+find(const struct run *run, const struct step *step)
+{
+    const struct run_pool *self = &run->pools[step->pool];
+    const struct model_pool *model = &run->model.pools[step->pool];
+    const struct promise *broken = check_place(self, step);
+    int is_reset = step->kind == STEP_RESET;
+    size_t i;
+
     if (broken != NULL) {
         return broken;
     }
     if (self->block_count != model->block_count) {
         return &promises[CHAIN];
     }
-    if (self->pool->current != self->blocks[model->current]) {
-        return &promises[CURRENT];
-    }
-    /* Those before current do not change any more; before is one for sure. */
-    i = model->current == 0 ? 0 : model->current - 1;
-    for (; i < model->used_count; i++) {
+    for (i = first_looked_at(run, step); i < model->block_count; i++) {
         const ngx_pool_t *block = self->blocks[i];
-        const ngx_pool_data_t *data = ngx_pool_block_data(self->pool, block);
 
         if (block->d.failed != model->blocks[i].failed) {
-            return &promises[FAILED];
+            return &promises[is_reset ? EMPTY : FAILED];
         }
-        if ((size_t) (data->last - (const u_char *) block) !=
+        if ((size_t) (block->d.last - (const u_char *) block) !=
                 model->blocks[i].last ||
-            (size_t) (data->end - (const u_char *) block) !=
-                model->blocks[i].size) {
-            return &promises[LAST];
+            (size_t) (block->d.end - (const u_char *) block) !=
+                model->blocks[i].size ||
+            block->d.next !=
+                (i + 1 < self->block_count ? self->blocks[i + 1] : NULL)) {
+            return &promises[is_reset ? EMPTY : HEAD];
         }
     }
-    return NULL;
+    return self->pool->current != self->blocks[model->current]
+               ? &promises[CURRENT]
+               : NULL;
 }
 
 static const struct promise *
@@ -70,9 +95,9 @@ check_place(const struct run_pool *self, const struct step *step)
         (step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP)) {
         return NULL;
     }
-    if (step->spot.place == MODEL_SMALL &&
-        (step->block != step->spot.block ||
-         step->offset != step->spot.offset)) {
+    if (step->spot.place == MODEL_SMALL ? step->block != step->spot.block ||
+                                              step->offset != step->spot.offset
+                                        : step->block != self->block_count) {
         return &promises[PLACE];
     }
     if (data != NULL && data->spot.place == MODEL_SMALL &&
@@ -81,6 +106,19 @@ check_place(const struct run_pool *self, const struct step *step)
         return &promises[PLACE_DATA];
     }
     return NULL;
+}
+
+static size_t
+first_looked_at(const struct run *run, const struct step *step)
+{
+    const struct model_pool *model = &run->model.pools[step->pool];
+
+    if (model->block_count <= LOOKED_AT_MAX || step->kind == STEP_RESET ||
+        (step->kind == STEP_BEFORE && step->made == NULL) ||
+        run->op_count % LOOKED_AT_ONE_IN == 0 || model->current == 0) {
+        return 0;
+    }
+    return model->current - 1;
 }
 
 ORACLE_DEFINE(state);

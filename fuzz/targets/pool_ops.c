@@ -16,11 +16,10 @@ enum {
 static const struct run_options options = {
     .redzone = NGX_POOL_REDZONE,
     .is_marked = NGX_POOL_POISON,
-    .is_inlined = FUZZ_INLINED,
     .only = RUN_ALL,
+    .palloc = FUZZ_INLINED ? ngx_palloc_inline : ngx_palloc,
+    .pnalloc = FUZZ_INLINED ? ngx_pnalloc_inline : ngx_pnalloc,
 };
-
-const char *__asan_default_options(void);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,17 +36,4 @@ void
 replay_one(const uint8_t *data, size_t size)
 {
     run_program_again(data, size, &options);
-}
-
-/*
- * The memory oracle counts every block, so there is nothing for LeakSanitizer;
- * a larger quarantine looks like a leak; nobody reads the stacks of blocks
- * that a program made, the op is what tells; the first KiB of a block is dirty
- * enough; and the poison oracle looks at what the others compare.
- */
-const char *
-__asan_default_options(void)
-{
-    return "quarantine_size_mb=10:detect_leaks=0:malloc_context_size=0:"
-           "max_malloc_fill_size=1024:intercept_memcmp=0";
 }

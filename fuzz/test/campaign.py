@@ -55,9 +55,26 @@ class Refusals(unittest.TestCase):
 class Planted(unittest.TestCase):
     def test_every_planted_bug_is_some_targets(self) -> None:
         source = FUZZ.parent
-        for plant in campaign.known_plants(source):
-            self.assertIn(campaign.planted_target(source, plant),
+        for mutant in campaign.mutants(source):
+            self.assertIn(campaign.planted_target(source, mutant),
                           campaign.TARGETS["libfuzzer"])
+
+
+class Places(unittest.TestCase):
+    def row(self, old: str) -> dict:
+        return {"file": "a.c", "old": old, "new": "z"}
+
+    def test_white_space_does_not_count(self) -> None:
+        text = "a;\nif (b &&\n    c(d)) {\n}\n"
+        self.assertEqual(campaign.plant.plant("m", self.row("b && c( d )"), text),
+                         "a;\nif (z) {\n}\n")
+
+    def test_text_that_does_not_stand_once_is_refused(self) -> None:
+        for old in "b", "a", "":
+            with self.assertRaises(campaign.plant.Refused) as refused:
+                campaign.plant.plant("m", self.row(old), "a a")
+            self.assertIn("m: found its old text", str(refused.exception))
+            self.assertIn("in a.c", str(refused.exception))
 
 
 class Reduction(unittest.TestCase):

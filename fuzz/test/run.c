@@ -14,11 +14,11 @@
 enum {
     PROGRAM_SIZE = 512,
     PROGRAMS = 300,
-    PROMISES = 48,
+    PROMISES = 51,
     PROMISE_OF_THREADS = 47, /* one run is one thread's */
 };
 
-static const struct run_options options = {.is_marked = 1, .only = RUN_ALL};
+static const struct run_options options = {.only = RUN_ALL};
 
 static size_t
 draw_program(uint32_t *seed, uint8_t *ret_data)

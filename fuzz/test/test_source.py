@@ -17,11 +17,12 @@ CC = shlex.split(sys.argv[6])
 TRACES = [pathlib.Path(name) for name in sys.argv[7:]]
 
 CHECKED = ["-Wall", "-Wextra", "-Werror"]
-POOL = [SOURCE / "pool" / name
-        for name in ("ngx_alloc.c", "standalone/ngx_log.c")]
+POOL = [*sorted((SOURCE / "pool").glob("ngx_*.c")),
+        SOURCE / "pool/standalone/ngx_log.c"]
+MUTANTS = SOURCE / "fuzz/mutants"
 INCLUDES = [f"-I{SOURCE / 'pool'}", f"-I{SOURCE / 'pool' / 'standalone'}"]
 
-# Planted bugs of fuzz/mutants/, and the programs that tell each.
+# Mutants, and the programs that find each.
 PLANTED = {
     "cleanup_oldest": "cleanup_order",
     "palloc_packed": "alloc_sizes",
@@ -51,6 +52,11 @@ class Source(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return out
 
+    def plant(self, *words) -> str:
+        done = run([sys.executable, MUTANTS / "plant.py", *words])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
     def test_it_builds_by_pkg_config_and_ends_well(self) -> None:
         environment = os.environ | {
             "PKG_CONFIG_PATH": str(BUILD / "meson-uninstalled"),
@@ -68,15 +74,20 @@ class Source(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_planted_bug_is_told_with_its_line(self) -> None:
+        files = {line.split()[0]: SOURCE / line.split()[1] for line in
+                 self.plant("list", MUTANTS / "mutants.toml").splitlines()}
         for mutant, name in PLANTED.items():
-            pool = self.folder / f"{mutant}.c"
-            done = run(["patch", "--silent", "--output", pool,
-                        SOURCE / "pool/ngx_palloc.c",
-                        SOURCE / "fuzz/mutants" / f"{mutant}.patch"])
-            self.assertEqual(done.returncode, 0, done.stdout)
+            file = files[mutant]
+            planted = self.folder / f"{mutant}{file.suffix}"
+            self.plant("plant", MUTANTS / "mutants.toml", SOURCE, mutant, planted)
+            # A header comes first, and its guard leaves out the other one.
+            pool = (["-D_GNU_SOURCE", "-include", planted, *POOL]
+                    if file.suffix == ".h" else
+                    [planted, *(path for path in POOL if path != file)])
             with self.subTest(mutant):
                 program = SEEDS / name
-                binary = self.build(program, [*INCLUDES, pool, *POOL])
+                binary = self.build(program,
+                                    [*INCLUDES, *pool, "-pthread", "-ldl"])
                 done = run([binary])
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stderr, r"\.c:\d+: expected ")

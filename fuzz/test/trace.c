@@ -187,9 +187,9 @@ test_trace_leaves_out_what_no_one_records(void **state)
     size_t length;
 
     (void) state;
-    check("create p0 79\npalloc p0 1\ncreate p1 1024\npalloc p1 top-1\n"
+    check("create p0 95\npalloc p0 1\ncreate p1 1024\npalloc p1 top-1\n"
           "fail_alloc #0\ncache_trim\npalloc p1 max+0\nagain #1\n",
-          "create r0 1024\nalloc r0 o0 944\nalloc r0 o1 944\nalloc r0 o2 944\n"
+          "create r0 1024\nalloc r0 o0 928\nalloc r0 o1 928\nalloc r0 o2 928\n"
           "drop r0 o0\ndrop r0 o1\ndrop r0 o2\ndestroy r0\n");
     assert_int_equal(program_parse("palloc p0 1\ncreate p0 1024\nnop\n",
                                    OP_FIXED, bytes, sizeof(bytes), &length),
@@ -320,10 +320,10 @@ test_checked_programs_are_as_they_were_written(void **state)
     } cases[] = {
         {{0}, 0, "offset 0: found the end, expected version 1 or 2"},
         {{3}, 1, "offset 0: found version 3, expected 1 or 2"},
-        {{1, OP_COUNT}, 5, "offset 1: found opcode 36, expected one below 36"},
+        {{1, OP_COUNT}, 5, "offset 1: found opcode 37, expected one below 37"},
         {{2, 0, OP_COUNT},
          3,
-         "offset 2: found opcode 36, expected one below 36"},
+         "offset 2: found opcode 37, expected one below 37"},
         {{1, OP_PALLOC, 0, 8},
          4,
          "offset 1: found 3 bytes of \"palloc\", expected 4 as they are "

@@ -5,7 +5,7 @@
  * This is the one list of ops, and their two encodings.
  *
  * Version 1: a record of OP_SIZE bytes, so that a byte that is changed, or four
- * that are inserted, leave the ops behind as they were.
+ * that are inserted, leave the ops after as they were.
  *
  *     byte 0     the opcode in the lower 6 bits, the pool in the upper 2
  *     byte 1     who: which allocation, descriptor, alignment, handler, ...
@@ -43,7 +43,7 @@
  */
 #define OP_LIST(X)                                                             \
     X(NOP, "nop", "", "do nothing")                                            \
-    X(CREATE, "create", "ps", "make the pool anew, destroying what was there") \
+    X(CREATE, "create", "ps", "create the pool, destroying what was there")    \
     X(DESTROY, "destroy", "p", "destroy the pool")                             \
     X(RESET, "reset", "p", "reset the pool")                                   \
     X(PALLOC, "palloc", "ps", "allocate aligned")                              \
@@ -53,7 +53,7 @@
     X(PFREE_LARGE, "pfree_large", "pw", "free a live large allocation")        \
     X(PFREE_SMALL, "pfree_small", "pw", "try to free a small allocation")      \
     X(PFREE_FOREIGN, "pfree_foreign", "pw", "try to free another pool's")      \
-    X(PFREE_INNER, "pfree_inner", "pws", "try to free at size bytes behind")   \
+    X(PFREE_INNER, "pfree_inner", "pws", "try to free at size bytes inside")   \
     X(PFREE_STALE, "pfree_stale", "pw", "try to free what was freed before")   \
     X(PFREE_TWICE, "pfree_twice", "pw", "free a live large one, then again")   \
     X(PFREE_NULL, "pfree_null", "p", "try to free NULL")                       \
@@ -62,7 +62,7 @@
     X(CLEANUP_FILE, "cleanup_file", "pw", "add a cleanup that closes who")     \
     X(DELETE_FILE, "delete_file", "pw", "add one that deletes who's file")     \
     X(RUN_FILE, "run_cleanup_file", "pw", "close descriptor who early")        \
-    X(WRITE, "write", "pw", "write all of an allocation anew")                 \
+    X(WRITE, "write", "pw", "write all of an allocation again")                \
     X(TAIL_GROW, "tail_grow", "ps", "grow the last one in place, as an array") \
     X(TAIL_SHRINK, "tail_shrink", "ps", "shrink it in place, as an array")     \
     X(CACHE_LIMIT, "cache_limit", "s", "bound the thread's kept blocks")       \
@@ -70,14 +70,15 @@
     X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocation who % 4")         \
     X(FAIL_FILES, "fail_files", "w", "let closing or deleting fail from now")  \
     X(AGAIN, "again", "w", "do the op before 1 + who % 16 times more")         \
-    X(GROW, "grow", "ps", "let later blocks double up to size bytes")          \
+    X(GROW, "grow", "ps", "do nothing: blocks do not grow any more")           \
     X(THREAD, "thread", "w", "what follows is done by thread who")             \
-    X(CHILD, "create_child", "pws", "make the pool anew below pool who")       \
+    X(CHILD, "create_child", "pws", "create the pool below pool who")          \
     X(ADOPT, "adopt", "pw", "move the pool below pool who")                    \
     X(FREE, "free", "w", "free what was made who allocations ago")             \
-    X(RESIZE, "resize", "ws", "make that anew of size bytes, then free it")    \
+    X(RESIZE, "resize", "ws", "copy that to one of size bytes, then free it")  \
     X(STEAL, "steal", "pw", "move that to the pool")                           \
-    X(CLEANUP_RUN, "cleanup_run", "pw", "run a cleanup early")
+    X(CLEANUP_RUN, "cleanup_run", "pw", "run a cleanup early")                 \
+    X(NGINX, "nginx", "w", "let nginx's own functions do kinds of op by who")
 
 enum op_code {
 #define OP_CODE(name, text, operands, meaning) OP_##name,
@@ -121,6 +122,19 @@ struct op {
     uint32_t pool;
     uint32_t who;
     uint64_t amount; /* the mode in its upper 3 bits */
+};
+
+/* Which ops nginx's own functions do after an op nginx: the bits of its who.
+ * The last two are for functions that nginx's own call among themselves. */
+enum op_by_nginx {
+    OP_BY_NGINX_PALLOC = 1,
+    OP_BY_NGINX_PNALLOC = 2,
+    OP_BY_NGINX_PCALLOC = 4,
+    OP_BY_NGINX_PMEMALIGN = 8,
+    OP_BY_NGINX_PFREE = 16,
+    OP_BY_NGINX_CLEANUP = 32,
+    OP_BY_NGINX_BLOCK = 64,  /* palloc appends a block */
+    OP_BY_NGINX_LARGE = 128, /* palloc of any size is large */
 };
 
 /* What relative amounts are relative to, in bytes. */

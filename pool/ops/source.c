@@ -271,6 +271,12 @@ source_add(struct source *source, const struct source_call *call)
     return 0;
 }
 
+void
+source_answer(struct source *source, enum source_answer answer)
+{
+    source->calls[source->count - 1].answer = (uint8_t) answer;
+}
+
 int
 source_add_trace(struct source *source, const struct trace *trace)
 {
@@ -536,10 +542,6 @@ print_call(const struct source_call *call, FILE *out)
         fprintf(out, ", NULL)) %s NULL);\n",
                 call->answer == SOURCE_DONE ? "!=" : "==");
         break;
-    case SOURCE_GROW:
-        fprintf(out, "    ngx_pool_grow(pools[%" PRIu32 "], %" PRIu64 ");\n",
-                call->pool, call->size);
-        break;
     case SOURCE_PALLOC:
     case SOURCE_PNALLOC:
     case SOURCE_PCALLOC:
@@ -609,6 +611,7 @@ print_call(const struct source_call *call, FILE *out)
     case SOURCE_HANDLER:
     case SOURCE_HANDLER_END:
     case SOURCE_FAIL_FILES:
+    case SOURCE_ANSWER:
     case SOURCE_CODES:
         break;
     }

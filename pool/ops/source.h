@@ -18,7 +18,6 @@
 enum source_code {
     SOURCE_OP,     /* op: what follows is done for it, the number'th */
     SOURCE_CREATE, /* pool, of blocks of size bytes */
-    SOURCE_GROW,   /* pool, up to blocks of size bytes */
     SOURCE_PALLOC, /* object, of size bytes, in pool */
     SOURCE_PNALLOC,
     SOURCE_PCALLOC,
@@ -45,6 +44,7 @@ enum source_code {
     SOURCE_CACHE_TRIM,
     SOURCE_FAIL_ALLOC, /* the system's number'th allocation from here, from 0 */
     SOURCE_FAIL_FILES, /* closing or deleting: real files do as they like */
+    SOURCE_ANSWER,     /* no call: the answer of the one before is another */
     SOURCE_CODES,
 };
 
@@ -82,6 +82,9 @@ void source_done(struct source *source);
 
 /* Add a call behind the others. Returns 0, or -ENOMEM. */
 int source_add(struct source *source, const struct source_call *call);
+
+/* The answer of the call that was added last is another one. */
+void source_answer(struct source *source, enum source_answer answer);
 
 /* Add the calls that do trace: what no pool can do is done by copying. Returns
  * 0, or -ENOMEM. */

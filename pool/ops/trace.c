@@ -10,9 +10,9 @@
 enum {
     FIRST_ROOM = 64, /* of an array that grows */
 
-    /* nginx's, on the machines that it is built for most: the size of a pool's
-     * header and what is large in any pool. */
-    HEADER = 80,
+    /* On 64-bit systems: the size of a pool's header, which is 16 bytes more
+     * than nginx's, and what is large in any pool. */
+    HEADER = 96,
     PAGE = 4096,
 
     PLACE_HASH_SHIFT = 32, /* the product's upper half */

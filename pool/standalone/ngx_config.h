@@ -12,6 +12,11 @@
 /* Defined here alone: tells ngx_palloc.c that it is not inside nginx. */
 #define NGX_STANDALONE 1
 
+/* A strict <sys/types.h> leaves it out; where it does not, glibc says so. */
+#ifndef __u_char_defined
+typedef unsigned char u_char;
+#endif
+
 typedef intptr_t ngx_int_t;
 typedef uintptr_t ngx_uint_t;
 

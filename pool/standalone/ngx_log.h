@@ -51,15 +51,17 @@ struct ngx_log_s {
     } while (0)
 
 #if defined(NGX_DEBUG)
-#define ngx_log_debug1(category, log, ...)                                     \
+#define ngx_log_debug(category, log, ...)                                      \
     do {                                                                       \
         if ((log) != NULL && ((log)->log_level & (category)) != 0) {           \
             ngx_log_error_core(NGX_LOG_DEBUG, log, __VA_ARGS__);               \
         }                                                                      \
     } while (0)
 #else
-#define ngx_log_debug1(category, log, ...) ((void) 0)
+#define ngx_log_debug(category, log, ...) ((void) 0)
 #endif
+#define ngx_log_debug1 ngx_log_debug
+#define ngx_log_debug2 ngx_log_debug
 
 /*
  * Format a message and hand it to log's writer, followed by err's text unless

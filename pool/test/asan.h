@@ -1,6 +1,6 @@
 /*
- * Whether AddressSanitizer is on in this file, and its marks, which are empty
- * when it is not. Any thread.
+ * ASAN_ON is 1 where AddressSanitizer is on in this file, else 0, and its marks
+ * are empty. Any thread.
  */
 #ifndef POOL_TEST_ASAN_H
 #define POOL_TEST_ASAN_H

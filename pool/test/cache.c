@@ -1,4 +1,4 @@
-/* The blocks of destroyed pools that a thread keeps for its next ones. */
+/* The memory that a thread keeps for its next pools. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,26 +9,30 @@
 #include <ngx_core.h>
 
 #include "asan.h"
+#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
 #include "place.h"
 
 enum {
     POOL_SIZE = 1024,
-    BINS = 8, /* sizes that are kept at a time */
-    LIMIT = 1024 * 1024,
-    MANY = 4, /* large allocations for each block but the first */
-
     LARGE = 10240,
-    SLACK = 32,            /* what is kept serves so many bytes less */
-    KEPT_LARGE = 64,       /* of one pool, at most */
-    KEPT_SIZE = 64 * 1024, /* of each, at most */
+    MIB = 1024 * 1024,
+    LIMIT = 16 * MIB,
 
-    LINK = sizeof(ngx_pool_data_t), /* the least that is kept */
+    SWEEP_REGIONS = 32,        /* pools that end between two sweeps */
+    SWEEP_LEAVES = 512 * 1024, /* bytes that a sweep does not release */
+
+    TRIES = 8,                     /* pieces of a bin that are looked at */
+    KEPT_MIN = 2 * sizeof(size_t), /* a smaller piece is not kept */
 };
 
+static void miss(size_t size);
 static void keep(size_t size, size_t blocks);
 static void grow(ngx_pool_t *pool, size_t blocks);
+static void run_region(size_t size, size_t bytes, size_t large);
+static void end_regions(size_t count);
+static ngx_pool_cache_stats_t stats(void);
 static void in_a_thread(void *(*run)(void *), void *data);
 
 static void
@@ -71,13 +75,13 @@ test_cache_makes_a_pool_as_new(void **state)
     ngx_destroy_pool(pool);
 
     pool = ngx_create_pool(POOL_SIZE, NULL);
-    assert_ptr_equal(pool->d.last, (u_char *) pool + sizeof(ngx_pool_t));
-    assert_ptr_equal(pool->d.end, (u_char *) pool + POOL_SIZE);
+    place_check_empty(pool, POOL_SIZE);
     assert_null(pool->d.next);
-    assert_int_equal(pool->d.failed, 0);
     assert_ptr_equal(pool->current, pool);
+    assert_null(pool->chain);
     assert_null(pool->large);
-    assert_int_equal(pool->d.slots, 0);
+    assert_null(pool->spare);
+    assert_null(pool->index);
     assert_null(pool->cleanup);
     memset(ngx_palloc(pool, pool->max), 0xff, pool->max);
     memset(ngx_palloc(pool, pool->max), 0xff, pool->max);
@@ -103,7 +107,7 @@ test_cache_serves_later_blocks_too(void **state)
 }
 
 static void
-test_cache_gives_the_last_kept_first(void **state)
+test_cache_serves_the_newest_block_first(void **state)
 {
     ngx_pool_t *pool[3];
     size_t i;
@@ -124,80 +128,28 @@ test_cache_gives_the_last_kept_first(void **state)
     }
 }
 
+/* Whatever sizes the thread keeps blocks of, and however they are looked up. */
 static void
-test_cache_serves_its_size_alone(void **state)
+test_cache_serves_blocks_of_the_very_size_alone(void **state)
 {
-    ngx_pool_t *pool;
-    size_t calls = heap_calls();
+    size_t size;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
-    keep(POOL_SIZE, 1);
-    pool = ngx_create_pool(POOL_SIZE + 1, NULL);
-    assert_int_equal(heap_calls(), calls + 2);
-    assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
-    ngx_destroy_pool(pool);
-    pool = ngx_create_pool(POOL_SIZE - 1, NULL);
-    assert_int_equal(heap_calls(), calls + 3);
-    ngx_destroy_pool(pool);
-    assert_int_equal(ngx_pool_cache_size(), 3 * POOL_SIZE);
-}
+    keep(4 * POOL_SIZE, 1);
+    for (size = 4 * POOL_SIZE - 1; size > POOL_SIZE / 2; size--) {
+        size_t calls = heap_calls();
+        size_t kept = ngx_pool_cache_size();
+        ngx_pool_t *pool = ngx_create_pool(size, NULL);
 
-static void
-test_cache_never_keeps_more_than_its_limit(void **state)
-{
-    size_t blocks = heap_live_blocks();
-    size_t n;
-
-    (void) state;
-    ngx_pool_cache_limit(10 * POOL_SIZE + POOL_SIZE / 2);
-    for (n = 1; n <= 20; n++) {
-        keep(POOL_SIZE, n);
-        assert_int_equal(ngx_pool_cache_size(), (n < 10 ? n : 10) * POOL_SIZE);
-        assert_int_equal(heap_live_blocks(), blocks + (n < 10 ? n : 10));
-    }
-    keep(POOL_SIZE / 2, 3); /* there is room for one */
-    assert_int_equal(ngx_pool_cache_size(), 10 * POOL_SIZE + POOL_SIZE / 2);
-    assert_int_equal(heap_live_blocks(), blocks + 11);
-}
-
-static void
-test_cache_keeps_a_block_of_its_limit(void **state)
-{
-    (void) state;
-    ngx_pool_cache_limit(POOL_SIZE);
-    keep(POOL_SIZE + 1, 1);
-    assert_int_equal(ngx_pool_cache_size(), 0);
-    keep(POOL_SIZE, 1);
-    assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
-}
-
-/* Kept, they would pin the heap that the large ones leave behind. */
-static void
-test_cache_takes_no_block_from_among_many_large_ones(void **state)
-{
-    size_t large;
-
-    (void) state;
-    ngx_pool_cache_limit(LIMIT);
-    for (large = 0; large <= 2 * MANY; large++) {
-        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
-        ngx_pool_cache_stats_t stats;
-        size_t n;
-
-        for (n = 0; n < large; n++) {
-            assert_non_null(ngx_palloc(pool, pool->max + 1));
-        }
-        grow(pool, 3);
+        assert_int_equal(heap_calls(), calls + 1);
+        assert_int_equal(place_block_size(pool, 0), size);
+        assert_int_equal(ngx_pool_cache_size(), kept);
         ngx_destroy_pool(pool);
-        ngx_pool_cache_stats(&stats);
-        assert_int_equal(stats.blocks, large < 2 * MANY ? 3 : 1);
-        assert_int_equal(stats.large, large);
-        ngx_pool_cache_trim();
     }
 }
 
-/* By a destroy and by a reset, and for data of cleanups as well. */
+/* By a destroy and by a reset, and for cleanups with their data as well. */
 static void
 test_cache_serves_large_allocations(void **state)
 {
@@ -211,79 +163,535 @@ test_cache_serves_large_allocations(void **state)
     p = ngx_palloc(pool, LARGE);
     ngx_reset_pool(pool);
     assert_int_equal(ngx_pool_cache_size(), LARGE);
+    assert_int_equal(stats().large, 1);
 
     calls = heap_calls();
-    assert_ptr_equal(ngx_palloc(pool, LARGE - SLACK), p);
+    assert_ptr_equal(ngx_palloc(pool, LARGE), p);
     assert_int_equal(ngx_pool_cache_size(), 0);
     ngx_destroy_pool(pool);
     pool = ngx_create_pool(POOL_SIZE, NULL);
-    assert_ptr_equal(ngx_pool_cleanup_add(pool, LARGE)->data, p);
+    assert_ptr_equal(ngx_pool_cleanup_add(pool, LARGE - 100), p);
     assert_int_equal(heap_calls(), calls);
     ngx_destroy_pool(pool);
 }
 
-/* A larger or a much smaller one is the system's. */
+/* Kept memory that is served holds the size that was asked for. It is of that
+ * size's class or of the next, and a class is a quarter wide. */
 static void
-test_cache_serves_no_large_allocation_of_another_size(void **state)
+test_cache_serves_large_allocations_that_fit(void **state)
 {
-    static const size_t others[] = {LARGE + 1, LARGE - SLACK - 1,
-                                    HEAP_SIZE_MAX + (size_t) 1, SIZE_MAX,
-                                    SIZE_MAX - SLACK + 1};
     ngx_pool_t *pool;
+    size_t kept;
+    size_t asked;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (kept = 1000; kept < 4500; kept += 61) {
+        for (asked = 1000; asked < 4500; asked += 67) {
+            size_t calls;
+            u_char *p;
+
+            (void) ngx_palloc(pool, kept);
+            ngx_reset_pool(pool);
+            calls = heap_calls();
+            p = ngx_palloc(pool, asked);
+            memset(p, 0xa5, asked);
+            if (heap_calls() == calls) {
+                assert_true(asked <= kept);
+                assert_true(kept <= asked * 25 / 16);
+            }
+            ngx_reset_pool(pool);
+            ngx_pool_cache_trim();
+            ngx_destroy_pool(ngx_create_pool(POOL_SIZE, NULL));
+        }
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_cache_serves_a_large_allocation_of_the_next_class(void **state)
+{
+    ngx_pool_t *pool;
+    size_t calls;
+    void *p;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    p = ngx_palloc(pool, 5 * 1024);
+    ngx_reset_pool(pool);
+    calls = heap_calls();
+    assert_ptr_equal(ngx_palloc(pool, 4 * 1024), p);
+    assert_int_equal(heap_calls(), calls);
+    ngx_destroy_pool(pool);
+}
+
+/* ngx_pfree() releases to the system, since the size is not known to be wanted
+ * again. */
+static void
+test_cache_keeps_nothing_of_pfree(void **state)
+{
+    ngx_pool_t *pool;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    assert_int_equal(ngx_pfree(pool, ngx_palloc(pool, LARGE)), NGX_OK);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+    ngx_destroy_pool(pool);
+}
+
+/* What is kept then lies before what is not, and the heap can shrink. */
+static void
+test_cache_keeps_the_oldest_large_allocations(void **state)
+{
+    ngx_pool_t *pool;
+    void *p[4];
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(2 * LARGE + LARGE / 2);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (i = 0; i < 4; i++) {
+        p[i] = ngx_palloc(pool, LARGE);
+    }
+    ngx_reset_pool(pool);
+    assert_int_equal(stats().large, 2);
+    assert_ptr_equal(ngx_palloc(pool, LARGE), p[1]);
+    assert_ptr_equal(ngx_palloc(pool, LARGE), p[0]);
+    ngx_destroy_pool(pool);
+}
+
+/* A piece that is too small for the cache's own words is not kept. Any other
+ * size is, up to what was asked of the system. */
+static void
+test_cache_keeps_large_allocations_of_any_size(void **state)
+{
+    static const size_t sizes[] = {
+        1,    KEPT_MIN - 1, KEPT_MIN,     63,       64,
+        1000, MIB,          64 * MIB - 1, 64 * MIB, 100 * MIB};
+    ngx_pool_t *pool;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    miss(240 * MIB); /* more than all sizes together */
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t size = sizes[i];
+        size_t kept = ngx_pool_cache_size();
+
+        assert_non_null(ngx_pmemalign(pool, size, NGX_ALIGNMENT));
+        ngx_reset_pool(pool);
+        assert_int_equal(ngx_pool_cache_size() - kept,
+                         size >= KEPT_MIN ? size : 0);
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* Beyond what any system has: no bin is read that does not exist. */
+static void
+test_cache_serves_no_size_near_the_greatest(void **state)
+{
+    ngx_pool_t *pool;
+    size_t size;
+    size_t less;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) ngx_palloc(pool, 100 * MIB);
+    ngx_reset_pool(pool);
+    for (less = 0; less < 64; less++) {
+        assert_null(ngx_palloc(pool, SIZE_MAX - less));
+    }
+    for (size = SIZE_MAX; size > HEAP_SIZE_MAX; size /= 2) {
+        assert_null(ngx_palloc(pool, size));
+    }
+    assert_int_equal(stats().large, 1);
+    ngx_destroy_pool(pool);
+}
+
+/* Of so many sizes some have one hash, whatever it is. One after the other, one
+ * within the other, or overlapping: each size serves its own next pool. */
+static void
+test_cache_serves_any_two_sizes_by_turns(void **state)
+{
+    enum {
+        SIZES = 100,
+        STEP = 80,
+        TURNS = 9,
+        BLOCKS = TRIES - 1,
+    };
+    size_t one;
+    size_t other;
+    size_t n;
+
+    (void) state;
+    for (one = 0; one < SIZES; one++) {
+        for (other = 0; other < one; other++) {
+            size_t size[2] = {POOL_SIZE + one * STEP, POOL_SIZE + other * STEP};
+            size_t calls = 0;
+
+            ngx_pool_cache_limit(LIMIT);
+            for (n = 0; n < TURNS; n++) {
+                ngx_pool_t *pool[2];
+
+                keep(size[0], BLOCKS);
+                keep(size[1], BLOCKS);
+                pool[0] = ngx_create_pool(size[0], NULL);
+                pool[1] = ngx_create_pool(size[1], NULL);
+                grow(pool[0], 1 + n % BLOCKS);
+                grow(pool[1], 1 + n % BLOCKS);
+                ngx_destroy_pool(pool[n % 2]);
+                ngx_destroy_pool(pool[1 - n % 2]);
+                calls = n == 0 ? heap_calls() : calls;
+            }
+            assert_int_equal(heap_calls(), calls);
+            assert_int_equal(stats().blocks, 2 * BLOCKS);
+            ngx_pool_cache_limit(0);
+        }
+    }
+}
+
+/* The same with one block of each: a bin is empty while the block of the other
+ * size is looked for. */
+static void
+test_cache_serves_any_two_sizes_that_overlap(void **state)
+{
+    enum {
+        SIZES = 100,
+        STEP = 80,
+        TURNS = 4,
+    };
+    size_t one;
+    size_t other;
+    size_t order;
+    size_t n;
+
+    (void) state;
+    for (one = 0; one < SIZES; one++) {
+        for (other = 0; other < one; other++) {
+            for (order = 0; order < 2; order++) {
+                size_t calls = 0;
+
+                ngx_pool_cache_limit(LIMIT);
+                for (n = 0; n < TURNS; n++) {
+                    ngx_pool_t *pool[2];
+
+                    pool[0] = ngx_create_pool(POOL_SIZE + one * STEP, NULL);
+                    pool[1] = ngx_create_pool(POOL_SIZE + other * STEP, NULL);
+                    ngx_destroy_pool(pool[order]);
+                    ngx_destroy_pool(pool[1 - order]);
+                    calls = n == 0 ? heap_calls() : calls;
+                }
+                assert_int_equal(heap_calls(), calls);
+                ngx_pool_cache_limit(0);
+            }
+        }
+    }
+}
+
+/* Regions of any size up to the limit, of small allocations, of large ones and
+ * of both: after the first one nothing is asked of the system. */
+static void
+test_cache_serves_steady_regions_up_to_the_limit(void **state)
+{
+    static const size_t bytes[] = {1000,    20000,   300 * 1024, MIB,
+                                   3 * MIB, 8 * MIB, 12 * MIB,   14 * MIB};
+    static const size_t larges[] = {0, 5000, 100 * 1024};
+    size_t i;
+    size_t j;
+    size_t n;
+
+    (void) state;
+    for (i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+        for (j = 0; j < sizeof(larges) / sizeof(larges[0]); j++) {
+            size_t calls;
+
+            ngx_pool_cache_limit(LIMIT);
+            run_region(16 * 1024, bytes[i], larges[j]);
+            calls = heap_calls();
+            for (n = 0; n < 3 * SWEEP_REGIONS; n++) {
+                run_region(16 * 1024, bytes[i], larges[j]);
+            }
+            assert_int_equal(heap_calls(), calls);
+            ngx_pool_cache_limit(0);
+        }
+    }
+}
+
+/* A region's smallest allocation is kept last, and is too small for the next
+ * region's first ones. As many sizes of one class as pieces are looked at are
+ * served all the same. */
+static void
+test_cache_serves_descending_large_sizes_of_one_class(void **state)
+{
+    size_t count;
+    size_t n;
+    size_t i;
+
+    (void) state;
+    for (count = 1; count <= TRIES; count++) {
+        size_t calls = 0;
+
+        ngx_pool_cache_limit(LIMIT);
+        for (n = 0; n < 3 * SWEEP_REGIONS; n++) {
+            ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+            for (i = 0; i < count; i++) {
+                (void) ngx_palloc(pool, 64 * 1024 - 1 - i * 1000);
+            }
+            ngx_destroy_pool(pool);
+            calls = n == 0 ? heap_calls() : calls;
+        }
+        assert_int_equal(heap_calls(), calls);
+        assert_int_equal(stats().large, count);
+        ngx_pool_cache_limit(0);
+    }
+}
+
+/* Of a class of sizes only the newest pieces are looked at. So not all of many
+ * sizes are served, but most are. */
+static void
+test_cache_serves_most_of_mixed_large_sizes(void **state)
+{
+    enum {
+        REGIONS = 100,
+        LARGES = 100,
+    };
+    size_t calls = 0;
+    size_t n;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    for (n = 0; n < 2 + REGIONS; n++) {
+        ngx_pool_t *pool = ngx_create_pool(16 * 1024, NULL);
+        uint32_t seed = (uint32_t) n;
+
+        if (n == 2) {
+            calls = heap_calls();
+        }
+        for (i = 0; i < LARGES; i++) {
+            (void) ngx_palloc(pool, 4100 + draw(&seed) % 60000);
+        }
+        ngx_destroy_pool(pool);
+    }
+    assert_in_range(heap_calls() - calls, 0, REGIONS * LARGES * 15 / 100);
+}
+
+/* The same by resets of one pool. */
+static void
+test_cache_serves_steady_resets_up_to_the_limit(void **state)
+{
+    ngx_pool_t *pool;
+    size_t calls = 0;
+    size_t n;
     size_t i;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
     pool = ngx_create_pool(POOL_SIZE, NULL);
-    (void) ngx_palloc(pool, LARGE);
-    (void) ngx_pmemalign(pool, LINK, NGX_ALIGNMENT);
-    ngx_reset_pool(pool);
-    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        size_t calls = heap_calls();
-
-        (void) ngx_palloc(pool, others[i]);
-        assert_int_equal(heap_calls(), calls + 1);
+    for (n = 0; n < 3 * SWEEP_REGIONS; n++) {
+        for (i = 0; i < 100; i++) {
+            (void) ngx_palloc(pool, LIMIT / 101);
+        }
+        ngx_reset_pool(pool);
+        if (n == 0) {
+            calls = heap_calls();
+        }
     }
+    assert_int_equal(heap_calls(), calls);
     ngx_destroy_pool(pool);
 }
 
-/* ngx_pfree() gives to the system, and so do a pool with many large ones and
- * one that is too large or too small to be kept. */
+/* Pools of two sizes at a time, as those of connections and of requests. */
 static void
-test_cache_keeps_few_large_allocations(void **state)
+test_cache_serves_pools_within_pools(void **state)
 {
-    static const size_t alone[] = {KEPT_SIZE + 1, LINK - 1};
-    ngx_pool_t *pool;
+    static const size_t inner[] = {POOL_SIZE / 2, 4 * POOL_SIZE, LARGE};
+    size_t i;
     size_t n;
 
     (void) state;
-    ngx_pool_cache_limit(2 * LIMIT);
-    pool = ngx_create_pool(POOL_SIZE, NULL);
-    assert_int_equal(ngx_pfree(pool, ngx_palloc(pool, LARGE)), NGX_OK);
-    for (n = 0; n < sizeof(alone) / sizeof(alone[0]); n++) {
-        (void) ngx_pmemalign(pool, alone[n], NGX_ALIGNMENT);
-    }
-    ngx_reset_pool(pool);
-    assert_int_equal(ngx_pool_cache_size(), 0);
+    for (i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+        size_t calls = 0;
 
-    for (n = 0; n < KEPT_LARGE + 1; n++) {
-        (void) ngx_palloc(pool, LARGE);
-    }
-    ngx_reset_pool(pool);
-    assert_int_equal(ngx_pool_cache_size(), 0);
+        ngx_pool_cache_limit(LIMIT);
+        for (n = 0; n < 2 * SWEEP_REGIONS; n++) {
+            ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
-    for (n = 0; n < KEPT_LARGE; n++) {
-        (void) ngx_palloc(pool, LARGE);
+            run_region(inner[i], 20000, 0);
+            grow(pool, 4);
+            run_region(inner[i], 20000, 5000);
+            ngx_destroy_pool(pool);
+            if (n == 0) {
+                calls = heap_calls();
+            }
+        }
+        assert_int_equal(heap_calls(), calls);
+        ngx_pool_cache_limit(0);
     }
-    ngx_reset_pool(pool);
-    assert_int_equal(ngx_pool_cache_size(), KEPT_LARGE * LARGE);
-    ngx_destroy_pool(pool);
 }
 
+/* What a burst left goes back while small regions go on. */
+static void
+test_cache_releases_a_burst_within_64_regions(void **state)
+{
+    static const size_t larges[] = {0, 5000, 100 * 1024, MIB};
+    size_t j;
+    size_t n;
+
+    (void) state;
+    for (j = 0; j < sizeof(larges) / sizeof(larges[0]); j++) {
+        size_t before;
+
+        /* In any state of the count of regions. */
+        for (before = 0; before < SWEEP_REGIONS; before += 5) {
+            ngx_pool_cache_limit(LIMIT);
+            end_regions(before);
+            run_region(16 * 1024, LIMIT, larges[j]);
+            assert_true(ngx_pool_cache_size() > LIMIT / 4 * 3);
+            for (n = 0; n < 2 * SWEEP_REGIONS; n++) {
+                run_region(16 * 1024, 20000, 0);
+            }
+            assert_true(ngx_pool_cache_size() <= SWEEP_LEAVES);
+            assert_true(ngx_pool_cache_size() > SWEEP_LEAVES / 2);
+            ngx_pool_cache_limit(0);
+        }
+    }
+}
+
+/* A burst that comes back before it is forgotten asks little of the system. */
+static void
+test_cache_keeps_what_is_needed_between_two_sweeps(void **state)
+{
+    size_t calls;
+    size_t n;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    run_region(16 * 1024, 8 * MIB, 0);
+    calls = heap_calls();
+    for (n = 0; n < 8 * SWEEP_REGIONS; n++) {
+        run_region(16 * 1024, n % (SWEEP_REGIONS / 2) == 0 ? 8 * MIB : 9000, 0);
+    }
+    assert_int_equal(heap_calls(), calls);
+}
+
+static void
+test_cache_sweeps_leave_what_is_little(void **state)
+{
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    keep(16 * 1024, SWEEP_LEAVES / (16 * 1024));
+    assert_int_equal(ngx_pool_cache_size(), SWEEP_LEAVES);
+    end_regions(10 * SWEEP_REGIONS);
+    assert_in_range(ngx_pool_cache_size(), SWEEP_LEAVES - 16 * 1024,
+                    SWEEP_LEAVES + POOL_SIZE);
+}
+
+/* Pools that are destroyed oldest first: the newest memory is released, and the
+ * system's heap can shrink. */
+static void
+test_cache_sweeps_leave_the_oldest_pools(void **state)
+{
+    enum {
+        SIZE = 16 * 1024,
+        POOLS = 4 * SWEEP_LEAVES / SIZE,
+    };
+    static ngx_pool_t *pools[POOLS];
+    size_t blocks;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    for (i = 0; i < POOLS; i++) {
+        pools[i] = ngx_create_pool(SIZE, NULL);
+    }
+    for (i = 0; i < POOLS; i++) {
+        ngx_destroy_pool(pools[i]);
+    }
+    end_regions(2 * SWEEP_REGIONS);
+    blocks = ngx_pool_cache_size() / SIZE;
+    assert_in_range(blocks, SWEEP_LEAVES / SIZE - 1, SWEEP_LEAVES / SIZE);
+    for (i = blocks; i-- > 0;) {
+        assert_ptr_equal(ngx_create_pool(SIZE, NULL), pools[i]);
+    }
+    for (i = 0; i < blocks; i++) {
+        ngx_destroy_pool(pools[i]);
+    }
+}
+
+/* As much less is kept as a sweep released: a pool whose blocks are not counted
+ * as this cache's misses finds no space. */
+static void
+test_cache_keeps_less_after_a_sweep(void **state)
+{
+    ngx_pool_t *pool;
+
+    (void) state;
+    ngx_pool_cache_limit(0);
+    pool = ngx_create_pool(16 * 1024, NULL);
+    grow(pool, 100);
+    ngx_pool_cache_limit(LIMIT);
+    run_region(16 * 1024, 8 * MIB, 0);
+    end_regions(2 * SWEEP_REGIONS);
+    assert_in_range(ngx_pool_cache_size(), SWEEP_LEAVES / 2,
+                    SWEEP_LEAVES + POOL_SIZE);
+    ngx_destroy_pool(pool);
+    assert_in_range(ngx_pool_cache_size(), SWEEP_LEAVES / 2,
+                    SWEEP_LEAVES + POOL_SIZE);
+}
+
+/* Whatever the limit is and whatever happens. */
+static void
+test_cache_never_keeps_more_than_its_limit(void **state)
+{
+    static const size_t limits[] = {
+        0,          1,   63,    64,           POOL_SIZE - 1, 5 * LARGE,
+        100 * 1000, MIB, LIMIT, SIZE_MAX / 2, SIZE_MAX - 1,  SIZE_MAX,
+    };
+    uint32_t seed = 7;
+    size_t i;
+    size_t n;
+
+    (void) state;
+    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        ngx_pool_cache_limit(limits[i]);
+        for (n = 0; n < 200; n++) {
+            uint32_t random = draw(&seed);
+
+            run_region(POOL_SIZE + random % 5000, random % 200000,
+                       random % 3 == 0 ? 4097 + random % 50000 : 0);
+            assert_true(ngx_pool_cache_size() <= limits[i]);
+            assert_int_equal(stats().limit, limits[i]);
+            assert_true(heap_live_bytes() >= stats().size + stats().overhead);
+        }
+        assert_int_equal(ngx_pool_cache_size() > 0, limits[i] > POOL_SIZE);
+        ngx_pool_cache_trim();
+    }
+}
+
+static void
+test_cache_keeps_a_block_of_its_limit(void **state)
+{
+    (void) state;
+    ngx_pool_cache_limit(POOL_SIZE);
+    keep(POOL_SIZE + 1, 1);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+    keep(POOL_SIZE, 1);
+    assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
+}
+
+/* Nothing is kept, and no bookkeeping is made. */
 static void
 test_cache_limit_of_0_keeps_nothing(void **state)
 {
     size_t blocks = heap_live_blocks();
+    size_t calls;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
@@ -291,7 +699,9 @@ test_cache_limit_of_0_keeps_nothing(void **state)
     ngx_pool_cache_limit(0);
     assert_int_equal(ngx_pool_cache_size(), 0);
     assert_int_equal(heap_live_blocks(), blocks);
+    calls = heap_calls();
     keep(POOL_SIZE, 5);
+    assert_int_equal(heap_calls(), calls + 5);
     assert_int_equal(ngx_pool_cache_size(), 0);
     assert_int_equal(heap_live_blocks(), blocks);
 }
@@ -299,20 +709,24 @@ test_cache_limit_of_0_keeps_nothing(void **state)
 static void
 test_cache_limit_releases_what_is_beyond(void **state)
 {
-    size_t blocks = heap_live_blocks();
+    size_t blocks = heap_live_blocks() + 1; /* the bookkeeping is one */
     size_t i;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
-    for (i = 0; i < BINS; i++) {
-        keep(POOL_SIZE + i, 4);
+    for (i = 0; i < 8; i++) {
+        keep(POOL_SIZE << i, 1);
     }
+    assert_int_equal(heap_live_blocks(), blocks + 8);
     ngx_pool_cache_limit(ngx_pool_cache_size());
-    assert_int_equal(heap_live_blocks(), blocks + 4 * BINS);
+    assert_int_equal(heap_live_blocks(), blocks + 8);
     ngx_pool_cache_limit(ngx_pool_cache_size() - 1);
-    assert_int_equal(heap_live_blocks(), blocks + 4 * (BINS - 1));
+    assert_int_equal(heap_live_blocks(), blocks + 7);
     ngx_pool_cache_limit(POOL_SIZE);
     assert_true(ngx_pool_cache_size() <= POOL_SIZE);
+    assert_int_equal(stats().limit, POOL_SIZE);
+    ngx_pool_cache_limit(1);
+    assert_int_equal(ngx_pool_cache_size(), 0);
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
@@ -324,8 +738,14 @@ test_cache_limit_can_be_raised(void **state)
     keep(POOL_SIZE, 3);
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
     ngx_pool_cache_limit(2 * POOL_SIZE);
+    assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
     keep(POOL_SIZE, 3);
     assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE);
+    ngx_pool_cache_limit(SIZE_MAX);
+    keep(POOL_SIZE, 3);
+    assert_int_equal(ngx_pool_cache_size(), 3 * POOL_SIZE);
+    ngx_pool_cache_limit(POOL_SIZE);
+    assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
 }
 
 static void
@@ -336,123 +756,48 @@ test_cache_trim_releases_all_and_keeps_the_limit(void **state)
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
-    for (i = 0; i < BINS; i++) {
-        keep(POOL_SIZE + i, 4);
+    for (i = 0; i < 8; i++) {
+        run_region(POOL_SIZE + i * 100, 20000, i % 2 * LARGE);
     }
     ngx_pool_cache_trim();
     assert_int_equal(ngx_pool_cache_size(), 0);
+    assert_int_equal(stats().overhead, 0);
+    assert_int_equal(stats().limit, LIMIT);
     assert_int_equal(heap_live_blocks(), blocks);
+    ngx_pool_cache_trim();
     keep(POOL_SIZE, 1);
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
 }
 
+/* A pool that lives on ends as any other. Only what is allocated after the trim
+ * counts for what may be kept. */
 static void
-test_cache_empties_the_size_used_longest_ago_for_another(void **state)
-{
-    size_t sizes = 0;
-    size_t i;
-
-    (void) state;
-    ngx_pool_cache_limit(LIMIT);
-    for (i = 0; i < BINS; i++) {
-        keep(POOL_SIZE + i, 2);
-        sizes += 2 * (POOL_SIZE + i);
-    }
-    assert_int_equal(ngx_pool_cache_size(), sizes);
-    for (i = 0; i < 3 * BINS; i++) {
-        size_t calls;
-        ngx_pool_t *pool;
-
-        keep(POOL_SIZE + BINS + i, 2);
-        sizes += 2 * BINS;
-        assert_int_equal(ngx_pool_cache_size(), sizes);
-
-        calls = heap_calls();
-        pool = ngx_create_pool(POOL_SIZE + BINS + i, NULL);
-        assert_int_equal(heap_calls(), calls);
-        ngx_destroy_pool(pool);
-    }
-}
-
-/* A size that is used again becomes the newest. */
-static void
-test_cache_keeps_the_size_that_was_used_last(void **state)
-{
-    size_t calls;
-    size_t i;
-
-    (void) state;
-    ngx_pool_cache_limit(LIMIT);
-    for (i = 0; i < BINS; i++) {
-        keep(POOL_SIZE + i, 1);
-    }
-    keep(POOL_SIZE, 1);
-    keep(POOL_SIZE + BINS, 1); /* in place of POOL_SIZE + 1 */
-    calls = heap_calls();
-    keep(POOL_SIZE, 1);
-    for (i = 2; i <= BINS; i++) {
-        keep(POOL_SIZE + i, 1);
-    }
-    assert_int_equal(heap_calls(), calls);
-    keep(POOL_SIZE + 1, 1);
-    assert_int_equal(heap_calls(), calls + 1);
-}
-
-static void
-test_cache_uses_emptied_places_for_other_sizes(void **state)
+test_cache_trim_while_pools_live(void **state)
 {
     ngx_pool_t *pool;
-    size_t i;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
-    for (i = 0; i < BINS; i++) {
-        keep(POOL_SIZE + i, 1);
-    }
-    pool = ngx_create_pool(POOL_SIZE + 3, NULL);
-    keep(2 * POOL_SIZE, 1);
-    for (i = 0; i < BINS; i++) {
-        ngx_pool_t *other;
-        size_t calls = heap_calls();
-
-        other = ngx_create_pool(POOL_SIZE + i, NULL);
-        assert_int_equal(heap_calls(), calls + (i == 3 ? 1 : 0));
-        if (i != 3) {
-            ngx_destroy_pool(other);
-        } else {
-            ngx_pool_cache_limit(0); /* else it took another one's place */
-            ngx_destroy_pool(other);
-            break;
-        }
-    }
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) ngx_palloc(pool, LARGE);
+    ngx_pool_cache_trim();
+    ngx_reset_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+    grow(pool, 3);
+    (void) ngx_palloc(pool, LARGE);
     ngx_destroy_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE + LARGE);
 }
 
 static void
-test_cache_block_too_large_leaves_other_sizes_kept(void **state)
-{
-    size_t size;
-    size_t i;
-
-    (void) state;
-    ngx_pool_cache_limit(LIMIT);
-    for (i = 0; i < BINS; i++) {
-        keep(POOL_SIZE + i, 1);
-    }
-    size = ngx_pool_cache_size();
-    keep(LIMIT + 1, 1);
-    assert_int_equal(ngx_pool_cache_size(), size);
-}
-
-static void
-test_cache_serves_when_memory_is_out(void **state)
+test_cache_serves_when_memory_runs_out(void **state)
 {
     ngx_pool_t *pool;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 2);
-    heap_fail_at(0);
+    heap_fail_from(0);
     pool = ngx_create_pool(POOL_SIZE, NULL);
     assert_non_null(pool);
     grow(pool, 2);
@@ -461,10 +806,30 @@ test_cache_serves_when_memory_is_out(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* What a thread saw; checked once it has ended. */
+/* Without memory for its bookkeeping there is no cache, but there are pools. */
+static void
+test_cache_without_memory_for_itself_keeps_nothing(void **state)
+{
+    size_t blocks = heap_live_blocks();
+    ngx_pool_t *pool;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    heap_fail_at(0);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    assert_non_null(pool);
+    assert_int_equal(stats().overhead, 0);
+    ngx_destroy_pool(pool);
+    assert_int_equal(heap_live_blocks(), blocks);
+    keep(POOL_SIZE, 1);
+    assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
+}
+
+/* Figures of a thread, checked when it has ended. */
 struct sight {
-    size_t size_at_start;
-    size_t size_at_end; /* of what it keeps */
+    size_t limit_at_start;
+    size_t size_at_start; /* kept */
+    size_t size_at_end;
     size_t blocks_at_end;
     ngx_pool_t *pool; /* for the thread to destroy */
     pthread_key_t key;
@@ -475,20 +840,22 @@ keep_up_to_the_limit(void *data)
 {
     struct sight *sight = data;
 
-    keep(4096, NGX_POOL_CACHE_SIZE / 4096 + 10);
+    sight->limit_at_start = stats().limit;
+    keep(16 * 1024, NGX_POOL_CACHE_SIZE / (16 * 1024) + 10);
     sight->size_at_end = ngx_pool_cache_size();
     return NULL;
 }
 
 static void
-test_cache_limit_is_at_first_its_size_or_0_under_asan(void **state)
+test_cache_limit_is_16_mib_at_first_or_0_under_asan(void **state)
 {
     struct sight sight;
 
     (void) state;
     in_a_thread(keep_up_to_the_limit, &sight);
-    assert_int_equal(NGX_POOL_CACHE_SIZE, 1024 * 1024);
-    assert_int_equal(sight.size_at_end, ASAN_ON ? 0 : NGX_POOL_CACHE_SIZE);
+    assert_int_equal(NGX_POOL_CACHE_SIZE, LIMIT);
+    assert_int_equal(sight.limit_at_start, ASAN_ON ? 0 : LIMIT);
+    assert_int_equal(sight.size_at_end, ASAN_ON ? 0 : LIMIT);
 }
 
 static void *
@@ -500,19 +867,20 @@ keep_in_thread(void *data)
     ngx_pool_cache_limit(LIMIT);
     keep(POOL_SIZE, 5);
     keep(2 * POOL_SIZE, 5);
+    run_region(POOL_SIZE, 4 * LARGE, LARGE);
     sight->blocks_at_end = heap_live_blocks();
     return NULL;
 }
 
 static void
-test_cache_goes_with_its_thread(void **state)
+test_cache_is_released_at_its_threads_end(void **state)
 {
     size_t blocks = heap_live_blocks();
     struct sight sight;
 
     (void) state;
     in_a_thread(keep_in_thread, &sight);
-    assert_int_equal(sight.blocks_at_end, blocks + 10);
+    assert_true(sight.blocks_at_end > blocks + 10);
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
@@ -529,19 +897,24 @@ test_cache_is_each_threads_own(void **state)
     assert_int_equal(ngx_pool_cache_size(), 3 * POOL_SIZE);
 }
 
+/* As much is kept as the thread has allocated itself, whoever asked for it. */
 static void *
 destroy_in_thread(void *data)
 {
     struct sight *sight = data;
 
     ngx_pool_cache_limit(LIMIT);
+    keep(2 * POOL_SIZE, 1);
+    ngx_pool_cache_trim();
+    miss(2 * POOL_SIZE);
+    sight->size_at_start = ngx_pool_cache_size();
     ngx_destroy_pool(sight->pool);
     sight->size_at_end = ngx_pool_cache_size();
     return NULL;
 }
 
 static void
-test_cache_takes_blocks_of_pools_of_other_threads(void **state)
+test_cache_keeps_blocks_of_pools_of_other_threads(void **state)
 {
     size_t blocks = heap_live_blocks();
     struct sight sight;
@@ -549,14 +922,82 @@ test_cache_takes_blocks_of_pools_of_other_threads(void **state)
     (void) state;
     ngx_pool_cache_limit(LIMIT);
     sight.pool = ngx_create_pool(POOL_SIZE, NULL);
-    grow(sight.pool, 2);
+    grow(sight.pool, 4);
     in_a_thread(destroy_in_thread, &sight);
-    assert_int_equal(sight.size_at_end, 2 * POOL_SIZE);
+    assert_int_equal(sight.size_at_end, sight.size_at_start + 2 * POOL_SIZE);
     assert_int_equal(ngx_pool_cache_size(), 0);
+    ngx_pool_cache_trim();
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
-/* Not only what it destroys is given back, but also what it asks to keep. */
+/* A thread that has one small pool of its own, and destroys large ones that
+ * other threads hand to it. */
+static void *
+destroy_all_in_thread(void *data)
+{
+    struct sight *sight = data;
+    ngx_pool_t *next;
+
+    ngx_pool_cache_limit(LIMIT);
+    keep(POOL_SIZE, 1);
+    sight->size_at_start = ngx_pool_cache_size();
+    for (; sight->pool != NULL; sight->pool = next) {
+        next = *(ngx_pool_t **) (sight->pool + 1);
+        ngx_destroy_pool(sight->pool);
+        assert_int_equal(ngx_pool_cache_size(), sight->size_at_start);
+    }
+    sight->size_at_end = ngx_pool_cache_size();
+    return NULL;
+}
+
+static void
+test_cache_keeps_nothing_where_pools_are_only_destroyed(void **state)
+{
+    struct sight sight = {.pool = NULL};
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < 3 * SWEEP_REGIONS; n++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        ngx_pool_t **next = ngx_palloc(pool, sizeof(ngx_pool_t *));
+
+        *next = sight.pool;
+        sight.pool = pool;
+        grow(pool, 4);
+        (void) ngx_palloc(pool, LARGE);
+    }
+    in_a_thread(destroy_all_in_thread, &sight);
+    assert_int_equal(sight.size_at_start, POOL_SIZE);
+    assert_int_equal(sight.size_at_end, POOL_SIZE);
+}
+
+/* In a thread that has asked for no block yet there is no cache. */
+static void *
+destroy_alone_in_thread(void *data)
+{
+    struct sight *sight = data;
+
+    ngx_pool_cache_limit(LIMIT);
+    (void) ngx_palloc(sight->pool, LARGE);
+    ngx_destroy_pool(sight->pool);
+    sight->size_at_end = ngx_pool_cache_size();
+    return NULL;
+}
+
+static void
+test_cache_is_not_made_by_a_destroy(void **state)
+{
+    size_t blocks = heap_live_blocks();
+    struct sight sight;
+
+    (void) state;
+    sight.pool = ngx_create_pool(POOL_SIZE, NULL);
+    in_a_thread(destroy_alone_in_thread, &sight);
+    assert_int_equal(sight.size_at_end, 0);
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
+/* Both what a later handler destroys and what it asks to keep is released. */
 static void
 destroy_at_thread_end(void *data)
 {
@@ -581,7 +1022,8 @@ use_until_thread_end(void *data)
     return NULL;
 }
 
-/* The pool's handler runs at the thread's end before that of a later key. */
+/* The library took its key before main(), so at a thread's end its handler runs
+ * before that of a later key. */
 static void
 test_cache_loses_nothing_that_later_handlers_destroy(void **state)
 {
@@ -589,9 +1031,6 @@ test_cache_loses_nothing_that_later_handlers_destroy(void **state)
     struct sight sight;
 
     (void) state;
-    ngx_pool_cache_limit(LIMIT);
-    keep(POOL_SIZE, 1); /* the pool has its key from here on */
-    ngx_pool_cache_limit(0);
     assert_int_equal(pthread_key_create(&sight.key, destroy_at_thread_end), 0);
     in_a_thread(use_until_thread_end, &sight);
     assert_int_equal(sight.size_at_start, 0);
@@ -600,25 +1039,40 @@ test_cache_loses_nothing_that_later_handlers_destroy(void **state)
     assert_int_equal(pthread_key_delete(sight.key), 0);
 }
 
-/* Where a child of fork() reports at its very end; -1 in all others. */
-static int end_fd = -1;
+/* What a child of fork() reports at its very end, as live blocks. */
+struct last_sight {
+    size_t after_library; /* when the library's destructor has run */
+    size_t after_use;     /* when another destructor has used pools */
+};
 
-/* After all destructors of the default priority, the library's among them. */
+static int end_fd = -1; /* -1 where nobody waits for a report */
+static ngx_pool_t *end_pool;
+
+/* Runs after destructors of the default priority, so after the library's. */
 __attribute__((destructor(101))) static void
 report_live_blocks(void)
 {
-    size_t blocks = heap_live_blocks();
+    struct last_sight sight = {heap_live_blocks(), 0};
 
-    if (end_fd != -1 && write(end_fd, &blocks, sizeof(blocks)) < 0) {
+    if (end_fd == -1) {
+        return;
+    }
+    ngx_destroy_pool(end_pool);
+    keep(POOL_SIZE, 2);
+    ngx_pool_cache_limit(LIMIT);
+    keep(POOL_SIZE, 2);
+    sight.after_use = heap_live_blocks();
+    if (write(end_fd, &sight, sizeof(sight)) < 0) {
         abort();
     }
 }
 
+/* Also what is used after the library's own destructor. */
 static void
-test_cache_goes_with_the_process(void **state)
+test_cache_is_released_at_the_processs_end(void **state)
 {
     size_t blocks = heap_live_blocks();
-    size_t left = SIZE_MAX;
+    struct last_sight sight = {SIZE_MAX, SIZE_MAX};
     int fds[2];
     pid_t child;
 
@@ -629,15 +1083,28 @@ test_cache_goes_with_the_process(void **state)
     if (child == 0) {
         end_fd = fds[1];
         ngx_pool_cache_limit(LIMIT);
+        end_pool = ngx_create_pool(POOL_SIZE, NULL);
         keep(POOL_SIZE, 5);
-        exit(heap_live_blocks() == blocks + 5 ? 0 : 1);
+        exit(stats().blocks == 5 ? 0 : 1);
     }
 
     (void) close(fds[1]);
-    assert_int_equal(read(fds[0], &left, sizeof(left)), sizeof(left));
+    assert_int_equal(read(fds[0], &sight, sizeof(sight)), sizeof(sight));
     (void) close(fds[0]);
-    assert_int_equal(left, blocks);
+    assert_int_equal(sight.after_library, blocks + 1); /* end_pool */
+    assert_int_equal(sight.after_use, blocks);
     assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* Asks the system for so many bytes and returns them to it: as much more is
+ * kept from now on. */
+static void
+miss(size_t size)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    assert_int_equal(ngx_pfree(pool, ngx_palloc(pool, size)), NGX_OK);
+    ngx_destroy_pool(pool);
 }
 
 /* Destroys a pool of that many blocks. */
@@ -660,6 +1127,44 @@ grow(ngx_pool_t *pool, size_t blocks)
     }
 }
 
+/* A pool that is created, used for so many bytes, half of them in allocations
+ * of large bytes unless that is 0, and destroyed. */
+static void
+run_region(size_t size, size_t bytes, size_t large)
+{
+    ngx_pool_t *pool = ngx_create_pool(size, NULL);
+    size_t small = size / 8 - 32;
+    size_t taken[2] = {0, 0};
+
+    assert_non_null(pool);
+    while (taken[0] < (large == 0 ? bytes : bytes / 2)) {
+        assert_non_null(ngx_palloc(pool, small));
+        taken[0] += small;
+    }
+    while (large != 0 && taken[1] < bytes / 2) {
+        assert_non_null(ngx_palloc(pool, large));
+        taken[1] += large;
+    }
+    ngx_destroy_pool(pool);
+}
+
+static void
+end_regions(size_t count)
+{
+    while (count-- > 0) {
+        ngx_destroy_pool(ngx_create_pool(POOL_SIZE, NULL));
+    }
+}
+
+static ngx_pool_cache_stats_t
+stats(void)
+{
+    ngx_pool_cache_stats_t cache;
+
+    ngx_pool_cache_stats(&cache);
+    return cache;
+}
+
 static void
 in_a_thread(void *(*run)(void *), void *data)
 {
@@ -676,29 +1181,44 @@ main(void)
         FIXTURE_TEST(test_cache_serves_the_next_pool),
         FIXTURE_TEST(test_cache_makes_a_pool_as_new),
         FIXTURE_TEST(test_cache_serves_later_blocks_too),
-        FIXTURE_TEST(test_cache_gives_the_last_kept_first),
-        FIXTURE_TEST(test_cache_serves_its_size_alone),
+        FIXTURE_TEST(test_cache_serves_the_newest_block_first),
+        FIXTURE_TEST(test_cache_serves_blocks_of_the_very_size_alone),
+        FIXTURE_TEST(test_cache_serves_large_allocations),
+        FIXTURE_TEST(test_cache_serves_large_allocations_that_fit),
+        FIXTURE_TEST(test_cache_serves_a_large_allocation_of_the_next_class),
+        FIXTURE_TEST(test_cache_keeps_nothing_of_pfree),
+        FIXTURE_TEST(test_cache_keeps_the_oldest_large_allocations),
+        FIXTURE_TEST(test_cache_keeps_large_allocations_of_any_size),
+        FIXTURE_TEST(test_cache_serves_no_size_near_the_greatest),
+        FIXTURE_TEST(test_cache_serves_any_two_sizes_by_turns),
+        FIXTURE_TEST(test_cache_serves_any_two_sizes_that_overlap),
+        FIXTURE_TEST(test_cache_serves_steady_regions_up_to_the_limit),
+        FIXTURE_TEST(test_cache_serves_descending_large_sizes_of_one_class),
+        FIXTURE_TEST(test_cache_serves_most_of_mixed_large_sizes),
+        FIXTURE_TEST(test_cache_serves_steady_resets_up_to_the_limit),
+        FIXTURE_TEST(test_cache_serves_pools_within_pools),
+        FIXTURE_TEST(test_cache_releases_a_burst_within_64_regions),
+        FIXTURE_TEST(test_cache_keeps_what_is_needed_between_two_sweeps),
+        FIXTURE_TEST(test_cache_sweeps_leave_what_is_little),
+        FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
+        FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),
         FIXTURE_TEST(test_cache_never_keeps_more_than_its_limit),
         FIXTURE_TEST(test_cache_keeps_a_block_of_its_limit),
-        FIXTURE_TEST(test_cache_takes_no_block_from_among_many_large_ones),
-        FIXTURE_TEST(test_cache_serves_large_allocations),
-        FIXTURE_TEST(test_cache_serves_no_large_allocation_of_another_size),
-        FIXTURE_TEST(test_cache_keeps_few_large_allocations),
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
         FIXTURE_TEST(test_cache_limit_releases_what_is_beyond),
         FIXTURE_TEST(test_cache_limit_can_be_raised),
         FIXTURE_TEST(test_cache_trim_releases_all_and_keeps_the_limit),
-        FIXTURE_TEST(test_cache_empties_the_size_used_longest_ago_for_another),
-        FIXTURE_TEST(test_cache_keeps_the_size_that_was_used_last),
-        FIXTURE_TEST(test_cache_uses_emptied_places_for_other_sizes),
-        FIXTURE_TEST(test_cache_block_too_large_leaves_other_sizes_kept),
-        FIXTURE_TEST(test_cache_serves_when_memory_is_out),
-        FIXTURE_TEST(test_cache_limit_is_at_first_its_size_or_0_under_asan),
-        FIXTURE_TEST(test_cache_goes_with_its_thread),
+        FIXTURE_TEST(test_cache_trim_while_pools_live),
+        FIXTURE_TEST(test_cache_serves_when_memory_runs_out),
+        FIXTURE_TEST(test_cache_without_memory_for_itself_keeps_nothing),
+        FIXTURE_TEST(test_cache_limit_is_16_mib_at_first_or_0_under_asan),
+        FIXTURE_TEST(test_cache_is_released_at_its_threads_end),
         FIXTURE_TEST(test_cache_is_each_threads_own),
-        FIXTURE_TEST(test_cache_takes_blocks_of_pools_of_other_threads),
+        FIXTURE_TEST(test_cache_keeps_blocks_of_pools_of_other_threads),
+        FIXTURE_TEST(test_cache_keeps_nothing_where_pools_are_only_destroyed),
+        FIXTURE_TEST(test_cache_is_not_made_by_a_destroy),
         FIXTURE_TEST(test_cache_loses_nothing_that_later_handlers_destroy),
-        FIXTURE_TEST(test_cache_goes_with_the_process),
+        FIXTURE_TEST(test_cache_is_released_at_the_processs_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

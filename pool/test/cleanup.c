@@ -1,4 +1,5 @@
-/* Cleanups: what is added, in which order handlers run, what they may do. */
+/* Cleanups: how they are added, in which order handlers run, and what a handler
+ * may do. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +16,13 @@ enum {
     RUNS_MAX = 1024,
 };
 
-/* What note() was called with, in order. */
+/* The numbers that note() was called with, in order. */
 static struct {
     size_t count;
     int runs[RUNS_MAX];
 } notes;
 
-/* The data of the handlers below: a number to note, and what they work on. */
+/* The data of the handlers below: a number to note, and what they use. */
 struct duty {
     int number;
     ngx_pool_t *pool;
@@ -35,7 +36,7 @@ static void note(void *data);
 static void destroy_pool(ngx_pool_t *pool);
 static void reset_and_destroy_pool(ngx_pool_t *pool);
 
-/* Both ways in which cleanups come to run. */
+/* The two ways to make cleanups run. */
 static void (*const ends[])(ngx_pool_t *pool) = {
     destroy_pool,
     reset_and_destroy_pool,
@@ -71,9 +72,55 @@ test_cleanup_add_gives_cleared_handler_and_data(void **state)
         assert_int_equal((uintptr_t) cleanup->data % NGX_ALIGNMENT, 0);
         memset(cleanup->data, 0xa5, size);
         assert_int_equal(size > pool->max,
+                         place_of(pool, cleanup).block == PLACE_LARGE);
+        assert_int_equal(size > pool->max,
                          place_of(pool, cleanup->data).block == PLACE_LARGE);
     }
     ngx_destroy_pool(pool);
+}
+
+/* So a failed call keeps nothing, and a large one is released as one. */
+static void
+test_cleanup_and_its_data_are_one_allocation(void **state)
+{
+    static const size_t sizes[] = {1, 8, 500, LARGE};
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ptrdiff_t offset = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, sizes[i]);
+        ptrdiff_t between = (u_char *) cleanup->data - (u_char *) cleanup;
+
+        assert_true(between >= (ptrdiff_t) sizeof(*cleanup));
+        assert_true(offset == 0 || offset == between);
+        offset = between;
+    }
+    assert_ptr_equal(pool->large->alloc, pool->cleanup);
+    assert_null(pool->large->next);
+    ngx_destroy_pool(pool);
+}
+
+/* At most max bytes of data are small, whatever the cleanup itself takes. */
+static void
+test_cleanup_of_max_fits_into_a_block(void **state)
+{
+    static const size_t sizes[] = {sizeof(ngx_pool_t) + 64, POOL_SIZE, 5000};
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        ngx_pool_t *pool = ngx_create_pool(sizes[i], NULL);
+        ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, pool->max);
+        u_char *data = cleanup->data;
+
+        assert_null(pool->large);
+        memset(data, 0xa5, pool->max);
+        assert_true(data + pool->max <= place_block(pool, 0)->d.end ||
+                    data + pool->max <= place_block(pool, 1)->d.end);
+        ngx_destroy_pool(pool);
+    }
 }
 
 static void
@@ -298,7 +345,7 @@ test_cleanup_may_pfree(void **state)
         ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
         notes.count = 0;
-        for (i = 0; i < 40; i++) { /* enough of them for an index */
+        for (i = 0; i < 40; i++) { /* enough for an index */
             struct duty *duty = add_duty(pool, i, note_and_pfree);
 
             duty->large = ngx_palloc(pool, LARGE);
@@ -389,6 +436,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         CLEANUP_TEST(test_cleanup_add_gives_cleared_handler_and_data),
+        CLEANUP_TEST(test_cleanup_and_its_data_are_one_allocation),
+        CLEANUP_TEST(test_cleanup_of_max_fits_into_a_block),
         CLEANUP_TEST(test_cleanup_add_of_0_has_no_data),
         CLEANUP_TEST(test_cleanup_add_links_newest_first),
         CLEANUP_TEST(test_cleanup_runs_newest_first_and_once),

@@ -1,4 +1,4 @@
-/* ngx_create_pool(): what it takes, what it refuses, the pool that it makes. */
+/* ngx_create_pool(): the sizes it accepts and refuses, and the new pool. */
 #include <stdio.h>
 
 #include <ngx_config.h>
@@ -31,17 +31,14 @@ test_create_sets_every_field(void **state)
     assert_null(pool->large);
     assert_null(pool->cleanup);
     assert_ptr_equal(pool->log, &lines.log);
-    assert_int_equal(pool->d.tried, 0);
-    assert_int_equal(pool->d.slots, 0);
-    assert_int_equal(pool->d.window, 0);
-    assert_int_equal(pool->d.growth, 0);
-    assert_int_equal(pool->d.hole, 0);
+    assert_null(pool->spare);
+    assert_null(pool->index);
     assert_int_equal(lines.count, 0);
     ngx_destroy_pool(pool);
 }
 
 static void
-test_create_keeps_the_order_of_nginx_fields(void **state)
+test_create_has_the_fields_of_nginx_and_two_more(void **state)
 {
     (void) state;
     assert_int_equal(offsetof(ngx_pool_t, d.last), 0);
@@ -54,7 +51,9 @@ test_create_keeps_the_order_of_nginx_fields(void **state)
     assert_int_equal(offsetof(ngx_pool_t, large), 7 * sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_t, cleanup), 8 * sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_t, log), 9 * sizeof(void *));
-    assert_int_equal(sizeof(ngx_pool_t), 10 * sizeof(void *));
+    assert_int_equal(sizeof(ngx_pool_t), 12 * sizeof(void *));
+    assert_int_equal(sizeof(((ngx_pool_t *) NULL)->d.failed),
+                     sizeof(ngx_uint_t));
     assert_int_equal(sizeof(ngx_pool_data_t), 4 * sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_large_t, alloc), sizeof(void *));
     assert_int_equal(offsetof(ngx_pool_cleanup_t, data), sizeof(void *));
@@ -91,7 +90,7 @@ test_create_aligns_the_block(void **state)
 }
 
 static void
-test_create_max_is_the_first_blocks_room(void **state)
+test_create_max_is_the_first_blocks_free_bytes(void **state)
 {
     size_t most = sizeof(ngx_pool_t) + ngx_pagesize - 1;
     size_t size;
@@ -144,7 +143,7 @@ test_create_refuses_less_than_its_header(void **state)
 }
 
 static void
-test_create_tells_a_log_of_lower_level_nothing(void **state)
+test_create_writes_nothing_to_a_log_of_lower_level(void **state)
 {
     struct lines lines;
 
@@ -155,7 +154,7 @@ test_create_tells_a_log_of_lower_level_nothing(void **state)
 }
 
 static void
-test_create_takes_its_bare_header(void **state)
+test_create_accepts_the_size_of_the_header(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(sizeof(ngx_pool_t), NULL);
     u_char *p;
@@ -174,7 +173,7 @@ test_create_takes_its_bare_header(void **state)
 }
 
 static void
-test_create_of_the_least_size_has_room_for_two_larges(void **state)
+test_create_of_the_least_size_holds_two_larges(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(NGX_MIN_POOL_SIZE, NULL);
 
@@ -194,7 +193,7 @@ test_create_default_size_is_16_kib(void **state)
 }
 
 static void
-test_create_refuses_sizes_that_the_system_has_not(void **state)
+test_create_refuses_sizes_near_the_greatest(void **state)
 {
     struct lines lines;
     size_t blocks = heap_live_blocks();
@@ -216,17 +215,17 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_create_sets_every_field),
-        FIXTURE_TEST(test_create_keeps_the_order_of_nginx_fields),
+        FIXTURE_TEST(test_create_has_the_fields_of_nginx_and_two_more),
         FIXTURE_TEST(test_create_takes_one_block_of_size),
         FIXTURE_TEST(test_create_aligns_the_block),
-        FIXTURE_TEST(test_create_max_is_the_first_blocks_room),
+        FIXTURE_TEST(test_create_max_is_the_first_blocks_free_bytes),
         FIXTURE_TEST(test_create_max_is_less_than_a_page),
         FIXTURE_TEST(test_create_refuses_less_than_its_header),
-        FIXTURE_TEST(test_create_tells_a_log_of_lower_level_nothing),
-        FIXTURE_TEST(test_create_takes_its_bare_header),
-        FIXTURE_TEST(test_create_of_the_least_size_has_room_for_two_larges),
+        FIXTURE_TEST(test_create_writes_nothing_to_a_log_of_lower_level),
+        FIXTURE_TEST(test_create_accepts_the_size_of_the_header),
+        FIXTURE_TEST(test_create_of_the_least_size_holds_two_larges),
         FIXTURE_TEST(test_create_default_size_is_16_kib),
-        FIXTURE_TEST(test_create_refuses_sizes_that_the_system_has_not),
+        FIXTURE_TEST(test_create_refuses_sizes_near_the_greatest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The lines that a build with NGX_DEBUG writes. */
+/* The log lines of a build with NGX_DEBUG. */
 #include <stdio.h>
 
 #include <ngx_config.h>
@@ -16,6 +16,8 @@ static u_char name[] = "some/file";
 
 static void check_debug_line(const struct lines *lines, size_t n,
                              const char *what, const void *p);
+static void check_block_line(const struct lines *lines, size_t n,
+                             const void *block, size_t unused);
 
 static void
 do_nothing(void *data)
@@ -41,7 +43,6 @@ test_debug_logs_pfree(void **state)
     (void) ngx_pfree(pool, p);
     assert_int_equal(lines.count, 1);
     ngx_destroy_pool(pool);
-    assert_int_equal(lines.count, 1);
 }
 
 static void
@@ -58,13 +59,49 @@ test_debug_logs_each_large_at_the_end(void **state)
     p[1] = ngx_palloc(pool, LARGE);
     ngx_reset_pool(pool);
     assert_int_equal(lines.count, 2);
-    check_debug_line(&lines, 0, "free", p[1]);
-    check_debug_line(&lines, 1, "free", p[0]);
+    check_debug_line(&lines, 0, "free", p[0]);
+    check_debug_line(&lines, 1, "free", p[1]);
 
     p[0] = ngx_palloc(pool, LARGE);
     ngx_destroy_pool(pool);
-    assert_int_equal(lines.count, 3);
     check_debug_line(&lines, 2, "free", p[0]);
+}
+
+/* The later blocks in the chain's order, the first one last. */
+static void
+test_debug_logs_each_block_at_a_destroy(void **state)
+{
+    struct lines lines;
+    ngx_pool_t *pool;
+    ngx_pool_t *next;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_DEBUG_ALLOC);
+    pool = ngx_create_pool(POOL_SIZE, &lines.log);
+    (void) ngx_palloc(pool, pool->max - 72);
+    (void) ngx_palloc(pool, 100);
+    next = pool->d.next;
+    ngx_destroy_pool(pool);
+    assert_int_equal(lines.count, 2);
+    check_block_line(&lines, 0, next,
+                     POOL_SIZE - sizeof(ngx_pool_data_t) - 100);
+    check_block_line(&lines, 1, pool, 72);
+}
+
+/* A reset releases no block, so it logs none. */
+static void
+test_debug_logs_no_block_at_a_reset(void **state)
+{
+    struct lines lines;
+    ngx_pool_t *pool;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_DEBUG_ALLOC);
+    pool = ngx_create_pool(POOL_SIZE, &lines.log);
+    (void) ngx_palloc(pool, 100);
+    ngx_reset_pool(pool);
+    assert_int_equal(lines.count, 0);
+    ngx_destroy_pool(pool);
 }
 
 static void
@@ -83,7 +120,6 @@ test_debug_logs_cleanups(void **state)
 
     cleanup->handler = do_nothing;
     ngx_destroy_pool(pool);
-    assert_int_equal(lines.count, 2);
     check_debug_line(&lines, 1, "run cleanup", cleanup);
 }
 
@@ -142,12 +178,24 @@ check_debug_line(const struct lines *lines, size_t n, const char *what,
     lines_check(lines, n, NGX_LOG_DEBUG, text);
 }
 
+static void
+check_block_line(const struct lines *lines, size_t n, const void *block,
+                 size_t unused)
+{
+    char text[LINES_TEXT_MAX];
+
+    (void) snprintf(text, sizeof(text), "free: %p, unused: %zu", block, unused);
+    lines_check(lines, n, NGX_LOG_DEBUG, text);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_debug_logs_pfree),
         FIXTURE_TEST(test_debug_logs_each_large_at_the_end),
+        FIXTURE_TEST(test_debug_logs_each_block_at_a_destroy),
+        FIXTURE_TEST(test_debug_logs_no_block_at_a_reset),
         FIXTURE_TEST(test_debug_logs_cleanups),
         FIXTURE_TEST(test_debug_logs_a_file_cleanup),
         FIXTURE_TEST(test_debug_logs_its_category_alone),

@@ -1,13 +1,13 @@
 /*
- * Numbers that look drawn by chance and are the same in each run. Any thread.
+ * A random generator that gives the same numbers in every run. Any thread.
  */
 #ifndef POOL_TEST_DRAW_H
 #define POOL_TEST_DRAW_H
 
 #include <stdint.h>
 
-/* The next of at most 24 bits after *seed, which it moves on: Knuth's linear
- * congruential generator, of which the upper bits are the good ones. */
+/* Return the next number, of 24 bits, and advance *seed. This is Knuth's linear
+ * congruential generator. Its lower bits are weak, so they are dropped. */
 static inline uint32_t
 draw(uint32_t *seed)
 {

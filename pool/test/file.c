@@ -1,4 +1,4 @@
-/* File cleanups, through the fixture's files: none is touched. */
+/* File cleanups. files.h stands in for the system, so no file is touched. */
 #include <errno.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ test_file_cleanup_closes(void **state)
 }
 
 static void
-test_file_cleanup_closes_at_reset_alone(void **state)
+test_file_cleanup_closes_once_at_a_reset(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
@@ -120,7 +120,7 @@ test_delete_file_logs_a_failure_and_closes(void **state)
 }
 
 static void
-test_file_failures_tell_a_log_of_lower_level_nothing(void **state)
+test_file_failures_write_nothing_to_a_log_of_lower_level(void **state)
 {
     struct lines lines;
     ngx_pool_cleanup_file_t file = {7, name, &lines.log};
@@ -201,7 +201,7 @@ test_run_cleanup_file_without_a_match_does_nothing(void **state)
 }
 
 static void
-test_run_cleanup_file_knows_its_own_handler_alone(void **state)
+test_run_cleanup_file_runs_no_other_handler(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
@@ -242,17 +242,17 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_file_cleanup_closes),
-        FIXTURE_TEST(test_file_cleanup_closes_at_reset_alone),
+        FIXTURE_TEST(test_file_cleanup_closes_once_at_a_reset),
         FIXTURE_TEST(test_file_cleanup_logs_a_failed_close),
         FIXTURE_TEST(test_delete_file_unlinks_then_closes),
         FIXTURE_TEST(test_delete_file_of_a_file_that_is_gone_is_no_error),
         FIXTURE_TEST(test_delete_file_logs_a_failure_and_closes),
-        FIXTURE_TEST(test_file_failures_tell_a_log_of_lower_level_nothing),
+        FIXTURE_TEST(test_file_failures_write_nothing_to_a_log_of_lower_level),
         FIXTURE_TEST(test_run_cleanup_file_closes_that_file_alone),
         FIXTURE_TEST(test_run_cleanup_file_runs_once),
         FIXTURE_TEST(test_run_cleanup_file_takes_the_newest),
         FIXTURE_TEST(test_run_cleanup_file_without_a_match_does_nothing),
-        FIXTURE_TEST(test_run_cleanup_file_knows_its_own_handler_alone),
+        FIXTURE_TEST(test_run_cleanup_file_runs_no_other_handler),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The system's files as the pool under test sees them (see heap.h): no file is
- * touched; what is asked for is noted, in order. One thread.
+ * The system's files as the pool under test sees them (see heap.h). No file is
+ * touched. The calls are recorded, in order. One thread.
  */
 #ifndef POOL_TEST_FILES_H
 #define POOL_TEST_FILES_H
@@ -20,19 +20,20 @@ struct files_event {
 };
 
 enum {
-    FILES_EVENTS_MAX = 1024, /* later ones are counted, not kept */
+    FILES_EVENTS_MAX = 1024, /* later calls are counted, not recorded */
 };
 
 int files_close(int fd);
 int files_unlink(const char *name);
 
-/* Forget all events, and let calls succeed. */
+/* Forget all calls, and let later ones succeed. */
 void files_reset(void);
 
-/* Let every later close or unlink fail with err, or, with 0, succeed. */
+/* Let every later close or unlink fail with err. 0 lets them succeed. */
 void files_fail(enum files_kind kind, int err);
 
-/* Calls since the reset, and the nth of them, n < FILES_EVENTS_MAX. */
+/* The number of calls since files_reset(), and the nth of them, where n is less
+ * than FILES_EVENTS_MAX. */
 size_t files_count(void);
 const struct files_event *files_event(size_t n);
 

@@ -1,7 +1,7 @@
 /*
- * What every cmocka test of a seam build starts from and is checked for: no
- * block kept, no failure ordered, no file called, and at its end no memory of
- * the system's left. One thread.
+ * The setup and teardown of every cmocka test of a seam build. A test starts
+ * with an empty cache whose limit is 0, with no failure ordered and no file
+ * call recorded, whatever ran before it. One thread.
  */
 #ifndef POOL_TEST_FIXTURE_H
 #define POOL_TEST_FIXTURE_H
@@ -18,7 +18,7 @@
 
 int fixture_setup(void **state);
 
-/* Fails when the test left memory behind. */
+/* Fails when the test has not released all memory. */
 int fixture_teardown(void **state);
 
 #endif

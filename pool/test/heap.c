@@ -21,9 +21,11 @@ _Static_assert(sizeof(struct header) <= HEAP_ALIGNMENT,
                "a header fits before the least aligned block");
 
 static size_t calls;
+static size_t refusals;
 static size_t live_blocks;
 static size_t live_bytes;
 static size_t fail_in = HEAP_NEVER;
+static int fails_on; /* once an allocation has failed, all later ones do */
 
 static void *heap_take(size_t alignment, size_t size);
 static int heap_refuses(size_t size);
@@ -94,12 +96,26 @@ void
 heap_fail_at(size_t nth)
 {
     fail_in = nth;
+    fails_on = 0;
+}
+
+void
+heap_fail_from(size_t nth)
+{
+    fail_in = nth;
+    fails_on = 1;
 }
 
 size_t
 heap_calls(void)
 {
     return calls;
+}
+
+size_t
+heap_refusals(void)
+{
+    return refusals;
 }
 
 size_t
@@ -122,6 +138,7 @@ heap_take(size_t alignment, size_t size)
 
     if (heap_refuses(size) || alignment > HEAP_SIZE_MAX ||
         posix_memalign(&start, alignment, alignment + size) != 0) {
+        refusals++;
         errno = ENOMEM;
         return NULL;
     }
@@ -140,7 +157,7 @@ heap_refuses(size_t size)
 {
     calls++;
     if (fail_in != HEAP_NEVER && fail_in-- == 0) {
-        fail_in = HEAP_NEVER;
+        fail_in = fails_on ? 0 : HEAP_NEVER;
         return 1;
     }
     return size > HEAP_SIZE_MAX;

@@ -1,7 +1,7 @@
 /*
- * The system's allocator as the pool under test sees it: pool/ngx_alloc.c is
- * compiled with pool_seam_args, which give malloc and its kin these names. It
- * counts what is live and fails the nth allocation on demand. One thread.
+ * The system's allocator as the pool under test sees it: the pool is compiled
+ * with pool_seam_args, which replace malloc and the like by these functions.
+ * They count live memory and fail the nth allocation on demand. One thread.
  */
 #ifndef POOL_TEST_HEAP_H
 #define POOL_TEST_HEAP_H
@@ -19,17 +19,23 @@ void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 int heap_posix_memalign(void **ret_p, size_t alignment, size_t size);
 void heap_free(void *p);
-size_t heap_usable_size(void *p); /* what was asked for */
+size_t heap_usable_size(void *p); /* the size that was asked for */
 
 /* Fail the nth allocation from now, 0 being the next one, and no other.
  * HEAP_NEVER: none. */
 void heap_fail_at(size_t nth);
 
-/* Allocations asked for so far, failed ones too. */
+/* Fail the nth allocation from now and all later ones, until heap_fail_at(). */
+void heap_fail_from(size_t nth);
+
+/* The number of allocations asked for so far, failed ones included. */
 size_t heap_calls(void);
 
-/* Blocks that were allocated and not yet freed, and the bytes asked for
- * them. */
+/* The number of those that failed. */
+size_t heap_refusals(void);
+
+/* The number of blocks that are allocated and not freed, and the bytes that
+ * were asked for them. */
 size_t heap_live_blocks(void);
 size_t heap_live_bytes(void);
 

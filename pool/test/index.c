@@ -13,7 +13,7 @@
 
 enum {
     POOL_SIZE = 4096,
-    WALKED = 16, /* a list so long is still walked */
+    WALKED = 16, /* a list of so many entries is walked */
     COUNT = 2000,
     SIZE = 1, /* of each, by ngx_pmemalign(): large, but cheap */
     ALIGNMENT = 16,
@@ -21,11 +21,13 @@ enum {
 
 static void *allocate(ngx_pool_t *pool);
 static ngx_pool_stats_t stats_of(const ngx_pool_t *pool);
+static void check_list(const ngx_pool_t *pool, void *const *p, size_t count);
+static size_t count_on_list(const ngx_pool_t *pool, const void *p);
 static void shuffle(void **p, size_t count, uint32_t *seed);
 static double pfree_seconds(size_t count);
 
 static void
-test_index_is_not_made_for_a_short_list(void **state)
+test_index_is_not_built_for_a_short_list(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     void *p[WALKED];
@@ -41,12 +43,12 @@ test_index_is_not_made_for_a_short_list(void **state)
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
     }
     assert_int_equal(heap_calls(), calls);
-    assert_false(place_has_index(pool));
+    assert_null(pool->index);
     ngx_destroy_pool(pool);
 }
 
 static void
-test_index_is_not_made_before_a_pfree(void **state)
+test_index_is_not_built_before_a_pfree(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t i;
@@ -55,12 +57,12 @@ test_index_is_not_made_before_a_pfree(void **state)
     for (i = 0; i < COUNT; i++) {
         (void) allocate(pool);
     }
-    assert_false(place_has_index(pool));
+    assert_null(pool->index);
     ngx_destroy_pool(pool);
 }
 
 static void
-test_index_is_made_once_for_a_long_list(void **state)
+test_index_is_built_once_for_a_long_list(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     void *p[COUNT];
@@ -74,14 +76,14 @@ test_index_is_made_once_for_a_long_list(void **state)
     calls = heap_calls();
     for (i = 0; i < COUNT; i++) {
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
-        assert_true(place_has_index(pool));
+        assert_non_null(pool->index);
     }
     assert_int_equal(heap_calls(), calls + 1);
     ngx_destroy_pool(pool);
 }
 
 static void
-test_index_goes_at_reset(void **state)
+test_index_is_released_at_a_reset(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t blocks = heap_live_blocks();
@@ -92,9 +94,9 @@ test_index_goes_at_reset(void **state)
         (void) allocate(pool);
     }
     assert_int_equal(ngx_pfree(pool, &blocks), NGX_DECLINED);
-    assert_true(place_has_index(pool));
+    assert_non_null(pool->index);
     ngx_reset_pool(pool);
-    assert_false(place_has_index(pool));
+    assert_null(pool->index);
     assert_int_equal(heap_live_blocks(), blocks);
     ngx_destroy_pool(pool);
 }
@@ -120,8 +122,57 @@ test_index_finds_each_in_any_order(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Addresses collide, entries move back over the holes that others leave, the
- * index grows: whatever happens, it knows what is live and nothing else. */
+static void
+test_index_keeps_the_order_of_the_list(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    const ngx_pool_large_t *large;
+    void *p[COUNT];
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT; i++) {
+        p[i] = allocate(pool);
+        if (i == COUNT / 2) {
+            assert_int_equal(ngx_pfree(pool, &i), NGX_DECLINED);
+        }
+    }
+    large = pool->large;
+    while (i-- > 0) {
+        assert_ptr_equal(large->alloc, p[i]);
+        large = large->next;
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* In place, so that code that walks the list at this moment can go on. */
+static void
+test_index_lets_pfree_clear_an_entry_in_place(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_large_t *large;
+    ngx_pool_large_t *next;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < 2 * WALKED; i++) {
+        (void) allocate(pool);
+    }
+    assert_int_equal(ngx_pfree(pool, &i), NGX_DECLINED);
+    for (large = pool->large; large->alloc != NULL; large = large->next) {
+        next = large->next;
+        assert_int_equal(ngx_pfree(pool, large->alloc), NGX_OK);
+        assert_null(large->alloc);
+        assert_ptr_equal(large->next, next);
+    }
+    assert_null(large->next);
+    assert_null(pool->spare);
+    ngx_destroy_pool(pool);
+}
+
+/* Hash values collide, slots of freed entries are reused, the index grows.
+ * Whatever happens, the index finds each live allocation and nothing else, and
+ * the list holds each once. */
 static void
 test_index_agrees_with_a_model(void **state)
 {
@@ -150,8 +201,11 @@ test_index_agrees_with_a_model(void **state)
             slot[i] = NULL;
             live--;
         }
+        if (step % 500 == 0) {
+            check_list(pool, slot, SLOTS);
+        }
     }
-    assert_true(place_has_index(pool));
+    assert_non_null(pool->index);
 
     blocks = heap_live_blocks();
     for (i = 0; i < SLOTS; i++) {
@@ -178,41 +232,51 @@ test_index_grows_with_the_list(void **state)
             assert_int_equal(ngx_pfree(pool, &i), NGX_DECLINED);
         }
     }
-    assert_true(place_has_index(pool));
+    assert_non_null(pool->index);
     for (i = 0; i < COUNT; i++) {
         assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
     }
     ngx_destroy_pool(pool);
 }
 
-/* Not at each turn where the next entry would be one too many. */
+/* Between two builds an eighth of the slots is filled. So however many entries
+ * are live, most allocations build nothing. */
 static void
-test_index_is_not_made_anew_by_turns(void **state)
+test_index_is_built_seldom_by_turns_of_pfree_and_palloc(void **state)
 {
+    enum {
+        TURNS = 400,
+    };
     ngx_pool_t *pool = ngx_create_pool(16 * POOL_SIZE, NULL);
-    void *p = NULL;
+    uint32_t seed = 4;
+    void *p[200];
     size_t count;
-    size_t calls;
-    size_t turn;
 
     (void) state;
-    for (count = 1; count < 200; count++) {
-        p = allocate(pool);
+    for (count = 0; count < sizeof(p) / sizeof(p[0]); count++) {
+        size_t calls;
+        size_t turn;
+
+        p[count] = allocate(pool);
         (void) ngx_pfree(pool, &count);
         calls = heap_calls();
-        for (turn = 0; turn < 10; turn++) {
-            assert_int_equal(ngx_pfree(pool, p), NGX_OK);
-            p = allocate(pool);
+        for (turn = 0; turn < TURNS; turn++) {
+            size_t i = draw(&seed) % (count + 1);
+
+            assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
+            p[i] = allocate(pool);
         }
-        assert_int_equal(heap_calls(), calls + 10);
+        assert_in_range(heap_calls() - calls, TURNS, TURNS + TURNS / 8 + 1);
     }
     ngx_destroy_pool(pool);
 }
 
+/* Its slots are a power of two, and at most three quarters of them are used. */
 static void
-test_index_has_no_more_memory_than_it_needs(void **state)
+test_index_takes_no_more_memory_than_it_needs(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t used = COUNT * sizeof(ngx_pool_large_t);
     size_t bytes;
     size_t i;
 
@@ -221,22 +285,23 @@ test_index_has_no_more_memory_than_it_needs(void **state)
         (void) allocate(pool);
     }
     bytes = heap_live_bytes();
+    assert_int_equal(stats_of(pool).index, 0);
     (void) ngx_pfree(pool, &i);
-
-    /* At most four fifths full, but two at least, and four words of its own. */
-    assert_in_range(heap_live_bytes() - bytes, 5 * COUNT / 4 * sizeof(void *),
-                    (5 * COUNT / 2 + 4) * sizeof(void *));
+    bytes = heap_live_bytes() - bytes;
+    assert_in_range(bytes, used / 3 * 4, used / 3 * 8 + 64);
+    assert_int_equal(stats_of(pool).index, bytes);
     ngx_destroy_pool(pool);
 }
 
-/* Four times as many frees take four times as long; a walked list would need
- * sixteen times. The thread's own clock, so that others' load counts less. */
+/* Four times as many frees take four times as long. With walks it would be
+ * sixteen times. The clock is the thread's own, so that the load of other
+ * programs counts less. */
 static void
 test_index_makes_pfree_linear(void **state)
 {
     enum {
         FEW = 3000,
-        TRIES = 5, /* what disturbs all of them is no noise */
+        TRIES = 5, /* noise does not disturb all of them */
         BOUND = 10,
     };
     size_t n;
@@ -254,6 +319,34 @@ test_index_makes_pfree_linear(void **state)
              BOUND);
 }
 
+/* Checks that the list has each of p that is not NULL once, and no other. */
+static void
+check_list(const ngx_pool_t *pool, void *const *p, size_t count)
+{
+    size_t live = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (p[i] != NULL) {
+            assert_int_equal(count_on_list(pool, p[i]), 1);
+            live++;
+        }
+    }
+    assert_int_equal(stats_of(pool).large, live);
+}
+
+static size_t
+count_on_list(const ngx_pool_t *pool, const void *p)
+{
+    const ngx_pool_large_t *large;
+    size_t count = 0;
+
+    for (large = pool->large; large != NULL; large = large->next) {
+        count += large->alloc == p;
+    }
+    return count;
+}
+
 static void *
 allocate(ngx_pool_t *pool)
 {
@@ -263,7 +356,6 @@ allocate(ngx_pool_t *pool)
     return p;
 }
 
-/* Fisher and Yates. */
 static ngx_pool_stats_t
 stats_of(const ngx_pool_t *pool)
 {
@@ -273,6 +365,7 @@ stats_of(const ngx_pool_t *pool)
     return stats;
 }
 
+/* The algorithm is Fisher and Yates'. */
 static void
 shuffle(void **p, size_t count, uint32_t *seed)
 {
@@ -320,15 +413,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_index_is_not_made_for_a_short_list),
-        FIXTURE_TEST(test_index_is_not_made_before_a_pfree),
-        FIXTURE_TEST(test_index_is_made_once_for_a_long_list),
-        FIXTURE_TEST(test_index_goes_at_reset),
+        FIXTURE_TEST(test_index_is_not_built_for_a_short_list),
+        FIXTURE_TEST(test_index_is_not_built_before_a_pfree),
+        FIXTURE_TEST(test_index_is_built_once_for_a_long_list),
+        FIXTURE_TEST(test_index_is_released_at_a_reset),
         FIXTURE_TEST(test_index_finds_each_in_any_order),
+        FIXTURE_TEST(test_index_keeps_the_order_of_the_list),
+        FIXTURE_TEST(test_index_lets_pfree_clear_an_entry_in_place),
         FIXTURE_TEST(test_index_agrees_with_a_model),
         FIXTURE_TEST(test_index_grows_with_the_list),
-        FIXTURE_TEST(test_index_is_not_made_anew_by_turns),
-        FIXTURE_TEST(test_index_has_no_more_memory_than_it_needs),
+        FIXTURE_TEST(test_index_is_built_seldom_by_turns_of_pfree_and_palloc),
+        FIXTURE_TEST(test_index_takes_no_more_memory_than_it_needs),
         FIXTURE_TEST(test_index_makes_pfree_linear),
     };
 

@@ -1,7 +1,7 @@
 /*
- * ngx_palloc_inline() and ngx_pnalloc_inline() do what the functions do: the
- * same program on two pools, by the one and by the other, leaves the same
- * pools.
+ * ngx_palloc_inline() and ngx_pnalloc_inline() do the same as the functions:
+ * the same program on two pools, with the inline functions and with the others,
+ * leaves the same pools.
  */
 #include <string.h>
 
@@ -19,7 +19,7 @@ enum {
 };
 
 static void check_program(size_t size, uint32_t seed, uint32_t most);
-static void check_same(const ngx_pool_t *one, const ngx_pool_t *other);
+static void check_same(ngx_pool_t *one, ngx_pool_t *other);
 
 static void
 test_inline_places_as_the_functions_do(void **state)
@@ -37,7 +37,7 @@ test_inline_places_as_the_functions_do(void **state)
 }
 
 static void
-test_inline_of_0_takes_what_the_functions_take(void **state)
+test_inline_of_0_does_the_same_as_the_functions(void **state)
 {
     ngx_pool_t *one = ngx_create_pool(POOL_SIZE, NULL);
     ngx_pool_t *other = ngx_create_pool(POOL_SIZE, NULL);
@@ -65,14 +65,16 @@ test_inline_of_more_than_max_is_large(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* In a later block, where end is far and the size alone tells. */
+/* In blocks where a size above max would fit. */
 static void
-test_inline_of_more_than_max_is_large_in_later_blocks(void **state)
+test_inline_of_more_than_max_is_large_where_it_would_fit(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(4 * ngx_pagesize, NULL);
 
     (void) state;
     while (place_used(pool) < 2) {
+        assert_int_equal(
+            ngx_pfree(pool, ngx_palloc_inline(pool, pool->max + 1)), NGX_OK);
         (void) ngx_palloc_inline(pool, pool->max);
     }
     assert_int_equal(ngx_pfree(pool, ngx_palloc_inline(pool, pool->max + 1)),
@@ -95,7 +97,7 @@ test_inline_refuses_sizes_near_the_greatest(void **state)
 }
 
 static void
-test_inline_returns_null_where_memory_is_out(void **state)
+test_inline_returns_null_when_memory_runs_out(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
@@ -117,16 +119,16 @@ check_program(size_t size, uint32_t seed, uint32_t most)
     int step;
 
     for (step = 0; step < STEPS; step++) {
-        uint32_t drawn = draw(&seed);
+        uint32_t random = draw(&seed);
         size_t bytes = draw(&seed) % most;
         u_char *p;
         u_char *q;
 
-        if (drawn % 500 == 0) {
+        if (random % 500 == 0) {
             ngx_reset_pool(one);
             ngx_reset_pool(other);
         }
-        if (drawn % 2 == 0) {
+        if (random % 2 == 0) {
             p = ngx_palloc(one, bytes);
             q = ngx_palloc_inline(other, bytes);
         } else {
@@ -144,17 +146,21 @@ check_program(size_t size, uint32_t seed, uint32_t most)
 }
 
 static void
-check_same(const ngx_pool_t *one, const ngx_pool_t *other)
+check_same(ngx_pool_t *one, ngx_pool_t *other)
 {
     ngx_pool_stats_t a;
     ngx_pool_stats_t b;
+    size_t i;
 
     ngx_pool_stats(one, &a);
     ngx_pool_stats(other, &b);
     assert_memory_equal(&a, &b, sizeof(a));
     assert_int_equal(place_current(one), place_current(other));
-    assert_int_equal(one->d.window, other->d.window);
-    assert_int_equal(one->d.hole, other->d.hole);
+    for (i = 0; i < a.blocks; i++) {
+        assert_int_equal(place_last(one, i), place_last(other, i));
+        assert_int_equal(place_block(one, i)->d.failed,
+                         place_block(other, i)->d.failed);
+    }
 }
 
 int
@@ -162,11 +168,11 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_inline_places_as_the_functions_do),
-        FIXTURE_TEST(test_inline_of_0_takes_what_the_functions_take),
+        FIXTURE_TEST(test_inline_of_0_does_the_same_as_the_functions),
         FIXTURE_TEST(test_inline_of_more_than_max_is_large),
-        FIXTURE_TEST(test_inline_of_more_than_max_is_large_in_later_blocks),
+        FIXTURE_TEST(test_inline_of_more_than_max_is_large_where_it_would_fit),
         FIXTURE_TEST(test_inline_refuses_sizes_near_the_greatest),
-        FIXTURE_TEST(test_inline_returns_null_where_memory_is_out),
+        FIXTURE_TEST(test_inline_returns_null_when_memory_runs_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

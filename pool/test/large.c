@@ -1,4 +1,5 @@
-/* Allocations that come from the system, and their release before the pool. */
+/* Allocations that come from the system, and their release before the pool's
+ * end. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ enum {
 };
 
 static size_t count_larges(const ngx_pool_t *pool);
+static size_t count_entries(const ngx_pool_large_t *large);
 
 static void
 test_large_takes_its_size_from_the_system(void **state)
@@ -146,7 +148,7 @@ test_pmemalign_is_large_at_any_size(void **state)
 }
 
 static void
-test_pmemalign_refuses_no_power_of_two(void **state)
+test_pmemalign_refuses_other_alignments_than_powers_of_two(void **state)
 {
     static const size_t alignments[] = {
         0, 3, 5, 6, 7, 12, 24, 48, 96, 4095, SIZE_MAX, SIZE_MAX - 1};
@@ -156,7 +158,7 @@ test_pmemalign_refuses_no_power_of_two(void **state)
     size_t i;
 
     (void) state;
-    lines_init(&lines, NGX_LOG_ALERT);
+    lines_init(&lines, NGX_LOG_EMERG);
     pool = ngx_create_pool(POOL_SIZE, &lines.log);
     snapshot_take(&before, pool);
     for (i = 0; i < sizeof(alignments) / sizeof(alignments[0]); i++) {
@@ -165,11 +167,12 @@ test_pmemalign_refuses_no_power_of_two(void **state)
         assert_null(ngx_pmemalign(pool, 8, alignments[i]));
         assert_int_equal(heap_calls(), calls);
         assert_int_equal(lines.count, i + 1);
-        assert_int_equal(lines.line[i].level, NGX_LOG_ALERT);
+        assert_int_equal(lines.line[i].level, NGX_LOG_EMERG);
         snapshot_check(&before, pool);
     }
-    lines_check(&lines, 1, NGX_LOG_ALERT, "alignment 3 is no power of two");
-    lines_init(&lines, NGX_LOG_EMERG);
+    lines_check(&lines, 1, NGX_LOG_EMERG,
+                "posix_memalign(3, 8) failed (22: Invalid argument)");
+    lines_init(&lines, NGX_LOG_STDERR);
     assert_null(ngx_pmemalign(pool, 8, 3));
     assert_int_equal(lines.count, 0);
     pool->log = NULL;
@@ -178,7 +181,7 @@ test_pmemalign_refuses_no_power_of_two(void **state)
 }
 
 static void
-test_pfree_gives_a_large_back_to_the_system(void **state)
+test_pfree_releases_a_large_to_the_system(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t blocks = heap_live_blocks();
@@ -187,7 +190,27 @@ test_pfree_gives_a_large_back_to_the_system(void **state)
     (void) state;
     assert_int_equal(ngx_pfree(pool, p), NGX_OK);
     assert_int_equal(heap_live_blocks(), blocks);
-    assert_null(pool->large->alloc);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_pfree_takes_the_entry_off_the_list(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *first = ngx_palloc(pool, LARGE);
+    void *second = ngx_palloc(pool, LARGE);
+    void *third = ngx_palloc(pool, LARGE);
+
+    (void) state;
+    assert_int_equal(ngx_pfree(pool, second), NGX_OK);
+    assert_ptr_equal(pool->large->alloc, third);
+    assert_ptr_equal(pool->large->next->alloc, first);
+    assert_null(pool->large->next->next);
+    assert_int_equal(ngx_pfree(pool, third), NGX_OK);
+    assert_ptr_equal(pool->large->alloc, first);
+    assert_int_equal(ngx_pfree(pool, first), NGX_OK);
+    assert_null(pool->large);
+    assert_int_equal(count_entries(pool->spare), 3);
     ngx_destroy_pool(pool);
 }
 
@@ -207,7 +230,7 @@ test_pfree_declines_a_small_one(void **state)
 }
 
 static void
-test_pfree_declines_anothers(void **state)
+test_pfree_declines_a_large_of_another_pool(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     ngx_pool_t *other = ngx_create_pool(POOL_SIZE, NULL);
@@ -234,7 +257,7 @@ test_pfree_declines_an_inner_pointer(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* None of these may be read. */
+/* None of these values may be dereferenced. */
 static void
 test_pfree_declines_any_other_value(void **state)
 {
@@ -244,7 +267,7 @@ test_pfree_declines_any_other_value(void **state)
     size_t i;
 
     (void) state;
-    for (n = 0; n < 40; n++) { /* short lists are walked, long ones indexed */
+    for (n = 0; n < 40; n++) { /* a long list gets an index */
         for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
             assert_int_equal(ngx_pfree(pool, (void *) values[i]), NGX_DECLINED);
         }
@@ -265,7 +288,7 @@ test_pfree_declines_the_second_time(void **state)
     (void) state;
     assert_int_equal(ngx_pfree(pool, p), NGX_OK);
     assert_int_equal(ngx_pfree(pool, p), NGX_DECLINED);
-    assert_ptr_equal(pool->large->next->alloc, kept);
+    assert_ptr_equal(pool->large->alloc, kept);
     ngx_destroy_pool(pool);
 }
 
@@ -289,7 +312,7 @@ test_pfree_of_null_changes_nothing(void **state)
     size_t n;
 
     (void) state;
-    for (n = 0; n < 20; n++) { /* more than are walked without an index */
+    for (n = 0; n < 20; n++) { /* more than a walk passes without an index */
         snapshot_take(&before, pool);
         assert_int_equal(ngx_pfree(pool, NULL), NGX_DECLINED);
         snapshot_check(&before, pool);
@@ -352,13 +375,13 @@ test_pfree_lets_entries_be_used_again(void **state)
         for (i = 0; i < 3; i++) {
             assert_int_equal(ngx_pfree(pool, p[(i + n) % 3]), NGX_OK);
         }
-        assert_int_equal(count_larges(pool), 0);
-        assert_int_equal(pool->d.slots, 3);
+        assert_null(pool->large);
+        assert_int_equal(count_entries(pool->spare), 3);
         p[0] = ngx_palloc(pool, LARGE);
         p[1] = ngx_pcalloc(pool, LARGE);
         p[2] = ngx_pmemalign(pool, 1, 64);
-        assert_int_equal(count_larges(pool), 3);
-        assert_int_equal(pool->d.slots, 0);
+        assert_int_equal(count_entries(pool->large), 3);
+        assert_null(pool->spare);
     }
     assert_ptr_equal(pool->d.last, last);
     assert_null(pool->d.next);
@@ -374,6 +397,17 @@ count_larges(const ngx_pool_t *pool)
     return stats.large;
 }
 
+static size_t
+count_entries(const ngx_pool_large_t *large)
+{
+    size_t count = 0;
+
+    for (; large != NULL; large = large->next) {
+        count++;
+    }
+    return count;
+}
+
 int
 main(void)
 {
@@ -385,10 +419,12 @@ main(void)
         FIXTURE_TEST(test_large_refuses_sizes_near_the_greatest),
         FIXTURE_TEST(test_pmemalign_aligns_as_asked),
         FIXTURE_TEST(test_pmemalign_is_large_at_any_size),
-        FIXTURE_TEST(test_pmemalign_refuses_no_power_of_two),
-        FIXTURE_TEST(test_pfree_gives_a_large_back_to_the_system),
+        FIXTURE_TEST(
+            test_pmemalign_refuses_other_alignments_than_powers_of_two),
+        FIXTURE_TEST(test_pfree_releases_a_large_to_the_system),
+        FIXTURE_TEST(test_pfree_takes_the_entry_off_the_list),
         FIXTURE_TEST(test_pfree_declines_a_small_one),
-        FIXTURE_TEST(test_pfree_declines_anothers),
+        FIXTURE_TEST(test_pfree_declines_a_large_of_another_pool),
         FIXTURE_TEST(test_pfree_declines_an_inner_pointer),
         FIXTURE_TEST(test_pfree_declines_any_other_value),
         FIXTURE_TEST(test_pfree_declines_the_second_time),

@@ -1,6 +1,7 @@
 /*
- * Where each small allocation lies, against a model of nginx's rule that knows
- * nothing of the pool's code: blocks as two numbers, tried one by one.
+ * The place of each small allocation, checked against a model of the rule. The
+ * model does not know the pool's code: a block is two numbers. After each step
+ * every block's head and current are compared with the model.
  */
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -11,33 +12,33 @@
 
 enum {
     BLOCKS_MAX = 4096,
-    FAILED_MAX = 4, /* after one more failure a block is passed */
-    STEPS = 4000,
+    FAILED_MAX = 4, /* a block that failed more often is not tried */
+    LEFT_PART = 32, /* nor is one with less than this part of its size left */
+    STEPS = 2000,
 };
 
-/* The blocks in use. */
+/* All blocks, the unused ones included. */
 struct model {
     size_t size; /* of a block */
     size_t max;
     size_t count;
     size_t current;
+    size_t array; /* offset of the user's newest cut in the first block, or 0 */
     struct {
         size_t last;
         size_t failed;
-        size_t array; /* the newest allocation's offset; 0: it went back */
     } block[BLOCKS_MAX];
 };
 
 static void check_program(size_t size, uint32_t seed, uint32_t most);
-static void give_back(struct model *model, ngx_pool_t *pool);
-static void check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn,
+static void move_last(struct model *model, ngx_pool_t *pool, uint32_t random);
+static void check_step(struct model *model, ngx_pool_t *pool, uint32_t random,
                        size_t size);
 static void check_state(const struct model *model, ngx_pool_t *pool);
-static void check_hole(const struct model *model, const ngx_pool_t *pool);
 static void model_reset(struct model *model);
 static struct place model_cut(struct model *model, size_t size,
                               size_t alignment);
-static struct place model_extend(struct model *model, size_t size);
+static size_t model_miss(struct model *model, size_t n);
 static size_t model_align(size_t offset, size_t alignment);
 
 static void
@@ -53,7 +54,7 @@ test_layout_of_small_sizes(void **state)
 }
 
 static void
-test_layout_of_sizes_that_leave_holes(void **state)
+test_layout_of_sizes_that_leave_much_free(void **state)
 {
     uint32_t seed;
 
@@ -97,87 +98,8 @@ test_layout_of_tiny_pools(void **state)
     }
 }
 
-static void
-test_layout_learns_that_a_hole_is_filled(void **state)
-{
-    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
-
-    (void) state;
-    place_leave(pool, 0, 0);
-    (void) ngx_palloc(pool, 104);
-    place_leave(pool, 1, 104);
-    (void) ngx_palloc(pool, 200);
-    assert_int_equal(pool->d.hole, 104);
-    (void) ngx_pnalloc(pool, 64);
-    place_check(pool, ngx_palloc(pool, 50), 2, sizeof(ngx_pool_data_t) + 200);
-    assert_int_equal(pool->d.hole, 40);
-    (void) ngx_pnalloc(pool, 40);
-    (void) ngx_pnalloc(pool, 1);
-    assert_int_equal(pool->d.hole, 0);
-    ngx_destroy_pool(pool);
-}
-
-/* A hole of 50 bytes has 48 behind alignment, but all 50 for ngx_pnalloc(). */
-static void
-test_layout_finds_an_unaligned_hole(void **state)
-{
-    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
-
-    (void) state;
-    place_leave(pool, 0, 50);
-    (void) ngx_palloc(pool, 100);
-    assert_int_equal(pool->d.hole, 48);
-    place_check(pool, ngx_palloc(pool, 49), 1, sizeof(ngx_pool_data_t) + 104);
-    place_check(pool, ngx_pnalloc(pool, 50), 0, 1024 - 50);
-    ngx_destroy_pool(pool);
-}
-
-/* The window is where most sizes go, and a block's last and end are its own
- * wherever they stand. */
-static void
-test_layout_moves_the_window_to_much_room(void **state)
-{
-    ngx_pool_t *pool = ngx_create_pool(1024, NULL);
-
-    (void) state;
-    place_leave(pool, 0, 400);
-    (void) ngx_palloc(pool, 500);
-    assert_int_equal(place_window(pool), 0);
-    place_check(pool, ngx_palloc(pool, 104), 0, 1024 - 400);
-
-    place_check(pool, ngx_palloc(pool, 304), 1, sizeof(ngx_pool_data_t) + 504);
-    assert_int_equal(place_window(pool), 1);
-    assert_int_equal(pool->d.hole, 296);
-    assert_int_equal(place_last(pool, 0), 1024 - 296);
-    assert_int_equal(place_last(pool, 1), sizeof(ngx_pool_data_t) + 808);
-
-    place_check(pool, ngx_palloc(pool, 200), 0, 1024 - 296);
-    assert_int_equal(place_window(pool), 1);
-    place_check(pool, ngx_palloc(pool, 16), 0, 1024 - 96);
-    assert_int_equal(place_window(pool), 0);
-    assert_int_equal(pool->d.hole, 0);
-    ngx_destroy_pool(pool);
-}
-
-/* A block that is full but for less than what all ask for is left at once. */
-static void
-test_layout_does_not_keep_a_window_that_nothing_fits(void **state)
-{
-    ngx_pool_t *pool = ngx_create_pool(4096, NULL);
-    size_t walked = 0;
-    size_t n;
-
-    (void) state;
-    for (n = 0; n < 100; n++) {
-        u_char *last = pool->d.last;
-
-        walked += ngx_palloc(pool, 500) != ngx_align_ptr(last, NGX_ALIGNMENT);
-    }
-    assert_true(walked <= 2 * place_used(pool));
-    ngx_destroy_pool(pool);
-}
-
-/* As ngx_array_destroy() does: the window's newest bytes come back. */
+/* As ngx_array_destroy() does: the newest bytes of the first block come back,
+ * although current may have passed it. */
 static void
 test_layout_after_last_moves_back(void **state)
 {
@@ -186,83 +108,92 @@ test_layout_after_last_moves_back(void **state)
     size_t n;
 
     (void) state;
+    (void) ngx_palloc(pool, pool->max - 200);
     for (n = 0; n < 10; n++) {
-        (void) ngx_palloc(pool, pool->max - 200);
         array = ngx_palloc(pool, 150);
         assert_ptr_equal(pool->d.last, array + 150);
         pool->d.last = array;
         assert_ptr_equal(ngx_palloc(pool, 130), array);
-        assert_int_equal(place_used(pool), n + 1);
+        pool->d.last = array;
+        assert_int_equal(place_blocks(pool), 1);
     }
     ngx_destroy_pool(pool);
 }
 
-/* Runs a program on a pool and on the model, with resets in between, and with
- * the window's newest allocation given back as ngx_array does. */
+/* Runs a program on a pool and on the model, with resets, and with the first
+ * block's last moved as ngx_array does. */
 static void
 check_program(size_t size, uint32_t seed, uint32_t most)
 {
     static struct model model;
     ngx_pool_t *pool = ngx_create_pool(size, NULL);
-    uint32_t drawn;
+    uint32_t random;
     int step;
 
     model.size = size;
     model.max = pool->max;
+    model.count = 1;
     model_reset(&model);
     for (step = 0; step < STEPS; step++) {
         if (draw(&seed) % 300 == 0) {
             ngx_reset_pool(pool);
             model_reset(&model);
+            check_state(&model, pool);
         }
         if (draw(&seed) % 20 == 0) {
-            give_back(&model, pool);
+            move_last(&model, pool, draw(&seed));
         }
-        drawn = draw(&seed);
-        check_step(&model, pool, drawn, draw(&seed) % most);
+        random = draw(&seed);
+        check_step(&model, pool, random, draw(&seed) % most);
         check_state(&model, pool);
     }
     ngx_destroy_pool(pool);
 }
 
+/* Gives the first block's newest allocation back, or makes it larger. */
 static void
-give_back(struct model *model, ngx_pool_t *pool)
+move_last(struct model *model, ngx_pool_t *pool, uint32_t random)
 {
-    size_t n = place_window(pool);
-    size_t array = model->block[n].array;
+    size_t left = model->size - model->block[0].last;
 
-    if (array != 0) {
-        model->block[n].last = array;
-        model->block[n].array = 0;
-        pool->d.last = (u_char *) place_block(pool, n) + array;
+    if (model->array == 0) {
+        return;
     }
+    if (random % 2 == 0) {
+        model->block[0].last = model->array;
+        model->array = 0;
+    } else {
+        model->block[0].last += random / 2 % (left + 1);
+    }
+    pool->d.last = (u_char *) pool + model->block[0].last;
 }
 
 static void
-check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn, size_t size)
+check_step(struct model *model, ngx_pool_t *pool, uint32_t random, size_t size)
 {
     struct place expected;
-    ngx_pool_cleanup_t *cleanup;
     void *p;
 
-    if (drawn % 10 == 0) {
-        cleanup = ngx_pool_cleanup_add(pool, size <= model->max ? size : 0);
-        expected = model_cut(model, sizeof(*cleanup), NGX_ALIGNMENT);
+    if (random % 10 == 0) {
+        ngx_pool_cleanup_t *cleanup;
+
+        size = size <= model->max ? size : 0;
+        cleanup = ngx_pool_cleanup_add(pool, size);
+        expected = model_cut(model, sizeof(*cleanup) + size, NGX_ALIGNMENT);
         place_check(pool, cleanup, expected.block, expected.offset);
-        if (cleanup->data != NULL) {
-            expected = model_cut(model, size, NGX_ALIGNMENT);
-            place_check(pool, cleanup->data, expected.block, expected.offset);
-        }
+        assert_ptr_equal(cleanup->data, size == 0 ? NULL : cleanup + 1);
         return;
     }
 
-    p = drawn % 2 ? ngx_palloc(pool, size) : ngx_pnalloc(pool, size);
+    p = random % 2 ? ngx_palloc(pool, size) : ngx_pnalloc(pool, size);
     if (size > model->max) {
         p = pool->large;
         expected = model_cut(model, sizeof(ngx_pool_large_t), NGX_ALIGNMENT);
     } else {
-        expected = model_cut(model, size, drawn % 2 ? NGX_ALIGNMENT : 1);
-        model->block[expected.block].array = expected.offset;
+        expected = model_cut(model, size, random % 2 ? NGX_ALIGNMENT : 1);
+        if (expected.block == 0) {
+            model->array = expected.offset;
+        }
     }
     place_check(pool, p, expected.block, expected.offset);
 }
@@ -270,75 +201,71 @@ check_step(struct model *model, ngx_pool_t *pool, uint32_t drawn, size_t size)
 static void
 check_state(const struct model *model, ngx_pool_t *pool)
 {
+    const ngx_pool_t *block = pool;
     size_t i;
 
-    assert_int_equal(place_used(pool), model->count);
+    assert_int_equal(pool->max, model->max);
     assert_int_equal(place_current(pool), model->current);
-    assert_int_equal(pool->d.tried, model->count - 1 - model->current);
     for (i = 0; i < model->count; i++) {
-        assert_int_equal(place_last(pool, i), model->block[i].last);
-        assert_int_equal(place_block(pool, i)->d.failed,
-                         model->block[i].failed);
-    }
-    check_hole(model, pool);
-}
+        const u_char *start = (const u_char *) block;
 
-/* No block before the window has more room than hole says. */
-static void
-check_hole(const struct model *model, const ngx_pool_t *pool)
-{
-    size_t i;
-
-    for (i = model->current; i < place_window(pool); i++) {
-        assert_true(model_align(model->block[i].last, NGX_ALIGNMENT) +
-                        pool->d.hole >=
-                    model->size);
+        assert_int_equal(block->d.last - start, model->block[i].last);
+        assert_int_equal(block->d.end - start, model->size);
+        assert_int_equal(block->d.failed, model->block[i].failed);
+        block = block->d.next;
     }
+    assert_null(block);
 }
 
 static void
 model_reset(struct model *model)
 {
-    model->count = 1;
+    size_t i;
+
+    for (i = 0; i < model->count; i++) {
+        model->block[i].last =
+            i == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
+        model->block[i].failed = 0;
+    }
     model->current = 0;
-    model->block[0].last = sizeof(ngx_pool_t);
-    model->block[0].failed = 0;
-    model->block[0].array = 0;
+    model->array = 0;
 }
 
 static struct place
 model_cut(struct model *model, size_t size, size_t alignment)
 {
-    size_t i;
+    size_t n = model->current;
+    size_t offset = model_align(model->block[n].last, alignment);
 
-    for (i = model->current; i < model->count; i++) {
-        size_t offset = model_align(model->block[i].last, alignment);
-
-        if (offset + size <= model->size) {
-            model->block[i].last = offset + size;
-            model->block[i].array = 0;
-            return (struct place){i, offset};
-        }
+    while (offset + size > model->size) {
+        n = model_miss(model, n);
+        offset = model_align(model->block[n].last, alignment);
     }
-    return model_extend(model, size);
+    model->block[n].last = offset + size;
+    if (n == 0) {
+        model->array = 0;
+    }
+    while (model->current != n &&
+           (model->block[model->current].failed > FAILED_MAX ||
+            model->size - model->block[model->current].last <
+                model->size / LEFT_PART)) {
+        model->current++;
+    }
+    return (struct place){n, offset};
 }
 
-static struct place
-model_extend(struct model *model, size_t size)
+/* Block n could not serve: returns the number of the next one. */
+static size_t
+model_miss(struct model *model, size_t n)
 {
-    size_t i;
-
-    for (i = model->current; i + 1 < model->count; i++) {
-        if (model->block[i].failed++ > FAILED_MAX) {
-            model->current = i + 1;
-        }
+    model->block[n].failed++;
+    if (++n == model->count) {
+        assert_true(model->count < BLOCKS_MAX);
+        model->block[n].last = sizeof(ngx_pool_data_t);
+        model->block[n].failed = 0;
+        model->count++;
     }
-    assert_true(model->count < BLOCKS_MAX);
-    i = model->count++;
-    model->block[i].last = sizeof(ngx_pool_data_t) + size;
-    model->block[i].failed = 0;
-    model->block[i].array = 0;
-    return (struct place){i, sizeof(ngx_pool_data_t)};
+    return n;
 }
 
 static size_t
@@ -352,14 +279,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_layout_of_small_sizes),
-        FIXTURE_TEST(test_layout_of_sizes_that_leave_holes),
+        FIXTURE_TEST(test_layout_of_sizes_that_leave_much_free),
         FIXTURE_TEST(test_layout_of_larges_among_small_ones),
         FIXTURE_TEST(test_layout_of_blocks_with_unaligned_ends),
         FIXTURE_TEST(test_layout_of_tiny_pools),
-        FIXTURE_TEST(test_layout_learns_that_a_hole_is_filled),
-        FIXTURE_TEST(test_layout_finds_an_unaligned_hole),
-        FIXTURE_TEST(test_layout_moves_the_window_to_much_room),
-        FIXTURE_TEST(test_layout_does_not_keep_a_window_that_nothing_fits),
         FIXTURE_TEST(test_layout_after_last_moves_back),
     };
 

@@ -1,5 +1,5 @@
 /*
- * A log that keeps its lines for a test to look at. One thread.
+ * A log that records its lines for a test to check. One thread.
  */
 #ifndef POOL_TEST_LINES_H
 #define POOL_TEST_LINES_H
@@ -10,7 +10,7 @@
 #include <ngx_core.h>
 
 enum {
-    LINES_MAX = 64,       /* later ones are counted, not kept */
+    LINES_MAX = 64,       /* later lines are counted, not recorded */
     LINES_TEXT_MAX = 640, /* more than the log's longest line */
 };
 
@@ -29,7 +29,7 @@ struct lines {
 /* Make lines an empty log of log_level. */
 void lines_init(struct lines *lines, ngx_uint_t log_level);
 
-/* Fail the running cmocka test unless line n is this one. */
+/* Fail the running cmocka test unless line n has this level and text. */
 void lines_check(const struct lines *lines, size_t n, ngx_uint_t level,
                  const char *text);
 

@@ -1,4 +1,4 @@
-/* The log outside nginx: which lines it takes, and what stands in them. */
+/* The log outside nginx: the levels that it accepts, and the text of a line. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,11 @@
 #include "lines.h"
 
 enum {
-    LINE_MAX_SIZE = 511, /* that much of a message is kept */
+    LINE_MAX_SIZE = 511, /* bytes of a message that are kept */
 };
 
 static void
-test_log_takes_levels_up_to_its_own(void **state)
+test_log_accepts_levels_up_to_its_own(void **state)
 {
     ngx_uint_t log_level;
     ngx_uint_t level;
@@ -35,7 +35,7 @@ test_log_takes_levels_up_to_its_own(void **state)
 }
 
 static void
-test_log_of_a_category_takes_every_level(void **state)
+test_log_of_a_category_accepts_every_level(void **state)
 {
     struct lines lines;
 
@@ -56,7 +56,7 @@ test_log_of_null_is_silent(void **state)
 }
 
 static void
-test_log_hands_its_writer_itself(void **state)
+test_log_passes_itself_to_its_writer(void **state)
 {
     struct lines lines;
 
@@ -143,10 +143,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_log_takes_levels_up_to_its_own),
-        FIXTURE_TEST(test_log_of_a_category_takes_every_level),
+        FIXTURE_TEST(test_log_accepts_levels_up_to_its_own),
+        FIXTURE_TEST(test_log_of_a_category_accepts_every_level),
         FIXTURE_TEST(test_log_of_null_is_silent),
-        FIXTURE_TEST(test_log_hands_its_writer_itself),
+        FIXTURE_TEST(test_log_passes_itself_to_its_writer),
         FIXTURE_TEST(test_log_converts),
         FIXTURE_TEST(test_log_appends_the_errors_text),
         FIXTURE_TEST(test_log_ends_a_message_at_an_unknown_conversion),

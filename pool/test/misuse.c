@@ -1,13 +1,13 @@
 /*
  * Uses of memory that is not allocated, one a run, for a checker to report.
  *
- *   misuse list               the names, each with AddressSanitizer's word for
- *                             what is wrong: "-" for a program that is clean
- *   misuse NAME read|write    prints the address that it is about to touch,
- *                             one byte of it, and touches it
+ *   misuse list               prints the names, each with AddressSanitizer's
+ *                             name of the error, or "-" for a valid program
+ *   misuse NAME read|write    prints the address that it will touch, then
+ *                             touches one byte there
  *
- * Compiled over the seam, for it has to run out of memory, with a checker's
- * marks on and red zones of the default size.
+ * Compiled over the seam, because one case runs out of memory, with the marks
+ * of a checker and red zones of the default size.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,18 +21,20 @@
 enum {
     POOL_SIZE = 1024,
     LARGE = 8192,
-    LIMIT = 1024 * 1024, /* of the cache, where a case wants one */
+    LIMIT = 1024 * 1024,       /* of the cache, where a case keeps memory */
+    LINK = 2 * sizeof(void *), /* bytes of kept memory that stay readable */
 };
 
 struct misuse {
     const char *name;
     const char *report;
-    void *(*find)(ngx_pool_t *pool); /* what to touch; NULL: nothing */
+    void *(*find)(ngx_pool_t *pool); /* returns the address, or NULL */
 };
 
-/* Where a pool is not to be destroyed any more, it is noted here. */
+/* The pool, when a case has destroyed it already. */
 static ngx_pool_t *destroyed;
 
+static void keep(void);
 static void touch(void *p, int write);
 
 static void *
@@ -57,7 +59,7 @@ unused_tail_of_a_later_block(ngx_pool_t *pool)
 }
 
 static void *
-behind_palloc(ngx_pool_t *pool)
+past_palloc(ngx_pool_t *pool)
 {
     u_char *p = ngx_palloc(pool, 64);
 
@@ -66,7 +68,7 @@ behind_palloc(ngx_pool_t *pool)
 }
 
 static void *
-behind_palloc_of_odd_size(ngx_pool_t *pool)
+past_palloc_of_odd_size(ngx_pool_t *pool)
 {
     u_char *p = ngx_palloc(pool, 61);
 
@@ -75,7 +77,7 @@ behind_palloc_of_odd_size(ngx_pool_t *pool)
 }
 
 static void *
-behind_pnalloc(ngx_pool_t *pool)
+past_pnalloc(ngx_pool_t *pool)
 {
     u_char *p = ngx_pnalloc(pool, 5);
 
@@ -84,7 +86,7 @@ behind_pnalloc(ngx_pool_t *pool)
 }
 
 static void *
-behind_pcalloc(ngx_pool_t *pool)
+past_pcalloc(ngx_pool_t *pool)
 {
     u_char *p = ngx_pcalloc(pool, 24);
 
@@ -93,12 +95,18 @@ behind_pcalloc(ngx_pool_t *pool)
 }
 
 static void *
-behind_cleanup_data(ngx_pool_t *pool)
+past_cleanup_data(ngx_pool_t *pool)
 {
     u_char *p = ngx_pool_cleanup_add(pool, 10)->data;
 
     (void) ngx_palloc(pool, 8);
     return p + 10;
+}
+
+static void *
+before_cleanup_data(ngx_pool_t *pool)
+{
+    return (u_char *) ngx_pool_cleanup_add(pool, 10)->data - 1;
 }
 
 static void *
@@ -115,13 +123,13 @@ palloc_of_0(ngx_pool_t *pool)
 }
 
 static void *
-behind_large(ngx_pool_t *pool)
+past_large(ngx_pool_t *pool)
 {
     return (u_char *) ngx_palloc(pool, LARGE) + LARGE;
 }
 
 static void *
-behind_pmemalign(ngx_pool_t *pool)
+past_pmemalign(ngx_pool_t *pool)
 {
     return (u_char *) ngx_pmemalign(pool, 64, 64) + 64;
 }
@@ -175,7 +183,7 @@ later_block_after_reset(ngx_pool_t *pool)
     return p;
 }
 
-/* In a block that is in use again, but not so far. */
+/* In a block that is used again, but less of it than before the reset. */
 static void *
 later_block_used_again_after_reset(ngx_pool_t *pool)
 {
@@ -225,7 +233,7 @@ small_after_destroy_kept(ngx_pool_t *pool)
 {
     void *p = ngx_palloc(pool, 100);
 
-    ngx_pool_cache_limit(LIMIT);
+    keep();
     ngx_destroy_pool(pool);
     destroyed = pool;
     return p;
@@ -241,7 +249,7 @@ later_block_after_destroy_kept(ngx_pool_t *pool)
 static void *
 pool_after_destroy_kept(ngx_pool_t *pool)
 {
-    ngx_pool_cache_limit(LIMIT);
+    keep();
     ngx_destroy_pool(pool);
     destroyed = pool;
     return &pool->max;
@@ -250,10 +258,47 @@ pool_after_destroy_kept(ngx_pool_t *pool)
 static void *
 head_after_destroy_kept(ngx_pool_t *pool)
 {
-    ngx_pool_cache_limit(LIMIT);
+    keep();
     ngx_destroy_pool(pool);
     destroyed = pool;
-    return &pool->d.last;
+    return (u_char *) pool + LINK;
+}
+
+static void *
+large_after_reset_kept(ngx_pool_t *pool)
+{
+    u_char *p;
+
+    keep();
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    p = ngx_palloc(pool, LARGE);
+    ngx_reset_pool(pool);
+    return p + LINK;
+}
+
+static void *
+past_large_that_was_kept(ngx_pool_t *pool)
+{
+    u_char *p;
+
+    keep();
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) ngx_palloc(pool, LARGE);
+    ngx_reset_pool(pool);
+    p = ngx_palloc(pool, LARGE);
+    memset(p, 0xa5, LARGE);
+    return p + LARGE;
+}
+
+/* The piece that serves is larger than what was asked for. */
+static void *
+past_smaller_large_in_kept_memory(ngx_pool_t *pool)
+{
+    keep();
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) ngx_palloc(pool, LARGE);
+    ngx_reset_pool(pool);
+    return (u_char *) ngx_palloc(pool, LARGE - 100) + LARGE - 100;
 }
 
 /* The pool that has the block now has not allocated that far. */
@@ -264,7 +309,7 @@ old_memory_in_a_block_that_was_kept(ngx_pool_t *pool)
 
     (void) ngx_palloc(pool, 100);
     p = ngx_palloc(pool, 100);
-    ngx_pool_cache_limit(LIMIT);
+    keep();
     ngx_destroy_pool(pool);
     destroyed = pool;
     (void) ngx_palloc(ngx_create_pool(POOL_SIZE, NULL), 50);
@@ -272,7 +317,7 @@ old_memory_in_a_block_that_was_kept(ngx_pool_t *pool)
 }
 
 static void *
-cleanup_that_was_undone(ngx_pool_t *pool)
+cleanup_that_failed(ngx_pool_t *pool)
 {
     pool->d.last = pool->d.end - 2 * sizeof(ngx_pool_cleanup_t);
     heap_fail_at(0);
@@ -288,15 +333,15 @@ fill_all(void *p, size_t size)
     memset(p, 0xa5, size);
 }
 
-/* Every byte of every allocation, all the pool's life long, and again in blocks
- * that were kept. */
+/* Every byte of every allocation, before and after resets, and in memory that
+ * was kept. */
 static void *
 within_bounds(ngx_pool_t *pool)
 {
     size_t round;
     size_t n;
 
-    ngx_pool_cache_limit(LIMIT);
+    keep();
     for (round = 0; round < 4; round++) {
         for (n = 0; n < 200; n++) {
             size_t size = n * 37 % 1500;
@@ -306,7 +351,7 @@ within_bounds(ngx_pool_t *pool)
             fill_all(ngx_pcalloc(pool, size), size);
             fill_all(ngx_pmemalign(pool, size, 64), size);
             fill_all(ngx_pool_cleanup_add(pool, size + 1)->data, size + 1);
-            (void) ngx_pfree(pool, pool->large->alloc);
+            (void) ngx_pfree(pool, ngx_palloc(pool, LARGE));
         }
         if (round % 2 == 0) {
             ngx_reset_pool(pool);
@@ -326,16 +371,16 @@ static const struct misuse misuses[] = {
     {"unused_tails_end", "use-after-poison", unused_tails_end},
     {"unused_tail_of_a_later_block", "use-after-poison",
      unused_tail_of_a_later_block},
-    {"behind_palloc", "use-after-poison", behind_palloc},
-    {"behind_palloc_of_odd_size", "use-after-poison",
-     behind_palloc_of_odd_size},
-    {"behind_pnalloc", "use-after-poison", behind_pnalloc},
-    {"behind_pcalloc", "use-after-poison", behind_pcalloc},
-    {"behind_cleanup_data", "use-after-poison", behind_cleanup_data},
+    {"past_palloc", "use-after-poison", past_palloc},
+    {"past_palloc_of_odd_size", "use-after-poison", past_palloc_of_odd_size},
+    {"past_pnalloc", "use-after-poison", past_pnalloc},
+    {"past_pcalloc", "use-after-poison", past_pcalloc},
+    {"past_cleanup_data", "use-after-poison", past_cleanup_data},
+    {"before_cleanup_data", "use-after-poison", before_cleanup_data},
     {"before_palloc", "use-after-poison", before_palloc},
     {"palloc_of_0", "use-after-poison", palloc_of_0},
-    {"behind_large", "heap-buffer-overflow", behind_large},
-    {"behind_pmemalign", "heap-buffer-overflow", behind_pmemalign},
+    {"past_large", "heap-buffer-overflow", past_large},
+    {"past_pmemalign", "heap-buffer-overflow", past_pmemalign},
     {"large_after_pfree", "heap-use-after-free", large_after_pfree},
     {"small_after_reset", "use-after-poison", small_after_reset},
     {"large_after_reset", "heap-use-after-free", large_after_reset},
@@ -353,7 +398,12 @@ static const struct misuse misuses[] = {
     {"head_after_destroy_kept", "use-after-poison", head_after_destroy_kept},
     {"old_memory_in_a_block_that_was_kept", "use-after-poison",
      old_memory_in_a_block_that_was_kept},
-    {"cleanup_that_was_undone", "use-after-poison", cleanup_that_was_undone},
+    {"large_after_reset_kept", "use-after-poison", large_after_reset_kept},
+    {"past_large_that_was_kept", "heap-buffer-overflow",
+     past_large_that_was_kept},
+    {"past_smaller_large_in_kept_memory", "use-after-poison",
+     past_smaller_large_in_kept_memory},
+    {"cleanup_that_failed", "use-after-poison", cleanup_that_failed},
     {"within_bounds", "-", within_bounds},
 };
 
@@ -375,9 +425,12 @@ main(int argc, char **argv)
 
     for (i = 0; argc == 3 && i < MISUSES; i++) {
         if (strcmp(argv[1], misuses[i].name) == 0) {
-            ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
-            void *p = misuses[i].find(pool);
+            ngx_pool_t *pool;
+            void *p;
 
+            ngx_pool_cache_limit(0);
+            pool = ngx_create_pool(POOL_SIZE, NULL);
+            p = misuses[i].find(pool);
             touch(p, strcmp(argv[2], "write") == 0);
             if (destroyed == NULL) {
                 ngx_destroy_pool(pool);
@@ -387,6 +440,19 @@ main(int argc, char **argv)
     }
     (void) fprintf(stderr, "usage: misuse list | NAME read|write\n");
     return 2;
+}
+
+/* From here on the thread keeps memory, as much as it asks the system for
+ * here. */
+static void
+keep(void)
+{
+    ngx_pool_t *pool;
+
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(2 * POOL_SIZE, NULL);
+    (void) ngx_pfree(pool, ngx_palloc(pool, LIMIT));
+    ngx_destroy_pool(pool);
 }
 
 static void

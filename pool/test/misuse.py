@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs every case of the program misuse under a checker; speaks TAP.
+"""Runs every case of the program misuse under a checker and prints TAP.
 
-A misuse must be reported as what it is, at the address that it touches; a
-clean program must run silently.
+A misuse must be reported with its kind and at the address that it touches. A
+valid program must run without a report.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-REPORTED = 99  # valgrind's exit status once it has reported something
+REPORTED = 99  # valgrind's exit status after a report
 
 
 def run(program: str, case: str, access: str,
@@ -20,14 +20,14 @@ def run(program: str, case: str, access: str,
     if valgrind:
         command = [valgrind, "-q", f"--error-exitcode={REPORTED}",
                    "--leak-check=full", *command]
-    # Addresses are all that is asked for, and symbols take long to find.
+    # Only addresses are compared, and symbols take long to find.
     env = os.environ | {"ASAN_OPTIONS": "symbolize=0"}
     return subprocess.run(command, env=env, capture_output=True, text=True,
                           check=False)
 
 
 def asan_report(text: str, access: str) -> tuple[str, int] | None:
-    """What is wrong, and the address."""
+    """The kind of error and the address."""
     found = re.search(
         r"AddressSanitizer: (\S+) on address (0x[0-9a-f]+).*\n"
         rf"{access.upper()} of size 1 ", text)
@@ -44,7 +44,7 @@ def valgrind_report(text: str, access: str) -> int | None:
 
 def verdict(program: str, case: str, expected: str, access: str,
             valgrind: str | None) -> str:
-    """Nothing when all is as expected, else what is not."""
+    """Returns an empty string, or the difference from what was expected."""
     done = run(program, case, access, valgrind)
 
     if expected == "-":

@@ -24,7 +24,7 @@ build() {
     shift
     rm -rf "$tree"
     cp -R "$source" "$tree"
-    cp "$pool/ngx_palloc.c" "$pool/ngx_palloc.h" "$tree/src/core/"
+    "$pool/amalgamate.py" "$tree/src/core"
     (
         cd "$tree"
         ./configure --without-http_rewrite_module \
@@ -32,7 +32,7 @@ build() {
         make -j2
     ) >"$tree.log" 2>&1 || {
         tail -n 30 "$tree.log" >&2
-        die "nginx does not build with $pool/ngx_palloc.c"
+        die "nginx does not build with this pool, see $tree.log"
     }
 }
 
@@ -189,5 +189,13 @@ build "$work/plain"
 serve "$work/plain"
 build "$work/debug" --with-debug
 serve "$work/debug"
-grep -q 'run cleanup: ' "$work/prefix/logs/error.log" ||
-    die "$work/prefix/logs/error.log: no debug line of the pool's cleanups"
+for line in 'run cleanup: ' 'free: .*, unused: '; do
+    grep -q "$line" "$work/prefix/logs/error.log" ||
+        die "$work/prefix/logs/error.log: no debug line of the pool's: $line"
+done
+
+# nginx does not free all that it has when it exits.
+export ASAN_OPTIONS=detect_leaks=0
+build "$work/asan" --with-cc-opt=-fsanitize=address \
+    --with-ld-opt=-fsanitize=address
+serve "$work/asan"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Prints the folder of an nginx source, which its callers leave as it is.
+# Prints the folder of an nginx source. Its callers do not change that folder.
 #
 # usage: nginx_source.sh WORK_DIR
 #
-# NGINX_SRC names the folder of an unpacked one; without it, Debian's upstream
-# tarball is fetched into WORK_DIR, once. Exit status 77: no source to be had.
-# Talks to nobody on the network but Debian's mirror for that.
+# NGINX_SRC names the folder of an unpacked source. Without it, Debian's
+# upstream tarball is fetched into WORK_DIR, once, from Debian's mirror. Exit
+# status 77: there is no source.
 set -eu
 
 mkdir -p "$1"
@@ -15,7 +15,7 @@ tarball() {
     find "$work" -maxdepth 1 -name 'nginx_*.orig.tar.gz' | head -n 1
 }
 
-# fetch_tarball: by apt, with sources of its own: the machine's stay as they are
+# fetch_tarball: by apt, with its own list of sources, not the machine's
 fetch_tarball() {
     command -v apt-get >/dev/null || return 1
     parts=$work/apt
@@ -34,7 +34,7 @@ fetch_tarball() {
         -o APT::Sandbox::User=root -o Acquire::Retries=0 \
         -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
     apt-get "$@" update || return 1
-    # The tarball counts: that the .dsc is missing for a day is no matter.
+    # Only the tarball is needed. The .dsc may be missing for a day.
     (cd "$work" && apt-get "$@" source --download-only nginx) || true
     [ -n "$(tarball)" ]
 }
@@ -52,7 +52,7 @@ fi
 
 if [ ! -d "$work/source" ]; then
     if [ -z "$(tarball)" ] && ! fetch_tarball >&2; then
-        printf 'nginx: no source to be had by apt-get; NGINX_SRC may name one\n' >&2
+        printf 'nginx: apt-get found no source; NGINX_SRC may name one\n' >&2
         exit 77
     fi
     rm -rf "$work/unpacked"

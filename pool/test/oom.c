@@ -1,7 +1,7 @@
 /*
- * Out of memory at the 1st, 2nd, ... nth system allocation of each operation:
- * it fails, the pool is as it was in every field, and the same call succeeds
- * once there is memory.
+ * Out of memory at the 1st, 2nd, ... nth system allocation of each operation.
+ * The operation fails. The pool is as before in every field, except that blocks
+ * may have counted a failure. The same call succeeds when there is memory.
  */
 #include <stdlib.h>
 
@@ -19,12 +19,11 @@ enum {
     LARGE = 8192,
 
     LONG_LIST = 20,
-    /* A new index, and what it takes before it is to grow. */
-    INDEX_PLACES = 64,
-    INDEX_FULL = 51,
+    INDEX_SLOTS = 64, /* of the smallest index */
+    INDEX_FULL = 56,  /* so many are linked when it has to grow */
 };
 
-/* One operation in the state where it needs the most from the system. */
+/* One operation, and the state in which it needs the most from the system. */
 struct operation {
     size_t left;  /* bytes left in the only block */
     size_t takes; /* system allocations that must all succeed */
@@ -185,7 +184,7 @@ test_oom_cleanup_add_without_data(void **state)
     check_operation(&(struct operation){0, 1, run_cleanup_add});
 }
 
-/* The cleanup and its data share the new block. */
+/* The cleanup and its data are one allocation. */
 static void
 test_oom_cleanup_add_with_both_in_a_new_block(void **state)
 {
@@ -195,7 +194,7 @@ test_oom_cleanup_add_with_both_in_a_new_block(void **state)
 }
 
 static void
-test_oom_cleanup_add_with_data_in_a_new_block(void **state)
+test_oom_cleanup_add_where_it_fits_without_data(void **state)
 {
     size_t left;
 
@@ -215,43 +214,7 @@ test_oom_cleanup_add_with_large_data(void **state)
 }
 
 static void
-test_oom_cleanup_add_with_the_entry_in_a_new_block(void **state)
-{
-    (void) state;
-    check_operation(&(struct operation){sizeof(ngx_pool_cleanup_t), 2,
-                                        run_cleanup_add_large});
-}
-
-/*
- * The cleanup lies in the last block, after a walk that found the second one
- * fuller than the pool remembered: the bound that this corrects comes back too.
- */
-static void
-test_oom_cleanup_add_undoes_in_a_later_block(void **state)
-{
-    static struct snapshot before;
-    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
-
-    (void) state;
-    pool->d.last = pool->d.end;
-    (void) ngx_palloc(pool, 200);
-    place_leave(pool, 1, 100);
-    (void) ngx_palloc(pool, 200);
-    (void) ngx_pnalloc(pool, 100);
-    assert_int_equal(place_last(pool, 1), POOL_SIZE);
-    place_leave(pool, 2, sizeof(ngx_pool_cleanup_t) + 1);
-
-    snapshot_take(&before, pool);
-    heap_fail_at(0);
-    assert_null(ngx_pool_cleanup_add(pool, 64));
-    snapshot_check(&before, pool);
-    assert_non_null(ngx_pool_cleanup_add(pool, 64));
-    assert_int_equal(place_blocks(pool), 4);
-    ngx_destroy_pool(pool);
-}
-
-static void
-test_oom_leaves_kept_blocks_kept(void **state)
+test_oom_after_a_reset(void **state)
 {
     static struct snapshot before;
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
@@ -266,7 +229,29 @@ test_oom_leaves_kept_blocks_kept(void **state)
     snapshot_take(&before, pool);
     heap_fail_at(0);
     assert_null(ngx_palloc(pool, pool->max));
-    snapshot_check(&before, pool);
+    snapshot_check_missed(&before, pool);
+    ngx_destroy_pool(pool);
+}
+
+/* However long memory is out, the failures that blocks count do no harm. */
+static void
+test_oom_that_lasts(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    pool->d.last = pool->d.end - 64;
+    heap_fail_from(0);
+    for (n = 1; n <= 20; n++) {
+        assert_null(ngx_palloc(pool, pool->max));
+        assert_null(ngx_palloc(pool, LARGE));
+        assert_int_equal(pool->d.failed, n);
+    }
+    place_check(pool, ngx_palloc(pool, 64), 0, POOL_SIZE - 64);
+    heap_fail_at(HEAP_NEVER);
+    place_check(pool, ngx_palloc(pool, 64), 1, sizeof(ngx_pool_data_t));
+    assert_int_equal(place_current(pool), 1);
     ngx_destroy_pool(pool);
 }
 
@@ -293,7 +278,7 @@ test_oom_reset_and_destroy_need_no_memory(void **state)
 }
 
 static void
-test_oom_pfree_walks_where_no_index_can_be_had(void **state)
+test_oom_of_an_index_makes_pfree_walk(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     void *p[LONG_LIST];
@@ -305,46 +290,69 @@ test_oom_pfree_walks_where_no_index_can_be_had(void **state)
     }
     heap_fail_at(0);
     assert_int_equal(ngx_pfree(pool, p[0]), NGX_OK);
-    assert_false(place_has_index(pool));
+    assert_null(pool->index);
     heap_fail_at(0);
     assert_int_equal(ngx_pfree(pool, p[0]), NGX_DECLINED);
-    assert_false(place_has_index(pool));
+    assert_null(pool->index);
     for (n = 1; n < LONG_LIST; n++) {
         assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
     }
     ngx_destroy_pool(pool);
 }
 
-/* An index that cannot grow is filled; then there is no memory for another. */
+/* An index that cannot grow takes no more entries. Those of the list do. */
 static void
 test_oom_of_a_grown_index_loses_no_allocation(void **state)
 {
-    static struct snapshot before;
     ngx_pool_t *pool = ngx_create_pool(16 * POOL_SIZE, NULL);
-    void *p[INDEX_PLACES - 1];
+    const ngx_pool_index_t *index;
+    void *p[2 * INDEX_SLOTS];
     size_t n;
 
     (void) state;
-    for (n = 0; n < INDEX_FULL; n++) {
-        p[n] = ngx_palloc(pool, LARGE);
-    }
-    assert_int_equal(ngx_pfree(pool, NULL), NGX_DECLINED);
-    (void) ngx_pfree(pool, &n);
-    assert_true(place_has_index(pool));
-
-    for (; n < INDEX_PLACES - 1; n++) {
-        heap_fail_at(1); /* the allocation's own memory is the one before */
+    for (n = 0; n < 2 * INDEX_SLOTS; n++) {
+        if (n == INDEX_FULL - 1) {
+            assert_int_equal(ngx_pfree(pool, &n), NGX_DECLINED);
+        }
+        if (n >= INDEX_FULL) {
+            heap_fail_at(1); /* 0 is the allocation's own memory */
+        }
         p[n] = ngx_palloc(pool, LARGE);
         assert_non_null(p[n]);
     }
-    snapshot_take(&before, pool);
-    heap_fail_at(1);
-    assert_null(ngx_palloc(pool, LARGE));
-    snapshot_check(&before, pool);
-    assert_int_equal(ngx_pfree(pool, &n), NGX_DECLINED);
-    for (n = 0; n < INDEX_PLACES - 1; n++) {
+    heap_fail_at(HEAP_NEVER);
+    index = pool->index;
+    assert_non_null(index);
+    for (n = 0; n < 2 * INDEX_SLOTS; n++) {
         assert_int_equal(ngx_pfree(pool, p[n]), NGX_OK);
+        assert_int_equal(ngx_pfree(pool, p[n]), NGX_DECLINED);
     }
+    assert_ptr_equal(pool->index, index);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_oom_of_a_grown_index_and_an_entry(void **state)
+{
+    static struct snapshot before;
+    ngx_pool_t *pool = ngx_create_pool(16 * POOL_SIZE, NULL);
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < LONG_LIST; n++) {
+        (void) ngx_palloc(pool, LARGE);
+    }
+    assert_int_equal(ngx_pfree(pool, &n), NGX_DECLINED);
+    for (; n < INDEX_FULL; n++) {
+        (void) ngx_palloc(pool, LARGE);
+    }
+    place_leave(pool, 0, sizeof(ngx_pool_large_t) - 1);
+    snapshot_take(&before, pool);
+    heap_fail_from(1);
+    assert_null(ngx_palloc(pool, LARGE));
+    snapshot_check_missed(&before, pool);
+    heap_fail_at(HEAP_NEVER);
+    assert_non_null(ngx_palloc(pool, LARGE));
     ngx_destroy_pool(pool);
 }
 
@@ -399,7 +407,7 @@ check_operation(const struct operation *operation)
         heap_fail_at(nth);
         done = operation->run(pool) != NULL;
         if (!done) {
-            snapshot_check(&before, pool);
+            snapshot_check_missed(&before, pool);
             assert_int_equal(heap_calls(), calls + nth + 1);
             assert_int_equal(lines.count, 1);
             assert_int_equal(lines.line[0].level, NGX_LOG_EMERG);
@@ -430,14 +438,14 @@ main(void)
         FIXTURE_TEST(test_oom_pmemalign_and_its_entry),
         FIXTURE_TEST(test_oom_cleanup_add_without_data),
         FIXTURE_TEST(test_oom_cleanup_add_with_both_in_a_new_block),
-        FIXTURE_TEST(test_oom_cleanup_add_with_data_in_a_new_block),
+        FIXTURE_TEST(test_oom_cleanup_add_where_it_fits_without_data),
         FIXTURE_TEST(test_oom_cleanup_add_with_large_data),
-        FIXTURE_TEST(test_oom_cleanup_add_with_the_entry_in_a_new_block),
-        FIXTURE_TEST(test_oom_cleanup_add_undoes_in_a_later_block),
-        FIXTURE_TEST(test_oom_leaves_kept_blocks_kept),
+        FIXTURE_TEST(test_oom_after_a_reset),
+        FIXTURE_TEST(test_oom_that_lasts),
         FIXTURE_TEST(test_oom_reset_and_destroy_need_no_memory),
-        FIXTURE_TEST(test_oom_pfree_walks_where_no_index_can_be_had),
+        FIXTURE_TEST(test_oom_of_an_index_makes_pfree_walk),
         FIXTURE_TEST(test_oom_of_a_grown_index_loses_no_allocation),
+        FIXTURE_TEST(test_oom_of_a_grown_index_and_an_entry),
         FIXTURE_TEST(test_oom_in_a_handler),
     };
 

@@ -1,6 +1,6 @@
 /*
- * ngx_pagesize where the system answers PAGESIZE_ANSWER: the linker puts the
- * sysconf() below in the place of the C library's for the pool.
+ * ngx_pagesize where the system answers PAGESIZE_ANSWER. The linker makes the
+ * pool call the sysconf() below instead of the C library's.
  */
 #include <unistd.h>
 

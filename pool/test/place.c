@@ -2,24 +2,25 @@
 
 #include "fixture.h"
 
+static const u_char *place_start(const ngx_pool_t *pool,
+                                 const ngx_pool_t *block);
+
 struct place
 place_of(const ngx_pool_t *pool, const void *p)
 {
     struct place place = {0, 0};
-    size_t used = place_used(pool);
-    const ngx_pool_t *block = pool;
+    const ngx_pool_t *block;
 
-    for (; place.block < used; place.block++) {
+    for (block = pool; block != NULL; block = block->d.next) {
         uintptr_t start = (uintptr_t) block;
 
         /* An empty allocation may lie at a block's very end. */
         if ((uintptr_t) p > start &&
-            (uintptr_t) p <=
-                (uintptr_t) ngx_pool_block_data(pool, block)->end) {
+            (uintptr_t) p <= (uintptr_t) block->d.end) {
             place.offset = (uintptr_t) p - start;
             return place;
         }
-        block = block->d.next;
+        place.block++;
     }
     place.block = PLACE_LARGE;
     return place;
@@ -60,10 +61,17 @@ place_block(ngx_pool_t *pool, size_t n)
 size_t
 place_used(const ngx_pool_t *pool)
 {
-    ngx_pool_stats_t stats;
+    const ngx_pool_t *block;
+    size_t count = 0;
+    size_t used = 0;
 
-    ngx_pool_stats(pool, &stats);
-    return stats.blocks;
+    for (block = pool; block != NULL; block = block->d.next) {
+        count++;
+        if (block->d.last != place_start(pool, block) || block->d.failed != 0) {
+            used = count;
+        }
+    }
+    return used;
 }
 
 size_t
@@ -79,27 +87,11 @@ place_current(const ngx_pool_t *pool)
 }
 
 size_t
-place_window(const ngx_pool_t *pool)
-{
-    return place_current(pool) + pool->d.window;
-}
-
-size_t
 place_last(ngx_pool_t *pool, size_t n)
 {
     const ngx_pool_t *block = place_block(pool, n);
 
-    return (size_t) (ngx_pool_block_data(pool, block)->last -
-                     (const u_char *) block);
-}
-
-void
-place_leave(ngx_pool_t *pool, size_t n, size_t room)
-{
-    ngx_pool_data_t *data = (ngx_pool_data_t *) (uintptr_t) ngx_pool_block_data(
-        pool, place_block(pool, n));
-
-    data->last = data->end - room;
+    return (size_t) (block->d.last - (const u_char *) block);
 }
 
 size_t
@@ -107,13 +99,41 @@ place_block_size(ngx_pool_t *pool, size_t n)
 {
     const ngx_pool_t *block = place_block(pool, n);
 
-    return (size_t) (ngx_pool_block_data(pool, block)->end -
-                     (const u_char *) block);
+    return (size_t) (block->d.end - (const u_char *) block);
 }
 
-/* Its first entry is no allocation's. */
-int
-place_has_index(const ngx_pool_t *pool)
+void
+place_leave(ngx_pool_t *pool, size_t n, size_t left)
 {
-    return pool->d.slots == UINT8_MAX && pool->large->alloc == NULL;
+    ngx_pool_t *block = place_block(pool, n);
+
+    block->d.last = block->d.end - left;
+}
+
+void
+place_empty(ngx_pool_t *pool, size_t n)
+{
+    ngx_pool_t *block = place_block(pool, n);
+
+    block->d.last = (u_char *) block +
+                    (n == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t));
+}
+
+void
+place_check_empty(const ngx_pool_t *pool, size_t size)
+{
+    const ngx_pool_t *block;
+
+    for (block = pool; block != NULL; block = block->d.next) {
+        assert_ptr_equal(block->d.last, place_start(pool, block));
+        assert_ptr_equal(block->d.end, (const u_char *) block + size);
+        assert_int_equal(block->d.failed, 0);
+    }
+}
+
+static const u_char *
+place_start(const ngx_pool_t *pool, const ngx_pool_t *block)
+{
+    return (const u_char *) block +
+           (block == pool ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t));
 }

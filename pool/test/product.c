@@ -72,7 +72,7 @@ test_product_deletes_a_file(void **state)
     free(name);
 }
 
-/* A new temporary file, open, under handler's care. */
+/* Opens a new temporary file, for which handler will be called. */
 static ngx_pool_cleanup_file_t *
 add_file(ngx_pool_t *pool, ngx_pool_cleanup_pt handler)
 {

@@ -1,6 +1,6 @@
 /*
- * Long programs of all operations on several pools: what is live keeps its
- * bytes, and a pool's course depends on its own program alone.
+ * Long programs of all operations on several pools. Live allocations keep their
+ * bytes, and the behaviour of a pool depends on its own program alone.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "place.h"
 
 enum {
-    LIVE_MAX = 512, /* allocations that a program keeps an eye on */
+    LIVE_MAX = 512, /* allocations that a program checks */
     STEPS = 3000,
 };
 
@@ -22,7 +22,7 @@ struct live {
     u_char pattern;
 };
 
-/* A pool, the program that runs on it, and a hash of all that it did. */
+/* A pool, the program that runs on it, and a hash of all results. */
 struct program {
     ngx_pool_t *pool;
     uint32_t seed;
@@ -57,7 +57,7 @@ run_alone(size_t size, uint32_t seed)
 }
 
 static void
-test_program_takes_the_same_course_twice(void **state)
+test_program_gives_the_same_hash_twice(void **state)
 {
     uint32_t seed;
 
@@ -69,7 +69,7 @@ test_program_takes_the_same_course_twice(void **state)
 }
 
 static void
-test_program_does_not_feel_other_pools(void **state)
+test_program_is_independent_of_other_pools(void **state)
 {
     enum {
         POOLS = 3,
@@ -96,7 +96,7 @@ test_program_does_not_feel_other_pools(void **state)
 }
 
 static void
-test_program_in_blocks_used_before_takes_the_same_course(void **state)
+test_program_gives_the_same_hash_in_kept_blocks(void **state)
 {
     uint64_t hash = run_alone(1024, 9);
 
@@ -128,13 +128,13 @@ program_done(struct program *program)
 static void
 program_step(struct program *program)
 {
-    uint32_t drawn = draw(&program->seed) % 200;
+    uint32_t random = draw(&program->seed) % 200;
 
-    if (drawn == 0) {
+    if (random == 0) {
         program_reset(program);
-    } else if (drawn < 20) {
+    } else if (random < 20) {
         program_cleanup(program);
-    } else if (drawn < 60) {
+    } else if (random < 60) {
         program_pfree(program);
     } else {
         program_allocate(program);
@@ -148,12 +148,12 @@ static void
 program_allocate(struct program *program)
 {
     ngx_pool_t *pool = program->pool;
-    uint32_t drawn = draw(&program->seed);
-    size_t size = draw(&program->seed) % (drawn % 8 == 0 ? 3000 : 120);
-    struct live live = {NULL, size, (u_char) drawn};
+    uint32_t random = draw(&program->seed);
+    size_t size = draw(&program->seed) % (random % 8 == 0 ? 3000 : 120);
+    struct live live = {NULL, size, (u_char) random};
     struct place place;
 
-    switch (drawn % 4) {
+    switch (random % 4) {
     case 0:
         live.p = ngx_palloc(pool, size);
         break;
@@ -164,7 +164,7 @@ program_allocate(struct program *program)
         live.p = ngx_pcalloc(pool, size);
         break;
     default:
-        live.p = ngx_pmemalign(pool, size, (size_t) 1 << drawn % 9);
+        live.p = ngx_pmemalign(pool, size, (size_t) 1 << random % 9);
     }
     assert_non_null(live.p);
     memset(live.p, live.pattern, size);
@@ -224,7 +224,7 @@ program_reset(struct program *program)
     program->count = 0;
 }
 
-/* Every byte that was written is still there. */
+/* Checks that every byte that was written is unchanged. */
 static void
 program_check(const struct program *program)
 {
@@ -251,9 +251,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_program_takes_the_same_course_twice),
-        FIXTURE_TEST(test_program_does_not_feel_other_pools),
-        FIXTURE_TEST(test_program_in_blocks_used_before_takes_the_same_course),
+        FIXTURE_TEST(test_program_gives_the_same_hash_twice),
+        FIXTURE_TEST(test_program_is_independent_of_other_pools),
+        FIXTURE_TEST(test_program_gives_the_same_hash_in_kept_blocks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* ngx_reset_pool(): the pool as new, in the blocks that it has. */
+/* ngx_reset_pool() makes the pool as new and keeps its blocks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,18 +33,94 @@ test_reset_makes_the_fields_as_new(void **state)
     pool->chain = chain;
 
     ngx_reset_pool(pool);
-    assert_ptr_equal(pool->d.last, (u_char *) pool + sizeof(ngx_pool_t));
-    assert_ptr_equal(pool->d.end, (u_char *) pool + POOL_SIZE);
-    assert_int_equal(pool->d.failed, 0);
+    place_check_empty(pool, POOL_SIZE);
     assert_int_equal(pool->max, MAX);
     assert_ptr_equal(pool->current, pool);
     assert_null(pool->chain);
     assert_null(pool->large);
-    assert_int_equal(pool->d.tried, 0);
-    assert_int_equal(pool->d.slots, 0);
-    assert_int_equal(pool->d.window, 0);
-    assert_int_equal(pool->d.hole, 0);
+    assert_null(pool->spare);
+    assert_null(pool->index);
     assert_null(pool->cleanup);
+    ngx_destroy_pool(pool);
+}
+
+/* Whatever was used before: nothing, some blocks, all of them. */
+static void
+test_reset_empties_every_block_at_once(void **state)
+{
+    enum {
+        BLOCKS = 12,
+    };
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t used;
+
+    (void) state;
+    fill(pool, BLOCKS);
+    for (used = 0; used <= BLOCKS; used++) {
+        ngx_reset_pool(pool);
+        place_check_empty(pool, POOL_SIZE);
+        fill(pool, used);
+        assert_int_equal(place_used(pool), used);
+    }
+    ngx_destroy_pool(pool);
+}
+
+/* What costs a reset time is what was used. A value that cannot be right stands
+ * in a block beyond two unused ones and is still there afterwards. */
+static void
+test_reset_touches_no_block_beyond_two_unused_ones(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_t *beyond;
+    u_char *last;
+
+    (void) state;
+    fill(pool, 10);
+    ngx_reset_pool(pool);
+    fill(pool, 3);
+    beyond = place_block(pool, 5);
+    last = beyond->d.last;
+    beyond->d.last = last + 1;
+    ngx_reset_pool(pool);
+    assert_ptr_equal(beyond->d.last, last + 1);
+    assert_int_equal(place_last(pool, 2), sizeof(ngx_pool_data_t));
+    beyond->d.last = last;
+    ngx_destroy_pool(pool);
+}
+
+/* Its user moved last back to its start, so it looks unused, but for the
+ * failures that it counted. */
+static void
+test_reset_empties_used_blocks_after_emptied_ones(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t i;
+
+    (void) state;
+    fill(pool, 6);
+    for (i = 0; i < 5; i++) {
+        place_empty(pool, i);
+    }
+    ngx_reset_pool(pool);
+    place_check_empty(pool, POOL_SIZE);
+    ngx_destroy_pool(pool);
+}
+
+/* nginx's own functions append a block without a failure in the one before. */
+static void
+test_reset_empties_a_used_block_after_an_unused_one(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t i;
+
+    (void) state;
+    fill(pool, 4);
+    for (i = 0; i < 3; i += 2) {
+        place_empty(pool, i);
+        place_block(pool, i)->d.failed = 0;
+    }
+    ngx_reset_pool(pool);
+    place_check_empty(pool, POOL_SIZE);
     ngx_destroy_pool(pool);
 }
 
@@ -108,6 +184,9 @@ test_reset_gives_later_blocks_all_of_their_room(void **state)
     ngx_reset_pool(pool);
     (void) ngx_palloc(pool, MAX);
     place_check(pool, ngx_palloc(pool, MAX), 1, sizeof(ngx_pool_data_t));
+    place_check(pool,
+                ngx_palloc(pool, sizeof(ngx_pool_t) - sizeof(ngx_pool_data_t)),
+                1, sizeof(ngx_pool_data_t) + MAX);
     ngx_destroy_pool(pool);
 }
 
@@ -128,14 +207,14 @@ test_reset_places_as_new(void **state)
         ngx_reset_pool(pool);
         check_placed_as_new(pool, 3000);
         ngx_reset_pool(pool);
-        check_placed_as_new(pool, 100); /* many kept blocks stay unused */
+        check_placed_as_new(pool, 100); /* many blocks stay unused */
         ngx_reset_pool(pool);
         check_placed_as_new(pool, 4000);
         ngx_destroy_pool(pool);
     }
 }
 
-/* The fault of nginx: here each one walks all full blocks. */
+/* In nginx each allocation would walk all full blocks. */
 static void
 test_reset_leaves_no_blocks_to_walk(void **state)
 {
@@ -149,8 +228,8 @@ test_reset_leaves_no_blocks_to_walk(void **state)
         const ngx_pool_t *block = ngx_palloc(pool, MAX);
         size_t place = place_of(pool, block).block;
 
-        /* Tried are the blocks from current to the one that gave block. */
-        assert_true(place < place_current(pool) + 7);
+        /* The blocks from current to this one were tried. */
+        assert_true(place < place_current(pool) + 5);
     }
     ngx_destroy_pool(pool);
 }
@@ -194,7 +273,7 @@ allocate_in_handler(void *data)
 }
 
 static void
-test_reset_takes_back_what_handlers_allocate(void **state)
+test_reset_releases_what_handlers_allocate(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, 0);
@@ -208,7 +287,7 @@ test_reset_takes_back_what_handlers_allocate(void **state)
 }
 
 static void
-test_destroy_frees_kept_and_used_blocks(void **state)
+test_destroy_frees_used_and_unused_blocks(void **state)
 {
     size_t blocks = heap_live_blocks();
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
@@ -247,12 +326,12 @@ test_destroy_frees_larges_and_index(void **state)
     }
     assert_int_equal(ngx_pfree(pool, p), NGX_OK);
     (void) ngx_pfree(pool, &n);
-    assert_true(place_has_index(pool));
+    assert_non_null(pool->index);
     ngx_destroy_pool(pool);
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
-/* Fills that many blocks, each with one allocation of all that it takes. */
+/* Makes that many blocks used, each by one allocation of max bytes. */
 static void
 fill(ngx_pool_t *pool, size_t blocks)
 {
@@ -263,7 +342,8 @@ fill(ngx_pool_t *pool, size_t blocks)
     }
 }
 
-/* Allocates from pool, just reset, and from a new one: no difference. */
+/* Allocates from pool, which was reset just now, and from a new one, and checks
+ * that there is no difference. */
 static void
 check_placed_as_new(ngx_pool_t *pool, size_t allocations)
 {
@@ -291,7 +371,7 @@ check_placed_as_new(ngx_pool_t *pool, size_t allocations)
     ngx_destroy_pool(fresh);
 }
 
-/* Small ones, large ones, and some that fill a block. */
+/* Small sizes, large ones, and some that fill a block. */
 static size_t
 size_of(size_t n)
 {
@@ -303,6 +383,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_reset_makes_the_fields_as_new),
+        FIXTURE_TEST(test_reset_empties_every_block_at_once),
+        FIXTURE_TEST(test_reset_touches_no_block_beyond_two_unused_ones),
+        FIXTURE_TEST(test_reset_empties_used_blocks_after_emptied_ones),
+        FIXTURE_TEST(test_reset_empties_a_used_block_after_an_unused_one),
         FIXTURE_TEST(test_reset_frees_the_large_ones),
         FIXTURE_TEST(test_reset_keeps_blocks),
         FIXTURE_TEST(test_reset_gives_later_blocks_all_of_their_room),
@@ -310,8 +394,8 @@ main(void)
         FIXTURE_TEST(test_reset_leaves_no_blocks_to_walk),
         FIXTURE_TEST(test_reset_of_a_new_pool_changes_nothing),
         FIXTURE_TEST(test_reset_lets_all_be_written_again),
-        FIXTURE_TEST(test_reset_takes_back_what_handlers_allocate),
-        FIXTURE_TEST(test_destroy_frees_kept_and_used_blocks),
+        FIXTURE_TEST(test_reset_releases_what_handlers_allocate),
+        FIXTURE_TEST(test_destroy_frees_used_and_unused_blocks),
         FIXTURE_TEST(test_destroy_of_a_new_pool_frees_it),
         FIXTURE_TEST(test_destroy_frees_larges_and_index),
     };

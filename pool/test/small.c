@@ -1,4 +1,5 @@
-/* Allocations that come from blocks: where they lie, and how blocks follow. */
+/* Allocations that come from blocks: where they lie, and which block is tried
+ * next. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ enum {
     HEADER = sizeof(ngx_pool_t),           /* of the first block */
     NEXT_HEADER = sizeof(ngx_pool_data_t), /* of each further one */
     MAX = POOL_SIZE - HEADER,              /* of a pool of POOL_SIZE */
+    GAP = HEADER - NEXT_HEADER, /* MAX leaves so much of a further block */
+    LEFT_PART = 32, /* a block with a smaller part left is not tried */
 };
 
 static void fill_block(ngx_pool_t *pool);
@@ -61,8 +64,9 @@ test_palloc_cuts_from_the_first_free_byte(void **state)
     (void) state;
     place_check(pool, ngx_palloc(pool, 8), 0, HEADER);
     place_check(pool, ngx_palloc(pool, 3), 0, HEADER + 8);
-    place_check(pool, ngx_palloc(pool, 16), 0, HEADER + 16);
-    assert_ptr_equal(pool->d.last, (u_char *) pool + HEADER + 32);
+    place_check(pool, ngx_palloc(pool, 16), 0, HEADER + 8 + NGX_ALIGNMENT);
+    assert_ptr_equal(pool->d.last,
+                     (u_char *) pool + HEADER + 8 + NGX_ALIGNMENT + 16);
     ngx_destroy_pool(pool);
 }
 
@@ -203,40 +207,56 @@ test_palloc_returns_to_a_block_with_room(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Each allocation takes a new block, where it leaves GAP bytes. The first block
+ * has nothing left, so it is passed at its first failure. */
 static void
-test_palloc_counts_failed_attempts(void **state)
+test_palloc_counts_each_miss_of_each_block(void **state)
 {
+    static const size_t failed[] = {1, 3, 2, 1, 0};
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t n;
 
     (void) state;
-    /* One new block each: all before it but the last one failed again. */
     for (n = 0; n < 5; n++) {
         (void) ngx_palloc(pool, MAX);
     }
     assert_int_equal(place_blocks(pool), 5);
     for (n = 0; n < 5; n++) {
-        assert_int_equal(place_block(pool, n)->d.failed, n < 4 ? 3 - n : 0);
+        assert_int_equal(place_block(pool, n)->d.failed, failed[n]);
     }
-    assert_ptr_equal(pool->current, pool);
+    assert_int_equal(place_current(pool), 1);
     ngx_destroy_pool(pool);
 }
 
 static void
-test_palloc_counts_a_failure_for_new_blocks_alone(void **state)
+test_palloc_counts_no_failure_where_it_fits(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t n;
 
     (void) state;
-    (void) ngx_palloc(pool, MAX);
-    (void) ngx_palloc(pool, 128);
-    (void) ngx_palloc(pool, MAX);
-    assert_int_equal(place_blocks(pool), 3);
-    assert_int_equal(pool->d.failed, 1);
-    for (n = 0; n < 20; n++) {
-        (void) ngx_palloc(pool, 8); /* from the second block */
+    for (n = 0; n < MAX / 8; n++) {
+        (void) ngx_palloc(pool, 8);
     }
+    assert_int_equal(pool->d.failed, 0);
+    (void) ngx_palloc(pool, 8);
+    assert_int_equal(pool->d.failed, 1);
+    assert_int_equal(place_block(pool, 1)->d.failed, 0);
+    ngx_destroy_pool(pool);
+}
+
+/* Also after a reset, when no block has to be added. */
+static void
+test_palloc_counts_a_miss_before_a_block_that_fits(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc(pool, MAX);
+    (void) ngx_palloc(pool, MAX);
+    ngx_reset_pool(pool);
+    (void) ngx_palloc(pool, MAX - 64);
+    place_check(pool, ngx_palloc(pool, 128), 1, NEXT_HEADER);
     assert_int_equal(pool->d.failed, 1);
     assert_int_equal(place_block(pool, 1)->d.failed, 0);
     ngx_destroy_pool(pool);
@@ -250,24 +270,60 @@ test_palloc_passes_a_block_after_more_than_four_failures(void **state)
 
     (void) state;
     (void) ngx_palloc(pool, MAX - 64);
-    for (n = 0; n < 6; n++) {
+    for (n = 1; n <= 4; n++) {
         (void) ngx_palloc(pool, MAX);
         assert_int_equal(pool->d.failed, n);
         assert_ptr_equal(pool->current, pool);
     }
     (void) ngx_palloc(pool, MAX);
-    assert_int_equal(pool->d.failed, 6);
-    assert_ptr_equal(pool->current, place_block(pool, 1));
-    assert_int_equal(pool->current->d.failed, 5);
+    assert_int_equal(pool->d.failed, 5);
+    assert_int_equal(place_current(pool), 1);
+    assert_int_equal(pool->current->d.failed, 4);
 
-    /* Its 64 bytes are passed as well. */
-    place_check(pool, ngx_palloc(pool, HEADER - NEXT_HEADER), 1,
-                NEXT_HEADER + MAX);
+    /* Its 64 bytes are passed too. */
+    place_check(pool, ngx_palloc(pool, GAP), 1, NEXT_HEADER + MAX);
     ngx_destroy_pool(pool);
 }
 
 static void
-test_palloc_tries_a_bounded_number_of_blocks(void **state)
+test_palloc_passes_a_block_that_is_nearly_full_at_once(void **state)
+{
+    size_t left;
+
+    (void) state;
+    for (left = 0; left <= 128; left++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+        place_leave(pool, 0, left);
+        (void) ngx_palloc(pool, 136);
+        assert_int_equal(place_current(pool),
+                         left < POOL_SIZE / LEFT_PART ? 1 : 0);
+        assert_int_equal(pool->d.failed, 1);
+        ngx_destroy_pool(pool);
+    }
+}
+
+/* Only a miss moves current, and never past the block that served. */
+static void
+test_palloc_keeps_a_full_block_current_until_a_miss(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_palloc(pool, MAX);
+    assert_ptr_equal(pool->current, pool);
+    place_leave(pool, 0, 8);
+    (void) ngx_palloc(pool, MAX);
+    place_leave(pool, 1, 0);
+    (void) ngx_palloc(pool, 16);
+    assert_int_equal(place_current(pool), 2);
+    place_leave(pool, 2, 0);
+    assert_int_equal(place_current(pool), 2);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_palloc_tries_at_most_five_blocks(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t n;
@@ -275,9 +331,34 @@ test_palloc_tries_a_bounded_number_of_blocks(void **state)
     (void) state;
     for (n = 0; n < 1000; n++) {
         (void) ngx_palloc(pool, MAX);
-        assert_true(place_blocks(pool->current) <= 7);
+        assert_true(place_blocks(pool->current) <= 5);
     }
     ngx_destroy_pool(pool);
+}
+
+/* The size that a caller asked for stands in the head, as other code reads it,
+ * whatever was allocated and wherever current is. */
+static void
+test_palloc_keeps_every_head_true(void **state)
+{
+    size_t size;
+
+    (void) state;
+    for (size = HEADER; size < 2 * POOL_SIZE; size += 61) {
+        ngx_pool_t *pool = ngx_create_pool(size, NULL);
+        size_t n;
+        size_t i;
+
+        for (n = 0; n < 50; n++) {
+            (void) ngx_palloc(pool, n * 97 % (pool->max + 1));
+            for (i = 0; i < place_blocks(pool); i++) {
+                assert_int_equal(place_block_size(pool, i), size);
+                assert_in_range(place_last(pool, i),
+                                i == 0 ? HEADER : NEXT_HEADER, size);
+            }
+        }
+        ngx_destroy_pool(pool);
+    }
 }
 
 static void
@@ -308,14 +389,14 @@ test_palloc_in_a_block_with_unaligned_end_stays_inside(void **state)
 static void
 test_palloc_aligned_past_the_end_takes_a_new_block(void **state)
 {
-    /* 5 bytes behind a multiple of the alignment; one is left. */
-    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE + 5, NULL);
+    /* The end lies 3 bytes after a multiple of the alignment. */
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE + 3, NULL);
 
     (void) state;
     (void) ngx_pnalloc(pool, pool->max - 1);
     assert_true(ngx_align_ptr(pool->d.last, NGX_ALIGNMENT) > pool->d.end);
     place_check(pool, ngx_palloc(pool, 1), 1, NEXT_HEADER);
-    place_check(pool, ngx_palloc(pool, 0), 1, NEXT_HEADER + 8);
+    place_check(pool, ngx_palloc(pool, 0), 1, NEXT_HEADER + NGX_ALIGNMENT);
     ngx_destroy_pool(pool);
 }
 
@@ -396,7 +477,7 @@ test_palloc_leaves_neighbours_alone(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Leaves no byte in the pool's first block, as an allocation of all would. */
+/* Leaves no byte free in the pool's first block. */
 static void
 fill_block(ngx_pool_t *pool)
 {
@@ -419,10 +500,14 @@ main(void)
         FIXTURE_TEST(test_palloc_fills_a_block_to_its_end),
         FIXTURE_TEST(test_palloc_takes_blocks_of_the_first_ones_size),
         FIXTURE_TEST(test_palloc_returns_to_a_block_with_room),
-        FIXTURE_TEST(test_palloc_counts_failed_attempts),
-        FIXTURE_TEST(test_palloc_counts_a_failure_for_new_blocks_alone),
+        FIXTURE_TEST(test_palloc_counts_each_miss_of_each_block),
+        FIXTURE_TEST(test_palloc_counts_no_failure_where_it_fits),
+        FIXTURE_TEST(test_palloc_counts_a_miss_before_a_block_that_fits),
         FIXTURE_TEST(test_palloc_passes_a_block_after_more_than_four_failures),
-        FIXTURE_TEST(test_palloc_tries_a_bounded_number_of_blocks),
+        FIXTURE_TEST(test_palloc_passes_a_block_that_is_nearly_full_at_once),
+        FIXTURE_TEST(test_palloc_keeps_a_full_block_current_until_a_miss),
+        FIXTURE_TEST(test_palloc_tries_at_most_five_blocks),
+        FIXTURE_TEST(test_palloc_keeps_every_head_true),
         FIXTURE_TEST(test_palloc_in_a_block_with_unaligned_end_stays_inside),
         FIXTURE_TEST(test_palloc_aligned_past_the_end_takes_a_new_block),
         FIXTURE_TEST(test_palloc_in_tiny_pools_stays_inside),

@@ -1,7 +1,7 @@
 /*
- * Several threads at once, each with its pools, and pools destroyed on another
- * thread than the one that made them. Against the library as it is installed,
- * and once more under ThreadSanitizer, which reports what is not clean.
+ * Several threads at once, each with its own pools, and pools that another
+ * thread destroys than the one that created them. One program uses the library
+ * as it is installed. Another one runs under ThreadSanitizer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ enum {
     LARGE = 5000,
 };
 
-/* A pool on its way from the thread that filled it to one that destroys it. */
+/* A pool that one thread filled and another one will destroy. */
 static struct {
     pthread_mutex_t lock;
     ngx_pool_t *pool;
@@ -82,7 +82,7 @@ destroy_others_pools(void *data)
     return NULL;
 }
 
-/* What a thread keeps ends with it; no pool is lost. */
+/* No pool is lost. */
 static void
 test_thread_destroys_pools_of_others(void **state)
 {
@@ -93,7 +93,7 @@ test_thread_destroys_pools_of_others(void **state)
     intact = run_threads(destroy_others_pools);
     assert_int_equal(intact, THREADS * ROUNDS - 1);
 
-    /* The last one still names a counter of a thread that is gone. */
+    /* The last one still has the address of a counter of a run that ended. */
     ((struct filled *) handed.pool->cleanup->data)->intact = &last;
     ngx_destroy_pool(hand_over(NULL));
     assert_int_equal(last, 1);
@@ -122,7 +122,7 @@ test_thread_keeps_and_trims_its_own_blocks(void **state)
     assert_int_equal(run_threads(keep_and_trim), THREADS * ROUNDS);
 }
 
-/* Runs it on all threads at once; each gets a counter; returns their sum. */
+/* Calls run on all threads at once, each with a counter. Returns their sum. */
 static size_t
 run_threads(void *(*run)(void *) )
 {
@@ -144,7 +144,7 @@ run_threads(void *(*run)(void *) )
     return sum;
 }
 
-/* A pool that at its end adds one to *intact, if its bytes still stand. */
+/* A pool that adds one to *intact at its end if its bytes are unchanged. */
 static ngx_pool_t *
 make_filled(u_char pattern, size_t *intact)
 {
@@ -164,7 +164,8 @@ make_filled(u_char pattern, size_t *intact)
     return pool;
 }
 
-/* The thread that destroys counts for the one that filled: under the lock. */
+/* Runs on the thread that destroys, and counts for the one that filled. So it
+ * takes the lock. */
 static void
 count_intact(void *data)
 {
@@ -184,7 +185,7 @@ count_intact(void *data)
     (void) pthread_mutex_unlock(&handed.lock);
 }
 
-/* Leaves pool for another thread, and takes the one that was left. */
+/* Leaves pool for another thread. Returns the pool that was left before. */
 static ngx_pool_t *
 hand_over(ngx_pool_t *pool)
 {

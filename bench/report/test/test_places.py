@@ -8,7 +8,7 @@ from typing import Any
 import runs
 
 import bars
-from load import InputError, Row, Run, load
+from load import InputError, Run, load
 from places import BEATEN, FASTEST, TIED, matrices
 from table import table
 
@@ -23,7 +23,12 @@ MACHINE = {
             ("bump_memory", "limit"),
             ("nginx", "called"),
             ("arena", "called"),
+            ("glibc", "called"),
+            ("apr_limit", "called"),
         )
+    }
+    | {
+        name: {"class": "called", "keeps": "all"} for name in ("apr", "pool_unbounded")
     }
 }
 
@@ -62,9 +67,13 @@ class Places(unittest.TestCase):
         self.assertEqual((place.verdict, place.other), (TIED, "arena"))
 
     def test_other_classes_and_variants_do_not_compete(self) -> None:
-        place = self.place(arena=6.0, bump_memory=1.0, pool_inline=2.0, pool_grow=3.0)
+        place = self.place(arena=6.0, bump_memory=1.0, pool_inline=2.0)
         self.assertEqual((place.verdict, place.other), (FASTEST, "arena"))
         self.assertIsNone(self.place(bump_memory=1.0))
+
+    def test_who_keeps_all_does_not_compete(self) -> None:
+        place = self.place(apr_limit=6.0, apr=2.0, pool_unbounded=3.0)
+        self.assertEqual((place.verdict, place.other), (FASTEST, "apr_limit"))
 
     def test_without_classes_all_are_called(self) -> None:
         place = self.place(machine={}, bump_memory=1.0, arena=6.0)
@@ -72,42 +81,71 @@ class Places(unittest.TestCase):
 
 
 class Bars(unittest.TestCase):
-    def lines(self, workloads: list[str], ns: tuple[int, ...], **others: float) -> str:
+    def lines(
+        self,
+        workloads: list[str],
+        ns: tuple[int, ...],
+        sizes: str = "lognormal",
+        **others: float,
+    ) -> str:
         document = runs.document(
-            costs(**others), sizes=["lognormal"], ns=ns, workloads=workloads, noise=0.001
+            costs(**others), sizes=[sizes], ns=ns, workloads=workloads, noise=0.001
         )
         return "\n".join(bars.lines(run_of(document)))
 
     def test_ratio_decides(self) -> None:
-        text = self.lines(["fill_reset"], (1000,), bump_memory=3.0, pool_inline=3.3)
-        self.assertRegex(text, r"1 pool_inline .*lognormal/1000: 1\.10 .*1\.25: pass")
-        text = self.lines(["fill_reset"], (1000,), bump_memory=3.0, pool_inline=4.2)
-        self.assertRegex(text, r"1 pool_inline .*: 1\.40 .*1\.25: FALLS SHORT")
+        text = self.lines(["fill_reset"], (1000,), bump_memory=3.0, pool_inline=3.315)
+        self.assertRegex(text, r"2 limit .*lognormal/1000 .*: 1\.10. .*1\.150: pass")
+        text = self.lines(["fill_reset"], (1000,), bump_memory=3.0, pool_inline=3.615)
+        self.assertRegex(text, r"2 limit .*: 1\.20. .*1\.150: FALLS SHORT")
 
-    def test_noise_is_allowed_where_never_slower_is_asked(self) -> None:
-        text = self.lines(["fill"], (1000,), nginx=4.0)
-        self.assertRegex(text, r"2 never slower +fill/pool/lognormal/1000 .*: pass")
-        text = self.lines(["fill"], (1000,), nginx=3.0)
-        self.assertRegex(text, r"2 never slower +fill/pool/lognormal/1000 .*SHORT")
+    def test_uniform_has_a_limit_of_its_own(self) -> None:
+        text = self.lines(
+            ["fill_reset"], (100,), "uniform", bump_memory=3.0, pool_inline=4.53
+        )
+        self.assertRegex(text, r"2 limit .*uniform/100 .*: 1\.5\d\d .*1\.600: pass")
+
+    def test_resets_are_15_times_as_fast(self) -> None:
+        text = self.lines(["fill_reset"], (10000,), nginx=62.0)
+        self.assertRegex(text, r"4 resets .*: 0\.06. .*0\.067: pass")
+        text = self.lines(["fill_reset"], (10000,), nginx=54.0)
+        self.assertRegex(text, r"4 resets .*: 0\.07. .*0\.067: FALLS SHORT")
+
+    def test_free_is_against_glibcs(self) -> None:
+        text = self.lines(["free_random"], (100000,), "fixed4096", glibc=2.99)
+        self.assertRegex(text, r"6 free .*: 1\.33. .*1\.300: FALLS SHORT")
+
+    def test_lost_cells_name_who_is_ahead(self) -> None:
+        text = self.lines(["fill"], (10, 100), arena=2.02, glibc=3.02, bump_memory=1.0)
+        self.assertIn("pool: none ahead in 0 of 2 cells, 46 not measured", text)
+        self.assertRegex(
+            text, r"(?m)1 peers  pool: behind in fill/pool/lognormal/10: "
+            r"arena 0\.50. \([^)]*\), glibc 0\.75. \([^)]*\)$"
+        )
+
+    def test_a_tie_is_not_ahead(self) -> None:
+        text = self.lines(["fill"], (10, 100), arena=4.0)
+        self.assertIn("1 peers  pool: none ahead in 2 of 2 cells", text)
+
+    def test_only_who_keeps_as_much_is_a_peer(self) -> None:
+        text = self.lines(["fill"], (10,), apr=2.0, apr_limit=6.0, pool_unbounded=3.0)
+        self.assertIn("1 peers  pool: none ahead in 1 of 1 cells", text)
+        self.assertIn("1 peers  pool_unbounded: none ahead in 0 of 1 cells", text)
+        self.assertRegex(text, r"behind in fill/pool_unbounded/lognormal/10: apr 0\.66")
+
+    def test_inlined_is_judged_beside_pmr(self) -> None:
+        text = self.lines(["fill"], (10, 1000), pool_inline=3.0, pmr=2.0)
+        self.assertIn("2 pmr    pool_inline: none ahead in 0 of 2 cells", text)
+
+    def test_nginx_is_judged_in_every_cell(self) -> None:
+        text = self.lines(["fill", "fill_trim"], (1, 1000), "fixed16", nginx=3.0)
+        self.assertIn("4 nginx  pool: none ahead in 0 of 4 cells, 0 not measured", text)
+        self.assertRegex(text, r"4 nginx  pool: behind in fill_trim/pool/fixed16/1: ")
 
     def test_what_was_not_run_is_named(self) -> None:
         text = self.lines(["fill"], (1000,), nginx=8.0)
-        self.assertRegex(text, r"5 free .*: not measured")
-        self.assertRegex(text, r"2 15 times as fast .*fill_trim.*: not measured")
-
-    def test_growth_is_over_n_100(self) -> None:
-        text = self.lines(["fill_reset"], (100, 1000), bump_memory=2.0)
-        self.assertRegex(text, r"4 growth pool +n = 1000 over n = 100: 1\.00.*pass")
-
-    def test_lost_cells_name_who_won(self) -> None:
-        text = self.lines(["fill"], (10, 100), arena=2.0, bump_memory=1.0)
-        self.assertIn("3 fastest or tied in 0 of 2 cells", text)
-        self.assertRegex(text, r"(?m)3 +fill/pool/lognormal/10: beaten by arena 0\.50$")
-
-    def test_rows_are_rows(self) -> None:
-        for bar in bars.bars():
-            self.assertIsInstance(bar.row, Row)
-            self.assertLessEqual(bar.most, 2.0)
+        self.assertRegex(text, r"6 free .*: not measured")
+        self.assertIn("2 pmr    pool_inline: none ahead in 0 of 0 cells, 48 not", text)
 
     def test_no_results_are_an_error(self) -> None:
         with tempfile.TemporaryDirectory() as folder, self.assertRaises(InputError):

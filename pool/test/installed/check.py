@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Installs the build into a folder of its own and uses it as a stranger would.
+"""Installs the build into a folder of its own and uses it as its users do.
 
-Compiles use.c against the installed headers and library by what pkg-config
-says, in C and, given --cxx, in C++, shared and static, and runs it. The shared
-library must export api.txt and nothing else.
+Compiles use.c against the installed headers and library with the options of
+pkg-config, in C and, given --cxx, in C++, shared and static, and runs it. The
+headers must compile in strict ISO C too. The shared library must export the
+names in api.txt and no others. A program without marks for a checker must not
+link with a library that has them.
 """
 
 import argparse
@@ -15,6 +17,10 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+# What --marked is compiled with, and what no checker means.
+MARKS = ["-DNGX_POOL_POISON=1", "-DNGX_POOL_REDZONE=16"]
+NO_MARKS = ["-DNGX_POOL_POISON=0", "-DNGX_POOL_REDZONE=0"]
 
 
 def call(command: list[str], env: dict[str, str] | None = None,
@@ -35,16 +41,33 @@ def find(root: pathlib.Path, name: str) -> pathlib.Path:
 
 def check_exports(library: pathlib.Path) -> None:
     """Names that begin with two underscores are the compiler's own, and
-    mangle_path is libgcov's, there when coverage is measured."""
+    mangle_path is libgcov's. A library with marks for a checker has another
+    name for ngx_palloc_slow."""
     listed = call(["nm", "-D", "--defined-only", "--format=posix",
                    str(library)])
     names = {line.split()[0] for line in listed.splitlines()}
     names = {name for name in names
              if not name.startswith("__") and name != "mangle_path"}
+    names = {"ngx_palloc_slow" if name == "ngx_palloc_checked" else name
+             for name in names}
     expected = set((HERE / "api.txt").read_text().split())
     if names != expected:
         sys.exit(f"{library}: exports beyond the API {names - expected},"
                  f" lacks {expected - names}")
+
+
+def check_strict(compiler: list[str], root: pathlib.Path, standard: str,
+                 env: dict[str, str]) -> None:
+    """The header alone, and a program that asks for POSIX, without any of
+    GNU's extensions."""
+    cflags = call(["pkg-config", "--cflags", "ngxpool"], env).split()
+    strict = [f"-std={standard}", "-pedantic-errors", "-Wall", "-Wextra",
+              "-Werror", "-c", "-o", str(root / "strict.o")]
+    header = root / "header.c"
+    header.write_text("#include <ngx_palloc.h>\nextern int alone;\n")
+    call([*compiler, *strict, *cflags, str(header)])
+    call([*compiler, *strict, *cflags, "-D_POSIX_C_SOURCE=200809L",
+          str(HERE / "use.c")])
 
 
 def build_and_run(compiler: list[str], root: pathlib.Path, static: bool,
@@ -64,10 +87,28 @@ def build_and_run(compiler: list[str], root: pathlib.Path, static: bool,
     call([str(program)], env, cwd=root)
 
 
+def check_mixture(compiler: list[str], root: pathlib.Path, marked: str,
+                  env: dict[str, str]) -> None:
+    """use.c calls the inline functions: their slow path has another name in a
+    library with marks."""
+    cflags = call(["pkg-config", "--cflags", "ngxpool"], env).split()
+    program = [*cflags, str(HERE / "use.c"), marked, "-pthread", "-ldl",
+               "-o", str(root / "mixture")]
+    call([*compiler, *MARKS, *program])
+    mixed = [*compiler, *NO_MARKS, *program]
+    done = subprocess.run(mixed, stderr=subprocess.PIPE, text=True,
+                          check=False)
+    if done.returncode == 0 or "ngx_palloc_slow" not in done.stderr:
+        sys.exit(f"{shlex.join(mixed)}: exit status {done.returncode}, expected"
+                 f" no ngx_palloc_slow to be found:\n{done.stderr}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meson", required=True)
     parser.add_argument("--build", required=True, help="the build folder")
+    parser.add_argument("--marked", required=True,
+                        help="the static library, compiled with marks")
     parser.add_argument("--cc", required=True, help="C compiler, with options")
     parser.add_argument("--cxx", help="C++ compiler, with options")
     args = parser.parse_args()
@@ -90,6 +131,11 @@ def main() -> int:
         for compiler in compilers:
             for static in (False, True):
                 build_and_run(compiler, root, static, env)
+        check_mixture(compilers[0], root, args.marked, env)
+        for standard in ("c99", "c11"):
+            check_strict(compilers[0], root, standard, env)
+        if args.cxx:
+            check_strict(compilers[1], root, "c++11", env)
     return 0
 
 

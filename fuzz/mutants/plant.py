@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Plants a mutant: a bug that the corpus must find.
+
+    plant.py list MUTANTS                  a line each: name, file, runs, traced
+    plant.py plant MUTANTS ROOT NAME OUT   the mutant's file, with its bug, to OUT
+
+MUTANTS is mutants.toml, whose head says what a row has. ROOT is the project's.
+"""
+
+import sys
+import tomllib
+from pathlib import Path
+
+RUNS = ("exact", "hardened", "mixed", "ops_decoder", "trace_reader")
+
+
+class Refused(Exception):
+    """A row that cannot be planted."""
+
+
+def load(path: Path) -> dict[str, dict]:
+    """The rows of mutants.toml by name."""
+    rows = tomllib.loads(path.read_text())
+    for name, row in rows.items():
+        missing = {"breaks", "file", "old", "new"} - row.keys()
+        unknown = row.keys() - {"breaks", "file", "old", "new", "runs", "traced"}
+        if missing or unknown:
+            raise Refused(f"{path.name}: {name}: missing {sorted(missing)}, "
+                          f"unknown {sorted(unknown)}")
+        row.setdefault("runs", "exact")
+        row.setdefault("traced", False)
+        if row["runs"] not in RUNS:
+            raise Refused(f"{path.name}: {name}: found runs = "
+                          f"'{row['runs']}', expected one of {' '.join(RUNS)}")
+    return rows
+
+
+def plant(name: str, row: dict, text: str) -> str:
+    """text with row's bug. White space does not count for where it goes."""
+    places = [i for i, c in enumerate(text) if not c.isspace()]
+    folded = "".join(text[i] for i in places)
+    old = "".join(row["old"].split())
+    found = folded.count(old)
+    if found != 1 or not old:
+        raise Refused(f"{name}: found its old text {found} times in "
+                      f"{row['file']}, expected once:\n{row['old']}")
+    at = folded.index(old)
+    start, last = places[at], places[at + len(old) - 1]
+    return text[:start] + row["new"].strip() + text[last + 1:]
+
+
+def main() -> int:
+    command, mutants, *rest = sys.argv[1:]
+    try:
+        rows = load(Path(mutants))
+        if command == "list":
+            for name, row in rows.items():
+                traced = "traced" if row["traced"] else "-"
+                print(name, row["file"], row["runs"], traced)
+        else:
+            root, name, out = rest
+            row = rows[name]
+            text = (Path(root) / row["file"]).read_text()
+            Path(out).write_text(plant(name, row, text))
+    except Refused as error:
+        print(f"plant.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

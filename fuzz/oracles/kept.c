@@ -1,0 +1,132 @@
+#include "oracle.h"
+
+enum {
+    BOUND,
+    TRIM,
+    BOOKKEEPING,
+    SLACK,
+    BURST,
+    RECENT,
+    LITTLE,
+    STEADY,
+};
+
+static const struct promise promises[] = {
+    [BOUND] = {46, "bytes kept for reuse never exceed the bound"},
+    [TRIM] = {46, "a trim, and a bound of 0, release all that is kept"},
+    [BOOKKEEPING] = {46, "what is kept takes two pages of bookkeeping at most"},
+    [SLACK] = {46, "a large allocation takes its size at least, and at most "
+                   "twice as much"},
+    [BURST] = {51, "of what the last 64 regions have not needed, a thread "
+                   "keeps 1 MiB at most"},
+    [RECENT] = {51, "what a region ends with is kept, up to the bound, for the "
+                    "next region"},
+    [LITTLE] = {51, "all is kept as long as it is little"},
+    [STEADY] = {51, "a region that needs what the one before needed asks the "
+                    "system for nothing"},
+};
+
+enum {
+    BOOKKEEPING_MAX = 2 * 4096,
+
+    LITTLE_MAX = 256 * 1024, /* so many bytes are not worth a sweep */
+
+    /* Memory serves sizes that are a little smaller, so pieces of the same
+     * number may differ in bytes by a quarter. */
+    QUARTERS = 4,
+};
+
+static const struct promise *check_end(const struct run *run,
+                                       const struct step *step);
+static int is_slack(const struct run *run, const struct step *step);
+static int asks_again(const struct run *run, const struct step *step);
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    const ngx_pool_cache_stats_t *kept = &run->kept;
+
+    if (kept->size > run->limit) {
+        return &promises[BOUND];
+    }
+    if (kept->overhead > BOOKKEEPING_MAX) {
+        return &promises[BOOKKEEPING];
+    }
+    if (4 * kept->size >
+        4 * (size_t) RUN_KEPT_ALWAYS + (QUARTERS + 1) * run->ended_sum) {
+        return &promises[BURST];
+    }
+    switch (step->kind) {
+    case STEP_OTHER:
+        return (step->code == OP_CACHE_TRIM ||
+                (step->code == OP_CACHE_LIMIT && run->limit == 0)) &&
+                       kept->size + kept->overhead != 0
+                   ? &promises[TRIM]
+                   : NULL;
+    case STEP_RESET:
+    case STEP_DESTROY:
+        return step->is_plain ? check_end(run, step) : NULL;
+    case STEP_ALLOC:
+    case STEP_CLEANUP:
+        if (step->spot.place == MODEL_LARGE && is_slack(run, step)) {
+            return &promises[SLACK];
+        }
+        return asks_again(run, step) ? &promises[STEADY] : NULL;
+    case STEP_CREATE:
+        return asks_again(run, step) ? &promises[STEADY] : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* A region has ended. */
+static const struct promise *
+check_end(const struct run *run, const struct step *step)
+{
+    size_t kept = run->kept.size;
+    size_t most = step->kept + step->ended;
+
+    if (most > run->limit) {
+        return NULL;
+    }
+    if (kept > most ||
+        (most <= LITTLE_MAX && kept < step->kept + step->ended_least)) {
+        return &promises[LITTLE];
+    }
+    return (QUARTERS + 1) * kept < QUARTERS * step->ended_least
+               ? &promises[RECENT]
+               : NULL;
+}
+
+/* A cleanup's node may come on top of its size. */
+static int
+is_slack(const struct run *run, const struct step *step)
+{
+    size_t node = sizeof(ngx_pool_cleanup_t) + run->model.redzone;
+
+    return step->taken < step->size || step->taken > 2 * (step->size + node);
+}
+
+/* Whether the system was asked for memory that is kept. */
+static int
+asks_again(const struct run *run, const struct step *step)
+{
+    size_t size = run->model.pools[step->pool].blocks[0].size;
+    int needs_block = step->kind == STEP_CREATE || step->spot.is_fresh;
+    int needs_large = step->spot.place == MODEL_LARGE;
+
+    if (step->is_nginx || step->calls == 0 || !step->succeeds ||
+        (step->kind == STEP_ALLOC && step->code == OP_PMEMALIGN)) {
+        return 0;
+    }
+    if (needs_block && needs_large) {
+        return 0;
+    }
+    if (needs_block) {
+        return run->same_blocks.count != 0 && run->same_blocks.size == size;
+    }
+    return needs_large && step->before.index == NULL &&
+           run->same_large.count != 0 && run->same_large.size == step->taken;
+}
+
+ORACLE_DEFINE(kept);

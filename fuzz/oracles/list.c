@@ -1,0 +1,114 @@
+#include "oracle.h"
+
+#include "heap.h"
+
+enum {
+    ONCE,
+    SPARE,
+    EMPTY,
+    INDEX,
+    INDEXED,
+};
+
+static const struct promise promises[] = {
+    [ONCE] = {49, "the list of large allocations holds each live one once, "
+                  "and no other"},
+    [SPARE] = {37, "the entry of a freed large allocation is used again"},
+    [EMPTY] = {37, "an entry without an allocation is used again, and only "
+                   "nginx's own functions leave one on a list without an "
+                   "index"},
+    [INDEX] = {37, "an index takes a few entries for each large allocation "
+                   "that was live at a time"},
+    [INDEXED] = {15, "with many large allocations, freeing old ones is by an "
+                     "index"},
+};
+
+enum {
+    /* Longer lists are looked at now and then, and before each reset and
+     * destroy. */
+    LOOKED_AT_MAX = 64,
+    LOOKED_AT_ONE_IN = 16,
+
+    ENTRIES_MAX = 4 * MODEL_OPS_MAX, /* a longer list has no end */
+
+    INDEX_LEAST = 64, /* entries; for more, three for each allocation */
+    INDEX_HEADER_MAX = 64,
+};
+
+struct list {
+    size_t live;
+    size_t empty;
+    uint64_t sum;
+};
+
+static int is_due(const struct run *run, const struct step *step);
+static struct list list_look(const ngx_pool_large_t *large);
+static size_t index_most(size_t peak);
+
+static const struct promise *
+check(const struct run *run, const struct step *step)
+{
+    const struct run_pool *self = &run->pools[step->pool];
+    const struct model_pool *model = &run->model.pools[step->pool];
+    struct list list;
+
+    if (self->pool == NULL || step->kind == STEP_WRITE) {
+        return NULL;
+    }
+    if (self->index_size > index_most(model->large_peak)) {
+        return &promises[INDEX];
+    }
+    if (step->kind == STEP_FREE && step->is_old && !self->is_mixed &&
+        run->refusals == heap_refusals() && self->pool->index == NULL) {
+        return &promises[INDEXED];
+    }
+    if (!is_due(run, step)) {
+        return NULL;
+    }
+    list = list_look(self->pool->large);
+    if (list.live != model->large_count || list.sum != self->large_sum) {
+        return &promises[ONCE];
+    }
+    if (self->pool->index == NULL && list.empty != model->empty_count) {
+        return &promises[EMPTY];
+    }
+    list = list_look(self->pool->spare);
+    return list.live + list.empty != model->spare_count ? &promises[SPARE]
+                                                        : NULL;
+}
+
+static int
+is_due(const struct run *run, const struct step *step)
+{
+    return run->model.pools[step->pool].large_peak <= LOOKED_AT_MAX ||
+           run->op_count % LOOKED_AT_ONE_IN == 0 ||
+           (step->kind == STEP_BEFORE && step->made == NULL);
+}
+
+static struct list
+list_look(const ngx_pool_large_t *large)
+{
+    struct list list = {0};
+
+    for (; large != NULL && list.live + list.empty < ENTRIES_MAX;
+         large = large->next) {
+        if (large->alloc == NULL) {
+            list.empty++;
+        } else {
+            list.live++;
+            list.sum += run_hash(large->alloc);
+        }
+    }
+    return list;
+}
+
+/* Bytes. */
+static size_t
+index_most(size_t peak)
+{
+    size_t entries = 3 * peak < INDEX_LEAST ? INDEX_LEAST : 3 * peak;
+
+    return INDEX_HEADER_MAX + entries * sizeof(ngx_pool_large_t);
+}
+
+ORACLE_DEFINE(list);

@@ -1,0 +1,218 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr() */
+#endif
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_pool_cache.h>
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+static void ngx_pool_cache_end(void *data);
+static void ngx_pool_cache_missed(size_t size);
+static size_t ngx_pool_large_bin(size_t size);
+
+/* Where the system has no such function its address is NULL. */
+size_t malloc_usable_size(void *p) __attribute__((weak));
+
+/* A block that was released to AddressSanitizer stays in its quarantine, which
+ * catches more uses after a destroy than a kept block does. */
+_Thread_local ngx_pool_thread_t ngx_pool_thread = {
+    .limit = NGX_DEBUG_PALLOC || NGX_POOL_ASAN ? 0 : NGX_POOL_CACHE_SIZE,
+};
+
+/* Set when the library is loaded. */
+static pthread_key_t ngx_pool_cache_key;
+static ngx_uint_t ngx_pool_cache_has_key;
+static ngx_uint_t ngx_pool_cache_knows_sizes;
+
+/*
+ * malloc_usable_size() is asked where it lies in the same library as malloc().
+ * Below a malloc() without its own, such as electric fence or one in the
+ * program, it would read what is not there.
+ */
+__attribute__((constructor)) static void
+ngx_pool_cache_load(void)
+{
+    Dl_info allocate;
+    Dl_info usable;
+
+    ngx_pool_cache_has_key =
+        pthread_key_create(&ngx_pool_cache_key, ngx_pool_cache_end) == 0;
+    ngx_pool_cache_knows_sizes =
+        dladdr(dlsym(RTLD_DEFAULT, "malloc"), &allocate) != 0 &&
+        dladdr(dlsym(RTLD_DEFAULT, "malloc_usable_size"), &usable) != 0 &&
+        allocate.dli_fbase == usable.dli_fbase;
+}
+
+/* At the process's end, or when the library is unloaded: no thread's end is
+ * noticed any more. */
+__attribute__((destructor)) static void
+ngx_pool_cache_unload(void)
+{
+    ngx_pool_cache_limit(0);
+    if (ngx_pool_cache_has_key) {
+        (void) pthread_key_delete(ngx_pool_cache_key);
+    }
+}
+
+void
+ngx_pool_cache_limit(size_t size)
+{
+    ngx_pool_cache_t *cache = ngx_pool_thread.cache;
+
+    if (cache != NULL) {
+        ngx_pool_cache_shrink(size, 0);
+        if (cache->most > size) {
+            cache->left -= cache->most - size;
+            cache->most = size;
+        }
+    }
+    if (cache != NULL && size == 0) {
+        (void) pthread_setspecific(ngx_pool_cache_key, NULL);
+        ngx_free(cache);
+        ngx_pool_thread.cache = NULL;
+    }
+    ngx_pool_thread.limit = NGX_DEBUG_PALLOC ? 0 : size;
+}
+
+void
+ngx_pool_cache_trim(void)
+{
+    size_t limit = ngx_pool_thread.limit;
+
+    ngx_pool_cache_limit(0);
+    ngx_pool_thread.limit = limit;
+}
+
+size_t
+ngx_pool_cache_size(void)
+{
+    const ngx_pool_cache_t *cache = ngx_pool_thread.cache;
+
+    return cache == NULL ? 0 : cache->most - cache->left;
+}
+
+void
+ngx_pool_cache_stats(ngx_pool_cache_stats_t *stats)
+{
+    const ngx_pool_cache_t *cache = ngx_pool_thread.cache;
+    ngx_uint_t i;
+
+    *stats = (ngx_pool_cache_stats_t){
+        .limit = ngx_pool_thread.limit,
+        .size = ngx_pool_cache_size(),
+        .overhead = cache == NULL ? 0 : sizeof(*cache),
+    };
+    for (i = 0; cache != NULL && i < NGX_POOL_BINS; i++) {
+        *(i < NGX_POOL_BLOCK_BINS ? &stats->blocks : &stats->large) +=
+            cache->bins[i].count;
+    }
+}
+
+/* The first block makes the thread's bookkeeping, unless there is no memory for
+ * it, or no way to learn of the thread's end. */
+NGX_POOL_COLD void *
+ngx_pool_cache_allocate(size_t size, ngx_log_t *log)
+{
+    ngx_pool_cache_t *cache;
+
+    if (ngx_pool_thread.cache == NULL && ngx_pool_thread.limit != 0 &&
+        ngx_pool_cache_has_key) {
+        cache = ngx_calloc(sizeof(*cache), log);
+        if (cache != NULL &&
+            pthread_setspecific(ngx_pool_cache_key, cache) == 0) {
+            ngx_pool_thread.cache = cache;
+        } else {
+            ngx_free(cache);
+        }
+    }
+    ngx_pool_cache_missed(size);
+    return ngx_memalign(NGX_POOL_ALIGNMENT, size, log);
+}
+
+/* Of size's own class some pieces are large enough, of the next class all. */
+void *
+ngx_pool_cache_get_large(size_t size, ngx_log_t *log)
+{
+    size_t bin = ngx_pool_large_bin(size);
+    void *p = ngx_pool_cache_take(bin, size, size);
+
+    if (p == NULL) {
+        p = ngx_pool_cache_take(bin + 1, size, size);
+    }
+    if (p == NULL) {
+        ngx_pool_cache_missed(size);
+        p = ngx_alloc(size, log);
+    }
+    return p;
+}
+
+void
+ngx_pool_cache_put_large(void *p)
+{
+    size_t size = ngx_pool_cache_knows_sizes ? malloc_usable_size(p) : 0;
+
+    if (size < sizeof(ngx_pool_kept_t)) {
+        ngx_free(p);
+        return;
+    }
+    ngx_pool_cache_keep(ngx_pool_large_bin(size), p, size);
+}
+
+NGX_POOL_COLD void
+ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep)
+{
+    ngx_pool_cache_t *cache = ngx_pool_thread.cache;
+    size_t before = cache->left;
+    ngx_uint_t i;
+    ngx_uint_t count;
+
+    for (i = NGX_POOL_BINS; i-- > 0 && ngx_pool_cache_size() > leave;) {
+        count = is_sweep ? cache->bins[i].low : cache->bins[i].count;
+        for (; count > 0 && ngx_pool_cache_size() > leave; count--) {
+            ngx_free(ngx_pool_cache_take(i, 0, SIZE_MAX));
+        }
+        cache->bins[i].low = cache->bins[i].count;
+    }
+    if (is_sweep) {
+        cache->most -= cache->left - before;
+        cache->left = before;
+    }
+}
+
+/* At a thread's end. What its later handlers destroy is not kept any more. */
+static void
+ngx_pool_cache_end(void *data)
+{
+    (void) data;
+    ngx_pool_cache_limit(0);
+}
+
+/* size bytes were not kept and are asked of the system: so much more is kept
+ * from now on, within the limit. */
+static void
+ngx_pool_cache_missed(size_t size)
+{
+    ngx_pool_cache_t *cache = ngx_pool_thread.cache;
+
+    if (cache != NULL) {
+        if (size > ngx_pool_thread.limit - cache->most) {
+            size = ngx_pool_thread.limit - cache->most;
+        }
+        cache->most += size;
+        cache->left += size;
+    }
+}
+
+/* The bin of large allocations of size bytes; of small sizes it is some bin. */
+static inline size_t
+ngx_pool_large_bin(size_t size)
+{
+    size_t shift =
+        ((8 * sizeof(long) - 1) ^ (size_t) __builtin_clzl(size | 4)) - 2;
+
+    return NGX_POOL_BLOCK_BINS + 4 * shift + (size >> shift);
+}
