@@ -4,7 +4,7 @@
  * A pool serves memory that is released together: a request's, a connection's,
  * a parser's. An allocation moves a pointer, and a reset or a destroy releases
  * everything at once. A pool cannot release a small allocation by itself,
- * cannot tell how large an allocation was, does not grow one in place, and is
+ * does not know how large an allocation was, does not grow one in place, and is
  * not for two threads at once.
  *
  * The rule:
@@ -331,8 +331,8 @@ ngx_palloc_block(ngx_pool_t *pool, size_t size, ngx_pool_t *last,
     return m;
 }
 
-/* A full block is not tried any more. What is left of it is too little for most
- * sizes, or was too little often enough. */
+/* A full block is not tried any more: the rest of it is too small for most
+ * sizes, or was too small often enough. */
 static inline ngx_uint_t
 ngx_pool_block_is_full(const ngx_pool_t *block)
 {

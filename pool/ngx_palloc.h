@@ -140,7 +140,7 @@ typedef struct {
     size_t size;       /* that is kept */
     ngx_uint_t blocks; /* kept blocks */
     ngx_uint_t large;  /* kept large allocations */
-    size_t overhead;   /* what the bookkeeping takes besides size */
+    size_t overhead;   /* of the bookkeeping, not part of size */
 } ngx_pool_cache_stats_t;
 
 /* The data of an ngx_pool_cleanup_file() or ngx_pool_delete_file() cleanup. */
@@ -241,7 +241,7 @@ void ngx_pool_delete_file(void *data);
 
 /*
  * Set the limit of the calling thread, in bytes: 0 keeps nothing, SIZE_MAX is
- * no limit. What is kept beyond it is released now. No effect under
+ * no limit. Memory kept beyond it is released now. No effect under
  * NGX_DEBUG_PALLOC.
  */
 void ngx_pool_cache_limit(size_t size);

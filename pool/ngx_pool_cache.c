@@ -183,7 +183,7 @@ ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep)
     }
 }
 
-/* At a thread's end. What its later handlers destroy is not kept any more. */
+/* At a thread's end. Pools that its later handlers destroy are not kept. */
 static void
 ngx_pool_cache_end(void *data)
 {

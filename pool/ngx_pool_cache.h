@@ -1,7 +1,7 @@
 /*
  * The memory that a thread keeps for its next pools, private to the library.
- * ngx_palloc.h says what is kept. What is not kept is allocated: this is the
- * pool's way to the system.
+ * ngx_palloc.h says which memory is kept. All other memory is asked of the
+ * system here.
  *
  * Kept memory lies in bins, each a stack: of blocks of one size, or of large
  * allocations of a class of sizes, four to each doubling.
@@ -9,8 +9,9 @@
  * What is kept follows recent use. At most so much is kept as was allocated for
  * this thread's pools: memory that it never needed at once, such as pools of
  * other threads, is released. A bin's low is its least count since the last
- * sweep: nobody needed so many of its pieces since. Every 32nd pool that ends
- * releases them until 512 KiB are left, and as much less is kept from then on.
+ * sweep: that many of its pieces were not needed since. Every 32nd pool that
+ * ends releases them until 512 KiB are left, and as much less is kept from then
+ * on.
  */
 #ifndef POOL_NGX_POOL_CACHE_H
 #define POOL_NGX_POOL_CACHE_H
@@ -22,8 +23,8 @@
 #include <ngx_pool_mark.h>
 
 enum {
-    /* A sweep comes after so many pools, and leaves so many bytes: 32 blocks of
-     * the default size. */
+    /* Pools from one sweep to the next, and the bytes that a sweep leaves: 32
+     * blocks of the default size. */
     NGX_POOL_SWEEP_REGIONS = 32,
     NGX_POOL_SWEEP_LEAVES = 512 * 1024,
 

@@ -75,7 +75,7 @@ def build(folder: Path, bound: str) -> Path:
     program = folder / "left_bound"
     pool = folder / "pool"
     subprocess.run(
-        [*os.environ.get("CC", "cc").split(), "-std=gnu11", "-O2", "-g",
+        [*os.environ.get("CC", "cc").split(), "-std=gnu11", "-O2",
          "-D_GNU_SOURCE", f"-I{pool}", f"-I{pool / 'standalone'}", f"-I{BENCH}",
          BENCH / "test" / "left_bound.c", BENCH / "sizes.c", BENCH / "draw.c",
          *sorted(pool.glob("*.c")), *sorted((pool / "standalone").glob("*.c")),
@@ -128,6 +128,8 @@ def instructions(valgrind: str, program: Path, sizes: str) -> float:
         count(valgrind, str(program), path(sizes), regions, collect)
         for regions in (FEW, MANY)
     )
+    if few is None or many is None:
+        raise SystemExit(f"left_bound: {valgrind} counted nothing for {sizes}")
     return (many - few) / (MANY - FEW) / REGION_N
 
 

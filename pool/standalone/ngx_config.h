@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Defined here alone: tells ngx_palloc.c that it is not inside nginx. */
+/* Defined here only: the pool is compiled outside nginx. */
 #define NGX_STANDALONE 1
 
 /* A strict <sys/types.h> leaves it out; where it does not, glibc says so. */
