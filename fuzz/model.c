@@ -8,7 +8,7 @@
 enum {
     FAILED_MAX = 4, /* a block that failed more often is not tried any more */
     LEFT_PART = 32, /* nor one of which less than this part is left */
-    NGINX_WALK = 5, /* nginx looks at so many entries for an empty one */
+    NGINX_WALK = 5, /* entries among which nginx looks for an empty one */
 };
 
 static struct model_spot small(struct model *model, struct model_pool *pool,

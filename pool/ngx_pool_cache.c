@@ -133,7 +133,8 @@ ngx_pool_cache_allocate(size_t size, ngx_log_t *log)
     return ngx_memalign(NGX_POOL_ALIGNMENT, size, log);
 }
 
-/* Of size's own class some pieces are large enough, of the next class all. */
+/* Some pieces of size's own class are large enough. All pieces of the next
+ * class are. */
 void *
 ngx_pool_cache_get_large(size_t size, ngx_log_t *log)
 {
@@ -191,8 +192,8 @@ ngx_pool_cache_end(void *data)
     ngx_pool_cache_limit(0);
 }
 
-/* size bytes were not kept and are asked of the system: so much more is kept
- * from now on, within the limit. */
+/* size bytes were not kept and are asked of the system: from now on that much
+ * more is kept, within the limit. */
 static void
 ngx_pool_cache_missed(size_t size)
 {

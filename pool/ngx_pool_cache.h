@@ -6,12 +6,11 @@
  * Kept memory lies in bins, each a stack: of blocks of one size, or of large
  * allocations of a class of sizes, four to each doubling.
  *
- * What is kept follows recent use. At most so much is kept as was allocated for
- * this thread's pools: memory that it never needed at once, such as pools of
- * other threads, is released. A bin's low is its least count since the last
- * sweep: that many of its pieces were not needed since. Every 32nd pool that
- * ends releases them until 512 KiB are left, and as much less is kept from then
- * on.
+ * What is kept follows recent use. A thread keeps no more than was allocated
+ * for its own pools, so a thread that only destroys pools of other threads
+ * keeps nothing. A bin's low is its least count since the last sweep: that many
+ * of its pieces were not needed since. Every 32nd pool that ends releases them
+ * until 512 KiB are left, and the thread keeps that much less from then on.
  */
 #ifndef POOL_NGX_POOL_CACHE_H
 #define POOL_NGX_POOL_CACHE_H

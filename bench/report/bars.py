@@ -8,7 +8,7 @@ FOLDER is results/<label>. The bars, by their numbers:
 1  no called allocator with as much memory kept is ahead of the pool: pool against
    all that keep a bounded amount, pool_unbounded against those that keep all
 2  pool_inline against bump_memory, and against pmr, whose library inlines too
-4  against nginx's own pool: nowhere behind, and many times as fast after resets
+4  against nginx's own pool: nowhere slower, and many times as fast after resets
 6  ngx_pfree() against glibc's free(), in random order
 
 Bar 3 is bench/test/instructions.py, and bar 5 is bench/test/memory_test.c.
@@ -137,7 +137,7 @@ def _duel(run: Run, duel: Duel) -> list[str]:
         f", {unmeasured} not measured"
     ]
     return result + [
-        f"{head}: behind in {cell}: {', '.join(found)}" for cell, found in lost.items()
+        f"{head}: slower in {cell}: {', '.join(found)}" for cell, found in lost.items()
     ]
 
 

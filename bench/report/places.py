@@ -42,12 +42,12 @@ class Matrix:
 
 
 def classes(machine: dict[str, Any]) -> dict[str, str]:
-    """Each allocator's class, as machine.json tells it."""
+    """Each allocator's class, as machine.json has it."""
     return _said(machine, "class", CALLED)
 
 
 def kept(machine: dict[str, Any]) -> dict[str, str]:
-    """What each allocator keeps of freed regions, as machine.json tells it."""
+    """What each allocator keeps of freed regions, as machine.json has it."""
     return _said(machine, "keeps", BOUNDED)
 
 

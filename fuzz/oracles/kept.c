@@ -29,7 +29,7 @@ static const struct promise promises[] = {
 enum {
     BOOKKEEPING_MAX = 2 * 4096,
 
-    LITTLE_MAX = 256 * 1024, /* so many bytes are not worth a sweep */
+    LITTLE_MAX = 256 * 1024, /* bytes that are not worth a sweep */
 
     /* Memory serves sizes that are a little smaller, so pieces of the same
      * number may differ in bytes by a quarter. */

@@ -249,7 +249,7 @@ test_foreign_entries_pushed_while_there_is_an_index(void **state)
         foreign[i] = foreign_palloc(pool, LARGE, 1);
     }
     assert_int_equal(ngx_pfree(pool, foreign[0]), NGX_OK);
-    for (i = 0; i < 100; i++) { /* so many that the index grows */
+    for (i = 0; i < 100; i++) { /* enough for the index to grow */
         ours[i] = ngx_palloc(pool, LARGE);
     }
     assert_int_equal(count_live(pool), live + 19 + 100);

@@ -13,7 +13,7 @@
 
 enum {
     POOL_SIZE = 4096,
-    WALKED = 16, /* a list of so many entries is walked */
+    WALKED = 16, /* entries of a list that is walked */
     COUNT = 2000,
     SIZE = 1, /* of each, by ngx_pmemalign(): large, but cheap */
     ALIGNMENT = 16,

@@ -20,7 +20,7 @@ enum {
 
     LONG_LIST = 20,
     INDEX_SLOTS = 64, /* of the smallest index */
-    INDEX_FULL = 56,  /* so many are linked when it has to grow */
+    INDEX_FULL = 56,  /* linked slots when it has to grow */
 };
 
 /* One operation, and the state in which it needs the most from the system. */

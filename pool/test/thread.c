@@ -24,7 +24,7 @@ enum {
     LARGE = 5000,
 };
 
-/* A pool that one thread filled and another one will destroy. */
+/* A pool that one thread fills and another thread destroys. */
 static struct {
     pthread_mutex_t lock;
     ngx_pool_t *pool;

@@ -119,7 +119,7 @@ class Bars(unittest.TestCase):
         text = self.lines(["fill"], (10, 100), arena=2.02, glibc=3.02, bump_memory=1.0)
         self.assertIn("pool: none ahead in 0 of 2 cells, 46 not measured", text)
         self.assertRegex(
-            text, r"(?m)1 peers  pool: behind in fill/pool/lognormal/10: "
+            text, r"(?m)1 peers  pool: slower in fill/pool/lognormal/10: "
             r"arena 0\.50. \([^)]*\), glibc 0\.75. \([^)]*\)$"
         )
 
@@ -131,7 +131,7 @@ class Bars(unittest.TestCase):
         text = self.lines(["fill"], (10,), apr=2.0, apr_limit=6.0, pool_unbounded=3.0)
         self.assertIn("1 peers  pool: none ahead in 1 of 1 cells", text)
         self.assertIn("1 peers  pool_unbounded: none ahead in 0 of 1 cells", text)
-        self.assertRegex(text, r"behind in fill/pool_unbounded/lognormal/10: apr 0\.66")
+        self.assertRegex(text, r"slower in fill/pool_unbounded/lognormal/10: apr 0\.66")
 
     def test_inlined_is_judged_beside_pmr(self) -> None:
         text = self.lines(["fill"], (10, 1000), pool_inline=3.0, pmr=2.0)
@@ -140,7 +140,7 @@ class Bars(unittest.TestCase):
     def test_nginx_is_judged_in_every_cell(self) -> None:
         text = self.lines(["fill", "fill_trim"], (1, 1000), "fixed16", nginx=3.0)
         self.assertIn("4 nginx  pool: none ahead in 0 of 4 cells, 0 not measured", text)
-        self.assertRegex(text, r"4 nginx  pool: behind in fill_trim/pool/fixed16/1: ")
+        self.assertRegex(text, r"4 nginx  pool: slower in fill_trim/pool/fixed16/1: ")
 
     def test_what_was_not_run_is_named(self) -> None:
         text = self.lines(["fill"], (1000,), nginx=8.0)
