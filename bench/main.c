@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "grid.h"
-#include "interrupt.h"
-#include "memory.h"
-#include "options.h"
-#include "results.h"
-#include "rounds.h"
-#include "shim.h"
+#include "measure/interrupt.h"
+#include "measure/memory.h"
+#include "measure/rounds.h"
+#include "plan/options.h"
+#include "plan/plan.h"
+#include "shim/shim.h"
+#include "write/results.h"
 
 enum {
     EXIT_OK = 0,
@@ -55,22 +55,22 @@ static const struct rounds full = {.wanted = ROUNDS_FULL,
                                    .run_max = 0.1};
 
 static void make_room(char **argv);
-static int list(const struct grid *grid);
+static int list(const struct plan *plan);
 static void list_row(const char *name, const char *reason);
-static int measure(struct grid *grid, const struct options *options, int argc,
+static int measure(struct plan *plan, const struct options *options, int argc,
                    char **argv);
-static void tell_skipped(const struct grid *grid);
+static void tell_skipped(const struct plan *plan);
 static const char *tell_reason(const char *name, const char *reason,
                                const char *before);
-static int run_timed(struct grid *grid, struct rounds *rounds, size_t *failed);
-static int run_memory(struct grid *grid, size_t *failed);
+static int run_timed(struct plan *plan, struct rounds *rounds, size_t *failed);
+static int run_memory(struct plan *plan, size_t *failed);
 
 int
 main(int argc, char **argv)
 {
     struct options options;
-    struct grid *grid;
-    char error[GRID_ERROR_MAX];
+    struct plan *plan;
+    char error[PLAN_ERROR_MAX];
     struct exchange *exchange;
     int status;
 
@@ -88,19 +88,19 @@ main(int argc, char **argv)
         options_print_help(stdout);
         return EXIT_OK;
     }
-    grid = grid_create(&options, error);
-    if (grid == NULL) {
+    plan = plan_create(&options, error);
+    if (plan == NULL) {
         fprintf(stderr, "bench: %s\n", error);
         return EXIT_USAGE;
     }
     if (exchange != NULL) {
         shim_init(&(int){1}, argv);
-        status = rounds_child(exchange, grid);
+        status = rounds_child(exchange, plan);
     } else {
         status =
-            options.list ? list(grid) : measure(grid, &options, argc, argv);
+            options.list ? list(plan) : measure(plan, &options, argc, argv);
     }
-    grid_destroy(grid);
+    plan_destroy(plan);
     return status;
 }
 
@@ -130,15 +130,15 @@ make_room(char **argv)
 }
 
 static int
-list(const struct grid *grid)
+list(const struct plan *plan)
 {
-    for (size_t i = 0; i < grid->count; i++) {
-        const struct row *row = &grid->rows[i];
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct row *row = &plan->rows[i];
 
         list_row(row->name, row->reason);
     }
-    for (size_t i = 0; i < grid->memory_count; i++) {
-        const struct memory_row *row = &grid->memory[i];
+    for (size_t i = 0; i < plan->memory_count; i++) {
+        const struct memory_row *row = &plan->memory[i];
 
         list_row(row->name, row->reason);
     }
@@ -156,7 +156,7 @@ list_row(const char *name, const char *reason)
 }
 
 static int
-measure(struct grid *grid, const struct options *options, int argc, char **argv)
+measure(struct plan *plan, const struct options *options, int argc, char **argv)
 {
     struct rounds rounds = options->quick ? quick : full;
     struct results results;
@@ -167,9 +167,9 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
     if (options->rounds != 0) {
         rounds.wanted = options->rounds;
     }
-    tell_skipped(grid);
-    if (grid_runnable(grid) +
-            memory_runnable(grid->memory, grid->memory_count) ==
+    tell_skipped(plan);
+    if (plan_runnable(plan) +
+            memory_runnable(plan->memory, plan->memory_count) ==
         0) {
         return EXIT_FAILED;
     }
@@ -179,11 +179,11 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
 
     shim_init(&(int){1}, argv);
     interrupt_watch();
-    status = run_timed(grid, &rounds, &failed);
+    status = run_timed(plan, &rounds, &failed);
     if (status == EXIT_OK) {
-        status = run_memory(grid, &failed);
+        status = run_memory(plan, &failed);
     }
-    if (status == EXIT_OK && results_write(&results, grid, &rounds) != 0) {
+    if (status == EXIT_OK && results_write(&results, plan, &rounds) != 0) {
         status = EXIT_FAILED;
     } else if (status == EXIT_OK) {
         printf("%s\n", results.path);
@@ -196,17 +196,17 @@ measure(struct grid *grid, const struct options *options, int argc, char **argv)
 /* Each reason once: the rows that share one follow each other, and those of
  * memory have the reasons of the timed ones. */
 static void
-tell_skipped(const struct grid *grid)
+tell_skipped(const struct plan *plan)
 {
     const char *before = "";
 
-    for (size_t i = 0; i < grid->count; i++) {
-        const struct row *row = &grid->rows[i];
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct row *row = &plan->rows[i];
 
         before = tell_reason(row->name, row->reason, before);
     }
-    for (size_t i = 0; grid->count == 0 && i < grid->memory_count; i++) {
-        const struct memory_row *row = &grid->memory[i];
+    for (size_t i = 0; plan->count == 0 && i < plan->memory_count; i++) {
+        const struct memory_row *row = &plan->memory[i];
 
         before = tell_reason(row->name, row->reason, before);
     }
@@ -226,15 +226,15 @@ tell_reason(const char *name, const char *reason, const char *before)
 /* Returns an exit status: other than EXIT_OK, nothing is to be written. Adds
  * the rows that failed to *failed. */
 static int
-run_timed(struct grid *grid, struct rounds *rounds, size_t *failed)
+run_timed(struct plan *plan, struct rounds *rounds, size_t *failed)
 {
-    size_t runnable = grid_runnable(grid);
+    size_t runnable = plan_runnable(plan);
     int err;
 
     if (runnable == 0) {
         return EXIT_OK;
     }
-    err = rounds_run(rounds, grid);
+    err = rounds_run(rounds, plan);
     if (err != 0) {
         fprintf(stderr, "bench: %s\n", strerror(-err));
         return EXIT_FAILED;
@@ -243,16 +243,16 @@ run_timed(struct grid *grid, struct rounds *rounds, size_t *failed)
         fputs("bench: no round is complete; nothing is written\n", stderr);
         return rounds->interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;
     }
-    *failed += runnable - grid_runnable(grid);
+    *failed += runnable - plan_runnable(plan);
     return EXIT_OK;
 }
 
 /* As run_timed(). Interrupted, what was timed is still to be written. */
 static int
-run_memory(struct grid *grid, size_t *failed)
+run_memory(struct plan *plan, size_t *failed)
 {
-    *failed += memory_run(grid->memory, grid->memory_count);
-    if (grid->count == 0 && interrupt_came()) {
+    *failed += memory_run(plan->memory, plan->memory_count);
+    if (plan->count == 0 && interrupt_came()) {
         fputs("bench: interrupted; nothing is written\n", stderr);
         return EXIT_INTERRUPTED;
     }

@@ -20,17 +20,17 @@
 #include <stdint.h>
 
 #include "allocator.h"
-#include "heap.h"
+#include "measure/heap.h"
 
 /* A region in the making, and what it is made from. */
 struct region {
     const struct allocator *allocator;
-    void *library;         /* the allocator's */
-    size_t n;              /* allocations */
-    size_t size;           /* of the largest region, in bytes */
-    const uint32_t *draws; /* sizes: period of them, in turn */
+    void *library;           /* the allocator's */
+    size_t n;                /* allocations */
+    size_t size;             /* of the largest region, in bytes */
+    const uint32_t *samples; /* sizes: period of them, in turn */
     size_t period;
-    size_t at;       /* the next region's first draw, < period */
+    size_t at;       /* the next region's first generator, < period */
     void **pointers; /* room for n */
     size_t filled;   /* how many are allocated */
     void *state;     /* the allocator's */
@@ -62,7 +62,7 @@ struct workload {
     int (*take)(struct region *region);
     void (*give)(struct region *region);
 
-    /* Whether the contents of what take() made are sound; NULL: the draws say
+    /* Whether the contents of what take() made are sound; NULL: the samples say
      * what they must be. */
     int (*check)(const struct region *region);
 
@@ -122,7 +122,7 @@ region_create(struct region *region)
     return region->state != NULL ? 0 : -ENOMEM;
 }
 
-/* How many allocations come next of those whose draws stand in a row: done of
+/* How many allocations come next of those whose samples stand in a row: done of
  * the region's are made. */
 static inline size_t
 region_stretch(const struct region *region, size_t done)
@@ -156,11 +156,11 @@ region_fill_from(struct region *region, void *state,
 
     while (done < region->n) {
         size_t stretch = region_stretch(region, done);
-        const uint32_t *draws = region->draws + region->at;
+        const uint32_t *samples = region->samples + region->at;
         void **pointers = region->pointers + done;
 
         for (size_t i = 0; i < stretch; i++) {
-            size_t size = draws[i];
+            size_t size = samples[i];
             unsigned char *p = alloc(state, size);
 
             if (p == NULL) {

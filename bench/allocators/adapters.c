@@ -1,4 +1,4 @@
-#include "adapters.h"
+#include "allocators/adapters.h"
 
 void *
 adapter_linked(char *reason)

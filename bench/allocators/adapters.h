@@ -5,7 +5,7 @@
 #ifndef BENCH_ALLOCATORS_ADAPTERS_H
 #define BENCH_ALLOCATORS_ADAPTERS_H
 
-#include "../allocator.h"
+#include "allocator.h"
 
 /* This project's pool, each region a pool of NGX_DEFAULT_POOL_SIZE. */
 extern const struct allocator allocator_pool;

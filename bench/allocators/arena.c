@@ -1,10 +1,10 @@
-#include "../arena.h"
+#include "arena/arena.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../replay.h"
-#include "adapters.h"
+#include "allocators/adapters.h"
+#include "plan/replay.h"
 
 static const void *
 adapter_entry(void *library)

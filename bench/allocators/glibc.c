@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../replay.h"
-#include "adapters.h"
+#include "allocators/adapters.h"
+#include "plan/replay.h"
 
 /* Another malloc may stand before the C library's: a sanitizer's, a preloaded
  * one. It must not get a row under this name. */

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
-#include "adapters.h"
-#include "plugin.h"
+#include "allocators/adapters.h"
+#include "allocators/plugin.h"
 
 typedef int jemalloc_mallctl_fn(const char *name, void *old, size_t *old_size,
                                 void *new, size_t new_size);

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
-#include "adapters.h"
-#include "plugin.h"
+#include "allocators/adapters.h"
+#include "allocators/plugin.h"
 
 typedef int mimalloc_version_fn(void);
 

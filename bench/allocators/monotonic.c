@@ -1,8 +1,8 @@
 #include <stdio.h>
 
-#include "../replay.h"
-#include "adapters.h"
-#include "pmr.h"
+#include "allocators/adapters.h"
+#include "allocators/pmr.h"
+#include "plan/replay.h"
 
 static const void *
 monotonic_entry(void *library)

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
-#include "../replay.h"
-#include "adapters.h"
+#include "allocators/adapters.h"
+#include "plan/replay.h"
 
 #if defined(BENCH_NGINX)
 

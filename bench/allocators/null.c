@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "../replay.h"
-#include "adapters.h"
+#include "allocators/adapters.h"
+#include "plan/replay.h"
 
 static const void *
 null_entry(void *library)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../replay.h"
-#include "adapters.h"
+#include "allocators/adapters.h"
+#include "plan/replay.h"
 
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free  free

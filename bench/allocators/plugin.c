@@ -1,11 +1,11 @@
-#include "plugin.h"
+#include "allocators/plugin.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../replay.h"
+#include "plan/replay.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PLUGIN_UNDER_SANITIZER 1

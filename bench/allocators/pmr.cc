@@ -1,4 +1,4 @@
-#include "pmr.h"
+#include "allocators/pmr.h"
 
 #include <memory_resource>
 #include <new>

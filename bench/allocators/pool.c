@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "../replay.h"
-#include "adapters.h"
+#include "allocators/adapters.h"
+#include "plan/replay.h"
 
 static const void *
 pool_entry(void *library)

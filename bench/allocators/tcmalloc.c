@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapters.h"
-#include "plugin.h"
+#include "allocators/adapters.h"
+#include "allocators/plugin.h"
 
 typedef const char *tcmalloc_version_fn(int *major, int *minor,
                                         const char **patch);

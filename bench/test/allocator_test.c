@@ -25,7 +25,7 @@
 enum {
     NAME_LENGTH = 96,
 
-    /* Of fill(): more allocations than draws, and draws of every remainder. */
+    /* Of fill(): more allocations than samples, with every remainder. */
     FILLED = 1000,
     FILL_PERIOD = 300,
     MIB = 1024 * 1024,
@@ -320,7 +320,7 @@ check_filled(const struct region *region, size_t at)
     assert_int_equal(region->filled, FILLED);
     for (size_t i = 0; i < FILLED; i++) {
         objects[i].p = region->pointers[i];
-        objects[i].size = region->draws[(at + i) % FILL_PERIOD];
+        objects[i].size = region->samples[(at + i) % FILL_PERIOD];
         assert_int_equal((uintptr_t) objects[i].p % ALLOCATOR_ALIGNMENT, 0);
         assert_int_equal(objects[i].p[0], region_mark(i));
         assert_int_equal(objects[i].p[objects[i].size - 1], region_mark(i));
@@ -335,18 +335,18 @@ static void
 test_fill_keeps_the_contract(void **state)
 {
     static void *pointers[FILLED];
-    uint32_t draws[FILL_PERIOD];
+    uint32_t samples[FILL_PERIOD];
     struct fixture fixture;
     struct object behind;
 
     begin(&fixture, state);
     for (size_t i = 0; i < FILL_PERIOD; i++) {
-        draws[i] = (uint32_t) (i + 1);
+        samples[i] = (uint32_t) (i + 1);
     }
     for (size_t at = 0; at < FILL_PERIOD; at += FILL_PERIOD - 1) {
         struct region region = {.allocator = fixture.allocator,
                                 .n = FILLED,
-                                .draws = draws,
+                                .samples = samples,
                                 .period = FILL_PERIOD,
                                 .at = at,
                                 .pointers = pointers,

@@ -1,4 +1,4 @@
-#include "heap.h"
+#include "measure/heap.h"
 
 #include <malloc.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include "allocators/adapters.h"
 #include "called.h"
-#include "row.h"
+#include "measure/row.h"
 
 enum {
     KIB = 1024,
@@ -191,7 +191,7 @@ static const struct allocator watched = {
 static size_t
 arena_after_row(const struct workload *workload)
 {
-    static const uint32_t draws[] = {OBJECT};
+    static const uint32_t samples[] = {OBJECT};
     static const uint64_t sums[] = {0, OBJECT};
     static void *pointers[OBJECTS];
     struct row row = {.name = "row",
@@ -199,7 +199,7 @@ arena_after_row(const struct workload *workload)
                       .region = {.allocator = &watched,
                                  .library = &row,
                                  .n = OBJECTS,
-                                 .draws = draws,
+                                 .samples = samples,
                                  .period = 1,
                                  .pointers = pointers},
                       .sums = sums,

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sizes.h"
+#include "plan/sizes.h"
 #include "workload.h"
 
 #include <ngx_config.h>
@@ -45,7 +45,7 @@ enum {
     ONE_POOL = 8 * 1024 * 1024, /* for 2,000 iterations */
     FILL_POOL = NGX_DEFAULT_POOL_SIZE,
     FILL_N = 1000,
-    FILL_PERIOD = 16 * 1024, /* sizes that are drawn: GRID_PERIOD */
+    FILL_PERIOD = 16 * 1024, /* sizes that are drawn: PLAN_PERIOD */
 };
 
 /* bench/sizes/nginx_request.csv without the body buffer, which is large. */
@@ -119,11 +119,11 @@ one(const struct peer *peer, long iterations)
 LOOP void
 fill(const struct peer *peer, long iterations)
 {
-    static uint32_t draws[FILL_PERIOD];
+    static uint32_t samples[FILL_PERIOD];
     static void *pointers[FILL_N];
     struct region region = {
         .n = FILL_N,
-        .draws = draws,
+        .samples = samples,
         .period = FILL_PERIOD,
         .pointers = pointers,
         .state = peer->create(FILL_POOL),
@@ -134,7 +134,7 @@ fill(const struct peer *peer, long iterations)
     if (sizes == NULL || region.state == NULL) {
         abort();
     }
-    sizes_draw(sizes, draws, FILL_PERIOD);
+    sizes_sample(sizes, samples, FILL_PERIOD);
     sizes_destroy(sizes);
     while (iterations-- > 0) {
         if (region_fill_with(&region, peer->alloc) != 0) {

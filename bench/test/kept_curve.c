@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "memory.h"
-#include "sizes.h"
+#include "measure/memory.h"
+#include "plan/sizes.h"
 #include "workload.h"
 
 #include <ngx_config.h>
@@ -195,7 +195,7 @@ print(const char *title, struct figures figures[SIZES][NAMES], size_t most,
 int
 main(int argc, char **argv)
 {
-    static uint32_t draws[PERIOD];
+    static uint32_t samples[PERIOD];
     size_t most = argc > 1 ? strtoull(argv[1], NULL, 10) : SIZE_MAX;
     char error[SIZES_ERROR_MAX];
     struct sizes *sizes = sizes_create(BENCH_SIZES_DIR "/lognormal.csv", error);
@@ -210,7 +210,7 @@ main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     mean = sizes_mean(sizes);
-    sizes_draw(sizes, draws, PERIOD);
+    sizes_sample(sizes, samples, PERIOD);
     sizes_destroy(sizes);
 
     for (size_t i = 0; i < SIZES && region_sizes[i] <= most; i++) {
@@ -219,7 +219,7 @@ main(int argc, char **argv)
                 .allocator = allocator_find(names[j]),
                 .n = (size_t) ((double) region_sizes[i] / mean),
                 .size = region_sizes[i],
-                .draws = draws,
+                .samples = samples,
                 .period = PERIOD,
             };
 

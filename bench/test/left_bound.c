@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "sizes.h"
+#include "plan/sizes.h"
 #include "workload.h"
 
 #include <ngx_config.h>
@@ -43,13 +43,13 @@ pool_alloc(void *state, size_t size)
 
 /* Returns ns an allocation. */
 static double
-fill_reset(const uint32_t *draws, long regions)
+fill_reset(const uint32_t *samples, long regions)
 {
     static void *pointers[N_REGION];
     ngx_pool_t *pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, NULL);
     struct region region = {
         .n = N_REGION,
-        .draws = draws,
+        .samples = samples,
         .period = DRAWS,
         .pointers = pointers,
         .state = pool,
@@ -69,7 +69,7 @@ fill_reset(const uint32_t *draws, long regions)
 
 /* Returns the bytes taken over those asked for. */
 static double
-fresh(const uint32_t *draws, size_t block_size)
+fresh(const uint32_t *samples, size_t block_size)
 {
     ngx_pool_t *pool = ngx_create_pool(block_size, NULL);
     double asked = 0;
@@ -77,11 +77,11 @@ fresh(const uint32_t *draws, size_t block_size)
     ngx_pool_stats_t stats;
 
     for (size_t i = 0; i < N_FRESH; i++) {
-        if (pool == NULL || ngx_palloc(pool, draws[i]) == NULL) {
+        if (pool == NULL || ngx_palloc(pool, samples[i]) == NULL) {
             abort();
         }
-        asked += draws[i];
-        taken += draws[i] > pool->max ? draws[i] : 0;
+        asked += samples[i];
+        taken += samples[i] > pool->max ? samples[i] : 0;
     }
     ngx_pool_stats(pool, &stats);
     ngx_destroy_pool(pool);
@@ -92,7 +92,7 @@ int
 main(int argc, char **argv)
 {
     static const size_t block_sizes[] = {1024, 4096, 16384};
-    static uint32_t draws[DRAWS];
+    static uint32_t samples[DRAWS];
     char error[SIZES_ERROR_MAX] = "expected SIZES and REGIONS";
     struct sizes *sizes = argc == 3 ? sizes_create(argv[1], error) : NULL;
 
@@ -100,11 +100,11 @@ main(int argc, char **argv)
         fprintf(stderr, "left_bound: %s\n", error);
         return EXIT_FAILURE;
     }
-    sizes_draw(sizes, draws, DRAWS);
+    sizes_sample(sizes, samples, DRAWS);
     sizes_destroy(sizes);
-    printf("%.3f", fill_reset(draws, strtol(argv[2], NULL, 10)));
+    printf("%.3f", fill_reset(samples, strtol(argv[2], NULL, 10)));
     for (size_t i = 0; i < sizeof(block_sizes) / sizeof(*block_sizes); i++) {
-        printf(" %.4f", fresh(draws, block_sizes[i]));
+        printf(" %.4f", fresh(samples, block_sizes[i]));
     }
     printf("\n");
     return EXIT_SUCCESS;

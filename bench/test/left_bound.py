@@ -77,7 +77,8 @@ def build(folder: Path, bound: str) -> Path:
     subprocess.run(
         [*os.environ.get("CC", "cc").split(), "-std=gnu11", "-O2",
          "-D_GNU_SOURCE", f"-I{pool}", f"-I{pool / 'standalone'}", f"-I{BENCH}",
-         BENCH / "test" / "left_bound.c", BENCH / "sizes.c", BENCH / "draw.c",
+         BENCH / "test" / "left_bound.c", BENCH / "plan" / "sizes.c",
+         BENCH / "plan" / "generator.c",
          *sorted(pool.glob("*.c")), *sorted((pool / "standalone").glob("*.c")),
          "-o", program, "-lm", "-lpthread", "-ldl"],
         check=True,

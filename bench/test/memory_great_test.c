@@ -5,7 +5,7 @@
  * limit; 64 small pools later it is 1 MiB. And steady pools within the limit
  * take no page faults. GREAT_SIZE is the size of the allocations.
  */
-#include "memory.h"
+#include "measure/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "heap.h"
-#include "sizes.h"
+#include "plan/sizes.h"
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -64,7 +64,7 @@ struct kind {
 struct plan {
     size_t n;      /* allocations of a round, at most N */
     size_t rounds; /* at most ROUNDS, with a reset between */
-    size_t shift;  /* draws from one round's first to the next one's */
+    size_t shift;  /* samples from one round's first to the next one's */
 };
 
 /* How many percent more than nginx's may be taken, by pool size. Of uniform
@@ -125,7 +125,7 @@ static const struct kind kind_nginx = {
 /* The most bytes that a pool has had at a round's end: its blocks, its large
  * allocations, and what finds those. */
 static size_t
-taken(const struct kind *kind, const struct plan *plan, const uint32_t *draws,
+taken(const struct kind *kind, const struct plan *plan, const uint32_t *samples,
       size_t pool_size, size_t packed_one_in)
 {
     size_t before = heap_live_bytes();
@@ -134,7 +134,7 @@ taken(const struct kind *kind, const struct plan *plan, const uint32_t *draws,
 
     assert_non_null(pool);
     for (size_t round = 0; round < plan->rounds; round++) {
-        const uint32_t *next = draws + round * plan->shift;
+        const uint32_t *next = samples + round * plan->shift;
         size_t now;
 
         for (size_t i = 0, bytes = 0; i < plan->n && bytes < BYTES_MAX; i++) {
@@ -155,12 +155,12 @@ taken(const struct kind *kind, const struct plan *plan, const uint32_t *draws,
 
 /* The bytes that a round asks for. */
 static double
-asked(const struct plan *plan, const uint32_t *draws)
+asked(const struct plan *plan, const uint32_t *samples)
 {
     size_t bytes = 0;
 
     for (size_t i = 0; i < plan->n && bytes < BYTES_MAX; i++) {
-        bytes += draws[i];
+        bytes += samples[i];
     }
     return (double) bytes;
 }
@@ -171,20 +171,20 @@ static int
 check_sizes(const struct plan *plan, const struct sizes *sizes,
             const struct bar *bar, size_t packed_one_in)
 {
-    static uint32_t draws[ROUNDS * N];
+    static uint32_t samples[ROUNDS * N];
     double ours;
     double theirs;
     double percent;
 
-    sizes_draw(sizes, draws, ROUNDS * N);
-    ours =
-        (double) taken(&kind_pool, plan, draws, bar->pool_size, packed_one_in);
-    theirs =
-        (double) taken(&kind_nginx, plan, draws, bar->pool_size, packed_one_in);
+    sizes_sample(sizes, samples, ROUNDS * N);
+    ours = (double) taken(&kind_pool, plan, samples, bar->pool_size,
+                          packed_one_in);
+    theirs = (double) taken(&kind_nginx, plan, samples, bar->pool_size,
+                            packed_one_in);
     percent = 100 * (ours / theirs - 1);
     print_message("%-13s %5zu%s: %.4f, nginx %.4f, %+.2f %%\n", sizes->name,
                   bar->pool_size, packed_one_in != 0 ? " packed" : "",
-                  ours / asked(plan, draws), theirs / asked(plan, draws),
+                  ours / asked(plan, samples), theirs / asked(plan, samples),
                   percent);
     return percent <= (strcmp(sizes->name, "uniform") == 0
                            ? bar->uniform_percent

@@ -1,7 +1,7 @@
 /*
  * memory_read() sees what this process takes from the system.
  */
-#include "memory.h"
+#include "measure/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Recorded programs, loaded and done to allocators. */
-#include "replay.h"
+#include "plan/replay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * Rounds over rows of an allocator that only notes whose turn it is.
  */
-#include "rounds.h"
+#include "measure/rounds.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "called.h"
-#include "interrupt.h"
+#include "measure/interrupt.h"
 
 enum {
     ROWS = 6,
@@ -80,20 +80,20 @@ static const struct allocator turn = {
 };
 
 /* Each row a region of one allocation. */
-static struct grid *
-grid_of_turns(void)
+static struct plan *
+plan_of_turns(void)
 {
-    static const uint32_t draws[] = {SIZE, SIZE};
+    static const uint32_t samples[] = {SIZE, SIZE};
     static const uint64_t sums[] = {0, SIZE, 2 * SIZE};
     static void *pointers[1];
-    struct grid *grid = calloc(1, sizeof(*grid));
+    struct plan *plan = calloc(1, sizeof(*plan));
 
-    assert_non_null(grid);
-    grid->count = ROWS;
-    grid->rows = calloc(ROWS, sizeof(*grid->rows));
-    assert_non_null(grid->rows);
+    assert_non_null(plan);
+    plan->count = ROWS;
+    plan->rows = calloc(ROWS, sizeof(*plan->rows));
+    assert_non_null(plan->rows);
     for (int i = 0; i < ROWS; i++) {
-        struct row *row = &grid->rows[i];
+        struct row *row = &plan->rows[i];
 
         ids[i] = i;
         row->name[0] = (char) ('a' + i);
@@ -102,7 +102,7 @@ grid_of_turns(void)
                                       .library = &ids[i],
                                       .n = 1,
                                       .size = SIZE,
-                                      .draws = draws,
+                                      .samples = samples,
                                       .period = 1,
                                       .pointers = pointers};
         row->sums = sums;
@@ -111,7 +111,7 @@ grid_of_turns(void)
     turns_count = 0;
     failing = -1;
     interrupt_at = SIZE_MAX;
-    return grid;
+    return plan;
 }
 
 static struct rounds
@@ -125,12 +125,12 @@ static void
 test_rounds_run_each_row_once_in_new_orders(void **state)
 {
     struct rounds rounds = rounds_of(ROUNDS);
-    struct grid *grid = grid_of_turns();
+    struct plan *plan = plan_of_turns();
     const int *last;
     int same = 0;
 
     (void) state;
-    assert_int_equal(rounds_run(&rounds, grid), 0);
+    assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, ROUNDS);
     assert_false(rounds.interrupted);
 
@@ -147,74 +147,74 @@ test_rounds_run_each_row_once_in_new_orders(void **state)
         same += r > 0 && memcmp(last, last + r * ROWS, ROWS * sizeof(int)) == 0;
     }
     assert_int_equal(same, 0);
-    grid_destroy(grid);
+    plan_destroy(plan);
 }
 
 static void
 test_rounds_fix_iterations_and_fill_samples(void **state)
 {
     struct rounds rounds = rounds_of(ROUNDS);
-    struct grid *grid = grid_of_turns();
+    struct plan *plan = plan_of_turns();
 
     (void) state;
-    assert_int_equal(rounds_run(&rounds, grid), 0);
+    assert_int_equal(rounds_run(&rounds, plan), 0);
     for (size_t i = 0; i < ROWS; i++) {
-        const struct row *row = &grid->rows[i];
+        const struct row *row = &plan->rows[i];
 
         assert_true(row->iterations > 0);
         assert_int_equal(row->iterations % row->batch, 0);
         for (int r = 0; r < ROUNDS; r++) {
-            assert_int_equal(row->samples[r].iterations, row->iterations);
-            assert_true(row->samples[r].real_ns > 0);
-            assert_true(row->samples[r].cpu_ns > 0);
-            assert_true(row->samples[r].items_per_second > 0);
-            assert_float_equal(row->samples[r].bytes_per_second /
-                                   row->samples[r].items_per_second,
+            assert_int_equal(row->readings[r].iterations, row->iterations);
+            assert_true(row->readings[r].real_ns > 0);
+            assert_true(row->readings[r].cpu_ns > 0);
+            assert_true(row->readings[r].items_per_second > 0);
+            assert_float_equal(row->readings[r].bytes_per_second /
+                                   row->readings[r].items_per_second,
                                SIZE, 1e-6);
         }
     }
-    grid_destroy(grid);
+    plan_destroy(plan);
 }
 
 static void
 test_rounds_drop_a_row_that_fails(void **state)
 {
     struct rounds rounds = rounds_of(2);
-    struct grid *grid = grid_of_turns();
+    struct plan *plan = plan_of_turns();
     size_t failed = 0;
 
     (void) state;
     failing = 3;
-    grid->rows[3].iterations = 16;
-    assert_int_equal(rounds_run(&rounds, grid), 0);
+    plan->rows[3].iterations = 16;
+    assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, 2);
-    assert_string_equal(grid->rows[3].reason, "an allocation failed");
-    assert_int_equal(grid->rows[3].iterations, 16); /* not planned */
-    assert_int_equal(grid_runnable(grid), ROWS - 1);
+    assert_string_equal(plan->rows[3].reason, "an allocation failed");
+    assert_int_equal(plan->rows[3].iterations, 16); /* not planned */
+    assert_int_equal(plan_runnable(plan), ROWS - 1);
     for (size_t i = 0; i < turns_count; i++) {
         failed += turns[i] == 3;
     }
     assert_int_equal(failed, 1);
-    grid_destroy(grid);
+    plan_destroy(plan);
 }
 
 static void
 test_rounds_stop_at_the_limit(void **state)
 {
     struct rounds rounds = rounds_of(1000);
-    struct grid *grid = grid_of_turns();
+    struct plan *plan = plan_of_turns();
 
     (void) state;
     rounds.limit = 0.2;
-    assert_int_equal(rounds_run(&rounds, grid), 0);
+    assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_true(rounds.complete > 0);
     assert_true(rounds.complete < 1000);
 
     rounds.limit = 0;
     rounds.least = 3;
-    assert_int_equal(rounds_run(&rounds, grid), 0);
+    assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, 3);
-    grid_destroy(grid);
+    plan_destroy(plan);
 }
 
 /* Last: an interrupt that came stays. */
@@ -222,18 +222,18 @@ static void
 test_rounds_keep_the_complete_ones_when_interrupted(void **state)
 {
     struct rounds rounds = rounds_of(3);
-    struct grid *grid = grid_of_turns();
+    struct plan *plan = plan_of_turns();
 
     (void) state;
     interrupt_watch();
     for (size_t i = 0; i < ROWS; i++) {
-        grid->rows[i].iterations = 16; /* known: round 0 takes ROWS turns */
+        plan->rows[i].iterations = 16; /* known: round 0 takes ROWS turns */
     }
     interrupt_at = ROWS + 2 * ROWS + 1;
-    assert_int_equal(rounds_run(&rounds, grid), 0);
+    assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_true(rounds.interrupted);
     assert_int_equal(rounds.complete, 2);
-    grid_destroy(grid);
+    plan_destroy(plan);
 }
 
 int

@@ -2,7 +2,7 @@
  * Rows run through the shim on an allocator that counts, and that breaks on
  * demand: what a row promises of its own must not depend on the real ones.
  */
-#include "row.h"
+#include "measure/row.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -299,7 +299,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
         void *library)
 {
     /* A period that is no multiple of n: regions begin at 0, 4, 2, 0, ... */
-    static const uint32_t draws[PERIOD] = {100, 200, 300, 400, 500, 600};
+    static const uint32_t samples[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
     uint64_t sums[PERIOD + 1] = {0};
     struct row row = {
@@ -309,7 +309,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
                    .library = library,
                    .n = N,
                    .size = 100 * (3 + 4 + 5 + 6),
-                   .draws = draws,
+                   .samples = samples,
                    .period = PERIOD,
                    .pointers = pointers},
         .sums = sums,
@@ -319,7 +319,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
     };
 
     for (size_t i = 0; i < PERIOD; i++) {
-        sums[i + 1] = sums[i] + draws[i];
+        sums[i + 1] = sums[i] + samples[i];
     }
     shim_clear();
     assert_int_equal(row_register(&row, 0), 0);
@@ -509,12 +509,12 @@ test_threads_2_counts_both(void **state)
 static void
 test_threads_2_work_on_each_batch(void **state)
 {
-    static const uint32_t draws[PERIOD] = {100, 200, 300, 400, 500, 600};
+    static const uint32_t samples[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
     struct region region = {.allocator = &sharing,
                             .library = &shared,
                             .n = N,
-                            .draws = draws,
+                            .samples = samples,
                             .period = PERIOD,
                             .pointers = pointers};
 
@@ -625,7 +625,7 @@ static const struct allocator of_blocks = {
 static void
 test_free_random_has_one_order(void **state)
 {
-    static const uint32_t draws[] = {1};
+    static const uint32_t samples[] = {1};
     static void *pointers[BLOCKS];
     static size_t first[BLOCKS];
     unsigned char seen[BLOCKS] = {0};
@@ -633,7 +633,7 @@ test_free_random_has_one_order(void **state)
     struct region region = {.allocator = &of_blocks,
                             .library = &books,
                             .n = BLOCKS,
-                            .draws = draws,
+                            .samples = samples,
                             .period = 1,
                             .pointers = pointers};
 
@@ -691,19 +691,19 @@ test_limits_hold_what_is_written(void **state)
 static void
 test_sum_goes_around(void **state)
 {
-    static const uint32_t draws[PERIOD] = {1, 20, 300, 4000, 50000, 600000};
+    static const uint32_t samples[PERIOD] = {1, 20, 300, 4000, 50000, 600000};
     uint64_t sums[PERIOD + 1] = {0};
 
     (void) state;
     for (size_t i = 0; i < PERIOD; i++) {
-        sums[i + 1] = sums[i] + draws[i];
+        sums[i + 1] = sums[i] + samples[i];
     }
     for (size_t at = 0; at < PERIOD; at++) {
         uint64_t sum = 0;
 
         for (size_t n = 0; n < 4 * PERIOD; n++) {
             assert_int_equal(row_sum(sums, PERIOD, at, n), sum);
-            sum += draws[(at + n) % PERIOD];
+            sum += samples[(at + n) % PERIOD];
         }
     }
 }

@@ -1,4 +1,4 @@
-#include "sizes.h"
+#include "plan/sizes.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -163,13 +163,13 @@ test_sizes_sequence_is_played_as_it_stands(void **state)
     char error[SIZES_ERROR_MAX] = "";
     struct sizes *sizes =
         load("# order: sequence\nbytes,weight\n24,1\n8,2\n32,1\n", error);
-    uint32_t draws[9];
+    uint32_t samples[9];
 
     (void) state;
     assert_non_null(sizes);
     assert_true(sizes->is_sequence);
-    sizes_draw(sizes, draws, 9);
-    assert_memory_equal(draws, want, sizeof(want));
+    sizes_sample(sizes, samples, 9);
+    assert_memory_equal(samples, want, sizeof(want));
     assert_int_equal(sizes_period(sizes, 8), 8);
     assert_int_equal(sizes_period(sizes, 9), 12);
     sizes_destroy(sizes);
@@ -191,7 +191,7 @@ test_sizes_shipped_files_are_as_described(void **state)
         {"lognormal", 110.1, 1483, 67}, {"nginx_request", 629.6, 10240, 0},
         {"uniform", 512.5, 1024, 512},
     };
-    static uint32_t draws[DRAWS];
+    static uint32_t samples[DRAWS];
     char error[SIZES_ERROR_MAX] = "";
     size_t count;
     struct sizes **list = sizes_list_create(BENCH_SIZES_DIR, &count, error);
@@ -212,10 +212,10 @@ test_sizes_shipped_files_are_as_described(void **state)
         assert_float_equal(sizes_mean(sizes), cases[i].mean, 0.5);
         assert_int_equal(sizes_max(sizes), cases[i].max);
 
-        sizes_draw(sizes, draws, DRAWS);
+        sizes_sample(sizes, samples, DRAWS);
         for (size_t j = 0; j < DRAWS; j++) {
-            sum += draws[j];
-            below += draws[j] <= cases[i].median;
+            sum += samples[j];
+            below += samples[j] <= cases[i].median;
         }
         assert_true(fabs(sum / DRAWS / cases[i].mean - 1) < 0.05);
         assert_true(cases[i].median == 0 || below >= DRAWS * 49 / 100);
@@ -233,14 +233,14 @@ test_sizes_nginx_request_keeps_its_order(void **state)
     char error[SIZES_ERROR_MAX] = "";
     struct sizes *sizes =
         sizes_create(BENCH_SIZES_DIR "/nginx_request.csv", error);
-    uint32_t draws[25];
+    uint32_t samples[25];
 
     (void) state;
     assert_non_null(sizes);
     assert_true(sizes->is_sequence);
     assert_int_equal(sizes_period(sizes, 25), 25);
-    sizes_draw(sizes, draws, 25);
-    assert_memory_equal(draws, want, sizeof(want));
+    sizes_sample(sizes, samples, 25);
+    assert_memory_equal(samples, want, sizeof(want));
     sizes_destroy(sizes);
 }
 
@@ -251,12 +251,12 @@ test_sizes_draws_are_the_same_everywhere(void **state)
     static const uint32_t want[] = {105, 31, 129, 66, 69, 44, 369, 57};
     char error[SIZES_ERROR_MAX] = "";
     struct sizes *sizes = sizes_create(BENCH_SIZES_DIR "/lognormal.csv", error);
-    uint32_t draws[8];
+    uint32_t samples[8];
 
     (void) state;
     assert_non_null(sizes);
-    sizes_draw(sizes, draws, 8);
-    assert_memory_equal(draws, want, sizeof(want));
+    sizes_sample(sizes, samples, 8);
+    assert_memory_equal(samples, want, sizeof(want));
     sizes_destroy(sizes);
 }
 

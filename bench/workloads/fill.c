@@ -2,7 +2,7 @@
  * A server's request: create a region, allocate, destroy it. Where the top of
  * malloc's heap is free, what is given back there goes back to the system.
  */
-#include "../workload.h"
+#include "workload.h"
 
 static int
 fill_start(struct region *region)

@@ -2,7 +2,7 @@
  * A loop with scratch memory: one region, allocate, reset it, and again. A
  * general allocator has nothing to reset once it has freed every object.
  */
-#include "../workload.h"
+#include "workload.h"
 
 static void
 fill_reset_stop(struct region *region)

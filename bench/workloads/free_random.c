@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "../draw.h"
-#include "../workload.h"
+#include "plan/generator.h"
+#include "workload.h"
 
 enum {
     FREE_RANDOM_SEED = 7, /* any number would do, so long as it stays */
@@ -16,16 +16,16 @@ static int
 free_random_start(struct region *region)
 {
     uint32_t *order = calloc(region->n, sizeof(*order));
-    struct draw draw;
+    struct generator generator;
 
     region->state = NULL;
     region->own = order;
     if (order == NULL) {
         return -ENOMEM;
     }
-    draw_init(&draw, FREE_RANDOM_SEED);
+    generator_init(&generator, FREE_RANDOM_SEED);
     for (size_t i = 0; i < region->n; i++) {
-        size_t j = draw_below(&draw, i + 1);
+        size_t j = generator_below(&generator, i + 1);
 
         order[i] = order[j];
         order[j] = (uint32_t) i;

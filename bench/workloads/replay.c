@@ -2,7 +2,7 @@
  * A recorded program, from its first op to its last: one region of the row is
  * one time through all of it, and allocations are counted.
  */
-#include "../replay.h"
+#include "plan/replay.h"
 
 #include <stdlib.h>
 

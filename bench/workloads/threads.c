@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "../workload.h"
+#include "workload.h"
 
 enum {
     /* So many ops that the start and the end of a batch are nothing. */

@@ -1,0 +1,296 @@
+#include "measure/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "measure/interrupt.h"
+#include "measure/process.h"
+
+enum {
+    MEMORY_ASKED = 32 * 1024 * 1024,
+    MEMORY_REGIONS_MAX = 4096,
+
+    MEMORY_NAME_MAX = 32,   /* of an allocator, the NUL included */
+    MEMORY_PROC_MAX = 8192, /* of a file in /proc; they have 2 KiB */
+    MEMORY_KIB = 1024,
+};
+
+static const char memory_option[] = "--memory-child";
+
+/* What the two processes share: a row, and what comes of it. It is no memory of
+ * either, so that the child's own starts out clean. */
+struct task {
+    char allocator[MEMORY_NAME_MAX];
+    uint64_t regions;
+    uint64_t n;
+    uint64_t size; /* of the largest region */
+    uint64_t period;
+    int is_done;
+    char reason[ROW_REASON_MAX]; /* "": there are figures */
+    struct memory_figures figures;
+    uint32_t samples[]; /* period */
+};
+
+static int memory_measure(struct memory_row *row);
+static void task_init(struct task *task, const struct memory_row *row);
+static void task_measure(struct task *task);
+static int task_fill(struct task *task, void *library, struct region *regions,
+                     void **pointers);
+static void task_empty(struct task *task, struct region *regions);
+static void *map(size_t size);
+static uint64_t growth(uint64_t before, uint64_t after);
+static int read_kib(const char *path, const char *field, uint64_t *ret_size);
+
+uint64_t
+memory_regions(double size)
+{
+    double regions = MEMORY_ASKED / size;
+
+    if (regions < 1) {
+        return 1;
+    }
+    return regions < MEMORY_REGIONS_MAX ? (uint64_t) regions
+                                        : MEMORY_REGIONS_MAX;
+}
+
+size_t
+memory_runnable(const struct memory_row *rows, size_t count)
+{
+    size_t runnable = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        runnable += rows[i].reason[0] == '\0';
+    }
+    return runnable;
+}
+
+size_t
+memory_run(struct memory_row *rows, size_t count)
+{
+    size_t failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct memory_row *row = &rows[i];
+        int err;
+
+        if (row->reason[0] != '\0') {
+            continue;
+        }
+        err = interrupt_came() ? 0 : memory_measure(row);
+        if (interrupt_came()) {
+            snprintf(row->reason, sizeof(row->reason), "interrupted");
+            continue;
+        }
+        if (err != 0) {
+            snprintf(row->reason, sizeof(row->reason),
+                     "no process to measure it: %s", strerror(-err));
+        }
+        if (row->reason[0] != '\0') {
+            fprintf(stderr, "bench: %s: %s\n", row->name, row->reason);
+            failed++;
+        }
+    }
+    return failed;
+}
+
+/* smaps_rollup counts pages; status, whose RssAnon would be the same, adds up
+ * what each core has noted so far and is off by some hundred KiB. */
+int
+memory_read(struct memory_usage *ret_usage)
+{
+    struct memory_usage usage;
+    int err = read_kib("/proc/self/status", "\nVmData:", &usage.data);
+
+    if (err == 0) {
+        err = read_kib("/proc/self/smaps_rollup",
+                       "\nAnonymous:", &usage.resident);
+    }
+    if (err == 0) {
+        *ret_usage = usage;
+    }
+    return err;
+}
+
+void
+memory_child(int argc, char **argv)
+{
+    struct task *task =
+        process_memory(argc, argv, memory_option, sizeof(*task));
+
+    if (task != NULL) {
+        task_measure(task);
+        task->is_done = 1;
+        exit(EXIT_SUCCESS);
+    }
+}
+
+/* Returns 0, the row's figures or its reason being set, or a negative errno. */
+static int
+memory_measure(struct memory_row *row)
+{
+    static char *const none[] = {NULL};
+    struct process process;
+    int rc = process_init(&process, sizeof(struct task) +
+                                        row->region.period * sizeof(uint32_t));
+    struct task *task;
+
+    if (rc != 0) {
+        return rc;
+    }
+    task = process.memory;
+    task_init(task, row);
+    rc = process_run(&process, memory_option, none);
+    if (rc >= 0) {
+        process_reason(rc, task->is_done, task->reason, sizeof(task->reason));
+        snprintf(row->reason, sizeof(row->reason), "%s", task->reason);
+        row->figures = task->figures;
+    }
+    process_done(&process);
+    return rc < 0 ? rc : 0;
+}
+
+static void
+task_init(struct task *task, const struct memory_row *row)
+{
+    const struct region *region = &row->region;
+
+    *task = (struct task){.regions = row->regions,
+                          .n = region->n,
+                          .size = region->size,
+                          .period = region->period};
+    snprintf(task->allocator, sizeof(task->allocator), "%s",
+             region->allocator->name);
+    memcpy(task->samples, region->samples,
+           region->period * sizeof(*task->samples));
+}
+
+/* In the child. Huge pages would add what the machine's settings make of them;
+ * free memory from the program's start would hide what is taken. */
+static void
+task_measure(struct task *task)
+{
+    const struct allocator *allocator = allocator_find(task->allocator);
+    void *library = allocator->open(task->reason);
+    struct region *regions = map(task->regions * sizeof(*regions));
+    void **pointers = map(task->regions * task->n * sizeof(*pointers));
+    struct memory_usage before;
+    struct memory_usage full;
+    struct memory_usage after;
+    int err;
+
+    if (library == NULL) {
+        return;
+    }
+    task->reason[0] = '\0';
+    if (regions == NULL || pointers == NULL) {
+        snprintf(task->reason, sizeof(task->reason), "out of memory");
+        return;
+    }
+    (void) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    (void) malloc_trim(0);
+
+    err = memory_read(&before);
+    if (err == 0 && task_fill(task, library, regions, pointers) != 0) {
+        snprintf(task->reason, sizeof(task->reason), "an allocation failed");
+        return;
+    }
+    if (err == 0) {
+        err = memory_read(&full);
+    }
+    task_empty(task, regions);
+    if (err == 0) {
+        err = memory_read(&after);
+    }
+    if (err != 0) {
+        snprintf(task->reason, sizeof(task->reason), "/proc/self: %s",
+                 strerror(-err));
+        return;
+    }
+    task->figures = (struct memory_figures){
+        .data = growth(before.data, full.data),
+        .resident = growth(before.resident, full.resident),
+        .kept = growth(before.resident, after.resident),
+    };
+}
+
+/* Returns 0 or -ENOMEM. */
+static int
+task_fill(struct task *task, void *library, struct region *regions,
+          void **pointers)
+{
+    struct region region = {.allocator = allocator_find(task->allocator),
+                            .library = library,
+                            .n = task->n,
+                            .size = task->size,
+                            .samples = task->samples,
+                            .period = task->period,
+                            .pointers = pointers};
+
+    for (size_t i = 0; i < task->regions; i++) {
+        if (region_create(&region) != 0 || region_fill(&region) != 0) {
+            return -ENOMEM;
+        }
+        regions[i] = region;
+        region.pointers += region.n;
+    }
+    return 0;
+}
+
+static void
+task_empty(struct task *task, struct region *regions)
+{
+    for (size_t i = 0; i < task->regions; i++) {
+        region_free(&regions[i]);
+        regions[i].allocator->destroy(regions[i].state);
+    }
+}
+
+/* Memory that is resident already, and is not malloc's. NULL: there is none. */
+static void *
+map(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    return p != MAP_FAILED ? p : NULL;
+}
+
+static uint64_t
+growth(uint64_t before, uint64_t after)
+{
+    return after > before ? after - before : 0;
+}
+
+/* Finds "field value kB". Returns 0, or a negative errno. */
+static int
+read_kib(const char *path, const char *field, uint64_t *ret_size)
+{
+    char text[MEMORY_PROC_MAX];
+    size_t length = 0;
+    ssize_t got = 1;
+    const char *found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    while (got > 0 && length < sizeof(text) - 1) {
+        got = read(fd, text + length, sizeof(text) - 1 - length);
+        length += got > 0 ? (size_t) got : 0;
+    }
+    (void) close(fd);
+    text[length] = '\0';
+    found = strstr(text, field);
+    if (found == NULL) {
+        return -ENODATA;
+    }
+    *ret_size = strtoull(found + strlen(field), NULL, 10) * MEMORY_KIB;
+    return 0;
+}

@@ -1,0 +1,170 @@
+#include "plan/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OPTIONS_ROUNDS_MAX = 1000,
+};
+
+static const char help[] =
+    "usage: bench [options]\n"
+    "\n"
+    "Measure memory allocators, row by row: workload/allocator/sizes/n.\n"
+    "Results go to results/<label>/: run.json, memory.json, machine.json,\n"
+    "command.\n"
+    "\n"
+    "  --quick             end within 90 seconds instead of 25 minutes, with "
+    "n\n"
+    "                      from 10 to 10,000, and of fill_trim, free_random "
+    "and\n"
+    "                      threads_* one distribution and one n\n"
+    "  --label NAME        the results' name; default: date, time, commit\n"
+    "  --filter REGEX      only rows whose name matches, and their A/A pair\n"
+    "  --allocators A,B    only these allocators\n"
+    "  --sizes A,B         only these distributions of sizes, or traces\n"
+    "  --workloads A,B     only these workloads; shim: the harness's own "
+    "cost;\n"
+    "                      memory: what allocators take from the system\n"
+    "  --memory            only that, written beside what is there already\n"
+    "  --rounds N          run each row N times; default: as time allows\n"
+    "  --ns N,N            only regions of N allocations\n"
+    "  --results DIR       the folder to hold results/<label>\n"
+    "  --sizes-dir DIR     the folder to read the distributions from\n"
+    "  --traces A,B        replay these files, not those of corpus/traces/\n"
+    "  --list              list the rows instead of running them\n"
+    "  --help              this text\n"
+    "\n"
+    "Ctrl-C ends the measurement and keeps the rounds that are complete.\n";
+
+static int options_set(struct options *options, int option);
+static int options_check_label(const char *label);
+
+enum {
+    OPTION_LABEL = 1,
+    OPTION_FILTER,
+    OPTION_ALLOCATORS,
+    OPTION_SIZES,
+    OPTION_WORKLOADS,
+    OPTION_ROUNDS,
+    OPTION_NS,
+    OPTION_RESULTS,
+    OPTION_SIZES_DIR,
+    OPTION_TRACES,
+};
+
+int
+options_parse(struct options *options, int argc, char **argv)
+{
+    const struct option known[] = {
+        {"allocators", required_argument, NULL, OPTION_ALLOCATORS},
+        {"filter", required_argument, NULL, OPTION_FILTER},
+        {"help", no_argument, &options->help, 1},
+        {"label", required_argument, NULL, OPTION_LABEL},
+        {"list", no_argument, &options->list, 1},
+        {"memory", no_argument, &options->memory, 1},
+        {"ns", required_argument, NULL, OPTION_NS},
+        {"quick", no_argument, &options->quick, 1},
+        {"results", required_argument, NULL, OPTION_RESULTS},
+        {"rounds", required_argument, NULL, OPTION_ROUNDS},
+        {"sizes", required_argument, NULL, OPTION_SIZES},
+        {"sizes-dir", required_argument, NULL, OPTION_SIZES_DIR},
+        {"traces", required_argument, NULL, OPTION_TRACES},
+        {"workloads", required_argument, NULL, OPTION_WORKLOADS},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    *options = (struct options){.results = BENCH_RESULTS_DIR,
+                                .sizes_dir = BENCH_SIZES_DIR};
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (options_set(options, option) != 0) {
+            return -EINVAL;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "bench: found \"%s\", expected an option; see --help\n",
+                argv[optind]);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void
+options_print_help(FILE *out)
+{
+    fputs(help, out);
+}
+
+static int
+options_set(struct options *options, int option)
+{
+    char *end;
+    long rounds;
+
+    switch (option) {
+    case 0:
+        return 0;
+    case OPTION_LABEL:
+        options->label = optarg;
+        return options_check_label(optarg);
+    case OPTION_FILTER:
+        options->filter = optarg;
+        return 0;
+    case OPTION_ALLOCATORS:
+        options->allocators = optarg;
+        return 0;
+    case OPTION_SIZES:
+        options->sizes = optarg;
+        return 0;
+    case OPTION_WORKLOADS:
+        options->workloads = optarg;
+        return 0;
+    case OPTION_RESULTS:
+        options->results = optarg;
+        return 0;
+    case OPTION_SIZES_DIR:
+        options->sizes_dir = optarg;
+        return 0;
+    case OPTION_TRACES:
+        options->traces = optarg;
+        return 0;
+    case OPTION_ROUNDS:
+        rounds = strtol(optarg, &end, 10);
+        if (end == optarg || *end != '\0' || rounds < 1 ||
+            rounds > OPTIONS_ROUNDS_MAX) {
+            fprintf(stderr, "bench: --rounds: found \"%s\", expected 1 to %d\n",
+                    optarg, OPTIONS_ROUNDS_MAX);
+            return -EINVAL;
+        }
+        options->rounds = (int) rounds;
+        return 0;
+    case OPTION_NS:
+        options->ns = optarg;
+        return 0;
+    default:
+        fputs("bench: see --help\n", stderr);
+        return -EINVAL;
+    }
+}
+
+/* It becomes a folder's name. */
+static int
+options_check_label(const char *label)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    if (*label == '\0' || *label == '.' ||
+        label[strspn(label, allowed)] != '\0') {
+        fprintf(stderr,
+                "bench: --label: found \"%s\", expected letters, digits, "
+                "\".\", \"_\" and \"-\", no \".\" first\n",
+                label);
+        return -EINVAL;
+    }
+    return 0;
+}

@@ -1,0 +1,208 @@
+/*
+ * A recorded program (pool/ops/) made ready to be done to any allocator: what
+ * there is to decode and to look up is done before the clock starts.
+ *
+ * A region allocator gets the program's regions, those below others too, which
+ * end before them. It gives an object back early only where it can: one of
+ * WORKLOAD_LARGE bytes and more, if it has free_early(). A general allocator
+ * frees what a region still has at its end, object by object, in the order in
+ * which it was made. Both make an object anew by a new one, a copy and a free;
+ * what is moved to another region is copied there by a region allocator and
+ * left as it is by a general one. Alignments beyond ALLOCATOR_ALIGNMENT are not
+ * asked for; zeroed memory is zeroed by the same loop for all. A cleanup is a
+ * call to a function that does nothing. The threads of a program are played on
+ * one, in the order in which they were recorded.
+ */
+#ifndef BENCH_PLAN_REPLAY_H
+#define BENCH_PLAN_REPLAY_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "workload.h"
+
+enum {
+    REPLAY_NAME_MAX = 64,
+    REPLAY_ERROR_MAX = 4600,
+};
+
+/* What is done differs by who does it: a region allocator gives back what is
+ * large alone, a general one also what is left at a region's end; whoever
+ * checks sees all of it. */
+enum replay_for {
+    REPLAY_REGION,
+    REPLAY_GENERAL,
+    REPLAY_CHECKED,
+    REPLAY_FOR,
+};
+
+enum replay_code {
+    REPLAY_CREATE,  /* region, for about object allocations of size bytes */
+    REPLAY_ALLOC,   /* object, of size bytes, in region */
+    REPLAY_ZEROED,  /* likewise, zeroed */
+    REPLAY_COPY,    /* size bytes to object from other */
+    REPLAY_MOVE,    /* object, of size bytes, to region; of region allocators */
+    REPLAY_FREE,    /* object, of size bytes, of region; checked: other is
+                       whether that is because its region ends */
+    REPLAY_CLEANUP, /* one runs */
+    REPLAY_RESET,
+    REPLAY_DESTROY,
+};
+
+struct replay_op {
+    uint8_t code; /* enum replay_code */
+    uint32_t region;
+    uint32_t object;
+    uint32_t other;
+    uint32_t size;
+};
+
+struct replay {
+    char name[REPLAY_NAME_MAX]; /* the file's, without what follows a dot */
+
+    struct replay_op *ops[REPLAY_FOR];
+    size_t counts[REPLAY_FOR];
+    size_t last; /* of those to check: behind the last that allocates */
+
+    uint32_t regions; /* at a time */
+    uint32_t objects;
+    size_t allocations;
+    uint64_t bytes;   /* asked for, in all */
+    uint64_t largest; /* object's, in bytes */
+    uint64_t live;    /* at most, in bytes */
+    uint64_t held; /* at most, if nothing is given back before a region's end */
+    uint64_t held_early; /* if those of WORKLOAD_LARGE bytes and more are */
+};
+
+/* A replay that is being done. */
+struct replay_run {
+    const struct replay *replay;
+    void **states;  /* by region; NULL: it is not there */
+    void **objects; /* by object */
+    int is_sound;   /* the last that was checked */
+    size_t done;    /* ops of it */
+    size_t *sizes;  /* of its objects */
+};
+
+/*
+ * Load file: a program's bytes, or its text if its name ends in .ops.
+ * Returns NULL when it cannot: error says why, with file, offset or line, in at
+ * most REPLAY_ERROR_MAX bytes. Release with replay_destroy().
+ */
+struct replay *replay_create(const char *file, char *error);
+
+/* NULL is ignored. */
+void replay_destroy(struct replay *replay);
+
+/*
+ * Load all of folder whose names end in .trace, sorted. Returns a list that
+ * ends in NULL, or NULL as replay_create() does. Release with
+ * replay_list_destroy().
+ */
+struct replay **replay_list_create(const char *folder, char *error);
+void replay_list_destroy(struct replay **list);
+
+/*
+ * All of it up to its last allocation, every object filled, and looked at
+ * before it goes or at the end: whether anything has changed is in is_sound.
+ * Returns 0 or -ENOMEM. replay_end() does the rest, in both cases.
+ */
+int replay_check(struct region *region);
+void replay_end(struct region *region);
+
+/* End the regions that a replay which failed has left. */
+void replay_clear(struct region *region);
+
+/* The most bytes that the allocator must hold at a time for its objects. */
+uint64_t replay_held(const struct replay *replay,
+                     const struct allocator *allocator);
+
+/* What a cleanup calls. */
+void replay_cleanup(void *state);
+
+/* The first and the last byte, as in all workloads. */
+static inline void
+replay_touch(unsigned char *p, size_t size, size_t mark)
+{
+    if (size != 0) {
+        p[0] = region_mark(mark);
+        p[size - 1] = region_mark(mark);
+    }
+}
+
+/* Do all of it, with what is given in the loop where the compiler knows it.
+ * Returns 0 or -ENOMEM; what is not ended then, replay_clear() ends. */
+static inline __attribute__((always_inline)) int
+replay_with(struct region *region, void *(*alloc)(void *, size_t),
+            void (*release)(void *, void *))
+{
+    const struct replay_run *run = region->own;
+    const struct allocator *allocator = region->allocator;
+    enum replay_for who =
+        allocator->kind == ALLOCATOR_GENERAL ? REPLAY_GENERAL : REPLAY_REGION;
+    const struct replay_op *op = run->replay->ops[who];
+    const struct replay_op *end = op + run->replay->counts[who];
+    void **states = run->states;
+    void **objects = run->objects;
+
+    for (; op != end; op++) {
+        void *state = states[op->region];
+        unsigned char *p;
+
+        switch ((enum replay_code) op->code) {
+        case REPLAY_CREATE:
+            state = allocator->create(region->library, op->size, op->object);
+            states[op->region] = state;
+            if (state == NULL) {
+                return -ENOMEM;
+            }
+            break;
+        case REPLAY_ALLOC:
+        case REPLAY_ZEROED:
+            p = alloc(state, op->size);
+            if (p == NULL) {
+                return -ENOMEM;
+            }
+            objects[op->object] = p;
+            if (op->code == REPLAY_ZEROED) {
+                memset(p, 0, op->size);
+            } else {
+                replay_touch(p, op->size, op->object);
+            }
+            break;
+        case REPLAY_COPY:
+            memcpy(objects[op->object], objects[op->other], op->size);
+            break;
+        case REPLAY_MOVE:
+            p = alloc(state, op->size);
+            if (p == NULL) {
+                return -ENOMEM;
+            }
+            memcpy(p, objects[op->object], op->size);
+            objects[op->object] = p;
+            break;
+        case REPLAY_FREE:
+            if (release != NULL) {
+                release(state, objects[op->object]);
+            }
+            break;
+        case REPLAY_CLEANUP:
+            replay_cleanup(state);
+            break;
+        case REPLAY_RESET:
+            if (allocator->reset != NULL) {
+                allocator->reset(state);
+            }
+            break;
+        case REPLAY_DESTROY:
+            allocator->destroy(state);
+            states[op->region] = NULL;
+            break;
+        }
+    }
+    return 0;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Writes JSON, indented, to a stream. What cannot be written shows in the
+ * stream's ferror(). One thread per struct.
+ */
+#ifndef BENCH_WRITE_JSON_H
+#define BENCH_WRITE_JSON_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct json {
+    FILE *file;
+    int depth;    /* open objects and lists */
+    int is_first; /* nothing stands yet in the innermost one */
+};
+
+void json_init(struct json *json, FILE *file);
+
+/* key is NULL inside a list and at the top. */
+void json_open(struct json *json, const char *key, char bracket);
+void json_close(struct json *json, char bracket);
+
+/* value NULL is null. Bytes that are no printable ASCII are passed on. */
+void json_string(struct json *json, const char *key, const char *value);
+void json_integer(struct json *json, const char *key, int64_t value);
+
+/* So that reading it gives the same number; value is finite. */
+void json_number(struct json *json, const char *key, double value);
+
+/* text is JSON already. */
+void json_raw(struct json *json, const char *key, const char *text);
+
+#endif

@@ -1,0 +1,190 @@
+#include "write/machine.h"
+
+#include <gnu/libc-version.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "version.h"
+
+enum {
+    MACHINE_LINE_MAX = 256,
+    MACHINE_KIB = 1024,
+};
+
+static const char meminfo[] = "/proc/meminfo";
+
+static void write_cpu(struct json *json);
+static void write_build(struct json *json);
+static void write_libraries(struct json *json, const char *context);
+static void write_allocators(struct json *json, const struct plan *plan);
+static const char *shown_path(const char *path);
+static int read_field(const char *path, const char *field, char *line,
+                      char **ret_value);
+
+const char *
+machine_commit(void)
+{
+    return BENCH_COMMIT;
+}
+
+int
+machine_cores(void)
+{
+    cpu_set_t cores;
+
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0) {
+        return (int) sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return CPU_COUNT(&cores);
+}
+
+double
+machine_memory(void)
+{
+    char line[MACHINE_LINE_MAX];
+    char *value;
+
+    if (read_field(meminfo, "MemAvailable", line, &value)) {
+        return strtod(value, NULL) * MACHINE_KIB;
+    }
+    return (double) sysconf(_SC_AVPHYS_PAGES) * (double) sysconf(_SC_PAGESIZE);
+}
+
+void
+machine_write(struct json *json, const struct plan *plan, const char *context)
+{
+    struct utsname system;
+
+    json_open(json, NULL, '{');
+    write_cpu(json);
+    if (uname(&system) == 0) {
+        char kernel[3 * sizeof(system.release)];
+
+        snprintf(kernel, sizeof(kernel), "%s %s %s", system.sysname,
+                 system.release, system.machine);
+        json_string(json, "kernel", kernel);
+    }
+    json_string(json, "commit", BENCH_COMMIT);
+    write_build(json);
+    write_libraries(json, context);
+    write_allocators(json, plan);
+    json_close(json, '}');
+}
+
+/* null: the machine does not tell. */
+static void
+write_cpu(struct json *json)
+{
+    char line[MACHINE_LINE_MAX];
+    char *value;
+
+    json_string(json, "cpu",
+                read_field("/proc/cpuinfo", "model name", line, &value) ? value
+                                                                        : NULL);
+    json_integer(json, "cores", sysconf(_SC_NPROCESSORS_ONLN));
+    json_string(json, "governor",
+                read_field("/sys/devices/system/cpu/cpu0/cpufreq/"
+                           "scaling_governor",
+                           NULL, line, &value)
+                    ? value
+                    : NULL);
+    json_string(json, "memory",
+                read_field(meminfo, "MemTotal", line, &value) ? value : NULL);
+}
+
+static void
+write_build(struct json *json)
+{
+    json_open(json, "compilers", '{');
+    json_string(json, "c", BENCH_C_COMPILER);
+    json_string(json, "cpp", BENCH_CPP_COMPILER);
+    json_close(json, '}');
+    json_string(json, "build_type", BENCH_BUILD_TYPE);
+    json_open(json, "flags", '{');
+    json_string(json, "c", BENCH_C_FLAGS);
+    json_string(json, "cpp", BENCH_CPP_FLAGS);
+    json_close(json, '}');
+}
+
+static void
+write_libraries(struct json *json, const char *context)
+{
+    static const char debug[] = "\"library_build_type\": \"debug\"";
+
+    json_open(json, "libraries", '{');
+    json_string(json, "ngxpool", BENCH_POOL_VERSION);
+    json_string(json, "glibc", gnu_get_libc_version());
+    json_string(json, "google-benchmark", BENCH_BENCHMARK_VERSION);
+    json_string(json, "google-benchmark build type",
+                strstr(context, debug) != NULL ? "debug" : "release");
+    json_close(json, '}');
+}
+
+static void
+write_allocators(struct json *json, const struct plan *plan)
+{
+    json_open(json, "allocators", '{');
+    for (size_t i = 0; i < allocators_count; i++) {
+        const struct contender *contender = &plan->contenders[i];
+        const struct allocator *allocator = contender->allocator;
+
+        json_open(json, allocator->name, '{');
+        json_string(json, "kind",
+                    allocator->kind == ALLOCATOR_REGION ? "region" : "general");
+        json_string(json, "class", allocator_class_name(allocator->class));
+        json_string(json, "keeps", allocator->is_unbounded ? "all" : "bounded");
+        if (contender->library != NULL) {
+            json_string(json, "version", contender->version);
+            json_string(json, "path", shown_path(contender->path));
+        } else {
+            json_string(json, "unavailable", contender->reason);
+        }
+        json_close(json, '}');
+    }
+    json_close(json, '}');
+}
+
+/* A file of this project by its path from the project's root: where the project
+ * lies says nothing about the figures. */
+static const char *
+shown_path(const char *path)
+{
+    static const char root[] = BENCH_SOURCE_ROOT "/";
+
+    return strncmp(path, root, strlen(root)) == 0 ? path + strlen(root) : path;
+}
+
+/*
+ * Finds the line "field : value" of a file, or, field being NULL, its first
+ * line, in line, which has room for MACHINE_LINE_MAX. Returns whether there is
+ * one; *ret_value points into line.
+ */
+static int
+read_field(const char *path, const char *field, char *line, char **ret_value)
+{
+    FILE *file = fopen(path, "r");
+    int found = 0;
+
+    if (file == NULL) {
+        return 0;
+    }
+    while (!found && fgets(line, MACHINE_LINE_MAX, file) != NULL) {
+        char *value = field != NULL ? strchr(line, ':') : line;
+
+        line[strcspn(line, "\n")] = '\0';
+        if (field == NULL) {
+            found = 1;
+        } else if (value != NULL && strncmp(line, field, strlen(field)) == 0) {
+            found = 1;
+            value++;
+            value += strspn(value, " \t");
+        }
+        *ret_value = value;
+    }
+    fclose(file);
+    return found;
+}

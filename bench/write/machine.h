@@ -1,0 +1,25 @@
+/*
+ * What a figure depends on besides the code: the machine, the compilers, the
+ * libraries. Read when asked, from /proc, /sys and the build.
+ */
+#ifndef BENCH_WRITE_MACHINE_H
+#define BENCH_WRITE_MACHINE_H
+
+#include "plan/plan.h"
+#include "write/json.h"
+
+/* The commit that the program was built from, or "unknown". */
+const char *machine_commit(void);
+
+/* The cores that this process may use: a machine may have more. */
+int machine_cores(void);
+
+/* The bytes of memory that can be had without swapping: the kernel's guess,
+ * which counts what it caches of files; else what is free. */
+double machine_memory(void);
+
+/* Write all of it as an object. context is shim_context_json()'s. */
+void machine_write(struct json *json, const struct plan *plan,
+                   const char *context);
+
+#endif

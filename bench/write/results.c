@@ -1,0 +1,407 @@
+#include "write/results.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plan/replay.h"
+#include "write/json.h"
+#include "write/machine.h"
+
+enum {
+    RESULTS_LABEL_MAX = 128,
+
+    /* A commit's abbreviation, as git has it. */
+    RESULTS_COMMIT_LENGTH = 7,
+
+    RESULTS_FILE_MAX = RESULTS_PATH_MAX + 32,
+};
+
+/* Everything that is written about. */
+struct account {
+    const struct results *results;
+    const struct plan *plan;
+    const struct rounds *rounds;
+    const char *context;
+};
+
+static void label_make(char *label);
+static int make_folders(char *path);
+static void add_context(const struct account *account);
+static void add_rounds(const struct rounds *rounds);
+static int write_file(const struct account *account, size_t i);
+static int rename_file(const struct account *account, size_t i);
+static int has_file(const struct account *account, size_t i);
+static void file_path(const struct account *account, size_t i,
+                      const char *suffix, char *path);
+static void write_machine(const struct account *account, FILE *file);
+static void write_memory(const struct account *account, FILE *file);
+static void write_memory_row(struct json *json, const struct memory_row *row);
+static void write_run(const struct account *account, FILE *file);
+static void write_replay(struct json *json, const struct region *region);
+static void write_reading(struct json *json, const struct account *account,
+                          size_t row, int round);
+static void write_command(const struct account *account, FILE *file);
+static void write_quoted(FILE *file, const char *word);
+static int fail(const char *path, int err);
+
+static const struct {
+    const char *name;
+    void (*write)(const struct account *account, FILE *file);
+} results_files[] = {
+    {"command", write_command},
+    {"machine.json", write_machine},
+    {"memory.json", write_memory},
+    {"run.json", write_run},
+};
+
+enum {
+    RESULTS_FILES = sizeof(results_files) / sizeof(results_files[0]),
+    RESULTS_MEMORY = 2, /* the index of memory.json */
+};
+
+int
+results_init(struct results *results, const struct options *options, int argc,
+             char **argv)
+{
+    char made_up[RESULTS_LABEL_MAX];
+    const char *label = options->label;
+    int length;
+    int err;
+
+    if (label == NULL) {
+        label_make(made_up);
+        label = made_up;
+    }
+    results->argc = argc;
+    results->argv = argv;
+    length = snprintf(results->path, sizeof(results->path), "%s/%s",
+                      options->results, label);
+    if (length < 0 || (size_t) length >= sizeof(results->path)) {
+        return fail(label, -ENAMETOOLONG);
+    }
+    err = make_folders(results->path);
+    if (err == 0 && access(results->path, W_OK | X_OK) != 0) {
+        err = -errno;
+    }
+    return err == 0 ? 0 : fail(results->path, err);
+}
+
+void
+results_done(struct results *results)
+{
+    (void) rmdir(results->path);
+}
+
+int
+results_write(const struct results *results, const struct plan *plan,
+              const struct rounds *rounds)
+{
+    char path[RESULTS_FILE_MAX];
+    struct account account = {results, plan, rounds, NULL};
+    char *context;
+    int err = 0;
+
+    add_context(&account);
+    context = shim_context_json();
+    if (context == NULL) {
+        return fail(results->path, -ENOMEM);
+    }
+    account.context = context;
+
+    for (size_t i = 0; i < RESULTS_FILES && err == 0; i++) {
+        err = has_file(&account, i) ? write_file(&account, i) : 0;
+    }
+    free(context);
+    for (size_t i = 0; i < RESULTS_FILES; i++) {
+        if (err != 0) {
+            file_path(&account, i, ".tmp", path);
+            (void) unlink(path);
+        } else {
+            err = rename_file(&account, i);
+        }
+    }
+    return err;
+}
+
+/* Date, time and commit: sorts by age, and names what was measured. */
+static void
+label_make(char *label)
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    size_t used;
+
+    gmtime_r(&now, &utc);
+    used = strftime(label, RESULTS_LABEL_MAX, "%Y%m%d-%H%M%S-", &utc);
+    snprintf(label + used, RESULTS_LABEL_MAX - used, "%.*s",
+             RESULTS_COMMIT_LENGTH, machine_commit());
+}
+
+/* As mkdir -p; path is as before afterwards. */
+static int
+make_folders(char *path)
+{
+    char *slash = path;
+
+    while ((slash = strchr(slash + 1, '/')) != NULL) {
+        int err;
+
+        *slash = '\0';
+        err = mkdir(path, 0777) != 0 ? -errno : 0;
+        *slash = '/';
+        if (err != 0 && err != -EEXIST) {
+            return err;
+        }
+    }
+    return mkdir(path, 0777) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* What google-benchmark cannot know. */
+static void
+add_context(const struct account *account)
+{
+    const struct allocator *base = account->plan->base;
+    char text[ROW_NAME_MAX];
+
+    shim_context_add("commit", machine_commit());
+    if (base != NULL) {
+        snprintf(text, sizeof(text), "%s,%s_again", base->name, base->name);
+        shim_context_add("aa_pair", text);
+    }
+    if (account->plan->count > 0) {
+        add_rounds(account->rounds);
+    }
+}
+
+static void
+add_rounds(const struct rounds *rounds)
+{
+    char text[ROW_NAME_MAX];
+
+    snprintf(text, sizeof(text), "%d", rounds->complete);
+    shim_context_add("rounds", text);
+    snprintf(text, sizeof(text), "%d", rounds->wanted);
+    shim_context_add("rounds_wanted", text);
+    shim_context_add("interrupted", rounds->interrupted ? "yes" : "no");
+    snprintf(text, sizeof(text), "%.1f", rounds->elapsed);
+    shim_context_add("elapsed_seconds", text);
+}
+
+/* Writes name with ".tmp" behind it. */
+static int
+write_file(const struct account *account, size_t i)
+{
+    char path[RESULTS_FILE_MAX];
+    FILE *file;
+    int failed;
+
+    file_path(account, i, ".tmp", path);
+    file = fopen(path, "w");
+    if (file == NULL) {
+        return fail(path, -errno);
+    }
+    results_files[i].write(account, file);
+    errno = 0;
+    failed = ferror(file) | fflush(file) | fsync(fileno(file));
+    failed |= fclose(file);
+    return failed != 0 ? fail(path, errno != 0 ? -errno : -EIO) : 0;
+}
+
+/* A file that this run does not have is an earlier run's: it goes, unless this
+ * run only adds to that one. */
+static int
+rename_file(const struct account *account, size_t i)
+{
+    char from[RESULTS_FILE_MAX];
+    char to[RESULTS_FILE_MAX];
+
+    file_path(account, i, ".tmp", from);
+    file_path(account, i, "", to);
+    if (has_file(account, i)) {
+        return rename(from, to) != 0 ? fail(to, -errno) : 0;
+    }
+    if (account->plan->count > 0 && unlink(to) != 0 && errno != ENOENT) {
+        return fail(to, -errno);
+    }
+    return 0;
+}
+
+static int
+has_file(const struct account *account, size_t i)
+{
+    return i == RESULTS_MEMORY ? account->plan->memory_count > 0
+                               : account->plan->count > 0;
+}
+
+/* In path, which has room for RESULTS_FILE_MAX. */
+static void
+file_path(const struct account *account, size_t i, const char *suffix,
+          char *path)
+{
+    snprintf(path, RESULTS_FILE_MAX, "%s/%s%s", account->results->path,
+             results_files[i].name, suffix);
+}
+
+static void
+write_machine(const struct account *account, FILE *file)
+{
+    struct json json;
+
+    json_init(&json, file);
+    machine_write(&json, account->plan, account->context);
+}
+
+static void
+write_memory(const struct account *account, FILE *file)
+{
+    struct json json;
+
+    json_init(&json, file);
+    json_open(&json, NULL, '{');
+    json_raw(&json, "context", account->context);
+    json_open(&json, "rows", '[');
+    for (size_t i = 0; i < account->plan->memory_count; i++) {
+        write_memory_row(&json, &account->plan->memory[i]);
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+}
+
+static void
+write_memory_row(struct json *json, const struct memory_row *row)
+{
+    json_open(json, NULL, '{');
+    json_string(json, "allocator", row->region.allocator->name);
+    json_string(json, "sizes", row->sizes);
+    json_integer(json, "n", (int64_t) row->region.n);
+    if (row->reason[0] != '\0') {
+        json_string(json, "error_message", row->reason);
+    } else {
+        json_integer(json, "regions", (int64_t) row->regions);
+        json_integer(json, "asked_bytes", (int64_t) row->asked);
+        json_integer(json, "virtual_bytes", (int64_t) row->figures.data);
+        json_integer(json, "resident_bytes", (int64_t) row->figures.resident);
+        json_integer(json, "kept_bytes", (int64_t) row->figures.kept);
+    }
+    json_close(json, '}');
+}
+
+static void
+write_run(const struct account *account, FILE *file)
+{
+    struct json json;
+
+    json_init(&json, file);
+    json_open(&json, NULL, '{');
+    json_raw(&json, "context", account->context);
+    json_open(&json, "benchmarks", '[');
+    for (size_t i = 0; i < account->plan->count; i++) {
+        int is_skipped = account->plan->rows[i].reason[0] != '\0';
+
+        for (int r = 0; r < (is_skipped ? 1 : account->rounds->complete); r++) {
+            write_reading(&json, account, i, r);
+        }
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+}
+
+/* What the allocator must hold at most against what the program has: a region
+ * allocator gives little back before a region's end. */
+static void
+write_replay(struct json *json, const struct region *region)
+{
+    const struct replay_run *run = region->own;
+
+    json_integer(json, "live_bytes", (int64_t) run->replay->live);
+    json_integer(json, "held_bytes",
+                 (int64_t) replay_held(run->replay, region->allocator));
+}
+
+/* google-benchmark 1.7.1 gives a run that failed the same fields. */
+static void
+write_reading(struct json *json, const struct account *account, size_t row,
+              int round)
+{
+    static const struct reading none;
+    const struct row *r = &account->plan->rows[row];
+    const struct reading *reading =
+        r->reason[0] == '\0' ? &r->readings[round] : &none;
+
+    json_open(json, NULL, '{');
+    json_string(json, "name", r->name);
+    json_integer(json, "family_index", (int64_t) row);
+    json_integer(json, "per_family_instance_index", 0);
+    json_string(json, "run_name", r->name);
+    json_string(json, "run_type", "iteration");
+    json_integer(json, "repetitions", account->rounds->complete);
+    json_integer(json, "repetition_index", round);
+    json_integer(json, "threads",
+                 r->workload != NULL && r->workload->threads > 1
+                     ? r->workload->threads
+                     : 1);
+    if (r->reason[0] != '\0') {
+        json_raw(json, "error_occurred", "true");
+        json_string(json, "error_message", r->reason);
+    }
+    if (r->workload != NULL && r->workload->is_replay) {
+        write_replay(json, &r->region);
+    }
+    json_integer(json, "iterations", reading->iterations);
+    json_number(json, "real_time", reading->real_ns);
+    json_number(json, "cpu_time", reading->cpu_ns);
+    json_string(json, "time_unit", "ns");
+    if (reading->items_per_second > 0) {
+        json_number(json, "items_per_second", reading->items_per_second);
+    }
+    if (reading->bytes_per_second > 0) {
+        json_number(json, "bytes_per_second", reading->bytes_per_second);
+    }
+    json_close(json, '}');
+}
+
+static void
+write_command(const struct account *account, FILE *file)
+{
+    for (int i = 0; i < account->results->argc; i++) {
+        fputs(i > 0 ? " " : "", file);
+        write_quoted(file, account->results->argv[i]);
+    }
+    fputc('\n', file);
+}
+
+/* So that a shell reads the same word. */
+static void
+write_quoted(FILE *file, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "%+,-./:=@_";
+
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, file);
+        return;
+    }
+    fputc('\'', file);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", file);
+        } else {
+            fputc(*word, file);
+        }
+    }
+    fputc('\'', file);
+}
+
+/* Tells stderr; returns err. */
+static int
+fail(const char *path, int err)
+{
+    fprintf(stderr, "bench: %s: %s\n", path, strerror(-err));
+    return err;
+}
