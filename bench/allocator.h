@@ -33,7 +33,8 @@ enum allocator_kind {
 };
 
 enum allocator_class {
-    ALLOCATOR_CALLED,
+    ALLOCATOR_SHARED,
+    ALLOCATOR_ARCHIVE,
     ALLOCATOR_INLINED,
     ALLOCATOR_LIMIT,
 };
@@ -115,7 +116,7 @@ struct allocator {
 extern const struct allocator *const allocators[];
 extern const size_t allocators_count;
 
-/* "called", "inlined", "limit". */
+/* "shared", "inlined", "limit". */
 const char *allocator_class_name(enum allocator_class class);
 
 /* The allocator called name, or NULL. */

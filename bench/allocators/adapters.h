@@ -7,6 +7,13 @@
 
 #include "allocator.h"
 
+/* How a module links the pools, and what that adds to their names. The build
+ * says so for the module of archives. */
+#if !defined(ALLOCATOR_LINKAGE)
+#define ALLOCATOR_LINKAGE ALLOCATOR_SHARED
+#define ALLOCATOR_SUFFIX  ""
+#endif
+
 /* This project's pool, each region a pool of NGX_DEFAULT_POOL_SIZE. */
 extern const struct allocator allocator_pool;
 

@@ -78,7 +78,8 @@ nginx_destroy(void *state)
 }
 
 const struct allocator allocator_nginx = {
-    .name = "nginx",
+    .name = "nginx" ALLOCATOR_SUFFIX,
+    .class = ALLOCATOR_LINKAGE,
     .kind = ALLOCATOR_REGION,
     .open = nginx_open,
     .entry = nginx_entry,
@@ -103,7 +104,8 @@ nginx_open(char *reason)
 }
 
 const struct allocator allocator_nginx = {
-    .name = "nginx",
+    .name = "nginx" ALLOCATOR_SUFFIX,
+    .class = ALLOCATOR_LINKAGE,
     .kind = ALLOCATOR_REGION,
     .open = nginx_open,
 };

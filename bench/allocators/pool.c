@@ -79,7 +79,8 @@ pool_trim(void *library)
     .reset = pool_reset, .destroy = pool_destroy
 
 const struct allocator allocator_pool = {
-    .name = "pool",
+    .name = "pool" ALLOCATOR_SUFFIX,
+    .class = ALLOCATOR_LINKAGE,
     .create = pool_create,
     .alloc = pool_alloc,
     .fill = pool_fill,

@@ -12,38 +12,39 @@
 
 #include "measure/interrupt.h"
 #include "measure/process.h"
+#include "plan/plan.h"
 
 enum {
     MEMORY_ASKED = 32 * 1024 * 1024,
     MEMORY_REGIONS_MAX = 4096,
 
-    MEMORY_NAME_MAX = 32,   /* of an allocator, the NUL included */
     MEMORY_PROC_MAX = 8192, /* of a file in /proc; they have 2 KiB */
     MEMORY_KIB = 1024,
 };
 
 static const char memory_option[] = "--memory-child";
 
-/* What the two processes share: a row, and what comes of it. It is no memory of
- * either, so that the child's own starts out clean. */
+/* A row, and what comes of it, as two processes share it. It is malloc()'s in
+ * neither, so the new process's own memory starts clean. */
 struct task {
-    char allocator[MEMORY_NAME_MAX];
-    uint64_t regions;
+    uint32_t contender;
+    uint32_t input;
     uint64_t n;
     uint64_t size; /* of the largest region */
-    uint64_t period;
+    uint64_t regions;
     int is_done;
-    char reason[ROW_REASON_MAX]; /* "": there are figures */
+    char mallocs[PLAN_EXTRA_MAX];
+    char plugins[PLAN_EXTRA_MAX];
+    char reason[LAYOUT_ERROR_MAX]; /* "": there are figures */
     struct memory_figures figures;
-    uint32_t samples[]; /* period */
 };
 
-static int memory_measure(struct memory_row *row);
-static void task_init(struct task *task, const struct memory_row *row);
+static int memory_measure(const struct plan *plan, struct memory_row *row);
 static void task_measure(struct task *task);
-static int task_fill(struct task *task, void *library, struct region *regions,
-                     void **pointers);
-static void task_empty(struct task *task, struct region *regions);
+static int task_open(struct task *task, struct region *ret_region);
+static int task_fill(const struct task *task, struct region region,
+                     struct region *regions, void **pointers);
+static void task_empty(const struct task *task, struct region *regions);
 static void *map(size_t size);
 static uint64_t growth(uint64_t before, uint64_t after);
 static int read_kib(const char *path, const char *field, uint64_t *ret_size);
@@ -72,18 +73,18 @@ memory_runnable(const struct memory_row *rows, size_t count)
 }
 
 size_t
-memory_run(struct memory_row *rows, size_t count)
+memory_run(struct plan *plan)
 {
     size_t failed = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        struct memory_row *row = &rows[i];
+    for (size_t i = 0; i < plan->memory_count; i++) {
+        struct memory_row *row = &plan->memory[i];
         int err;
 
         if (row->reason[0] != '\0') {
             continue;
         }
-        err = interrupt_came() ? 0 : memory_measure(row);
+        err = interrupt_came() ? 0 : memory_measure(plan, row);
         if (interrupt_came()) {
             snprintf(row->reason, sizeof(row->reason), "interrupted");
             continue;
@@ -131,53 +132,42 @@ memory_child(int argc, char **argv)
     }
 }
 
-/* Returns 0, the row's figures or its reason being set, or a negative errno. */
+/* Sets the row's figures or its reason. Returns 0, or a negative errno. */
 static int
-memory_measure(struct memory_row *row)
+memory_measure(const struct plan *plan, struct memory_row *row)
 {
-    static char *const none[] = {NULL};
     struct process process;
-    int rc = process_init(&process, sizeof(struct task) +
-                                        row->region.period * sizeof(uint32_t));
+    int status = process_init(&process, sizeof(struct task));
     struct task *task;
 
-    if (rc != 0) {
-        return rc;
+    if (status != 0) {
+        return status;
     }
     task = process.memory;
-    task_init(task, row);
-    rc = process_run(&process, memory_option, none);
-    if (rc >= 0) {
-        process_reason(rc, task->is_done, task->reason, sizeof(task->reason));
-        snprintf(row->reason, sizeof(row->reason), "%s", task->reason);
+    *task = (struct task){.contender = row->contender,
+                          .input = row->input,
+                          .n = row->n,
+                          .size = row->size,
+                          .regions = row->regions};
+    memcpy(task->mallocs, plan->mallocs, sizeof(task->mallocs));
+    memcpy(task->plugins, plan->plugins, sizeof(task->plugins));
+    status = process_run(&process, memory_option, plan->inputs.fd);
+    if (status >= 0) {
+        process_reason(status, task->is_done, task->reason,
+                       sizeof(task->reason));
+        snprintf(row->reason, sizeof(row->reason), "%.600s", task->reason);
         row->figures = task->figures;
     }
     process_done(&process);
-    return rc < 0 ? rc : 0;
+    return status < 0 ? status : 0;
 }
 
-static void
-task_init(struct task *task, const struct memory_row *row)
-{
-    const struct region *region = &row->region;
-
-    *task = (struct task){.regions = row->regions,
-                          .n = region->n,
-                          .size = region->size,
-                          .period = region->period};
-    snprintf(task->allocator, sizeof(task->allocator), "%s",
-             region->allocator->name);
-    memcpy(task->samples, region->samples,
-           region->period * sizeof(*task->samples));
-}
-
-/* In the child. Huge pages would add what the machine's settings make of them;
- * free memory from the program's start would hide what is taken. */
+/* In the new process. Huge pages would add what the machine's settings make of
+ * them; free memory from the program's start would hide what is taken. */
 static void
 task_measure(struct task *task)
 {
-    const struct allocator *allocator = allocator_find(task->allocator);
-    void *library = allocator->open(task->reason);
+    struct region region;
     struct region *regions = map(task->regions * sizeof(*regions));
     void **pointers = map(task->regions * task->n * sizeof(*pointers));
     struct memory_usage before;
@@ -185,10 +175,9 @@ task_measure(struct task *task)
     struct memory_usage after;
     int err;
 
-    if (library == NULL) {
+    if (task_open(task, &region) != 0) {
         return;
     }
-    task->reason[0] = '\0';
     if (regions == NULL || pointers == NULL) {
         snprintf(task->reason, sizeof(task->reason), "out of memory");
         return;
@@ -197,7 +186,7 @@ task_measure(struct task *task)
     (void) malloc_trim(0);
 
     err = memory_read(&before);
-    if (err == 0 && task_fill(task, library, regions, pointers) != 0) {
+    if (err == 0 && task_fill(task, region, regions, pointers) != 0) {
         snprintf(task->reason, sizeof(task->reason), "an allocation failed");
         return;
     }
@@ -220,19 +209,45 @@ task_measure(struct task *task)
     };
 }
 
-/* Returns 0 or -ENOMEM. */
+/* Opens the row's allocator and finds its samples. Returns 0 or -1; the task's
+ * reason is then set. */
 static int
-task_fill(struct task *task, void *library, struct region *regions,
+task_open(struct task *task, struct region *ret_region)
+{
+    struct layout layout;
+    struct contenders contenders;
+    const struct contender *contender;
+    struct inputs inputs;
+    const struct samples *samples;
+
+    if (layout_open(&layout, 0, task->reason) != 0 ||
+        contenders_init(&contenders, &layout, (int) task->contender,
+                        task->mallocs, task->plugins, task->reason) != 0) {
+        return -1;
+    }
+    contender = &contenders.list[task->contender];
+    if (contender->library == NULL || inputs_open(&inputs, PROCESS_INPUTS)) {
+        snprintf(task->reason, sizeof(task->reason), "%s",
+                 contender->library == NULL ? contender->reason
+                                            : "no samples to read");
+        return -1;
+    }
+    samples = &inputs.samples[task->input];
+    *ret_region = (struct region){.allocator = contender->allocator,
+                                  .library = contender->library,
+                                  .n = task->n,
+                                  .size = task->size,
+                                  .samples = samples->sizes,
+                                  .period = samples->period};
+    return 0;
+}
+
+/* Makes regions like region. Returns 0 or -ENOMEM. */
+static int
+task_fill(const struct task *task, struct region region, struct region *regions,
           void **pointers)
 {
-    struct region region = {.allocator = allocator_find(task->allocator),
-                            .library = library,
-                            .n = task->n,
-                            .size = task->size,
-                            .samples = task->samples,
-                            .period = task->period,
-                            .pointers = pointers};
-
+    region.pointers = pointers;
     for (size_t i = 0; i < task->regions; i++) {
         if (region_create(&region) != 0 || region_fill(&region) != 0) {
             return -ENOMEM;
@@ -244,7 +259,7 @@ task_fill(struct task *task, void *library, struct region *regions,
 }
 
 static void
-task_empty(struct task *task, struct region *regions)
+task_empty(const struct task *task, struct region *regions)
 {
     for (size_t i = 0; i < task->regions; i++) {
         region_free(&regions[i]);

@@ -1,8 +1,8 @@
 /*
  * What allocators take from the system: rows beside the timed ones, named
- * memory/allocator/sizes/n. For each a fresh process, this program started
- * anew, makes regions of n allocations that all live at once, about 32 MiB of
- * them, and then gives them back. Nothing is timed and nothing is repeated.
+ * memory/allocator/sizes/n. For each row a new process makes regions of n
+ * allocations that all live at once, about 32 MiB of them, and then destroys
+ * them. Nothing is timed and nothing is repeated.
  *
  * main() of a program that measures calls memory_child() first. One thread.
  */
@@ -17,7 +17,7 @@
 /* The process at a moment, in bytes. */
 struct memory_usage {
     uint64_t data;     /* address space that is its own and can be written */
-    uint64_t resident; /* memory that stands behind it: anonymous pages */
+    uint64_t resident; /* anonymous pages */
 };
 
 /* By how much the usage grew over that of the process before. */
@@ -30,10 +30,14 @@ struct memory_figures {
 struct memory_row {
     char name[ROW_NAME_MAX];
     char reason[ROW_REASON_MAX]; /* why there are no figures; "": there are */
-    const char *sizes;           /* the distribution's name */
-    struct region region;        /* what each region is; pointers is not used */
-    uint64_t regions;            /* that live at once */
-    uint64_t asked;              /* the bytes of all their allocations */
+    uint32_t contender;          /* as in struct row_key, like the next */
+    uint32_t input;
+    const char *allocator; /* its name */
+    const char *sizes;     /* the distribution's name */
+    uint64_t n;            /* allocations of a region */
+    uint64_t size;         /* of the largest region */
+    uint64_t regions;      /* that live at once */
+    uint64_t asked;        /* the bytes of all their allocations */
     struct memory_figures figures;
 };
 
@@ -46,10 +50,11 @@ uint64_t memory_regions(double size);
 size_t memory_runnable(const struct memory_row *rows, size_t count);
 
 /*
- * Measure the rows that have no reason yet. A row that fails gets one, and
- * after Ctrl-C all that are left do. Returns how many failed.
+ * Measure the plan's rows of memory that have no reason yet. A row that fails
+ * gets one, and after Ctrl-C all that are left do. Returns how many failed.
  */
-size_t memory_run(struct memory_row *rows, size_t count);
+struct plan;
+size_t memory_run(struct plan *plan);
 
 /*
  * What the calling process uses, read from /proc without allocating. Returns 0,
@@ -57,7 +62,8 @@ size_t memory_run(struct memory_row *rows, size_t count);
  */
 int memory_read(struct memory_usage *ret_usage);
 
-/* Does not return where this process is one that memory_run() started. */
+/* In a process that memory_run() started: measures, and does not return. In any
+ * other: returns. */
 void memory_child(int argc, char **argv);
 
 #endif

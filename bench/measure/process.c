@@ -20,7 +20,7 @@ enum {
 };
 
 static int process_start(const struct process *process, char *const *argv,
-                         pid_t *ret_pid);
+                         int inputs, pid_t *ret_pid);
 static int process_wait(pid_t pid);
 
 int
@@ -52,32 +52,22 @@ process_done(struct process *process)
 }
 
 int
-process_run(struct process *process, const char *option, char *const *arguments)
+process_run(struct process *process, const char *option, int inputs)
 {
     static char self[] = "/proc/self/exe";
-    size_t count = 0;
-    char **argv;
+    char *first = strdup(option);
+    char *argv[] = {self, first, NULL};
     pid_t pid;
-    int err;
+    int err =
+        first != NULL ? process_start(process, argv, inputs, &pid) : -ENOMEM;
 
-    while (arguments[count] != NULL) {
-        count++;
-    }
-    argv = calloc(count + 3, sizeof(*argv));
-    if (argv == NULL) {
-        return -ENOMEM;
-    }
-    argv[0] = self;
-    argv[1] = strdup(option);
-    memcpy(&argv[2], arguments, count * sizeof(*argv));
-    err = argv[1] != NULL ? process_start(process, argv, &pid) : -ENOMEM;
-    free(argv[1]);
-    free(argv);
+    free(first);
     return err != 0 ? err : process_wait(pid);
 }
 
 static int
-process_start(const struct process *process, char *const *argv, pid_t *ret_pid)
+process_start(const struct process *process, char *const *argv, int inputs,
+              pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     int err = posix_spawn_file_actions_init(&actions);
@@ -86,6 +76,10 @@ process_start(const struct process *process, char *const *argv, pid_t *ret_pid)
         return -err;
     }
     err = posix_spawn_file_actions_adddup2(&actions, process->fd, STDIN_FILENO);
+    if (err == 0 && inputs >= 0) {
+        err =
+            posix_spawn_file_actions_adddup2(&actions, inputs, PROCESS_INPUTS);
+    }
     if (err == 0) {
         err = posix_spawn(ret_pid, argv[0], &actions, NULL, argv, environ);
     }

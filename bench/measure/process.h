@@ -1,7 +1,7 @@
 /*
- * This program, started again: for what is to be measured in a process that has
- * done nothing else before. The two share a piece of memory, which is malloc's
- * in neither of them. One thread.
+ * This program, started again, for what is measured in a process that has done
+ * nothing else before. Both share a piece of memory that is malloc()'s in
+ * neither. One thread.
  */
 #ifndef BENCH_MEASURE_PROCESS_H
 #define BENCH_MEASURE_PROCESS_H
@@ -19,23 +19,27 @@ struct process {
 int process_init(struct process *process, size_t size);
 void process_done(struct process *process);
 
+enum {
+    PROCESS_INPUTS = 3, /* the descriptor of what the process gets besides */
+};
+
 /*
- * Start this program with option as its first argument and arguments, which end
- * in NULL, behind it, and wait for its end. After Ctrl-C here it is ended.
+ * Start this program with option as its only argument, and wait for its end.
+ * inputs is a descriptor that the process gets as PROCESS_INPUTS, or -1. After
+ * Ctrl-C here it is ended.
  * Returns its status as of waitpid(), or a negative errno.
  */
-int process_run(struct process *process, const char *option,
-                char *const *arguments);
+int process_run(struct process *process, const char *option, int inputs);
 
-/* Write why a process of that status, which had to set is_done last, did not
- * come to its end, if so, as text to reason, of size bytes. Returns whether
- * so. */
+/* Whether a process of that status did not come to its end, or did not set
+ * is_done last, as it has to. Then reason, of size bytes, says why. */
 int process_reason(int status, int is_done, char *reason, size_t size);
 
 /*
- * In a process that was started so, whose first argument option is: the memory,
- * of at least size bytes; it ends with the one that started it. NULL in any
- * other. Ends the process with a message where somebody else gave option.
+ * The shared memory, of at least size bytes, in a process that process_run()
+ * started with option. Such a process is killed when its starter ends. NULL in
+ * any other process. Where somebody else gave option, the process ends with a
+ * message.
  */
 void *process_memory(int argc, char **argv, const char *option, size_t size);
 

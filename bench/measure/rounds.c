@@ -8,17 +8,22 @@
 #include <unistd.h>
 
 #include "measure/interrupt.h"
+#include "measure/layout.h"
 #include "measure/process.h"
 #include "plan/generator.h"
 
-/* Of the rounds' orders; any number would do, so long as it stays. */
-#define ROUNDS_SEED 25012025u
-
-/* Seconds that a row runs for in round 0, at least; it takes about twice. */
+/* Seconds that a row runs for in the first pass, at least; it takes about
+ * twice. */
 #define ROUNDS_CALIBRATION 0.002
 
-/* The part of the time that is left for what lies outside the clock. */
-#define ROUNDS_SPARE 0.2
+/* What a row takes outside the clock, before that is measured: a third of its
+ * first pass, and this, in seconds. */
+#define ROUNDS_OVERHEAD         0.0004
+#define ROUNDS_OVERHEAD_SHARE   0.33
+#define ROUNDS_OVERHEAD_LATENCY 0.0021
+
+/* The part of the time that is not planned. */
+#define ROUNDS_SPARE 0.05
 
 /* A run shorter than that, in seconds, measures the clock. */
 #define ROUNDS_RUN_MIN 0.001
@@ -30,7 +35,11 @@
 #define ROUNDS_NS_A_SECOND 1e9
 
 enum {
-    PASS_AGAIN = 1, /* no errno: a process came to no end, a row is out */
+    PASS_AGAIN = 1,  /* no errno: a process did not come to its end, and a row
+                       is out */
+    PASS_FIRST = -1, /* the round of the first pass */
+
+    EXCHANGE_LAYOUT_SEED = 1, /* apart from the seed of orders */
 };
 
 static const char rounds_option[] = "--round-child";
@@ -38,144 +47,198 @@ static const char rounds_option[] = "--round-child";
 /* A row's turn in a round, and what came of it. */
 struct turn {
     char name[ROW_NAME_MAX];
-    size_t row; /* the plan's that is called so */
+    struct row_key key;
+    uint64_t n;
+    uint64_t size;    /* of the largest region */
+    uint64_t largest; /* as in struct row, like those that follow */
+    uint64_t bytes;
+    int64_t batch;
     int64_t iterations;
-    double expected_ns; /* by round 0 */
+    double expected_ns;
+    double seconds;
+    int64_t latency; /* the index of its histogram; -1: none is wanted */
+
     struct reading reading;
     char reason[ROW_REASON_MAX]; /* why there is none; "": there is */
 };
 
-/* A round that a process is to do. What two processes share; the clock is the
+/* A round, as two processes share it: turns, then latencies. The clock is the
  * system's. */
 struct exchange {
     int is_done;
-    int err;     /* rounds_run()'s */
+    int err;     /* the round's */
     size_t done; /* how many turns have been taken */
     size_t count;
-    int round; /* as in struct pass, like those that follow */
+    size_t latencies; /* how many */
+    int round;
     int wanted;
-    double seconds;
-    double start;
-    double started;
-    double work;
+    int layout;
+    uint64_t seed;
+    double later; /* seconds that the rounds after it will take */
     double shown;
+    char mallocs[PLAN_EXTRA_MAX];
+    char plugins[PLAN_EXTRA_MAX];
+    char error[LAYOUT_ERROR_MAX]; /* why it could not begin; "": it could */
     struct turn turns[];
 };
 
 /* One pass over all rows. */
 struct pass {
-    const struct rounds *rounds;
-    struct exchange *exchange; /* in a process that does one; or NULL */
     struct row **order;
     size_t count;
-    size_t done; /* how many of order have reported */
-    int round;   /* -1: round 0 */
-    double start;
-    double started; /* the first round */
-    double work;    /* of a round, as expected, in seconds */
-    double worked;  /* of this round, as expected */
-    double shown;   /* when progress was */
+    size_t done;               /* how many of order have reported */
+    int round;                 /* PASS_FIRST: the first pass */
+    int wanted;                /* rounds */
+    struct exchange *exchange; /* of the process of a round; or NULL */
+    double start;              /* seconds, by the system's clock */
+    double noted;              /* when the last row reported */
+    double expected;           /* seconds of the rows that have reported */
+    double total;              /* and of all rows */
+    double later;              /* of the rounds after this one */
+    double shown;              /* when progress was */
     int is_terminal;
 };
 
-static int rounds_readings(struct plan *plan, int wanted);
+static int run_rounds(struct rounds *rounds, struct plan *plan,
+                      struct pass *pass, double start);
 static size_t pass_fill(struct pass *pass, struct plan *plan);
-static void pass_shuffle(struct pass *pass, struct generator *generator);
-static int pass_run_apart(struct pass *pass, struct plan *plan);
-static void pass_give(const struct pass *pass, const struct plan *plan,
-                      struct exchange *exchange);
-static void pass_take(struct pass *pass, const struct exchange *exchange);
-static int pass_open(struct pass *pass, struct plan *plan);
-static void pass_close(const struct pass *pass);
+static void pass_shuffle(struct pass *pass, uint64_t seed);
+static int pass_run_apart(struct pass *pass, const struct rounds *rounds,
+                          const struct plan *plan);
+static size_t pass_latencies(const struct pass *pass);
+static struct latency *exchange_latencies(struct exchange *exchange);
+static void pass_give(const struct pass *pass, const struct rounds *rounds,
+                      const struct plan *plan, struct exchange *exchange);
+static void pass_take(struct pass *pass, struct exchange *exchange);
+static void row_take(struct row *row, const struct turn *turn,
+                     const struct exchange *exchange, int round);
+static int child_run(void *data);
+static int child_open(struct exchange *exchange, struct plan *plan);
+static int child_rows(struct exchange *exchange, struct plan *plan);
 static int pass_run(struct pass *pass);
 static void pass_note(const struct shim_result *result,
                       void *user) SHIM_NOEXCEPT;
-static void pass_keep(struct row *row, const struct shim_result *result,
-                      int round);
+static struct reading reading_of(const struct row *row,
+                                 const struct shim_result *result);
 static double result_counter(const struct shim_result *result,
                              const char *name);
-static void pass_set_iterations(struct pass *pass);
+static void set_iterations(const struct pass *pass, const struct rounds *rounds,
+                           double left, int rounds_left);
+static double run_seconds(const struct row *row);
+static double overhead_seconds(const struct row *row);
 static void pass_show(struct pass *pass);
-static double pass_left(const struct pass *pass, double now);
-static double row_seconds(const struct row *row);
 static double now_seconds(void);
 
 int
 rounds_run(struct rounds *rounds, struct plan *plan)
 {
-    struct pass pass = {.rounds = rounds,
-                        .round = -1,
-                        .start = now_seconds(),
+    struct pass pass = {.wanted = rounds->wanted,
                         .is_terminal = isatty(STDERR_FILENO)};
-    struct generator generator;
-    double longest = 0;
+    double start = now_seconds() - rounds->elapsed;
     int err = -ENOMEM;
 
-    generator_init(&generator, ROUNDS_SEED);
     pass.order = calloc(plan->count, sizeof(struct row *));
-    if (pass.order == NULL) {
-        return -ENOMEM;
+    if (pass.order != NULL && rounds_make_room(rounds, plan) == 0) {
+        err = run_rounds(rounds, plan, &pass, start);
     }
-    if (rounds_readings(plan, rounds->wanted) != 0) {
-        goto fail;
+    if (pass.is_terminal) {
+        fputc('\n', stderr);
     }
+    free(pass.order);
+    rounds->elapsed = now_seconds() - start;
+    return err;
+}
 
-    err = 0;
-    for (; pass.round < rounds->wanted && err == 0; pass.round++) {
+int
+rounds_make_room(const struct rounds *rounds, struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        struct row *row = &plan->rows[i];
+
+        if (row->readings == NULL) {
+            row->readings =
+                calloc((size_t) rounds->wanted, sizeof(struct reading));
+        }
+        if (row->wants_latency && row->latency == NULL) {
+            row->latency = calloc(1, sizeof(*row->latency));
+        }
+        if (row->readings == NULL ||
+            (row->wants_latency && row->latency == NULL)) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+int
+rounds_layout(const struct rounds *rounds, int round)
+{
+    int layouts[BENCH_LAYOUTS];
+    struct generator generator;
+
+    generator_init(&generator, rounds->seed + EXCHANGE_LAYOUT_SEED);
+    for (int i = 0; i < BENCH_LAYOUTS; i++) {
+        int j = (int) generator_below(&generator, (uint64_t) i + 1);
+
+        layouts[i] = layouts[j];
+        layouts[j] = i;
+    }
+    return layouts[round % rounds->layouts];
+}
+
+/* The first pass where nothing is known yet, then round by round. */
+static int
+run_rounds(struct rounds *rounds, struct plan *plan, struct pass *pass,
+           double start)
+{
+    double longest = 0;
+    int err = 0;
+
+    pass->round = rounds->complete > 0 ? rounds->complete : PASS_FIRST;
+    while (pass->round < rounds->wanted && err == 0) {
         double begun = now_seconds();
 
-        if (pass.round > 0 && pass.round >= rounds->least &&
-            begun - pass.start + longest > rounds->limit) {
-            fprintf(stderr, "bench: time is up after %d of %d rounds\n",
-                    pass.round, rounds->wanted);
+        if (pass->round >= rounds->least &&
+            begun - start + longest > rounds->limit) {
+            fprintf(stderr, "%sbench: time is up after %d of %d rounds\n",
+                    pass->is_terminal ? "\n" : "", pass->round, rounds->wanted);
             break;
         }
-        if (pass_fill(&pass, plan) == 0) {
+        if (pass_fill(pass, plan) == 0) {
             break;
         }
-        pass_shuffle(&pass, &generator);
-        err = rounds->arguments != NULL ? pass_run_apart(&pass, plan)
-                                        : pass_run(&pass);
+        pass->later = pass->round == PASS_FIRST
+                          ? rounds->seconds - (begun - start)
+                          : pass->total * (rounds->wanted - pass->round - 1);
+        pass_shuffle(pass, rounds->seed + (uint64_t) pass->round + 1);
+        err = rounds->is_apart ? pass_run_apart(pass, rounds, plan)
+                               : pass_run(pass);
         if (err == PASS_AGAIN) {
             err = 0;
-            pass.round--;
             continue;
         }
         if (interrupt_came()) {
             rounds->interrupted = 1;
             break;
         }
-        if (pass.round < 0) {
-            pass_set_iterations(&pass);
-        } else {
-            longest = now_seconds() - begun > longest ? now_seconds() - begun
-                                                      : longest;
-            rounds->complete = pass.round + 1;
-        }
-    }
-    if (pass.is_terminal) {
-        fputc('\n', stderr);
-    }
+        if (err == 0 && pass->round >= 0) {
+            double elapsed = now_seconds() - begun;
 
-fail:
-    rounds->elapsed = now_seconds() - pass.start;
-    free(pass.order);
+            longest = elapsed > longest ? elapsed : longest;
+            rounds->complete = pass->round + 1;
+            rounds->elapsed = now_seconds() - start;
+            if (rounds->keep != NULL) {
+                err = rounds->keep(rounds, plan, pass->round, rounds->user);
+            }
+        }
+        if (err == 0 && pass->round <= 0) {
+            set_iterations(pass, rounds,
+                           rounds->seconds - (now_seconds() - start),
+                           rounds->wanted - pass->round - 1);
+        }
+        pass->round++;
+    }
     return err;
-}
-
-/* Returns 0 or -ENOMEM. */
-static int
-rounds_readings(struct plan *plan, int wanted)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        free(plan->rows[i].readings);
-        plan->rows[i].readings =
-            calloc((size_t) wanted, sizeof(struct reading));
-        if (plan->rows[i].readings == NULL) {
-            return -ENOMEM;
-        }
-    }
-    return 0;
 }
 
 /* Takes all rows that can run, and returns their number. */
@@ -184,10 +247,12 @@ pass_fill(struct pass *pass, struct plan *plan)
 {
     pass->count = 0;
     pass->done = 0;
-    pass->worked = 0;
+    pass->expected = 0;
+    pass->total = 0;
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->rows[i].reason[0] == '\0') {
             pass->order[pass->count++] = &plan->rows[i];
+            pass->total += plan->rows[i].seconds;
         }
     }
     return pass->count;
@@ -195,10 +260,13 @@ pass_fill(struct pass *pass, struct plan *plan)
 
 /* Fisher and Yates's. */
 static void
-pass_shuffle(struct pass *pass, struct generator *generator)
+pass_shuffle(struct pass *pass, uint64_t seed)
 {
+    struct generator generator;
+
+    generator_init(&generator, seed);
     for (size_t i = pass->count; i > 1; i--) {
-        size_t j = generator_below(generator, i);
+        size_t j = generator_below(&generator, i);
         struct row *row = pass->order[j];
 
         pass->order[j] = pass->order[i - 1];
@@ -209,11 +277,13 @@ pass_shuffle(struct pass *pass, struct generator *generator)
 /* In a process that starts now. Returns PASS_AGAIN where that did not come to
  * its end: the row whose turn it was has a reason then, and runs no further. */
 static int
-pass_run_apart(struct pass *pass, struct plan *plan)
+pass_run_apart(struct pass *pass, const struct rounds *rounds,
+               const struct plan *plan)
 {
     struct process process;
-    int err = process_init(&process, sizeof(struct exchange) +
-                                         pass->count * sizeof(struct turn));
+    size_t size = sizeof(struct exchange) + pass->count * sizeof(struct turn) +
+                  pass_latencies(pass) * sizeof(struct latency);
+    int err = process_init(&process, size);
     struct exchange *exchange;
     struct row *row;
     int status;
@@ -222,10 +292,13 @@ pass_run_apart(struct pass *pass, struct plan *plan)
         return err;
     }
     exchange = process.memory;
-    pass_give(pass, plan, exchange);
-    status = process_run(&process, rounds_option, pass->rounds->arguments);
+    pass_give(pass, rounds, plan, exchange);
+    status = process_run(&process, rounds_option, plan->inputs.fd);
     if (status < 0) {
         err = status;
+    } else if (exchange->error[0] != '\0') {
+        fprintf(stderr, "bench: %s\n", exchange->error);
+        err = -ENOEXEC;
     } else if (!interrupt_came()) {
         row = pass->order[exchange->done < pass->count ? exchange->done
                                                        : pass->count - 1];
@@ -235,125 +308,200 @@ pass_run_apart(struct pass *pass, struct plan *plan)
                     row->name, row->reason);
             err = PASS_AGAIN;
         } else {
-            pass_take(pass, exchange);
             err = exchange->err;
+            if (err == 0) {
+                pass_take(pass, exchange);
+            }
         }
     }
     process_done(&process);
     return err;
 }
 
-static void
-pass_give(const struct pass *pass, const struct plan *plan,
-          struct exchange *exchange)
+static size_t
+pass_latencies(const struct pass *pass)
 {
-    *exchange = (struct exchange){.count = pass->count,
-                                  .round = pass->round,
-                                  .wanted = pass->rounds->wanted,
-                                  .seconds = pass->rounds->seconds,
-                                  .start = pass->start,
-                                  .started = pass->started,
-                                  .work = pass->work,
-                                  .shown = pass->shown};
+    size_t count = 0;
+
     for (size_t i = 0; i < pass->count; i++) {
-        const struct row *row = pass->order[i];
-
-        exchange->turns[i] = (struct turn){.row = (size_t) (row - plan->rows),
-                                           .iterations = row->iterations,
-                                           .expected_ns = row->expected_ns};
-        memcpy(exchange->turns[i].name, row->name, sizeof(row->name));
+        count += pass->order[i]->wants_latency != 0;
     }
+    return count;
+}
+
+/* They stand after the turns. */
+static struct latency *
+exchange_latencies(struct exchange *exchange)
+{
+    return (struct latency *) (void *) &exchange->turns[exchange->count];
 }
 
 static void
-pass_take(struct pass *pass, const struct exchange *exchange)
+pass_give(const struct pass *pass, const struct rounds *rounds,
+          const struct plan *plan, struct exchange *exchange)
 {
-    pass->shown = exchange->shown;
-    for (size_t i = 0; i < pass->count; i++) {
-        const struct turn *turn = &exchange->turns[i];
-        struct row *row = pass->order[i];
-
-        snprintf(row->reason, sizeof(row->reason), "%s", turn->reason);
-        row->expected_ns = turn->expected_ns;
-        if (pass->round >= 0) {
-            row->readings[pass->round] = turn->reading;
-        }
-    }
-}
-
-struct exchange *
-rounds_begin(int argc, char **argv)
-{
-    return process_memory(argc, argv, rounds_option, sizeof(struct exchange));
-}
-
-int
-rounds_child(struct exchange *exchange, struct plan *plan)
-{
-    const struct rounds rounds = {.wanted = exchange->wanted,
-                                  .seconds = exchange->seconds};
-    struct pass pass = {.rounds = &rounds,
-                        .exchange = exchange,
-                        .round = exchange->round,
-                        .start = exchange->start,
-                        .started = exchange->started,
-                        .work = exchange->work,
-                        .shown = exchange->shown,
-                        .is_terminal = isatty(STDERR_FILENO)};
-
-    pass.order = calloc(exchange->count, sizeof(struct row *));
-    if (pass.order == NULL || rounds_readings(plan, exchange->wanted) != 0) {
-        exchange->err = -ENOMEM;
-    } else if (pass_open(&pass, plan) != 0) {
-        fputs("bench: the rows are others than at the start\n", stderr);
-        return EXIT_FAILURE;
-    } else {
-        exchange->err = pass_run(&pass);
-        pass_close(&pass);
-    }
-    free(pass.order);
-    exchange->is_done = 1;
-    return EXIT_SUCCESS;
-}
-
-/* Returns 0, or -1 where the plan has not the rows that are to be run. Whether
- * one can run has been decided: less memory may be available now. */
-static int
-pass_open(struct pass *pass, struct plan *plan)
-{
-    for (; pass->count < pass->exchange->count; pass->count++) {
-        const struct turn *turn = &pass->exchange->turns[pass->count];
-        struct row *row;
-
-        if (turn->row >= plan->count ||
-            strcmp(plan->rows[turn->row].name, turn->name) != 0) {
-            return -1;
-        }
-        row = &plan->rows[turn->row];
-        row->reason[0] = '\0';
-        row->iterations = turn->iterations;
-        row->expected_ns = turn->expected_ns;
-        pass->order[pass->count] = row;
-    }
-    return 0;
-}
-
-static void
-pass_close(const struct pass *pass)
-{
-    struct exchange *exchange = pass->exchange;
-
-    exchange->shown = pass->shown;
+    *exchange = (struct exchange){
+        .count = pass->count,
+        .round = pass->round,
+        .wanted = pass->wanted,
+        .layout = rounds_layout(rounds, pass->round < 0 ? 0 : pass->round),
+        .seed = rounds->seed + (uint64_t) pass->round + 1,
+        .later = pass->later,
+        .shown = pass->shown,
+    };
+    snprintf(exchange->mallocs, PLAN_EXTRA_MAX, "%s", plan->mallocs);
+    snprintf(exchange->plugins, PLAN_EXTRA_MAX, "%s", plan->plugins);
     for (size_t i = 0; i < pass->count; i++) {
         const struct row *row = pass->order[i];
         struct turn *turn = &exchange->turns[i];
 
-        turn->expected_ns = row->expected_ns;
-        if (pass->round >= 0) {
-            turn->reading = row->readings[pass->round];
+        *turn = (struct turn){.key = row->key,
+                              .n = row->region.n,
+                              .size = row->region.size,
+                              .largest = row->largest,
+                              .bytes = row->bytes,
+                              .batch = row->batch,
+                              .iterations = row->iterations,
+                              .expected_ns = row->expected_ns,
+                              .seconds = row->seconds,
+                              .latency = -1};
+        memcpy(turn->name, row->name, sizeof(row->name));
+        if (row->wants_latency) {
+            turn->latency = (int64_t) exchange->latencies++;
         }
-        memcpy(turn->reason, row->reason, sizeof(turn->reason));
     }
+}
+
+static void
+pass_take(struct pass *pass, struct exchange *exchange)
+{
+    pass->shown = exchange->shown;
+    for (size_t i = 0; i < pass->count; i++) {
+        row_take(pass->order[i], &exchange->turns[i], exchange, pass->round);
+        if (exchange->turns[i].latency >= 0 && pass->round >= 0) {
+            latency_merge(
+                pass->order[i]->latency,
+                &exchange_latencies(exchange)[exchange->turns[i].latency]);
+        }
+    }
+}
+
+static void
+row_take(struct row *row, const struct turn *turn,
+         const struct exchange *exchange, int round)
+{
+    (void) exchange;
+    memcpy(row->reason, turn->reason, sizeof(row->reason));
+    row->expected_ns = turn->expected_ns;
+    row->seconds = turn->seconds;
+    if (round >= 0) {
+        row->readings[round] = turn->reading;
+    }
+}
+
+void
+rounds_child(int argc, char **argv)
+{
+    struct exchange *exchange =
+        process_memory(argc, argv, rounds_option, sizeof(*exchange));
+
+    if (exchange == NULL) {
+        return;
+    }
+    shim_init(&(int){1}, argv);
+    exchange->err = layout_run(exchange->seed, child_run, exchange);
+    exchange->is_done = 1;
+    exit(EXIT_SUCCESS);
+}
+
+static int
+child_run(void *data)
+{
+    struct exchange *exchange = data;
+    struct plan plan = {0};
+    struct pass pass = {.exchange = exchange,
+                        .count = exchange->count,
+                        .round = exchange->round,
+                        .wanted = exchange->wanted,
+                        .later = exchange->later,
+                        .shown = exchange->shown,
+                        .is_terminal = isatty(STDERR_FILENO)};
+    int err = child_open(exchange, &plan);
+
+    if (err != 0) {
+        return err;
+    }
+    err = child_rows(exchange, &plan);
+    pass.order = calloc(exchange->count, sizeof(struct row *));
+    if (err != 0 || pass.order == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < exchange->count; i++) {
+        pass.order[i] = &plan.rows[i];
+        pass.total += plan.rows[i].seconds;
+    }
+    err = pass_run(&pass);
+    exchange->shown = pass.shown;
+    return err;
+}
+
+/* What the process's end releases. Returns 0, or a negative errno. */
+static int
+child_open(struct exchange *exchange, struct plan *plan)
+{
+    struct layout layout;
+    int err = layout_open(&layout, exchange->layout, exchange->error);
+
+    if (err == 0) {
+        err = contenders_init(&plan->contenders, &layout, CONTENDERS_ALL,
+                              exchange->mallocs, exchange->plugins,
+                              exchange->error);
+    }
+    if (err == 0) {
+        err = inputs_open(&plan->inputs, PROCESS_INPUTS);
+    }
+    if (err != 0 && exchange->error[0] == '\0') {
+        snprintf(exchange->error, sizeof(exchange->error),
+                 "a round's start: %s", strerror(-err));
+    }
+    return err;
+}
+
+/* Makes the rows by their turns. Returns 0 or -ENOMEM. */
+static int
+child_rows(struct exchange *exchange, struct plan *plan)
+{
+    size_t most = 1;
+
+    for (size_t i = 0; i < exchange->count; i++) {
+        most = exchange->turns[i].n > most ? exchange->turns[i].n : most;
+    }
+    plan->pointers = calloc(most, sizeof(*plan->pointers));
+    plan->rows = calloc(exchange->count, sizeof(*plan->rows));
+    if (plan->pointers == NULL || plan->rows == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < exchange->count; i++) {
+        const struct turn *turn = &exchange->turns[i];
+        struct row *row = &plan->rows[i];
+
+        *row = (struct row){.key = turn->key,
+                            .region = {.n = turn->n, .size = turn->size},
+                            .largest = turn->largest,
+                            .bytes = turn->bytes,
+                            .batch = turn->batch,
+                            .iterations = turn->iterations,
+                            .expected_ns = turn->expected_ns,
+                            .seconds = turn->seconds,
+                            .wants_warm_up = 1};
+        memcpy(row->name, turn->name, sizeof(row->name));
+        row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
+        if (turn->latency >= 0) {
+            row->wants_latency = 1;
+            row->latency = &exchange_latencies(exchange)[turn->latency];
+        }
+    }
+    return 0;
 }
 
 /* google-benchmark runs in the order of registration. */
@@ -367,6 +515,8 @@ pass_run(struct pass *pass)
     for (size_t i = 0; i < pass->count && err == 0; i++) {
         err = row_register(pass->order[i], ROUNDS_CALIBRATION);
     }
+    pass->start = now_seconds();
+    pass->noted = pass->start;
     if (err == 0) {
         count = shim_run(&options);
     }
@@ -381,12 +531,14 @@ static void
 pass_note(const struct shim_result *result, void *user)
 {
     struct pass *pass = user;
-    struct row *row = pass->order[pass->done++];
+    size_t turn = pass->done++;
+    struct row *row = pass->order[turn];
+    struct reading reading = reading_of(row, result);
+    double now = now_seconds();
 
-    if (pass->exchange != NULL) {
-        pass->exchange->done = pass->done;
-    }
-    pass->worked += row_seconds(row);
+    pass->expected += row->seconds;
+    row->seconds = now - pass->noted;
+    pass->noted = now;
     if (interrupt_came()) {
         return;
     }
@@ -394,28 +546,35 @@ pass_note(const struct shim_result *result, void *user)
         fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
                 row->name, result->error);
         snprintf(row->reason, sizeof(row->reason), "%.500s", result->error);
-    } else {
-        pass_keep(row, result, pass->round);
+    } else if (pass->round < 0) {
+        row->expected_ns = reading.real_ns;
+    }
+    if (pass->exchange != NULL) {
+        struct turn *shared = &pass->exchange->turns[turn];
+
+        shared->reading = reading;
+        shared->expected_ns = row->expected_ns;
+        shared->seconds = row->seconds;
+        memcpy(shared->reason, row->reason, sizeof(shared->reason));
+        pass->exchange->done = pass->done;
+    } else if (pass->round >= 0) {
+        row->readings[pass->round] = reading;
     }
     pass_show(pass);
 }
 
-static void
-pass_keep(struct row *row, const struct shim_result *result, int round)
+/* The row has the rest already, by its own clock. */
+static struct reading
+reading_of(const struct row *row, const struct shim_result *result)
 {
-    struct reading reading = {
-        .iterations = result->iterations,
-        .real_ns = result->real_time,
-        .cpu_ns = result->cpu_time,
-        .items_per_second = result_counter(result, "items_per_second"),
-        .bytes_per_second = result_counter(result, "bytes_per_second"),
-    };
+    struct reading reading = row->reading;
 
-    if (round < 0) {
-        row->expected_ns = reading.real_ns;
-    } else {
-        row->readings[round] = reading;
-    }
+    reading.iterations = result->iterations;
+    reading.real_ns = result->real_time;
+    reading.cpu_ns = result->cpu_time;
+    reading.items_per_second = result_counter(result, "items_per_second");
+    reading.bytes_per_second = result_counter(result, "bytes_per_second");
+    return reading;
 }
 
 /* 0: there is none. */
@@ -430,71 +589,84 @@ result_counter(const struct shim_result *result, const char *name)
     return 0;
 }
 
-/* From round 0's readings: how often each row is to run in every round. */
+/* How often each row runs in each of the rounds that are left, in left seconds;
+ * and how long its turns will take. After the first pass, overheads are a
+ * guess; after the first round they are known. */
 static void
-pass_set_iterations(struct pass *pass)
+set_iterations(const struct pass *pass, const struct rounds *rounds,
+               double left, int rounds_left)
 {
-    const struct rounds *rounds = pass->rounds;
-    double now = now_seconds();
-    double left = rounds->seconds - (now - pass->start);
-    double run =
-        left * (1 - ROUNDS_SPARE) / ((double) pass->count * rounds->wanted);
+    double outside = 0;
+    double run;
 
+    if (rounds_left < 1) {
+        return;
+    }
+    for (size_t i = 0; i < pass->count; i++) {
+        outside += overhead_seconds(pass->order[i]);
+    }
+    run = (left * (1 - ROUNDS_SPARE) / rounds_left - outside) /
+          (double) pass->count;
     run = run < ROUNDS_RUN_MIN ? ROUNDS_RUN_MIN : run;
     run = run > rounds->run_max ? rounds->run_max : run;
     for (size_t i = 0; i < pass->count; i++) {
         struct row *row = pass->order[i];
+        double overhead = overhead_seconds(row);
         double batches;
 
         if (row->reason[0] != '\0') {
-            continue; /* it failed just now, and expected_ns is 0 */
+            continue; /* it has failed, and expected_ns may be 0 */
         }
         batches =
             run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
         row->iterations = row->batch * (int64_t) (batches < 1 ? 1 : batches);
-        pass->work += row_seconds(row);
+        row->seconds = overhead + run_seconds(row);
     }
-    pass->started = now;
-    pass->shown = 0;
 }
 
+/* Inside the clock, by the first pass. */
+static double
+run_seconds(const struct row *row)
+{
+    return row->expected_ns * (double) row->iterations / ROUNDS_NS_A_SECOND;
+}
+
+/* Of a turn, outside the clock. */
+static double
+overhead_seconds(const struct row *row)
+{
+    double overhead = row->seconds - run_seconds(row);
+
+    if (row->iterations == 0) {
+        return row->seconds * ROUNDS_OVERHEAD_SHARE + ROUNDS_OVERHEAD +
+               (row->wants_latency ? ROUNDS_OVERHEAD_LATENCY : 0);
+    }
+    return overhead > 0 ? overhead : 0;
+}
+
+/* The rows that are left take as much longer than expected as those before. */
 static void
 pass_show(struct pass *pass)
 {
     double now = now_seconds();
-    double left = pass_left(pass, now);
+    double left = pass->later;
     const struct row *row = pass->order[pass->done - 1];
 
     if (now - pass->shown < (pass->is_terminal ? ROUNDS_BLINK : ROUNDS_LINE)) {
         return;
     }
     pass->shown = now;
-    fprintf(stderr, "%sround %d of %d, row %zu of %zu, %d:%02d left  %s%s",
-            pass->is_terminal ? "\r" : "", pass->round + 1,
-            pass->rounds->wanted, pass->done, pass->count, (int) left / 60,
-            (int) left % 60, row->name, pass->is_terminal ? "\033[K" : "\n");
-    fflush(stderr);
-}
+    if (pass->round >= 0 && pass->expected > 0) {
+        double pace = (now - pass->start) / pass->expected;
 
-/* Seconds to the end, by the speed so far. */
-static double
-pass_left(const struct pass *pass, double now)
-{
-    double total = pass->work * pass->rounds->wanted;
-    double done = pass->work * pass->round + pass->worked;
-    double left = pass->rounds->seconds - (now - pass->start);
-
-    if (pass->round >= 0 && done > 0) {
-        left = (now - pass->started) * (total - done) / done;
+        left = pace * (pass->later + pass->total - pass->expected);
     }
-    return left < 0 ? 0 : left;
-}
-
-/* What a run of the row takes inside the clock, by round 0. */
-static double
-row_seconds(const struct row *row)
-{
-    return row->expected_ns * (double) row->iterations / ROUNDS_NS_A_SECOND;
+    left = left < 0 ? 0 : left;
+    fprintf(stderr, "%sround %d of %d, row %zu of %zu, %d:%02d left  %s%s",
+            pass->is_terminal ? "\r" : "", pass->round + 1, pass->wanted,
+            pass->done, pass->count, (int) left / 60, (int) left % 60,
+            row->name, pass->is_terminal ? "\033[K" : "\n");
+    fflush(stderr);
 }
 
 static double

@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "measure/heap.h"
+#include "measure/latency.h"
+#include "plan/contenders.h"
+#include "plan/inputs.h"
 #include "shim/shim.h"
 #include "workload.h"
 
@@ -26,26 +29,54 @@ struct reading {
     double cpu_ns;
     double items_per_second;
     double bytes_per_second; /* 0: it processes none */
+
+    /* Of an allocation, in each half of this run. Both are 0 where the run had
+     * one batch. */
+    double first_half_ns;
+    double second_half_ns;
+
+    double page_faults; /* minor ones, of an iteration */
+};
+
+/* Which row it is, in numbers that hold in every process of a run. */
+struct row_key {
+    uint32_t workload;  /* its index in the table of workloads */
+    uint32_t contender; /* its index among the contenders */
+    uint32_t input;     /* of the samples; of a trace, where it is replayed */
+    int is_shim;        /* all of the above are unused */
+    int is_bare;        /* the shim's: the loop in C++ */
+    int is_again;       /* the contender's second copy */
 };
 
 struct row {
     char name[ROW_NAME_MAX];
     char reason[ROW_REASON_MAX]; /* why it is skipped; "": it is not */
+    struct row_key key;
 
     const struct workload *workload; /* NULL: the shim's */
-    const char *sizes;               /* the distribution's name */
-    struct region region;            /* what it works on */
-    const uint64_t
-        *sums;      /* of the region's samples: all before each, one more */
-    size_t largest; /* that is asked of malloc() at once, in bytes */
+    const char *sizes;             /* the distribution's or the trace's name */
+    struct region region;          /* what it works on */
+    const struct samples *samples; /* NULL where a trace is replayed */
+    struct replay_run run;         /* the trace's */
+    size_t largest; /* the most that is asked of malloc() at once, in bytes */
     uint64_t bytes; /* of a region, where none is drawn */
-    int is_bare;    /* the shim's: the loop in C++ */
 
     int64_t batch;      /* iterations a crossing */
     int64_t iterations; /* a run's, a multiple of batch; 0: not known yet */
-    double expected_ns; /* of an iteration, by the run that found those out */
+    double expected_ns; /* of an iteration, by the run that found it out */
+    double seconds;     /* of a round, what lies outside the clock too */
+    int wants_warm_up;  /* whether regions come before the clock */
+    int wants_latency;  /* whether its regions are also timed one by one */
+    struct latency *latency;  /* of all rounds so far; NULL: not wanted */
     struct reading *readings; /* one a round */
+
+    struct reading reading; /* of the run under way: what is not the shim's */
 };
+
+/* Set workload, samples, run, and the region's allocator, library, samples and
+ * pointers by the row's key. */
+void row_bind(struct row *row, const struct contenders *contenders,
+              const struct inputs *inputs, void **pointers);
 
 /*
  * Register the row with the shim under its name. With iterations set it runs as
@@ -53,8 +84,5 @@ struct row {
  * Returns 0 or -ENOMEM.
  */
 int row_register(struct row *row, double seconds);
-
-/* The sum of n samples from the one at at, in turn, by the sums before each. */
-uint64_t row_sum(const uint64_t *sums, size_t period, size_t at, size_t n);
 
 #endif

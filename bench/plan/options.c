@@ -13,14 +13,10 @@ static const char help[] =
     "usage: bench [options]\n"
     "\n"
     "Measure memory allocators, row by row: workload/allocator/sizes/n.\n"
-    "Results go to results/<label>/: run.json, memory.json, machine.json,\n"
-    "command.\n"
+    "Results go to results/<label>/: run.json, machine.json, command.\n"
     "\n"
-    "  --quick             end within 90 seconds instead of 25 minutes, with "
-    "n\n"
-    "                      from 10 to 10,000, and of fill_trim, free_random "
-    "and\n"
-    "                      threads_* one distribution and one n\n"
+    "  --quick             end within 90 seconds instead of 15 minutes, with\n"
+    "                      fewer rows\n"
     "  --label NAME        the results' name; default: date, time, commit\n"
     "  --filter REGEX      only rows whose name matches, and their A/A pair\n"
     "  --allocators A,B    only these allocators\n"
@@ -28,9 +24,11 @@ static const char help[] =
     "  --workloads A,B     only these workloads; shim: the harness's own "
     "cost;\n"
     "                      memory: what allocators take from the system\n"
-    "  --memory            only that, written beside what is there already\n"
-    "  --rounds N          run each row N times; default: as time allows\n"
     "  --ns N,N            only regions of N allocations\n"
+    "  --rounds N          run each row N times; default: 16, quick 9\n"
+    "  --seed N            of orders, layouts and places; default: random\n"
+    "  --resume            with --label: go on with a run that was ended "
+    "early\n"
     "  --results DIR       the folder to hold results/<label>\n"
     "  --sizes-dir DIR     the folder to read the distributions from\n"
     "  --traces A,B        replay these files, not those of corpus/traces/\n"
@@ -51,6 +49,7 @@ enum {
     OPTION_ROUNDS,
     OPTION_NS,
     OPTION_RESULTS,
+    OPTION_SEED,
     OPTION_SIZES_DIR,
     OPTION_TRACES,
 };
@@ -64,11 +63,12 @@ options_parse(struct options *options, int argc, char **argv)
         {"help", no_argument, &options->help, 1},
         {"label", required_argument, NULL, OPTION_LABEL},
         {"list", no_argument, &options->list, 1},
-        {"memory", no_argument, &options->memory, 1},
         {"ns", required_argument, NULL, OPTION_NS},
         {"quick", no_argument, &options->quick, 1},
+        {"resume", no_argument, &options->resume, 1},
         {"results", required_argument, NULL, OPTION_RESULTS},
         {"rounds", required_argument, NULL, OPTION_ROUNDS},
+        {"seed", required_argument, NULL, OPTION_SEED},
         {"sizes", required_argument, NULL, OPTION_SIZES},
         {"sizes-dir", required_argument, NULL, OPTION_SIZES_DIR},
         {"traces", required_argument, NULL, OPTION_TRACES},
@@ -84,6 +84,12 @@ options_parse(struct options *options, int argc, char **argv)
         if (options_set(options, option) != 0) {
             return -EINVAL;
         }
+    }
+    if (options->resume && options->label == NULL) {
+        fputs("bench: --resume: found no --label, expected that of the run to "
+              "resume\n",
+              stderr);
+        return -EINVAL;
     }
     if (optind < argc) {
         fprintf(stderr, "bench: found \"%s\", expected an option; see --help\n",
@@ -144,6 +150,17 @@ options_set(struct options *options, int option)
         return 0;
     case OPTION_NS:
         options->ns = optarg;
+        return 0;
+    case OPTION_SEED:
+        errno = 0;
+        options->has_seed = 1;
+        options->seed = strtoull(optarg, &end, 10);
+        if (*optarg < '0' || *optarg > '9' || *end != '\0' || errno != 0) {
+            fprintf(stderr,
+                    "bench: --seed: found \"%s\", expected a whole number\n",
+                    optarg);
+            return -EINVAL;
+        }
         return 0;
     default:
         fputs("bench: see --help\n", stderr);

@@ -4,6 +4,7 @@
 #ifndef BENCH_PLAN_OPTIONS_H
 #define BENCH_PLAN_OPTIONS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 struct options {
@@ -16,9 +17,13 @@ struct options {
     const char *sizes_dir; /* the folder of the CSV files */
     const char *traces; /* files with commas between, or NULL: those built in */
     const char *ns; /* numbers with commas between, or NULL: quick's or all */
+    const char *mallocs; /* files with commas between, or NULL */
+    const char *plugins;
     int quick;
-    int memory; /* no timed rows */
-    int rounds; /* 0: as many as fit */
+    int resume;   /* go on with the run called label */
+    int rounds;   /* 0: as quick, or the full run, has */
+    int has_seed; /* else it is drawn */
+    uint64_t seed;
     int list;
     int help;
 };

@@ -1,18 +1,16 @@
 #include "plan/plan.h"
 
+#include <errno.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/layout.h"
 #include "plan/replay.h"
 #include "write/machine.h"
 
 enum {
-    /* Draws after which sizes begin again: more than a branch predictor learns,
-     * and as sizes of 4 bytes still less than a second-level cache. */
-    PLAN_PERIOD = 16 * 1024,
-
     PLAN_N_MAX = 1000000,
 
     /* A region that asks for more on average is skipped: machines with 1 GiB
@@ -26,11 +24,17 @@ enum {
     /* Of a quick run: longer traces take as long as all else. */
     PLAN_QUICK_TRACE = 20000,
 
+    PLAN_LATENCY_LEAST = 10,
+    PLAN_LATENCY_MOST = 10000,
+
     PLAN_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };
 
 /* Of the rows of memory a quick run takes these sizes. */
 #define PLAN_QUICK_MEMORY "lognormal,nginx_request"
+
+/* Regions of these sizes, and of so many allocations, are timed one by one. */
+#define PLAN_LATENCY_SIZES "fleet,lognormal,nginx_request"
 
 /* 25 is a request's in nginx. */
 static const size_t plan_ns[] = {1,    10,    25,     100,
@@ -49,13 +53,6 @@ enum {
 static const char plan_shim[] = "shim";
 static const char plan_memory[] = "memory";
 
-/* Sizes drawn beforehand. */
-struct samples {
-    uint32_t *samples;
-    uint64_t *sums; /* one more: of all samples before each */
-    size_t period;
-};
-
 /* A list of names, as the n-th gives them. */
 struct names {
     const char *what; /* in the singular */
@@ -71,6 +68,10 @@ struct choice {
     int has_filter;
 };
 
+static int plan_open(struct plan *plan, const struct options *options,
+                     char *error);
+static int extra_copy(char *to, const char *files, const char *option,
+                      char *error);
 static int plan_load(struct plan *plan, const struct options *options,
                      char *error);
 static struct replay **load_files(const char *files, char *error);
@@ -82,10 +83,6 @@ static const char *allocator_at(const void *of, size_t n);
 static const char *sizes_name_at(const void *of, size_t n);
 static const char *workload_at(const void *of, size_t n);
 static const char *n_at(const void *of, size_t n);
-static int plan_open(struct plan *plan);
-static int plan_sample(struct plan *plan);
-static int samples_init(struct samples *samples, const struct sizes *sizes);
-static size_t samples_largest(const struct samples *samples, size_t n);
 static int choice_init(struct choice *choice, const struct options *options,
                        char *error);
 static void choice_done(struct choice *choice);
@@ -94,32 +91,33 @@ static int choice_wants(const struct choice *choice,
                         const struct workload *workload,
                         const struct allocator *allocator,
                         const struct sizes *sizes, size_t n);
-static int choice_wants_replay(const struct choice *choice,
-                               const struct allocator *allocator,
-                               const struct replay *trace);
 static int choice_wants_quick(const struct workload *workload,
                               const struct sizes *sizes, size_t n);
+static int choice_wants_replay(const struct choice *choice,
+                               const struct workload *workload,
+                               const struct allocator *allocator,
+                               const struct replay *trace);
 static int choice_wants_memory(const struct choice *choice,
                                const struct allocator *allocator,
                                const struct sizes *sizes, size_t n);
 static int is_quick_n(size_t n);
 static int plan_fill(struct plan *plan, const struct choice *choice);
+static void plan_add_all(struct plan *plan, const struct choice *choice,
+                         size_t w, size_t c);
 static int plan_fill_memory(struct plan *plan, const struct choice *choice);
+static void plan_add(struct plan *plan, const struct choice *choice,
+                     struct row_key key, size_t n);
+static void plan_add_replay(struct plan *plan, const struct choice *choice,
+                            struct row_key key);
+static void plan_add_memory(struct plan *plan, const struct choice *choice,
+                            size_t c, size_t s, size_t n);
+static size_t largest_chunk(const struct allocator *allocator, size_t size,
+                            size_t n, size_t largest);
+static int wants_latency(const struct row *row);
 static void plan_judge(struct row *row, const struct contender *contender,
                        double bytes);
 static int judge_region(char *reason, const struct contender *contender,
                         double bytes, double most);
-static void plan_add(struct plan *plan, const struct choice *choice,
-                     const struct workload *workload,
-                     const struct contender *contender, size_t sizes, size_t n);
-static void plan_add_replay(struct plan *plan, const struct choice *choice,
-                            const struct contender *contender, size_t trace);
-static void plan_add_memory(struct plan *plan, const struct choice *choice,
-                            const struct contender *contender, size_t sizes,
-                            size_t n);
-static struct region plan_region(const struct plan *plan,
-                                 const struct contender *contender,
-                                 size_t sizes, size_t n);
 static void plan_name(struct row *row, const char *suffix);
 static void plan_add_shim(struct plan *plan, const struct choice *choice);
 static void plan_add_pair(struct plan *plan);
@@ -137,15 +135,14 @@ plan_create(const struct options *options, char *error)
     }
     plan->sizes =
         sizes_list_create(options->sizes_dir, &plan->sizes_count, error);
-    if (plan->sizes == NULL || plan_load(plan, options, error) != 0 ||
+    if (plan->sizes == NULL || plan_open(plan, options, error) != 0 ||
+        plan_load(plan, options, error) != 0 ||
         plan_check_names(plan, options, error) != 0 ||
-        choice_init(&choice, options, error) != 0 || plan_open(plan) != 0 ||
-        plan_sample(plan) != 0 ||
-        (!options->memory && plan_fill(plan, &choice) != 0) ||
-        plan_fill_memory(plan, &choice) != 0) {
+        choice_init(&choice, options, error) != 0 ||
+        plan_fill(plan, &choice) != 0 || plan_fill_memory(plan, &choice) != 0) {
         goto fail;
     }
-    if (plan->count + plan->memory_count == 0) {
+    if (plan->count == 0) {
         snprintf(error, PLAN_ERROR_MAX,
                  "no row is left of the choice; --list alone shows all");
         goto fail;
@@ -165,22 +162,15 @@ plan_destroy(struct plan *plan)
     if (plan == NULL) {
         return;
     }
-    if (plan->samples != NULL) {
-        for (size_t i = 0; i < plan->sizes_count; i++) {
-            free(plan->samples[i].samples);
-            free(plan->samples[i].sums);
-        }
-    }
     for (size_t i = 0; i < plan->count; i++) {
         free(plan->rows[i].readings);
+        free(plan->rows[i].latency);
     }
     sizes_list_destroy(plan->sizes, plan->sizes_count);
-    replay_list_destroy(plan->traces);
-    free(plan->runs);
-    free(plan->samples);
+    inputs_done(&plan->inputs);
+    contenders_done(&plan->contenders);
     free(plan->rows);
     free(plan->memory);
-    free(plan->contenders);
     free(plan->pointers);
     free(plan);
 }
@@ -196,28 +186,61 @@ plan_runnable(const struct plan *plan)
     return runnable;
 }
 
-/* The traces, and what it takes to do them. */
+/* Layout 0 says which allocators there are; the rounds open theirs. */
+static int
+plan_open(struct plan *plan, const struct options *options, char *error)
+{
+    struct layout layout;
+    int err;
+
+    if (extra_copy(plan->mallocs, options->mallocs, "--malloc", error) != 0 ||
+        extra_copy(plan->plugins, options->plugins, "--plugin", error) != 0) {
+        return -EINVAL;
+    }
+    err = layout_open(&layout, 0, error);
+    if (err != 0) {
+        return err;
+    }
+    return contenders_init(&plan->contenders, &layout, CONTENDERS_ALL,
+                           plan->mallocs, plan->plugins, error);
+}
+
+/* files NULL: none. */
+static int
+extra_copy(char *to, const char *files, const char *option, char *error)
+{
+    if (files != NULL && strlen(files) >= PLAN_EXTRA_MAX) {
+        snprintf(error, PLAN_ERROR_MAX,
+                 "%s: found names of %zu bytes, expected at most %d", option,
+                 strlen(files), PLAN_EXTRA_MAX - 1);
+        return -EINVAL;
+    }
+    snprintf(to, PLAN_EXTRA_MAX, "%s", files != NULL ? files : "");
+    return 0;
+}
+
+/* Samples and traces, and room for the pointers of the largest region. */
 static int
 plan_load(struct plan *plan, const struct options *options, char *error)
 {
-    plan->traces = options->traces != NULL
-                       ? load_files(options->traces, error)
-                       : replay_list_create(BENCH_TRACES_DIR, error);
-    if (plan->traces == NULL) {
+    struct replay **traces = options->traces != NULL
+                                 ? load_files(options->traces, error)
+                                 : replay_list_create(BENCH_TRACES_DIR, error);
+    int err;
+
+    if (traces == NULL) {
         return -EINVAL;
     }
-    while (plan->traces[plan->traces_count] != NULL) {
-        plan->traces_count++;
+    err = inputs_init(&plan->inputs, plan->sizes, plan->sizes_count, traces);
+    replay_list_destroy(traces);
+    if (err != 0) {
+        snprintf(error, PLAN_ERROR_MAX, "memory for sizes and traces: %s",
+                 strerror(-err));
+        return err;
     }
     snprintf(error, PLAN_ERROR_MAX, "out of memory");
-    plan->runs = calloc(plan->traces_count + 1, sizeof(*plan->runs));
-    if (plan->runs == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < plan->traces_count; i++) {
-        plan->runs[i].replay = plan->traces[i];
-    }
-    return 0;
+    plan->pointers = calloc(PLAN_N_MAX, sizeof(*plan->pointers));
+    return plan->pointers != NULL ? 0 : -ENOMEM;
 }
 
 /* files have commas between them. */
@@ -250,13 +273,14 @@ static int
 plan_check_names(const struct plan *plan, const struct options *options,
                  char *error)
 {
-    const struct names allocator_names = {"allocator", allocators_count,
-                                          allocator_at, NULL};
-    const struct names sizes_names = {"distribution of sizes or trace",
-                                      plan->sizes_count + plan->traces_count,
-                                      sizes_name_at, plan};
-    const struct names workload_names = {"workload", workloads_count + 2,
-                                         workload_at, NULL};
+    const struct names allocator_names = {"allocator", plan->contenders.count,
+                                          allocator_at, plan};
+    const struct names sizes_names = {
+        "distribution of sizes or trace",
+        plan->sizes_count + plan->inputs.traces_count, sizes_name_at, plan};
+    const struct names workload_names = {
+        "workload", plan->contenders.shared->workloads_count + 2, workload_at,
+        plan};
     const struct names n_names = {"n", PLAN_NS, n_at, plan_ns};
 
     if (names_check(&allocator_names, options->allocators, error) != 0 ||
@@ -302,8 +326,9 @@ names_check(const struct names *names, const char *list, char *error)
 static const char *
 allocator_at(const void *of, size_t n)
 {
-    (void) of;
-    return allocators[n]->name;
+    const struct plan *plan = of;
+
+    return plan->contenders.list[n].allocator->name;
 }
 
 static const char *
@@ -311,19 +336,22 @@ sizes_name_at(const void *of, size_t n)
 {
     const struct plan *plan = of;
 
-    return n < plan->sizes_count ? plan->sizes[n]->name
-                                 : plan->traces[n - plan->sizes_count]->name;
+    return n < plan->sizes_count
+               ? plan->sizes[n]->name
+               : plan->inputs.traces[n - plan->sizes_count].name;
 }
 
-/* The shim's rows come behind all workloads, and memory's behind those. */
+/* The shim's rows come after all workloads, and memory's after those. */
 static const char *
 workload_at(const void *of, size_t n)
 {
-    (void) of;
-    if (n >= workloads_count) {
-        return n == workloads_count ? plan_shim : plan_memory;
+    const struct plan *plan = of;
+    size_t count = plan->contenders.shared->workloads_count;
+
+    if (n >= count) {
+        return n == count ? plan_shim : plan_memory;
     }
-    return workloads[n]->name;
+    return plan->contenders.shared->workloads[n]->name;
 }
 
 /* Valid until the next call. */
@@ -335,75 +363,6 @@ n_at(const void *of, size_t n)
 
     snprintf(text, sizeof(text), "%zu", ns[n]);
     return text;
-}
-
-static int
-plan_open(struct plan *plan)
-{
-    plan->contenders = calloc(allocators_count, sizeof(*plan->contenders));
-    if (plan->contenders == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < allocators_count; i++) {
-        struct contender *contender = &plan->contenders[i];
-
-        contender->allocator = allocators[i];
-        contender->library = allocators[i]->open(contender->reason);
-        if (contender->library != NULL) {
-            allocators[i]->version(contender->library, contender->version);
-            allocator_path(allocators[i]->entry(contender->library),
-                           contender->path);
-        }
-    }
-    return 0;
-}
-
-static int
-plan_sample(struct plan *plan)
-{
-    plan->pointers = calloc(PLAN_N_MAX, sizeof(*plan->pointers));
-    plan->samples = calloc(plan->sizes_count, sizeof(*plan->samples));
-    if (plan->pointers == NULL || plan->samples == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < plan->sizes_count; i++) {
-        if (samples_init(&plan->samples[i], plan->sizes[i]) != 0) {
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
-static int
-samples_init(struct samples *samples, const struct sizes *sizes)
-{
-    size_t period = sizes_period(sizes, PLAN_PERIOD);
-
-    samples->period = period;
-    samples->samples = calloc(period, sizeof(*samples->samples));
-    samples->sums = calloc(period + 1, sizeof(*samples->sums));
-    if (samples->samples == NULL || samples->sums == NULL) {
-        return -ENOMEM;
-    }
-    sizes_sample(sizes, samples->samples, period);
-    for (size_t i = 0; i < period; i++) {
-        samples->sums[i + 1] = samples->sums[i] + samples->samples[i];
-    }
-    return 0;
-}
-
-/* The bytes of the largest region of n. */
-static size_t
-samples_largest(const struct samples *samples, size_t n)
-{
-    size_t largest = 0;
-
-    for (size_t at = 0; at < samples->period; at++) {
-        size_t size = row_sum(samples->sums, samples->period, at, n);
-
-        largest = size > largest ? size : largest;
-    }
-    return largest;
 }
 
 static int
@@ -485,13 +444,15 @@ choice_wants_quick(const struct workload *workload, const struct sizes *sizes,
 
 static int
 choice_wants_replay(const struct choice *choice,
+                    const struct workload *workload,
                     const struct allocator *allocator,
                     const struct replay *trace)
 {
     const struct options *options = choice->options;
 
-    return allocator->replay != NULL && options->ns == NULL &&
-           list_has(options->workloads, workload_replay.name) &&
+    return workload->is_replay && allocator->replay != NULL &&
+           options->ns == NULL &&
+           list_has(options->workloads, workload->name) &&
            list_has(options->allocators, allocator->name) &&
            list_has(options->sizes, trace->name) &&
            (!options->quick || options->traces != NULL ||
@@ -508,7 +469,7 @@ choice_wants_memory(const struct choice *choice,
     char number[PLAN_NUMBER_MAX];
 
     snprintf(number, sizeof(number), "%zu", n);
-    if (allocator->class != ALLOCATOR_CALLED ||
+    if (allocator->class != ALLOCATOR_SHARED ||
         !list_has(options->workloads, plan_memory) ||
         !list_has(options->allocators, allocator->name) ||
         !list_has(options->sizes, sizes->name) ||
@@ -534,32 +495,20 @@ is_quick_n(size_t n)
 static int
 plan_fill(struct plan *plan, const struct choice *choice)
 {
-    size_t most =
-        workloads_count * (allocators_count + 1) * plan->sizes_count * PLAN_NS +
-        (allocators_count + 1) * plan->traces_count + 2 * PLAN_SHIM_BATCHES;
+    const struct contenders *contenders = &plan->contenders;
+    size_t count = contenders->shared->workloads_count;
+    size_t inputs = plan->sizes_count * PLAN_NS + plan->inputs.traces_count;
 
-    plan->rows = calloc(most, sizeof(*plan->rows));
+    /* Each allocator's rows may be there twice, for the pair. */
+    plan->rows =
+        calloc(count * 2 * contenders->count * inputs + 2 * PLAN_SHIM_BATCHES,
+               sizeof(*plan->rows));
     if (plan->rows == NULL) {
         return -ENOMEM;
     }
-    for (size_t w = 0; w < workloads_count; w++) {
-        for (size_t a = 0; a < allocators_count; a++) {
-            for (size_t s = 0; s < plan->sizes_count; s++) {
-                for (size_t n = 0; n < PLAN_NS; n++) {
-                    if (choice_wants(choice, workloads[w], allocators[a],
-                                     plan->sizes[s], plan_ns[n])) {
-                        plan_add(plan, choice, workloads[w],
-                                 &plan->contenders[a], s, plan_ns[n]);
-                    }
-                }
-            }
-        }
-    }
-    for (size_t a = 0; a < allocators_count; a++) {
-        for (size_t t = 0; t < plan->traces_count; t++) {
-            if (choice_wants_replay(choice, allocators[a], plan->traces[t])) {
-                plan_add_replay(plan, choice, &plan->contenders[a], t);
-            }
+    for (size_t w = 0; w < count; w++) {
+        for (size_t c = 0; c < contenders->count; c++) {
+            plan_add_all(plan, choice, w, c);
         }
     }
     plan_add_pair(plan);
@@ -567,21 +516,48 @@ plan_fill(struct plan *plan, const struct choice *choice)
     return 0;
 }
 
+/* The rows of a workload on a contender. */
+static void
+plan_add_all(struct plan *plan, const struct choice *choice, size_t w, size_t c)
+{
+    const struct workload *workload = plan->contenders.shared->workloads[w];
+    const struct allocator *allocator = plan->contenders.list[c].allocator;
+    struct row_key key = {.workload = (uint32_t) w, .contender = (uint32_t) c};
+
+    for (size_t s = 0; s < plan->sizes_count; s++) {
+        key.input = (uint32_t) s;
+        for (size_t n = 0; n < PLAN_NS; n++) {
+            if (choice_wants(choice, workload, allocator, plan->sizes[s],
+                             plan_ns[n])) {
+                plan_add(plan, choice, key, plan_ns[n]);
+            }
+        }
+    }
+    for (size_t t = 0; t < plan->inputs.traces_count; t++) {
+        key.input = (uint32_t) t;
+        if (choice_wants_replay(choice, workload, allocator,
+                                &plan->inputs.traces[t])) {
+            plan_add_replay(plan, choice, key);
+        }
+    }
+}
+
 static int
 plan_fill_memory(struct plan *plan, const struct choice *choice)
 {
-    plan->memory = calloc(allocators_count * plan->sizes_count * PLAN_NS,
+    const struct contenders *contenders = &plan->contenders;
+
+    plan->memory = calloc(contenders->count * plan->sizes_count * PLAN_NS,
                           sizeof(*plan->memory));
     if (plan->memory == NULL) {
         return -ENOMEM;
     }
-    for (size_t a = 0; a < allocators_count; a++) {
+    for (size_t c = 0; c < contenders->count; c++) {
         for (size_t s = 0; s < plan->sizes_count; s++) {
             for (size_t n = 0; n < PLAN_NS; n++) {
-                if (choice_wants_memory(choice, allocators[a], plan->sizes[s],
-                                        plan_ns[n])) {
-                    plan_add_memory(plan, choice, &plan->contenders[a], s,
-                                    plan_ns[n]);
+                if (choice_wants_memory(choice, contenders->list[c].allocator,
+                                        plan->sizes[s], plan_ns[n])) {
+                    plan_add_memory(plan, choice, c, s, plan_ns[n]);
                 }
             }
         }
@@ -590,91 +566,92 @@ plan_fill_memory(struct plan *plan, const struct choice *choice)
 }
 
 static void
-plan_add(struct plan *plan, const struct choice *choice,
-         const struct workload *workload, const struct contender *contender,
-         size_t sizes, size_t n)
+plan_add(struct plan *plan, const struct choice *choice, struct row_key key,
+         size_t n)
 {
-    const struct allocator *allocator = contender->allocator;
-    const struct samples *samples = &plan->samples[sizes];
+    const struct contender *contender = &plan->contenders.list[key.contender];
+    const struct sizes *sizes = plan->sizes[key.input];
     struct row *row = &plan->rows[plan->count];
-    double bytes = sizes_mean(plan->sizes[sizes]) * (double) n;
 
-    *row = (struct row){
-        .workload = workload,
-        .sizes = plan->sizes[sizes]->name,
-        .region = plan_region(plan, contender, sizes, n),
-        .sums = samples->sums,
-        .largest = sizes_max(plan->sizes[sizes]),
-        .batch = (workload->batch_op + (int64_t) n - 1) / (int64_t) n,
-    };
-    if (allocator->reserved != 0) {
-        row->largest = row->region.size + n * allocator->reserved;
-    }
+    *row = (struct row){.key = key, .sizes = sizes->name};
+    row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
+    row->region.n = n;
+    row->region.size = samples_largest(row->samples, n);
+    row->largest = largest_chunk(contender->allocator, row->region.size, n,
+                                 sizes_max(sizes));
+    row->batch = (row->workload->batch_op + (int64_t) n - 1) / (int64_t) n;
+    row->wants_latency = wants_latency(row);
     plan_name(row, "");
-    plan_judge(row, contender, bytes);
+    plan_judge(row, contender, sizes_mean(sizes) * (double) n);
     plan->count += (size_t) choice_has(choice, row->name);
 }
 
 /* Its n is the trace's allocations. */
 static void
 plan_add_replay(struct plan *plan, const struct choice *choice,
-                const struct contender *contender, size_t trace)
+                struct row_key key)
 {
-    const struct replay *replay = plan->traces[trace];
-    const struct allocator *allocator = contender->allocator;
+    const struct contender *contender = &plan->contenders.list[key.contender];
+    const struct replay *replay = &plan->inputs.traces[key.input];
     struct row *row = &plan->rows[plan->count];
 
     *row = (struct row){
-        .workload = &workload_replay,
+        .key = key,
         .sizes = replay->name,
-        .region = {.allocator = allocator,
-                   .library = contender->library,
-                   .n = replay->allocations,
-                   .own = &plan->runs[trace]},
         .largest = replay->largest,
         .bytes = replay->bytes,
         .batch = 1,
     };
+    row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
+    row->region.n = replay->allocations;
     plan_name(row, "");
     (void) judge_region(row->reason, contender,
-                        (double) replay_held(replay, allocator),
+                        (double) replay_held(replay, contender->allocator),
                         PLAN_BYTES_MAX);
     plan->count += (size_t) choice_has(choice, row->name);
 }
 
 static void
-plan_add_memory(struct plan *plan, const struct choice *choice,
-                const struct contender *contender, size_t sizes, size_t n)
+plan_add_memory(struct plan *plan, const struct choice *choice, size_t c,
+                size_t s, size_t n)
 {
-    const struct samples *samples = &plan->samples[sizes];
+    const struct contender *contender = &plan->contenders.list[c];
+    const struct samples *samples = &plan->inputs.samples[s];
     struct memory_row *row = &plan->memory[plan->memory_count];
-    double bytes = sizes_mean(plan->sizes[sizes]) * (double) n;
+    double bytes = sizes_mean(plan->sizes[s]) * (double) n;
 
     *row = (struct memory_row){
-        .sizes = plan->sizes[sizes]->name,
-        .region = plan_region(plan, contender, sizes, n),
+        .contender = (uint32_t) c,
+        .input = (uint32_t) s,
+        .allocator = contender->allocator->name,
+        .sizes = plan->sizes[s]->name,
+        .n = n,
+        .size = samples_largest(samples, n),
         .regions = memory_regions(bytes),
     };
-    row->asked = row_sum(samples->sums, samples->period, 0, row->regions * n);
+    row->asked = samples_sum(samples, 0, row->regions * n);
     snprintf(row->name, sizeof(row->name), "%s/%s/%s/%zu", plan_memory,
-             contender->allocator->name, row->sizes, n);
+             row->allocator, row->sizes, n);
     (void) judge_region(row->reason, contender, bytes, PLAN_BYTES_MAX);
     plan->memory_count += (size_t) choice_has(choice, row->name);
 }
 
-static struct region
-plan_region(const struct plan *plan, const struct contender *contender,
-            size_t sizes, size_t n)
+/* The most that is asked of malloc() at once. */
+static size_t
+largest_chunk(const struct allocator *allocator, size_t size, size_t n,
+              size_t largest)
 {
-    const struct samples *samples = &plan->samples[sizes];
+    return allocator->reserved != 0 ? size + n * allocator->reserved : largest;
+}
 
-    return (struct region){.allocator = contender->allocator,
-                           .library = contender->library,
-                           .n = n,
-                           .size = samples_largest(samples, n),
-                           .samples = samples->samples,
-                           .period = samples->period,
-                           .pointers = plan->pointers};
+/* Regions that a server has, of sizes that are looked at first. */
+static int
+wants_latency(const struct row *row)
+{
+    return row->workload->batch != NULL && row->workload->threads == 0 &&
+           row->region.n >= PLAN_LATENCY_LEAST &&
+           row->region.n <= PLAN_LATENCY_MOST &&
+           list_has(PLAN_LATENCY_SIZES, row->sizes);
 }
 
 /* Says why a row cannot run, if it cannot. */
@@ -715,7 +692,7 @@ judge_region(char *reason, const struct contender *contender, double bytes,
     return 1;
 }
 
-/* suffix goes behind the allocator's name. */
+/* suffix goes after the allocator's name. */
 static void
 plan_name(struct row *row, const char *suffix)
 {
@@ -740,36 +717,42 @@ plan_add_shim(struct plan *plan, const struct choice *choice)
         struct row *row = &plan->rows[plan->count];
 
         *row = (struct row){
-            .is_bare = i < PLAN_SHIM_BATCHES,
+            .key = {.is_shim = 1, .is_bare = i < PLAN_SHIM_BATCHES},
             .batch = plan_shim_batches[i % PLAN_SHIM_BATCHES],
         };
         snprintf(row->name, sizeof(row->name), "%s/%s/%lld", plan_shim,
-                 row->is_bare ? "bare" : "c", (long long) row->batch);
+                 row->key.is_bare ? "bare" : "c", (long long) row->batch);
         plan->count += (size_t) choice_has(choice, row->name);
     }
 }
 
-/* The pair is made of the first allocator of the table that has a row to run.
- */
+/* The pair is of the first contender that has a second copy and a row to run. */
 static void
 plan_add_pair(struct plan *plan)
 {
     size_t count = plan->count;
+    size_t base = plan->contenders.count;
 
-    for (size_t a = 0; a < allocators_count && plan->base == NULL; a++) {
-        for (size_t i = 0; i < count && plan->base == NULL; i++) {
-            if (plan->rows[i].region.allocator == allocators[a] &&
-                plan->rows[i].reason[0] == '\0') {
-                plan->base = allocators[a];
-            }
-        }
-    }
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &plan->rows[i];
+        size_t c = row->key.contender;
 
-        if (plan->base != NULL && row->region.allocator == plan->base) {
+        if (c < base && row->reason[0] == '\0' &&
+            plan->contenders.list[c].again != NULL) {
+            base = c;
+        }
+    }
+    if (base == plan->contenders.count) {
+        return;
+    }
+    plan->base = &plan->contenders.list[base];
+    for (size_t i = 0; i < count; i++) {
+        if (plan->rows[i].key.contender == base) {
             struct row *again = &plan->rows[plan->count++];
-            *again = *row;
+
+            *again = plan->rows[i];
+            again->key.is_again = 1;
+            row_bind(again, &plan->contenders, &plan->inputs, plan->pointers);
             plan_name(again, "_again");
         }
     }

@@ -10,23 +10,16 @@
 
 #include <stddef.h>
 
-#include "allocator.h"
 #include "measure/memory.h"
 #include "measure/row.h"
+#include "plan/contenders.h"
+#include "plan/inputs.h"
 #include "plan/options.h"
 #include "plan/sizes.h"
 
 enum {
-    PLAN_ERROR_MAX = 8192, /* a path may be in it */
-};
-
-/* An allocator as it takes part. */
-struct contender {
-    const struct allocator *allocator;
-    void *library; /* NULL: it cannot; reason says why */
-    char reason[ALLOCATOR_REASON_MAX];
-    char path[ALLOCATOR_PATH_MAX]; /* of the file that serves it */
-    char version[ALLOCATOR_VERSION_MAX];
+    PLAN_ERROR_MAX = LAYOUT_ERROR_MAX,
+    PLAN_EXTRA_MAX = 4096, /* of the names of files in an option */
 };
 
 struct plan {
@@ -34,16 +27,15 @@ struct plan {
     size_t count;
     struct memory_row *memory;
     size_t memory_count;
-    struct contender *contenders; /* as many as allocators */
-    const struct allocator *base; /* of the A/A pair */
+    const struct contender *base; /* of the A/A pair; NULL: there is none */
 
-    struct sizes **sizes;
+    struct contenders contenders;
+    struct inputs inputs;
+    struct sizes **sizes; /* as inputs have samples of */
     size_t sizes_count;
-    struct samples *samples; /* one for each of sizes */
-    struct replay **traces;  /* ends in NULL */
-    struct replay_run *runs; /* one for each of traces */
-    size_t traces_count;
-    void **pointers; /* all rows' */
+    void **pointers;              /* all rows' */
+    char mallocs[PLAN_EXTRA_MAX]; /* as in the options; "": none */
+    char plugins[PLAN_EXTRA_MAX];
 };
 
 /*

@@ -302,6 +302,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
     static const uint32_t samples[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
     uint64_t sums[PERIOD + 1] = {0};
+    const struct samples drawn = {samples, sums, PERIOD};
     struct row row = {
         .name = "row",
         .workload = workload,
@@ -312,7 +313,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
                    .samples = samples,
                    .period = PERIOD,
                    .pointers = pointers},
-        .sums = sums,
+        .samples = &drawn,
         .largest = 600,
         .batch = BATCH,
         .iterations = REGIONS,
@@ -687,12 +688,13 @@ test_limits_hold_what_is_written(void **state)
     }
 }
 
-/* As it is added up draw by draw. */
+/* As it is added up sample by sample. */
 static void
 test_sum_goes_around(void **state)
 {
     static const uint32_t samples[PERIOD] = {1, 20, 300, 4000, 50000, 600000};
     uint64_t sums[PERIOD + 1] = {0};
+    const struct samples drawn = {samples, sums, PERIOD};
 
     (void) state;
     for (size_t i = 0; i < PERIOD; i++) {
@@ -702,7 +704,7 @@ test_sum_goes_around(void **state)
         uint64_t sum = 0;
 
         for (size_t n = 0; n < 4 * PERIOD; n++) {
-            assert_int_equal(row_sum(sums, PERIOD, at, n), sum);
+            assert_int_equal(samples_sum(&drawn, at, n), sum);
             sum += samples[(at + n) % PERIOD];
         }
     }

@@ -4,6 +4,7 @@
 
 static void json_begin(struct json *json, const char *key);
 static void json_line(struct json *json);
+static int is_flat(const struct json *json);
 static void json_quote(struct json *json, const char *text);
 
 void
@@ -24,10 +25,10 @@ json_open(struct json *json, const char *key, char bracket)
 void
 json_close(struct json *json, char bracket)
 {
-    json->depth--;
-    if (!json->is_first) {
-        json_line(json);
+    if (!json->is_first && !is_flat(json)) {
+        fprintf(json->file, "\n%*s", 2 * (json->depth - 1), "");
     }
+    json->depth--;
     fputc(bracket, json->file);
     json->is_first = 0;
     if (json->depth == 0) {
@@ -86,7 +87,18 @@ json_begin(struct json *json, const char *key)
 static void
 json_line(struct json *json)
 {
-    fprintf(json->file, "\n%*s", 2 * json->depth, "");
+    if (is_flat(json)) {
+        fputs(json->is_first ? "" : " ", json->file);
+    } else {
+        fprintf(json->file, "\n%*s", 2 * json->depth, "");
+    }
+}
+
+/* Whether the innermost object or list stands on one line. */
+static int
+is_flat(const struct json *json)
+{
+    return json->flat != 0 && json->depth >= json->flat;
 }
 
 static void

@@ -12,6 +12,8 @@ struct json {
     FILE *file;
     int depth;    /* open objects and lists */
     int is_first; /* nothing stands yet in the innermost one */
+    int flat;     /* objects and lists from this depth on stand on one line;
+                     0: none do */
 };
 
 void json_init(struct json *json, FILE *file);

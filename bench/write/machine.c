@@ -128,8 +128,8 @@ static void
 write_allocators(struct json *json, const struct plan *plan)
 {
     json_open(json, "allocators", '{');
-    for (size_t i = 0; i < allocators_count; i++) {
-        const struct contender *contender = &plan->contenders[i];
+    for (size_t i = 0; i < plan->contenders.count; i++) {
+        const struct contender *contender = &plan->contenders.list[i];
         const struct allocator *allocator = contender->allocator;
 
         json_open(json, allocator->name, '{');

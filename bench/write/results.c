@@ -1,6 +1,7 @@
 #include "write/results.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@ enum {
     RESULTS_COMMIT_LENGTH = 7,
 
     RESULTS_FILE_MAX = RESULTS_PATH_MAX + 32,
+
+    RESULTS_FLAT = 3, /* each entry of run.json's lists is one line */
 };
 
 /* Everything that is written about. */
@@ -32,19 +35,21 @@ struct account {
 static void label_make(char *label);
 static int make_folders(char *path);
 static void add_context(const struct account *account);
-static void add_rounds(const struct rounds *rounds);
+static void add_number(const char *key, int digits, double value);
 static int write_file(const struct account *account, size_t i);
 static int rename_file(const struct account *account, size_t i);
-static int has_file(const struct account *account, size_t i);
 static void file_path(const struct account *account, size_t i,
                       const char *suffix, char *path);
 static void write_machine(const struct account *account, FILE *file);
-static void write_memory(const struct account *account, FILE *file);
-static void write_memory_row(struct json *json, const struct memory_row *row);
 static void write_run(const struct account *account, FILE *file);
-static void write_replay(struct json *json, const struct region *region);
+static void write_key(struct json *json, const char *workload,
+                      const char *allocator, const char *sizes, size_t n);
+static void write_row_key(struct json *json, const struct row *row);
 static void write_reading(struct json *json, const struct account *account,
                           size_t row, int round);
+static void write_replay(struct json *json, const struct row *row);
+static void write_latency(struct json *json, const struct row *row);
+static void write_memory(struct json *json, const struct memory_row *row);
 static void write_command(const struct account *account, FILE *file);
 static void write_quoted(FILE *file, const char *word);
 static int fail(const char *path, int err);
@@ -55,13 +60,11 @@ static const struct {
 } results_files[] = {
     {"command", write_command},
     {"machine.json", write_machine},
-    {"memory.json", write_memory},
     {"run.json", write_run},
 };
 
 enum {
     RESULTS_FILES = sizeof(results_files) / sizeof(results_files[0]),
-    RESULTS_MEMORY = 2, /* the index of memory.json */
 };
 
 int
@@ -114,7 +117,7 @@ results_write(const struct results *results, const struct plan *plan,
     account.context = context;
 
     for (size_t i = 0; i < RESULTS_FILES && err == 0; i++) {
-        err = has_file(&account, i) ? write_file(&account, i) : 0;
+        err = write_file(&account, i);
     }
     free(context);
     for (size_t i = 0; i < RESULTS_FILES; i++) {
@@ -165,34 +168,37 @@ make_folders(char *path)
 static void
 add_context(const struct account *account)
 {
-    const struct allocator *base = account->plan->base;
+    const struct rounds *rounds = account->rounds;
+    const struct contender *base = account->plan->base;
     char text[ROW_NAME_MAX];
 
     shim_context_add("commit", machine_commit());
     if (base != NULL) {
-        snprintf(text, sizeof(text), "%s,%s_again", base->name, base->name);
+        snprintf(text, sizeof(text), "%s,%s_again", base->allocator->name,
+                 base->allocator->name);
         shim_context_add("aa_pair", text);
     }
-    if (account->plan->count > 0) {
-        add_rounds(account->rounds);
-    }
+    snprintf(text, sizeof(text), "%" PRIu64, rounds->seed);
+    shim_context_add("seed", text);
+    shim_context_add("interrupted", rounds->interrupted ? "yes" : "no");
+    add_number("rounds", 0, rounds->complete);
+    add_number("rounds_wanted", 0, rounds->wanted);
+    add_number("layouts", 0, BENCH_LAYOUTS);
+    add_number("elapsed_seconds", 1, rounds->elapsed);
+    add_number("clock_ns", 1, latency_clock_ns());
+    add_number("latency_error", 4, LATENCY_ERROR);
 }
 
 static void
-add_rounds(const struct rounds *rounds)
+add_number(const char *key, int digits, double value)
 {
     char text[ROW_NAME_MAX];
 
-    snprintf(text, sizeof(text), "%d", rounds->complete);
-    shim_context_add("rounds", text);
-    snprintf(text, sizeof(text), "%d", rounds->wanted);
-    shim_context_add("rounds_wanted", text);
-    shim_context_add("interrupted", rounds->interrupted ? "yes" : "no");
-    snprintf(text, sizeof(text), "%.1f", rounds->elapsed);
-    shim_context_add("elapsed_seconds", text);
+    snprintf(text, sizeof(text), "%.*f", digits, value);
+    shim_context_add(key, text);
 }
 
-/* Writes name with ".tmp" behind it. */
+/* Writes the file under its name and ".tmp". */
 static int
 write_file(const struct account *account, size_t i)
 {
@@ -212,8 +218,6 @@ write_file(const struct account *account, size_t i)
     return failed != 0 ? fail(path, errno != 0 ? -errno : -EIO) : 0;
 }
 
-/* A file that this run does not have is an earlier run's: it goes, unless this
- * run only adds to that one. */
 static int
 rename_file(const struct account *account, size_t i)
 {
@@ -222,20 +226,7 @@ rename_file(const struct account *account, size_t i)
 
     file_path(account, i, ".tmp", from);
     file_path(account, i, "", to);
-    if (has_file(account, i)) {
-        return rename(from, to) != 0 ? fail(to, -errno) : 0;
-    }
-    if (account->plan->count > 0 && unlink(to) != 0 && errno != ENOENT) {
-        return fail(to, -errno);
-    }
-    return 0;
-}
-
-static int
-has_file(const struct account *account, size_t i)
-{
-    return i == RESULTS_MEMORY ? account->plan->memory_count > 0
-                               : account->plan->count > 0;
+    return rename(from, to) != 0 ? fail(to, -errno) : 0;
 }
 
 /* In path, which has room for RESULTS_FILE_MAX. */
@@ -257,70 +248,61 @@ write_machine(const struct account *account, FILE *file)
 }
 
 static void
-write_memory(const struct account *account, FILE *file)
-{
-    struct json json;
-
-    json_init(&json, file);
-    json_open(&json, NULL, '{');
-    json_raw(&json, "context", account->context);
-    json_open(&json, "rows", '[');
-    for (size_t i = 0; i < account->plan->memory_count; i++) {
-        write_memory_row(&json, &account->plan->memory[i]);
-    }
-    json_close(&json, ']');
-    json_close(&json, '}');
-}
-
-static void
-write_memory_row(struct json *json, const struct memory_row *row)
-{
-    json_open(json, NULL, '{');
-    json_string(json, "allocator", row->region.allocator->name);
-    json_string(json, "sizes", row->sizes);
-    json_integer(json, "n", (int64_t) row->region.n);
-    if (row->reason[0] != '\0') {
-        json_string(json, "error_message", row->reason);
-    } else {
-        json_integer(json, "regions", (int64_t) row->regions);
-        json_integer(json, "asked_bytes", (int64_t) row->asked);
-        json_integer(json, "virtual_bytes", (int64_t) row->figures.data);
-        json_integer(json, "resident_bytes", (int64_t) row->figures.resident);
-        json_integer(json, "kept_bytes", (int64_t) row->figures.kept);
-    }
-    json_close(json, '}');
-}
-
-static void
 write_run(const struct account *account, FILE *file)
 {
+    const struct plan *plan = account->plan;
     struct json json;
 
     json_init(&json, file);
     json_open(&json, NULL, '{');
     json_raw(&json, "context", account->context);
+    json.flat = RESULTS_FLAT;
     json_open(&json, "benchmarks", '[');
-    for (size_t i = 0; i < account->plan->count; i++) {
-        int is_skipped = account->plan->rows[i].reason[0] != '\0';
+    for (size_t i = 0; i < plan->count; i++) {
+        int is_skipped = plan->rows[i].reason[0] != '\0';
 
         for (int r = 0; r < (is_skipped ? 1 : account->rounds->complete); r++) {
             write_reading(&json, account, i, r);
         }
     }
     json_close(&json, ']');
+    json_open(&json, "latencies", '[');
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->rows[i].reason[0] == '\0' && plan->rows[i].wants_latency) {
+            write_latency(&json, &plan->rows[i]);
+        }
+    }
+    json_close(&json, ']');
+    json_open(&json, "memory", '[');
+    for (size_t i = 0; i < plan->memory_count; i++) {
+        write_memory(&json, &plan->memory[i]);
+    }
+    json_close(&json, ']');
     json_close(&json, '}');
 }
 
-/* What the allocator must hold at most against what the program has: a region
- * allocator gives little back before a region's end. */
 static void
-write_replay(struct json *json, const struct region *region)
+write_key(struct json *json, const char *workload, const char *allocator,
+          const char *sizes, size_t n)
 {
-    const struct replay_run *run = region->own;
+    json_string(json, "workload", workload);
+    json_string(json, "allocator", allocator);
+    json_string(json, "sizes", sizes);
+    json_integer(json, "n", (int64_t) n);
+}
 
-    json_integer(json, "live_bytes", (int64_t) run->replay->live);
-    json_integer(json, "held_bytes",
-                 (int64_t) replay_held(run->replay, region->allocator));
+static void
+write_row_key(struct json *json, const struct row *row)
+{
+    char allocator[ROW_NAME_MAX];
+
+    if (row->workload == NULL) {
+        json_string(json, "workload", "shim");
+        return;
+    }
+    snprintf(allocator, sizeof(allocator), "%s%s", row->region.allocator->name,
+             row->key.is_again ? "_again" : "");
+    write_key(json, row->workload->name, allocator, row->sizes, row->region.n);
 }
 
 /* google-benchmark 1.7.1 gives a run that failed the same fields. */
@@ -345,12 +327,15 @@ write_reading(struct json *json, const struct account *account, size_t row,
                  r->workload != NULL && r->workload->threads > 1
                      ? r->workload->threads
                      : 1);
+    write_row_key(json, r);
     if (r->reason[0] != '\0') {
         json_raw(json, "error_occurred", "true");
         json_string(json, "error_message", r->reason);
+    } else {
+        json_integer(json, "layout", rounds_layout(account->rounds, round));
     }
     if (r->workload != NULL && r->workload->is_replay) {
-        write_replay(json, &r->region);
+        write_replay(json, r);
     }
     json_integer(json, "iterations", reading->iterations);
     json_number(json, "real_time", reading->real_ns);
@@ -361,6 +346,60 @@ write_reading(struct json *json, const struct account *account, size_t row,
     }
     if (reading->bytes_per_second > 0) {
         json_number(json, "bytes_per_second", reading->bytes_per_second);
+    }
+    if (reading->first_half_ns > 0) {
+        json_number(json, "first_half_ns", reading->first_half_ns);
+        json_number(json, "second_half_ns", reading->second_half_ns);
+    }
+    if (r->workload != NULL && r->reason[0] == '\0') {
+        json_number(json, "page_faults", reading->page_faults);
+    }
+    json_close(json, '}');
+}
+
+/* The most that the allocator must hold, against the most that the program has:
+ * a region allocator gives little back before a region's end. */
+static void
+write_replay(struct json *json, const struct row *row)
+{
+    const struct replay *replay = row->run.replay;
+
+    json_integer(json, "live_bytes", (int64_t) replay->live);
+    json_integer(json, "held_bytes",
+                 (int64_t) replay_held(replay, row->region.allocator));
+}
+
+static void
+write_latency(struct json *json, const struct row *row)
+{
+    const struct latency *latency = row->latency;
+
+    json_open(json, NULL, '{');
+    write_row_key(json, row);
+    json_integer(json, "regions", (int64_t) latency->regions);
+    json_number(json, "p50_ns", latency_percentile(latency, 0.5));
+    json_number(json, "p90_ns", latency_percentile(latency, 0.9));
+    json_number(json, "p99_ns", latency_percentile(latency, 0.99));
+    json_number(json, "p999_ns", latency_percentile(latency, 0.999));
+    json_integer(json, "max_ns", (int64_t) latency->max_ns);
+    json_close(json, '}');
+}
+
+static void
+write_memory(struct json *json, const struct memory_row *row)
+{
+    json_open(json, NULL, '{');
+    json_string(json, "allocator", row->allocator);
+    json_string(json, "sizes", row->sizes);
+    json_integer(json, "n", (int64_t) row->n);
+    if (row->reason[0] != '\0') {
+        json_string(json, "error_message", row->reason);
+    } else {
+        json_integer(json, "regions", (int64_t) row->regions);
+        json_integer(json, "asked_bytes", (int64_t) row->asked);
+        json_integer(json, "virtual_bytes", (int64_t) row->figures.data);
+        json_integer(json, "resident_bytes", (int64_t) row->figures.resident);
+        json_integer(json, "kept_bytes", (int64_t) row->figures.kept);
     }
     json_close(json, '}');
 }
@@ -398,7 +437,7 @@ write_quoted(FILE *file, const char *word)
     fputc('\'', file);
 }
 
-/* Tells stderr; returns err. */
+/* Prints a message; returns err. */
 static int
 fail(const char *path, int err)
 {

@@ -1,9 +1,9 @@
 /*
- * A run's folder, results/<label>: run.json in google-benchmark's schema, one
- * entry a row and round, whose repetition_index is the round; memory.json, one
- * entry a row of memory; machine.json; and command. What an earlier run left
- * there stands until all is written. A run without timed rows writes
- * memory.json alone.
+ * A run's folder, results/<label>: run.json, machine.json, and command.
+ * run.json has google-benchmark's schema, one entry a row and round, whose
+ * repetition_index is the round. It also has lists of its own, which
+ * google-benchmark's tools do not look at: latencies, memory, complexity. What
+ * an earlier run left in the folder stays until all is written.
  */
 #ifndef BENCH_WRITE_RESULTS_H
 #define BENCH_WRITE_RESULTS_H
@@ -33,7 +33,7 @@ int results_init(struct results *results, const struct options *options,
 /* Remove the folder where it is still empty. */
 void results_done(struct results *results);
 
-/* Write what the run has rows for. Returns 0, or a negative errno: a message is
+/* Write all files. Returns 0, or a negative errno: a message is
  * then on stderr, and the files are as they were. */
 int results_write(const struct results *results, const struct plan *plan,
                   const struct rounds *rounds);

@@ -1,0 +1,282 @@
+#include "plan/inputs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    /* Samples after which sizes begin again: more than a branch predictor
+     * learns, and as sizes of 4 bytes still less than a second-level cache. */
+    INPUTS_PERIOD = 16 * 1024,
+
+    INPUTS_ALIGNMENT = 64, /* of each part of the memory */
+};
+
+/* The memory begins with these. Offsets are from its start, in bytes. */
+struct inputs_head {
+    uint64_t samples_count;
+    uint64_t traces_count;
+    uint64_t samples; /* where struct inputs_samples begin */
+    uint64_t traces;  /* where struct inputs_trace begin */
+};
+
+struct inputs_samples {
+    uint64_t period;
+    uint64_t sizes;
+    uint64_t sums;
+};
+
+struct inputs_trace {
+    struct replay replay; /* without its ops */
+    uint64_t ops[REPLAY_FOR];
+};
+
+/* Memory that is filled from its start. memory NULL: only counts bytes. */
+struct writer {
+    char *memory;
+    size_t used;
+};
+
+static void write_all(struct writer *writer, struct sizes *const *sizes,
+                      size_t sizes_count, struct replay *const *traces,
+                      size_t traces_count);
+static void write_samples(struct writer *writer, const struct sizes *sizes,
+                          uint64_t at);
+static void write_trace(struct writer *writer, const struct replay *replay,
+                        uint64_t at);
+static uint64_t writer_take(struct writer *writer, size_t size);
+static void *writer_at(const struct writer *writer, uint64_t offset);
+static int memory_create(size_t size, int *ret_fd, void **ret_memory);
+
+int
+inputs_init(struct inputs *inputs, struct sizes *const *sizes,
+            size_t sizes_count, struct replay *const *traces)
+{
+    struct writer writer = {0};
+    size_t traces_count = 0;
+    void *memory = NULL;
+    int fd = -1;
+    int err;
+
+    while (traces[traces_count] != NULL) {
+        traces_count++;
+    }
+    write_all(&writer, sizes, sizes_count, traces, traces_count);
+    err = memory_create(writer.used, &fd, &memory);
+    if (err != 0) {
+        return err;
+    }
+    writer = (struct writer){.memory = memory};
+    write_all(&writer, sizes, sizes_count, traces, traces_count);
+    (void) munmap(memory, writer.used);
+    err = inputs_open(inputs, fd);
+    if (err != 0) {
+        (void) close(fd);
+    }
+    return err;
+}
+
+int
+inputs_open(struct inputs *inputs, int fd)
+{
+    struct inputs opened = {.fd = fd};
+    const struct inputs_head *head;
+    struct stat status;
+
+    if (fstat(fd, &status) != 0) {
+        return -errno;
+    }
+    opened.size = (size_t) status.st_size;
+    opened.memory =
+        mmap(NULL, opened.size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (opened.memory == MAP_FAILED) {
+        return -errno;
+    }
+    head = opened.memory;
+    opened.samples_count = head->samples_count;
+    opened.traces_count = head->traces_count;
+    opened.samples = calloc(opened.samples_count + 1, sizeof(*opened.samples));
+    opened.traces = calloc(opened.traces_count + 1, sizeof(*opened.traces));
+    if (opened.samples == NULL || opened.traces == NULL) {
+        opened.fd = -1;
+        inputs_done(&opened);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < opened.samples_count; i++) {
+        const char *memory = opened.memory;
+        const struct inputs_samples *samples =
+            (const void *) (memory + head->samples + i * sizeof(*samples));
+
+        opened.samples[i] = (struct samples){
+            .sizes = (const void *) (memory + samples->sizes),
+            .sums = (const void *) (memory + samples->sums),
+            .period = samples->period,
+        };
+    }
+    for (size_t i = 0; i < opened.traces_count; i++) {
+        char *memory = opened.memory;
+        const struct inputs_trace *trace =
+            (const void *) (memory + head->traces + i * sizeof(*trace));
+
+        opened.traces[i] = trace->replay;
+        for (size_t who = 0; who < REPLAY_FOR; who++) {
+            opened.traces[i].ops[who] = (void *) (memory + trace->ops[who]);
+        }
+    }
+    *inputs = opened;
+    return 0;
+}
+
+void
+inputs_done(struct inputs *inputs)
+{
+    if (inputs->memory == NULL) {
+        return;
+    }
+    free(inputs->samples);
+    free(inputs->traces);
+    (void) munmap(inputs->memory, inputs->size);
+    if (inputs->fd >= 0) {
+        (void) close(inputs->fd);
+    }
+}
+
+static void
+write_all(struct writer *writer, struct sizes *const *sizes, size_t sizes_count,
+          struct replay *const *traces, size_t traces_count)
+{
+    uint64_t start = writer_take(writer, sizeof(struct inputs_head));
+    struct inputs_head *head = writer_at(writer, start);
+    struct inputs_head made = {.samples_count = sizes_count,
+                               .traces_count = traces_count};
+
+    made.samples =
+        writer_take(writer, sizes_count * sizeof(struct inputs_samples));
+    made.traces =
+        writer_take(writer, traces_count * sizeof(struct inputs_trace));
+    if (head != NULL) {
+        *head = made;
+    }
+    for (size_t i = 0; i < sizes_count; i++) {
+        write_samples(writer, sizes[i],
+                      made.samples + i * sizeof(struct inputs_samples));
+    }
+    for (size_t i = 0; i < traces_count; i++) {
+        write_trace(writer, traces[i],
+                    made.traces + i * sizeof(struct inputs_trace));
+    }
+}
+
+static void
+write_samples(struct writer *writer, const struct sizes *sizes, uint64_t at)
+{
+    struct inputs_samples *head = writer_at(writer, at);
+    struct inputs_samples made = {
+        .period = sizes_period(sizes, INPUTS_PERIOD),
+    };
+    uint32_t *drawn;
+    uint64_t *sums;
+
+    made.sizes = writer_take(writer, made.period * sizeof(*drawn));
+    made.sums = writer_take(writer, (made.period + 1) * sizeof(*sums));
+    drawn = writer_at(writer, made.sizes);
+    sums = writer_at(writer, made.sums);
+    if (head == NULL || drawn == NULL || sums == NULL) {
+        return;
+    }
+    *head = made;
+    sizes_sample(sizes, drawn, made.period);
+    sums[0] = 0;
+    for (size_t i = 0; i < made.period; i++) {
+        sums[i + 1] = sums[i] + drawn[i];
+    }
+}
+
+static void
+write_trace(struct writer *writer, const struct replay *replay, uint64_t at)
+{
+    struct inputs_trace *trace = writer_at(writer, at);
+
+    if (trace != NULL) {
+        trace->replay = *replay;
+    }
+    for (size_t who = 0; who < REPLAY_FOR; who++) {
+        size_t size = replay->counts[who] * sizeof(struct replay_op);
+        uint64_t offset = writer_take(writer, size);
+
+        if (trace != NULL && size != 0) {
+            trace->ops[who] = offset;
+            memcpy(writer_at(writer, offset), replay->ops[who], size);
+        }
+    }
+}
+
+/* Returns the offset of size more bytes. */
+static uint64_t
+writer_take(struct writer *writer, size_t size)
+{
+    uint64_t offset = writer->used;
+
+    writer->used +=
+        (size + INPUTS_ALIGNMENT - 1) / INPUTS_ALIGNMENT * INPUTS_ALIGNMENT;
+    return offset;
+}
+
+/* NULL while bytes are counted. */
+static void *
+writer_at(const struct writer *writer, uint64_t offset)
+{
+    return writer->memory != NULL ? writer->memory + offset : NULL;
+}
+
+static int
+memory_create(size_t size, int *ret_fd, void **ret_memory)
+{
+    int fd = memfd_create("bench-inputs", MFD_CLOEXEC);
+    void *memory = MAP_FAILED;
+    int err;
+
+    if (fd >= 0 && ftruncate(fd, (off_t) size) == 0) {
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+    if (memory == MAP_FAILED) {
+        err = -errno;
+        if (fd >= 0) {
+            (void) close(fd);
+        }
+        return err;
+    }
+    *ret_fd = fd;
+    *ret_memory = memory;
+    return 0;
+}
+
+uint64_t
+samples_sum(const struct samples *samples, size_t at, size_t n)
+{
+    const uint64_t *sums = samples->sums;
+    size_t period = samples->period;
+    size_t end = (at + n) % period;
+    uint64_t bytes = n / period * sums[period];
+
+    if (end < at && n % period != 0) {
+        return bytes + sums[period] - sums[at] + sums[end];
+    }
+    return bytes + sums[end] - sums[at];
+}
+
+size_t
+samples_largest(const struct samples *samples, size_t n)
+{
+    size_t largest = 0;
+
+    for (size_t at = 0; at < samples->period; at++) {
+        size_t size = samples_sum(samples, at, n);
+
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
