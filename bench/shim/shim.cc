@@ -468,6 +468,12 @@ shim_benchmark_real_time(shim_benchmark *benchmark) noexcept
 }
 
 void
+shim_benchmark_manual_time(shim_benchmark *benchmark) noexcept
+{
+    family(benchmark)->UseManualTime();
+}
+
+void
 shim_benchmark_unit(shim_benchmark *benchmark, enum shim_unit unit) noexcept
 {
     static const benchmark::TimeUnit units[] = {
@@ -496,6 +502,12 @@ void
 shim_state_resume(shim_state *state) noexcept
 {
     state->state.ResumeTiming();
+}
+
+void
+shim_state_set_time(shim_state *state, double seconds) noexcept
+{
+    state->state.SetIterationTime(seconds);
 }
 
 void

@@ -205,6 +205,10 @@ void shim_benchmark_complexity(struct shim_benchmark *benchmark,
  * and rates. */
 void shim_benchmark_real_time(struct shim_benchmark *benchmark) SHIM_NOEXCEPT;
 
+/* Let the function say what each iteration took, by shim_state_set_time(); no
+ * clock counts then. */
+void shim_benchmark_manual_time(struct shim_benchmark *benchmark) SHIM_NOEXCEPT;
+
 /* Report times in unit. */
 void shim_benchmark_unit(struct shim_benchmark *benchmark,
                          enum shim_unit unit) SHIM_NOEXCEPT;
@@ -220,6 +224,11 @@ int shim_state_next(struct shim_state *state, int64_t batch) SHIM_NOEXCEPT;
 /* Stop the clock, and start it again, inside the loop. Cost: 1 us a pair. */
 void shim_state_pause(struct shim_state *state) SHIM_NOEXCEPT;
 void shim_state_resume(struct shim_state *state) SHIM_NOEXCEPT;
+
+/* The iteration took seconds: once for each, where the benchmark's time is
+ * manual. */
+void shim_state_set_time(struct shim_state *state,
+                         double seconds) SHIM_NOEXCEPT;
 
 /* Report the run as failed for reason, which is copied. The loop ends. */
 void shim_state_skip(struct shim_state *state,

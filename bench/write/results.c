@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "plan/replay.h"
+#include "write/complexity.h"
 #include "write/json.h"
 #include "write/machine.h"
 
@@ -42,6 +43,8 @@ static void file_path(const struct account *account, size_t i,
                       const char *suffix, char *path);
 static void write_machine(const struct account *account, FILE *file);
 static void write_run(const struct account *account, FILE *file);
+static void write_complexities(struct json *json,
+                               const struct account *account);
 static void write_key(struct json *json, const char *workload,
                       const char *allocator, const char *sizes, size_t n);
 static void write_row_key(struct json *json, const struct row *row);
@@ -278,7 +281,33 @@ write_run(const struct account *account, FILE *file)
         write_memory(&json, &plan->memory[i]);
     }
     json_close(&json, ']');
+    write_complexities(&json, account);
     json_close(&json, '}');
+}
+
+/* None where memory runs out. */
+static void
+write_complexities(struct json *json, const struct account *account)
+{
+    size_t count = 0;
+    struct complexity *fits =
+        complexity_fit(account->plan, account->rounds->complete, &count);
+
+    json_open(json, "complexity", '[');
+    for (size_t i = 0; fits != NULL && i < count; i++) {
+        const struct row *row = fits[i].row;
+
+        json_open(json, NULL, '{');
+        json_string(json, "workload", row->workload->name);
+        json_string(json, "allocator", row->region.allocator->name);
+        json_string(json, "sizes", row->sizes);
+        json_string(json, "big_o", fits[i].big_o);
+        json_number(json, "coefficient_ns", fits[i].coefficient_ns);
+        json_number(json, "rms", fits[i].rms);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    free(fits);
 }
 
 static void
