@@ -101,17 +101,19 @@ struct pass {
 
 static int run_rounds(struct rounds *rounds, struct plan *plan,
                       struct pass *pass, double start);
+static int pass_end(const struct pass *pass, struct rounds *rounds,
+                    const struct plan *plan);
 static size_t pass_fill(struct pass *pass, struct plan *plan);
 static void pass_shuffle(struct pass *pass, uint64_t seed);
 static int pass_run_apart(struct pass *pass, const struct rounds *rounds,
                           const struct plan *plan);
+static int pass_status(const struct pass *pass, const struct exchange *exchange,
+                       int status);
 static size_t pass_latencies(const struct pass *pass);
 static struct latency *exchange_latencies(struct exchange *exchange);
 static void pass_give(const struct pass *pass, const struct rounds *rounds,
                       const struct plan *plan, struct exchange *exchange);
 static void pass_take(struct pass *pass, struct exchange *exchange);
-static void row_take(struct row *row, const struct turn *turn,
-                     const struct exchange *exchange, int round);
 static int child_run(void *data);
 static int child_open(struct exchange *exchange, struct plan *plan);
 static int child_rows(struct exchange *exchange, struct plan *plan);
@@ -221,22 +223,33 @@ run_rounds(struct rounds *rounds, struct plan *plan, struct pass *pass,
             rounds->interrupted = 1;
             break;
         }
-        if (err == 0 && pass->round >= 0) {
-            double elapsed = now_seconds() - begun;
-
-            longest = elapsed > longest ? elapsed : longest;
-            rounds->complete = pass->round + 1;
-            rounds->elapsed = now_seconds() - start;
-            if (rounds->keep != NULL) {
-                err = rounds->keep(rounds, plan, pass->round, rounds->user);
-            }
+        rounds->elapsed = now_seconds() - start;
+        if (err == 0) {
+            err = pass_end(pass, rounds, plan);
         }
-        if (err == 0 && pass->round <= 0) {
-            set_iterations(pass, rounds,
-                           rounds->seconds - (now_seconds() - start),
-                           rounds->wanted - pass->round - 1);
-        }
+        longest =
+            now_seconds() - begun > longest ? now_seconds() - begun : longest;
         pass->round++;
+    }
+    return err;
+}
+
+/* Returns 0, or a negative errno. */
+static int
+pass_end(const struct pass *pass, struct rounds *rounds,
+         const struct plan *plan)
+{
+    int err = 0;
+
+    if (pass->round >= 0) {
+        rounds->complete = pass->round + 1;
+        err = rounds->keep != NULL
+                  ? rounds->keep(rounds, plan, pass->round, rounds->user)
+                  : 0;
+    }
+    if (pass->round <= 0) {
+        set_iterations(pass, rounds, rounds->seconds - rounds->elapsed,
+                       rounds->wanted - pass->round - 1);
     }
     return err;
 }
@@ -285,7 +298,6 @@ pass_run_apart(struct pass *pass, const struct rounds *rounds,
                   pass_latencies(pass) * sizeof(struct latency);
     int err = process_init(&process, size);
     struct exchange *exchange;
-    struct row *row;
     int status;
 
     if (err != 0) {
@@ -294,28 +306,38 @@ pass_run_apart(struct pass *pass, const struct rounds *rounds,
     exchange = process.memory;
     pass_give(pass, rounds, plan, exchange);
     status = process_run(&process, rounds_option, plan->inputs.fd);
-    if (status < 0) {
-        err = status;
-    } else if (exchange->error[0] != '\0') {
-        fprintf(stderr, "bench: %s\n", exchange->error);
-        err = -ENOEXEC;
-    } else if (!interrupt_came()) {
-        row = pass->order[exchange->done < pass->count ? exchange->done
-                                                       : pass->count - 1];
-        if (process_reason(status, exchange->is_done, row->reason,
-                           sizeof(row->reason))) {
-            fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
-                    row->name, row->reason);
-            err = PASS_AGAIN;
-        } else {
-            err = exchange->err;
-            if (err == 0) {
-                pass_take(pass, exchange);
-            }
-        }
+    err = status;
+    if (status >= 0) {
+        err = interrupt_came() ? 0 : pass_status(pass, exchange, status);
+    }
+    if (err == 0 && exchange->is_done) {
+        pass_take(pass, exchange);
     }
     process_done(&process);
     return err;
+}
+
+/* What came of a process that ended with status, as pass_run_apart() returns
+ * it. */
+static int
+pass_status(const struct pass *pass, const struct exchange *exchange,
+            int status)
+{
+    size_t turn =
+        exchange->done < pass->count ? exchange->done : pass->count - 1;
+    struct row *row = pass->order[turn];
+
+    if (exchange->error[0] != '\0') {
+        fprintf(stderr, "bench: %s\n", exchange->error);
+        return -ENOEXEC;
+    }
+    if (process_reason(status, exchange->is_done, row->reason,
+                       sizeof(row->reason))) {
+        fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
+                row->name, row->reason);
+        return PASS_AGAIN;
+    }
+    return exchange->err;
 }
 
 static size_t
@@ -375,27 +397,23 @@ pass_give(const struct pass *pass, const struct rounds *rounds,
 static void
 pass_take(struct pass *pass, struct exchange *exchange)
 {
+    const struct latency *latencies = exchange_latencies(exchange);
+
     pass->shown = exchange->shown;
     for (size_t i = 0; i < pass->count; i++) {
-        row_take(pass->order[i], &exchange->turns[i], exchange, pass->round);
-        if (exchange->turns[i].latency >= 0 && pass->round >= 0) {
-            latency_merge(
-                pass->order[i]->latency,
-                &exchange_latencies(exchange)[exchange->turns[i].latency]);
-        }
-    }
-}
+        const struct turn *turn = &exchange->turns[i];
+        struct row *row = pass->order[i];
 
-static void
-row_take(struct row *row, const struct turn *turn,
-         const struct exchange *exchange, int round)
-{
-    (void) exchange;
-    memcpy(row->reason, turn->reason, sizeof(row->reason));
-    row->expected_ns = turn->expected_ns;
-    row->seconds = turn->seconds;
-    if (round >= 0) {
-        row->readings[round] = turn->reading;
+        memcpy(row->reason, turn->reason, sizeof(row->reason));
+        row->expected_ns = turn->expected_ns;
+        row->seconds = turn->seconds;
+        if (pass->round < 0) {
+            continue;
+        }
+        row->readings[pass->round] = turn->reading;
+        if (turn->latency >= 0) {
+            latency_merge(row->latency, &latencies[turn->latency]);
+        }
     }
 }
 

@@ -40,6 +40,10 @@ struct writer {
     size_t used;
 };
 
+static void open_samples(struct inputs *inputs, const struct inputs_head *head,
+                         size_t i);
+static void open_trace(struct inputs *inputs, const struct inputs_head *head,
+                       size_t i);
 static void write_all(struct writer *writer, struct sizes *const *sizes,
                       size_t sizes_count, struct replay *const *traces,
                       size_t traces_count);
@@ -106,28 +110,40 @@ inputs_open(struct inputs *inputs, int fd)
         return -ENOMEM;
     }
     for (size_t i = 0; i < opened.samples_count; i++) {
-        const char *memory = opened.memory;
-        const struct inputs_samples *samples =
-            (const void *) (memory + head->samples + i * sizeof(*samples));
-
-        opened.samples[i] = (struct samples){
-            .sizes = (const void *) (memory + samples->sizes),
-            .sums = (const void *) (memory + samples->sums),
-            .period = samples->period,
-        };
+        open_samples(&opened, head, i);
     }
     for (size_t i = 0; i < opened.traces_count; i++) {
-        char *memory = opened.memory;
-        const struct inputs_trace *trace =
-            (const void *) (memory + head->traces + i * sizeof(*trace));
-
-        opened.traces[i] = trace->replay;
-        for (size_t who = 0; who < REPLAY_FOR; who++) {
-            opened.traces[i].ops[who] = (void *) (memory + trace->ops[who]);
-        }
+        open_trace(&opened, head, i);
     }
     *inputs = opened;
     return 0;
+}
+
+static void
+open_samples(struct inputs *inputs, const struct inputs_head *head, size_t i)
+{
+    const char *memory = inputs->memory;
+    const struct inputs_samples *samples =
+        (const void *) (memory + head->samples + i * sizeof(*samples));
+
+    inputs->samples[i] = (struct samples){
+        .sizes = (const void *) (memory + samples->sizes),
+        .sums = (const void *) (memory + samples->sums),
+        .period = samples->period,
+    };
+}
+
+static void
+open_trace(struct inputs *inputs, const struct inputs_head *head, size_t i)
+{
+    char *memory = inputs->memory;
+    const struct inputs_trace *trace =
+        (const void *) (memory + head->traces + i * sizeof(*trace));
+
+    inputs->traces[i] = trace->replay;
+    for (size_t who = 0; who < REPLAY_FOR; who++) {
+        inputs->traces[i].ops[who] = (void *) (memory + trace->ops[who]);
+    }
 }
 
 void

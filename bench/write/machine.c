@@ -20,6 +20,7 @@ static const char meminfo[] = "/proc/meminfo";
 static void write_cpu(struct json *json);
 static void write_build(struct json *json);
 static void write_libraries(struct json *json, const char *context);
+static void write_environment(struct json *json);
 static void write_allocators(struct json *json, const struct plan *plan);
 static const char *shown_path(const char *path);
 static int read_field(const char *path, const char *field, char *line,
@@ -71,6 +72,7 @@ machine_write(struct json *json, const struct plan *plan, const char *context)
     json_string(json, "commit", BENCH_COMMIT);
     write_build(json);
     write_libraries(json, context);
+    write_environment(json);
     write_allocators(json, plan);
     json_close(json, '}');
 }
@@ -121,6 +123,32 @@ write_libraries(struct json *json, const char *context)
     json_string(json, "google-benchmark", BENCH_BENCHMARK_VERSION);
     json_string(json, "google-benchmark build type",
                 strstr(context, debug) != NULL ? "debug" : "release");
+    json_close(json, '}');
+}
+
+/* The variables that peers take their settings from. */
+static void
+write_environment(struct json *json)
+{
+    static const char *const prefixes[] = {
+        "GLIBC_TUNABLES=",
+        "MALLOC_CONF=",
+        "MIMALLOC_",
+        "TCMALLOC_",
+    };
+
+    json_open(json, "environment", '{');
+    for (char **variable = environ; *variable != NULL; variable++) {
+        for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+            if (strncmp(*variable, prefixes[i], strlen(prefixes[i])) == 0) {
+                size_t length = strcspn(*variable, "=");
+                char name[MACHINE_LINE_MAX];
+
+                snprintf(name, sizeof(name), "%.*s", (int) length, *variable);
+                json_string(json, name, strchr(*variable, '=') + 1);
+            }
+        }
+    }
     json_close(json, '}');
 }
 
