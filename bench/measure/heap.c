@@ -11,7 +11,7 @@ enum {
     HEAP_MMAP_DEFAULT = 128 * 1024,
     HEAP_MMAP_MAX = 32 * 1024 * 1024,
 
-    /* What a mapped block has besides the bytes asked for, at most. */
+    /* Bytes of a mapped block beyond those asked for, at most. */
     HEAP_MMAP_OVERHEAD = 4096 + 16,
 
     /* Freeing more than 64 KiB makes glibc look at the top's size; this much is
@@ -91,8 +91,8 @@ heap_unplug(struct heap_plug *plugs)
     }
 }
 
-/* Fills holes of size bytes, most of them, until an object is cut from the top:
- * that one is *ret_top, or NULL. */
+/* Fills holes of size bytes, at most as many as most, until an object is cut
+ * from the top. *ret_top is that object, or NULL. */
 static struct heap_plug *
 heap_fill(size_t size, size_t most, void **ret_top)
 {
@@ -106,7 +106,7 @@ heap_fill(size_t size, size_t most, void **ret_top)
         if (plug == NULL) {
             break;
         }
-        /* What is cut from the top, or behind it, lies where the top began. */
+        /* An object cut from the top lies where the top began, or above. */
         if ((char *) plug >= top) {
             *ret_top = plug;
             break;

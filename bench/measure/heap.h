@@ -1,16 +1,17 @@
 /*
- * The state of the C library's heap before a measurement, made the same for
- * every row. What malloc() gave out and got back before decides two things:
+ * The state of the C library's heap before a measurement. It is made the same
+ * for every row. Earlier calls of malloc() and free() decide two things:
  *
- * - Its thresholds for mmap() and for trimming the heap's top grow with the
- *   largest block that was ever freed, so a row would depend on those before
- *   it. Here each row begins with what its own sizes would bring about.
- * - Whether the top of the heap is free. Then freeing a large region gives its
- *   memory back to the system each time, and the next region pays for new
+ * - The thresholds for mmap() and for trimming the heap's top. They grow with
+ *   the largest block that was ever freed, so a row would depend on the rows
+ *   before it. Here each row begins with the thresholds that its own allocator
+ *   would bring about.
+ * - Whether the top of the heap is free. If so, freeing a large region gives
+ *   its memory back to the system each time, and the next region pays for new
  *   pages: 101 against 17 ns an allocation were seen with the same code. A
  *   single live object above the region pins the top. A server that has run for
- *   a while has one; so pinned is what most workloads have here. It is also the
- *   state that flatters a pool that keeps blocks least.
+ *   a while has such an object, so most workloads have a pinned top here. A
+ *   pinned top also flatters a pool that keeps blocks least.
  *
  * One thread.
  */
@@ -36,9 +37,9 @@ void heap_settle(size_t largest);
 void *heap_pin(void);
 
 /*
- * Take the heap's holes, so that what is large and comes next is cut from its
- * top: what others left behind would else hold a region, and nothing would ever
- * be trimmed. Owned by the caller: release with heap_unplug(); NULL is none.
+ * Fill the heap's holes, so that the next large block is cut from its top.
+ * Otherwise holes that other rows left would hold a region, and nothing would
+ * ever be trimmed. Owned by the caller: release with heap_unplug(); NULL is none.
  */
 struct heap_plug *heap_plug(void);
 void heap_unplug(struct heap_plug *plugs);

@@ -1,5 +1,5 @@
 /*
- * What allocators take from the system: rows beside the timed ones, named
+ * The memory that allocators take from the system, as rows of their own named
  * memory/allocator/sizes/n. For each row a new process makes regions of n
  * allocations that all live at once, about 32 MiB of them, and then destroys
  * them. Nothing is timed and nothing is repeated.
@@ -57,7 +57,7 @@ struct plan;
 size_t memory_run(struct plan *plan);
 
 /*
- * What the calling process uses, read from /proc without allocating. Returns 0,
+ * Read from /proc what the calling process uses, without allocating. Returns 0,
  * or a negative errno.
  */
 int memory_read(struct memory_usage *ret_usage);

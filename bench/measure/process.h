@@ -20,7 +20,7 @@ int process_init(struct process *process, size_t size);
 void process_done(struct process *process);
 
 enum {
-    PROCESS_INPUTS = 3, /* the descriptor of what the process gets besides */
+    PROCESS_INPUTS = 3, /* the descriptor under which a process finds inputs */
 };
 
 /*

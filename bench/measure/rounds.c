@@ -16,8 +16,8 @@
  * twice. */
 #define ROUNDS_CALIBRATION 0.002
 
-/* What a row takes outside the clock, before that is measured: a third of its
- * first pass, and this, in seconds. */
+/* A row's time outside the clock, in seconds, before it is measured: a third of
+ * its first pass, and ROUNDS_OVERHEAD. */
 #define ROUNDS_OVERHEAD         0.0004
 #define ROUNDS_OVERHEAD_SHARE   0.33
 #define ROUNDS_OVERHEAD_LATENCY 0.0021
@@ -317,7 +317,7 @@ pass_run_apart(struct pass *pass, const struct rounds *rounds,
     return err;
 }
 
-/* What came of a process that ended with status, as pass_run_apart() returns
+/* The result of a process that ended with status, as pass_run_apart() returns
  * it. */
 static int
 pass_status(const struct pass *pass, const struct exchange *exchange,
@@ -463,7 +463,8 @@ child_run(void *data)
     return err;
 }
 
-/* What the process's end releases. Returns 0, or a negative errno. */
+/* Opens the layout, its allocators and the inputs. The process's end releases
+ * them. Returns 0, or a negative errno. */
 static int
 child_open(struct exchange *exchange, struct plan *plan)
 {

@@ -6,7 +6,7 @@
  *
  * Each round has a process of its own, with a layout of its own: where code and
  * data lie makes an allocator faster or slower for all of a process's life, up
- * to twice. One process cannot tell that from a property of the allocator.
+ * to twice. In one process that looks like a property of the allocator.
  */
 #ifndef BENCH_MEASURE_ROUNDS_H
 #define BENCH_MEASURE_ROUNDS_H

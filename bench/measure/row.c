@@ -363,7 +363,7 @@ region_check(const struct region *region)
     return 1;
 }
 
-/* What regions of them ask for, the first one's samples starting at at. */
+/* The bytes that so many regions ask for; the first begins at sample at. */
 static int64_t
 row_bytes(const struct row *row, size_t at, int64_t regions)
 {

@@ -1,5 +1,5 @@
 /*
- * What rows are made from: drawn sizes of each distribution, and recorded
+ * The data that rows are made from: drawn sizes of each distribution, and recorded
  * programs, decoded. They are made once a run, in one piece of shared memory.
  * Each round's process maps it and changes nothing there.
  */

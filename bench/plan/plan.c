@@ -24,6 +24,7 @@ enum {
     /* Of a quick run: longer traces take as long as all else. */
     PLAN_QUICK_TRACE = 20000,
 
+    /* And of this many allocations. */
     PLAN_LATENCY_LEAST = 10,
     PLAN_LATENCY_MOST = 10000,
 
@@ -33,7 +34,7 @@ enum {
 /* Of the rows of memory a quick run takes these sizes. */
 #define PLAN_QUICK_MEMORY "lognormal,nginx_request"
 
-/* Regions of these sizes, and of so many allocations, are timed one by one. */
+/* Regions of these sizes are timed one by one. */
 #define PLAN_LATENCY_SIZES "fleet,lognormal,nginx_request"
 
 /* 25 is a request's in nginx. */
@@ -61,7 +62,7 @@ struct names {
     const void *of;
 };
 
-/* What is wanted of the plan. */
+/* The rows that the options ask for. */
 struct choice {
     const struct options *options;
     regex_t filter;
@@ -673,7 +674,7 @@ plan_judge(struct row *row, const struct contender *contender, double bytes)
     }
 }
 
-/* Whether a region of so many bytes can be made; if not, reason says why. */
+/* Whether a region of bytes can be made; if not, reason says why. */
 static int
 judge_region(char *reason, const struct contender *contender, double bytes,
              double most)

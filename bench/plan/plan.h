@@ -1,9 +1,8 @@
 /*
  * All rows of a run, made from the options: every workload on every allocator,
- * distribution of sizes and n, besides the shim's own and those of memory,
- * which are not timed. Among those that are is always an A/A pair: the same
- * allocator a second time, as <name>_again, in each place where it runs. What
- * the two differ by is noise.
+ * distribution of sizes and n; the shim's own rows; and those of memory, which
+ * are not timed. One allocator has each of its timed rows twice, the second
+ * time as <name>_again. The difference between the two is noise (A/A).
  */
 #ifndef BENCH_PLAN_PLAN_H
 #define BENCH_PLAN_PLAN_H

@@ -14,7 +14,7 @@
 /* Of every drawn sequence; any number would do, so long as it stays. */
 #define SIZES_SEED 20250101u
 
-/* What a sequence may repeat a line: far more than anybody records. */
+/* How often a sequence may repeat a line: far more than anybody records. */
 #define SIZES_REPEAT_MAX 1e6
 
 static const char header[] = "bytes,weight";

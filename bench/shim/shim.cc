@@ -103,7 +103,7 @@ class Family : public benchmark::internal::Benchmark
     shim_fn fn_;
     void *user_;
     Gate gate_;
-    bool skipped_ = false; /* written before the gate, read behind it */
+    bool skipped_ = false; /* written before the gate, read after it */
 };
 
 /* The loop of shim_register_bare(). */
@@ -131,7 +131,7 @@ class Bare : public Family
     int64_t batch_;
 };
 
-/* What made a run fail, else NULL; from 1.8 on it is called skipped. */
+/* The reason why a run failed, or NULL. From 1.8 on it is called skipped. */
 template <typename Run>
 auto
 error_of(const Run &run, int) -> decltype(run.error_message.c_str())

@@ -3,7 +3,7 @@
  * and link libbenchmark. No C++ type crosses it and no exception leaves it.
  *
  * A benchmark is a C function with a pointer of its own. It asks for work in
- * batches, so that one call across the boundary pays for a thousand ops:
+ * batches: one call across the boundary then pays for a thousand ops.
  *
  *     static void
  *     sum(struct shim_state *state, void *user)
@@ -20,7 +20,7 @@
  *     shim_register("sum", sum, NULL);
  *     shim_run(&(struct shim_options){.console = 1});
  *
- * What is registered is global to the process, as in google-benchmark. All is
+ * Benchmarks are global to the process, as in google-benchmark. All is
  * called from one thread; a benchmark's function alone runs on several, each
  * with a state of its own, where shim_benchmark_threads() asks for them. No
  * callback may longjmp() out of its call or throw.
@@ -65,7 +65,7 @@ enum shim_complexity {
     SHIM_O_AUTO, /* the best fit of all */
 };
 
-/* What a counter's value is turned into; flags, to be or'ed. */
+/* How a counter's value is transformed: flags, to be or'ed. */
 enum shim_counter_flag {
     SHIM_COUNTER_PLAIN = 0,
     SHIM_COUNTER_RATE = 1,           /* divided by the seconds taken */
@@ -105,7 +105,7 @@ struct shim_result {
 typedef void (*shim_result_fn)(const struct shim_result *result,
                                void *user) SHIM_NOEXCEPT;
 
-/* What to run and who hears of it; all 0 runs everything in silence. */
+/* Which benchmarks run, and where results go. All 0: all of them, silently. */
 struct shim_options {
     const char *filter;       /* a regex on full names, or "-" and one that must
                                  not match; NULL: all */
@@ -142,7 +142,7 @@ struct shim_benchmark *shim_register(const char *name, shim_fn fn,
 
 /*
  * Register google-benchmark's own loop in C++ around shim_keep(), in batches:
- * what the same loop behind this face costs more is the face's price.
+ * The same loop behind this face costs more by the face's price.
  */
 struct shim_benchmark *shim_register_bare(const char *name,
                                           int64_t batch) SHIM_NOEXCEPT;
@@ -152,7 +152,7 @@ void shim_clear(void) SHIM_NOEXCEPT;
 
 /*
  * Run what matches the filter. Returns the number of benchmarks that did, 0
- * also for a filter that is no regex (stderr tells), or a negative errno where
+ * also for a filter that is no regex (stderr says so), or a negative errno where
  * the JSON file could not be written.
  */
 int shim_run(const struct shim_options *options) SHIM_NOEXCEPT;

@@ -77,7 +77,7 @@ machine_write(struct json *json, const struct plan *plan, const char *context)
     json_close(json, '}');
 }
 
-/* null: the machine does not tell. */
+/* null: the machine does not say. */
 static void
 write_cpu(struct json *json)
 {

@@ -1,5 +1,5 @@
 /*
- * What a figure depends on besides the code: the machine, the compilers, the
+ * What figures depend on, apart from the code: the machine, the compilers, the
  * libraries. Read when asked, from /proc, /sys and the build.
  */
 #ifndef BENCH_WRITE_MACHINE_H

@@ -38,7 +38,7 @@ static struct row *find_row(struct plan *plan, const char *name, size_t *next);
 static int take_line(struct progress *progress, char *line);
 static int fail(const char *path, int err);
 
-/* What a round's file is written from. */
+/* The data that a round's file is written from. */
 struct round_file {
     const struct rounds *rounds;
     const struct plan *plan;

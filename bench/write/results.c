@@ -167,7 +167,7 @@ make_folders(char *path)
     return mkdir(path, 0777) != 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* What google-benchmark cannot know. */
+/* Adds the facts that google-benchmark cannot know. */
 static void
 add_context(const struct account *account)
 {
