@@ -39,7 +39,8 @@ void *heap_pin(void);
 /*
  * Fill the heap's holes, so that the next large block is cut from its top.
  * Otherwise holes that other rows left would hold a region, and nothing would
- * ever be trimmed. Owned by the caller: release with heap_unplug(); NULL is none.
+ * ever be trimmed. Owned by the caller: release with heap_unplug(); NULL is
+ * none.
  */
 struct heap_plug *heap_plug(void);
 void heap_unplug(struct heap_plug *plugs);

@@ -30,7 +30,7 @@ struct rounds {
     void *user;
 
     int complete;    /* in: rounds that the rows' readings hold already, with
-                        iterations; out: rounds that all rows have readings of */
+                        iterations; out: rounds that all rows have */
     int interrupted; /* out: Ctrl-C ended it */
     double elapsed;  /* in, out: seconds */
 };

@@ -1,7 +1,7 @@
 /*
- * The data that rows are made from: drawn sizes of each distribution, and recorded
- * programs, decoded. They are made once a run, in one piece of shared memory.
- * Each round's process maps it and changes nothing there.
+ * The data that rows are made from: drawn sizes of each distribution, and
+ * recorded programs, decoded. They are made once a run, in one piece of shared
+ * memory. Each round's process maps it and changes nothing there.
  */
 #ifndef BENCH_PLAN_INPUTS_H
 #define BENCH_PLAN_INPUTS_H

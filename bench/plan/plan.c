@@ -727,7 +727,8 @@ plan_add_shim(struct plan *plan, const struct choice *choice)
     }
 }
 
-/* The pair is of the first contender that has a second copy and a row to run. */
+/* The pair is of the first contender that has a second copy and a row that can
+ * run. */
 static void
 plan_add_pair(struct plan *plan)
 {

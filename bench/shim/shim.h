@@ -152,8 +152,8 @@ void shim_clear(void) SHIM_NOEXCEPT;
 
 /*
  * Run what matches the filter. Returns the number of benchmarks that did, 0
- * also for a filter that is no regex (stderr says so), or a negative errno where
- * the JSON file could not be written.
+ * also for a filter that is no regex (stderr says so), or a negative errno
+ * where the JSON file could not be written.
  */
 int shim_run(const struct shim_options *options) SHIM_NOEXCEPT;
 

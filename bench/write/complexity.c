@@ -105,8 +105,8 @@ is_family(const struct row *a, const struct row *b)
            a->key.input == b->key.input && !a->key.is_again && !b->key.is_again;
 }
 
-/* Registers it for each candidate, with each n. Returns 1, or 0 where it has too
- * few, or memory runs out. */
+/* Registers it for each candidate, with each n. Returns 1, or 0 where it has
+ * too few, or memory runs out. */
 static size_t
 family_register(struct family *family, size_t number)
 {
