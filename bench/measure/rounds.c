@@ -9,6 +9,7 @@
 
 #include "measure/interrupt.h"
 #include "measure/layout.h"
+#include "measure/order.h"
 #include "measure/process.h"
 #include "plan/generator.h"
 
@@ -39,12 +40,15 @@ enum {
                        is out */
     PASS_FIRST = -1, /* the round of the first pass */
 
+    /* A slice has at least as many batches, where a row runs in several. */
+    SLICE_BATCHES = 2,
+
     EXCHANGE_LAYOUT_SEED = 1, /* apart from the seed of orders */
 };
 
 static const char rounds_option[] = "--round-child";
 
-/* A row's turn in a round, and what came of it. */
+/* A row in a round, and its reading. */
 struct turn {
     char name[ROW_NAME_MAX];
     struct row_key key;
@@ -56,6 +60,7 @@ struct turn {
     int64_t iterations;
     double expected_ns;
     double seconds;
+    int slices;
     int64_t latency; /* the index of its histogram; -1: none is wanted */
 
     struct reading reading;
@@ -66,9 +71,9 @@ struct turn {
  * system's. */
 struct exchange {
     int is_done;
-    int err;     /* the round's */
-    size_t done; /* how many turns have been taken */
-    size_t count;
+    int err;          /* the round's */
+    size_t current;   /* the row whose turn it is */
+    size_t count;     /* of rows */
     size_t latencies; /* how many */
     int round;
     int wanted;
@@ -84,15 +89,16 @@ struct exchange {
 
 /* One pass over all rows. */
 struct pass {
-    struct row **order;
+    struct row **rows;
     size_t count;
-    size_t done;               /* how many of order have reported */
+    struct order order;
+    size_t done;               /* how many turns of the order are over */
     int round;                 /* PASS_FIRST: the first pass */
     int wanted;                /* rounds */
     struct exchange *exchange; /* of the process of a round; or NULL */
     double start;              /* seconds, by the system's clock */
-    double noted;              /* when the last row reported */
-    double expected;           /* seconds of the rows that have reported */
+    double noted;              /* when the last turn was over */
+    double expected;           /* seconds of the turns that are over */
     double total;              /* and of all rows */
     double later;              /* of the rounds after this one */
     double shown;              /* when progress was */
@@ -104,7 +110,6 @@ static int run_rounds(struct rounds *rounds, struct plan *plan,
 static int pass_end(const struct pass *pass, struct rounds *rounds,
                     const struct plan *plan);
 static size_t pass_fill(struct pass *pass, struct plan *plan);
-static void pass_shuffle(struct pass *pass, uint64_t seed);
 static int pass_run_apart(struct pass *pass, const struct rounds *rounds,
                           const struct plan *plan);
 static int pass_status(const struct pass *pass, const struct exchange *exchange,
@@ -117,15 +122,18 @@ static void pass_take(struct pass *pass, struct exchange *exchange);
 static int child_run(void *data);
 static int child_open(struct exchange *exchange, struct plan *plan);
 static int child_rows(struct exchange *exchange, struct plan *plan);
-static int pass_run(struct pass *pass);
+static int pass_run(struct pass *pass, uint64_t seed);
+static void pass_next(const struct pass *pass);
 static void pass_note(const struct shim_result *result,
                       void *user) SHIM_NOEXCEPT;
+static void pass_keep(const struct pass *pass, size_t index);
 static struct reading reading_of(const struct row *row,
                                  const struct shim_result *result);
 static double result_counter(const struct shim_result *result,
                              const char *name);
 static void set_iterations(const struct pass *pass, const struct rounds *rounds,
                            double left, int rounds_left);
+static void row_set_slices(struct row *row, double batches);
 static double run_seconds(const struct row *row);
 static double overhead_seconds(const struct row *row);
 static void pass_show(struct pass *pass);
@@ -139,14 +147,14 @@ rounds_run(struct rounds *rounds, struct plan *plan)
     double start = now_seconds() - rounds->elapsed;
     int err = -ENOMEM;
 
-    pass.order = calloc(plan->count, sizeof(struct row *));
-    if (pass.order != NULL && rounds_make_room(rounds, plan) == 0) {
+    pass.rows = calloc(plan->count, sizeof(struct row *));
+    if (pass.rows != NULL && rounds_make_room(rounds, plan) == 0) {
         err = run_rounds(rounds, plan, &pass, start);
     }
     if (pass.is_terminal) {
         fputc('\n', stderr);
     }
-    free(pass.order);
+    free(pass.rows);
     rounds->elapsed = now_seconds() - start;
     return err;
 }
@@ -212,9 +220,9 @@ run_rounds(struct rounds *rounds, struct plan *plan, struct pass *pass,
         pass->later = pass->round == PASS_FIRST
                           ? rounds->seconds - (begun - start)
                           : pass->total * (rounds->wanted - pass->round - 1);
-        pass_shuffle(pass, rounds->seed + (uint64_t) pass->round + 1);
-        err = rounds->is_apart ? pass_run_apart(pass, rounds, plan)
-                               : pass_run(pass);
+        err = rounds->is_apart
+                  ? pass_run_apart(pass, rounds, plan)
+                  : pass_run(pass, rounds->seed + (uint64_t) pass->round + 1);
         if (err == PASS_AGAIN) {
             err = 0;
             continue;
@@ -264,27 +272,11 @@ pass_fill(struct pass *pass, struct plan *plan)
     pass->total = 0;
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->rows[i].reason[0] == '\0') {
-            pass->order[pass->count++] = &plan->rows[i];
+            pass->rows[pass->count++] = &plan->rows[i];
             pass->total += plan->rows[i].seconds;
         }
     }
     return pass->count;
-}
-
-/* Fisher and Yates's. */
-static void
-pass_shuffle(struct pass *pass, uint64_t seed)
-{
-    struct generator generator;
-
-    generator_init(&generator, seed);
-    for (size_t i = pass->count; i > 1; i--) {
-        size_t j = generator_below(&generator, i);
-        struct row *row = pass->order[j];
-
-        pass->order[j] = pass->order[i - 1];
-        pass->order[i - 1] = row;
-    }
 }
 
 /* In a process that starts now. Returns PASS_AGAIN where that did not come to
@@ -323,9 +315,7 @@ static int
 pass_status(const struct pass *pass, const struct exchange *exchange,
             int status)
 {
-    size_t turn =
-        exchange->done < pass->count ? exchange->done : pass->count - 1;
-    struct row *row = pass->order[turn];
+    struct row *row = pass->rows[exchange->current];
 
     if (exchange->error[0] != '\0') {
         fprintf(stderr, "bench: %s\n", exchange->error);
@@ -346,7 +336,7 @@ pass_latencies(const struct pass *pass)
     size_t count = 0;
 
     for (size_t i = 0; i < pass->count; i++) {
-        count += pass->order[i]->wants_latency != 0;
+        count += pass->rows[i]->wants_latency != 0;
     }
     return count;
 }
@@ -374,7 +364,7 @@ pass_give(const struct pass *pass, const struct rounds *rounds,
     snprintf(exchange->mallocs, PLAN_EXTRA_MAX, "%s", plan->mallocs);
     snprintf(exchange->plugins, PLAN_EXTRA_MAX, "%s", plan->plugins);
     for (size_t i = 0; i < pass->count; i++) {
-        const struct row *row = pass->order[i];
+        const struct row *row = pass->rows[i];
         struct turn *turn = &exchange->turns[i];
 
         *turn = (struct turn){.key = row->key,
@@ -386,6 +376,7 @@ pass_give(const struct pass *pass, const struct rounds *rounds,
                               .iterations = row->iterations,
                               .expected_ns = row->expected_ns,
                               .seconds = row->seconds,
+                              .slices = row->slices,
                               .latency = -1};
         memcpy(turn->name, row->name, sizeof(row->name));
         if (row->wants_latency) {
@@ -402,7 +393,7 @@ pass_take(struct pass *pass, struct exchange *exchange)
     pass->shown = exchange->shown;
     for (size_t i = 0; i < pass->count; i++) {
         const struct turn *turn = &exchange->turns[i];
-        struct row *row = pass->order[i];
+        struct row *row = pass->rows[i];
 
         memcpy(row->reason, turn->reason, sizeof(row->reason));
         row->expected_ns = turn->expected_ns;
@@ -450,15 +441,15 @@ child_run(void *data)
         return err;
     }
     err = child_rows(exchange, &plan);
-    pass.order = calloc(exchange->count, sizeof(struct row *));
-    if (err != 0 || pass.order == NULL) {
+    pass.rows = calloc(exchange->count, sizeof(struct row *));
+    if (err != 0 || pass.rows == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < exchange->count; i++) {
-        pass.order[i] = &plan.rows[i];
+        pass.rows[i] = &plan.rows[i];
         pass.total += plan.rows[i].seconds;
     }
-    err = pass_run(&pass);
+    err = pass_run(&pass, exchange->seed);
     exchange->shown = pass.shown;
     return err;
 }
@@ -512,6 +503,7 @@ child_rows(struct exchange *exchange, struct plan *plan)
                             .iterations = turn->iterations,
                             .expected_ns = turn->expected_ns,
                             .seconds = turn->seconds,
+                            .slices = turn->slices,
                             .wants_warm_up = 1};
         memcpy(row->name, turn->name, sizeof(row->name));
         row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
@@ -525,61 +517,96 @@ child_rows(struct exchange *exchange, struct plan *plan)
 
 /* google-benchmark runs in the order of registration. */
 static int
-pass_run(struct pass *pass)
+pass_run(struct pass *pass, uint64_t seed)
 {
     const struct shim_options options = {.on_result = pass_note, .user = pass};
+    int err = order_init(&pass->order, pass->rows, pass->count, seed);
     int count = 0;
-    int err = 0;
 
-    for (size_t i = 0; i < pass->count && err == 0; i++) {
-        err = row_register(pass->order[i], ROUNDS_CALIBRATION);
+    for (size_t i = 0; i < pass->count; i++) {
+        pass->rows[i]->slice = 0;
+        pass->rows[i]->spent = 0;
+    }
+    for (size_t i = 0; i < pass->order.count && err == 0; i++) {
+        err =
+            row_register(pass->rows[pass->order.turns[i]], ROUNDS_CALIBRATION);
     }
     pass->start = now_seconds();
     pass->noted = pass->start;
     if (err == 0) {
+        pass_next(pass);
         count = shim_run(&options);
     }
     shim_clear();
+    order_done(&pass->order);
     if (err == 0 && count < 0) {
         err = count;
     }
     return err;
 }
 
+/* Says whose turn comes, for the case that it ends the process. */
+static void
+pass_next(const struct pass *pass)
+{
+    if (pass->exchange != NULL && pass->done < pass->order.count) {
+        pass->exchange->current = pass->order.turns[pass->done];
+    }
+}
+
+/* A turn is over. */
 static void
 pass_note(const struct shim_result *result, void *user)
 {
     struct pass *pass = user;
-    size_t turn = pass->done++;
-    struct row *row = pass->order[turn];
-    struct reading reading = reading_of(row, result);
+    size_t index = pass->order.turns[pass->done++];
+    struct row *row = pass->rows[index];
     double now = now_seconds();
 
-    pass->expected += row->seconds;
-    row->seconds = now - pass->noted;
+    pass_next(pass);
+    pass->expected += row->seconds / row->slices;
+    row->spent += now - pass->noted;
     pass->noted = now;
     if (interrupt_came()) {
         return;
     }
-    if (result->error != NULL) {
+    if (result->error == NULL) {
+        row->taken[row->slice++] = reading_of(row, result);
+    } else if (row->reason[0] == '\0') {
         fprintf(stderr, "%sbench: %s: %s\n", pass->is_terminal ? "\n" : "",
                 row->name, result->error);
         snprintf(row->reason, sizeof(row->reason), "%.500s", result->error);
-    } else if (pass->round < 0) {
-        row->expected_ns = reading.real_ns;
+    }
+    if (row->slice == row->slices || row->reason[0] != '\0') {
+        pass_keep(pass, index);
+    }
+    pass_show(pass);
+}
+
+/* All slices of the row are over, or it has failed. */
+static void
+pass_keep(const struct pass *pass, size_t index)
+{
+    struct row *row = pass->rows[index];
+    struct reading reading = {0};
+
+    row->seconds = row->spent;
+    if (row->reason[0] == '\0') {
+        reading = row_median(row);
+        if (pass->round < 0) {
+            row->expected_ns = reading.real_ns;
+        }
     }
     if (pass->exchange != NULL) {
-        struct turn *shared = &pass->exchange->turns[turn];
+        struct turn *turn = &pass->exchange->turns[index];
 
-        shared->reading = reading;
-        shared->expected_ns = row->expected_ns;
-        shared->seconds = row->seconds;
-        memcpy(shared->reason, row->reason, sizeof(shared->reason));
-        pass->exchange->done = pass->done;
+        turn->reading = reading;
+        turn->expected_ns = row->expected_ns;
+        turn->seconds = row->seconds;
+        memcpy(turn->reason, row->reason, sizeof(turn->reason));
     } else if (pass->round >= 0) {
         row->readings[pass->round] = reading;
     }
-    pass_show(pass);
 }
 
 /* The row has the rest already, by its own clock. */
@@ -622,14 +649,14 @@ set_iterations(const struct pass *pass, const struct rounds *rounds,
         return;
     }
     for (size_t i = 0; i < pass->count; i++) {
-        outside += overhead_seconds(pass->order[i]);
+        outside += overhead_seconds(pass->rows[i]);
     }
     run = (left * (1 - ROUNDS_SPARE) / rounds_left - outside) /
           (double) pass->count;
     run = run < ROUNDS_RUN_MIN ? ROUNDS_RUN_MIN : run;
     run = run > rounds->run_max ? rounds->run_max : run;
     for (size_t i = 0; i < pass->count; i++) {
-        struct row *row = pass->order[i];
+        struct row *row = pass->rows[i];
         double overhead = overhead_seconds(row);
         double batches;
 
@@ -638,19 +665,34 @@ set_iterations(const struct pass *pass, const struct rounds *rounds,
         }
         batches =
             run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
-        row->iterations = row->batch * (int64_t) (batches < 1 ? 1 : batches);
+        row_set_slices(row, batches);
         row->seconds = overhead + run_seconds(row);
     }
 }
 
-/* Inside the clock, by the first pass. */
+/* Shares batches among an odd number of slices, so that one is the median. */
+static void
+row_set_slices(struct row *row, double batches)
+{
+    double each = 1;
+
+    row->slices = ROW_SLICES;
+    while (row->slices > 1 && batches < SLICE_BATCHES * row->slices) {
+        row->slices -= 2;
+    }
+    each = batches / row->slices;
+    row->iterations = row->batch * (int64_t) (each < 1 ? 1 : each);
+}
+
+/* Of a round, inside the clock, by the first pass. */
 static double
 run_seconds(const struct row *row)
 {
-    return row->expected_ns * (double) row->iterations / ROUNDS_NS_A_SECOND;
+    return row->expected_ns * (double) row->iterations * row->slices /
+           ROUNDS_NS_A_SECOND;
 }
 
-/* Of a turn, outside the clock. */
+/* Of a round, outside the clock. */
 static double
 overhead_seconds(const struct row *row)
 {
@@ -669,7 +711,7 @@ pass_show(struct pass *pass)
 {
     double now = now_seconds();
     double left = pass->later;
-    const struct row *row = pass->order[pass->done - 1];
+    const struct row *row = pass->rows[pass->order.turns[pass->done - 1]];
 
     if (now - pass->shown < (pass->is_terminal ? ROUNDS_BLINK : ROUNDS_LINE)) {
         return;
@@ -681,9 +723,9 @@ pass_show(struct pass *pass)
         left = pace * (pass->later + pass->total - pass->expected);
     }
     left = left < 0 ? 0 : left;
-    fprintf(stderr, "%sround %d of %d, row %zu of %zu, %d:%02d left  %s%s",
+    fprintf(stderr, "%sround %d of %d, turn %zu of %zu, %d:%02d left  %s%s",
             pass->is_terminal ? "\r" : "", pass->round + 1, pass->wanted,
-            pass->done, pass->count, (int) left / 60, (int) left % 60,
+            pass->done, pass->order.count, (int) left / 60, (int) left % 60,
             row->name, pass->is_terminal ? "\033[K" : "\n");
     fflush(stderr);
 }

@@ -1,6 +1,7 @@
 #include "measure/row.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -30,6 +31,7 @@ struct halves {
     int64_t first; /* batches of the first half */
 };
 
+static int compare_readings(const void *a, const void *b);
 static void row_run(struct shim_state *state, void *user);
 static void row_work(struct row *row, struct shim_state *state);
 static void row_measure(struct row *row, struct shim_state *state);
@@ -81,6 +83,16 @@ row_bind(struct row *row, const struct contenders *contenders,
     }
 }
 
+struct reading
+row_median(const struct row *row)
+{
+    struct reading sorted[ROW_SLICES];
+
+    memcpy(sorted, row->taken, sizeof(sorted));
+    qsort(sorted, (size_t) row->slices, sizeof(sorted[0]), compare_readings);
+    return sorted[row->slices / 2];
+}
+
 int
 row_register(struct row *row, double seconds)
 {
@@ -107,14 +119,25 @@ row_register(struct row *row, double seconds)
     return 0;
 }
 
+static int
+compare_readings(const void *a, const void *b)
+{
+    const struct reading *left = a;
+    const struct reading *right = b;
+
+    return (left->items_per_second > right->items_per_second) -
+           (left->items_per_second < right->items_per_second);
+}
+
 static void
 row_run(struct shim_state *state, void *user)
 {
     struct row *row = user;
     const struct region *region = &row->region;
 
-    if (interrupt_came()) {
-        shim_state_skip(state, "interrupted");
+    if (interrupt_came() || row->reason[0] != '\0') {
+        shim_state_skip(state,
+                        row->reason[0] != '\0' ? row->reason : "interrupted");
         return;
     }
     row->reading = (struct reading){0};
@@ -279,7 +302,9 @@ row_take_latency(struct row *row)
     const struct workload *workload = row->workload;
     double spent = 0;
 
-    for (int i = 0; i < ROW_LATENCY_REGIONS && spent < ROW_LATENCY_NS; i++) {
+    for (int i = 0; i < ROW_LATENCY_REGIONS / row->slices &&
+                    spent < ROW_LATENCY_NS / row->slices;
+         i++) {
         uint64_t start = latency_now_ns();
         int err = workload->batch(&row->region, 1);
         uint64_t ns = latency_now_ns() - start;

@@ -20,6 +20,8 @@
 enum {
     ROW_NAME_MAX = 128,
     ROW_REASON_MAX = 640,
+
+    ROW_SLICES = 5, /* of a row in a round, at most; an odd number */
 };
 
 /* What one run of a row gave. */
@@ -62,6 +64,7 @@ struct row {
     uint64_t bytes; /* of a region, where none is drawn */
 
     int64_t batch;      /* iterations a crossing */
+    int slices;         /* runs of a round, > 0 and odd */
     int64_t iterations; /* a run's, a multiple of batch; 0: not known yet */
     double expected_ns; /* of an iteration, by the run that found it out */
     double seconds;     /* of a round, what lies outside the clock too */
@@ -70,13 +73,20 @@ struct row {
     struct latency *latency;  /* of all rounds so far; NULL: not wanted */
     struct reading *readings; /* one a round */
 
-    struct reading reading; /* of the run under way: what is not the shim's */
+    /* Of the round under way. */
+    struct reading reading; /* of a slice: all that the shim does not measure */
+    struct reading taken[ROW_SLICES];
+    int slice;    /* how many of them are taken */
+    double spent; /* seconds */
 };
 
 /* Set workload, samples, run, and the region's allocator, library, samples and
  * pointers by the row's key. */
 void row_bind(struct row *row, const struct contenders *contenders,
               const struct inputs *inputs, void **pointers);
+
+/* Of the slices taken, the one with the median time of an allocation. */
+struct reading row_median(const struct row *row);
 
 /*
  * Register the row with the shim under its name. With iterations set it runs as

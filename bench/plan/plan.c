@@ -574,7 +574,7 @@ plan_add(struct plan *plan, const struct choice *choice, struct row_key key,
     const struct sizes *sizes = plan->sizes[key.input];
     struct row *row = &plan->rows[plan->count];
 
-    *row = (struct row){.key = key, .sizes = sizes->name};
+    *row = (struct row){.key = key, .sizes = sizes->name, .slices = 1};
     row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
     row->region.n = n;
     row->region.size = samples_largest(row->samples, n);
@@ -602,6 +602,7 @@ plan_add_replay(struct plan *plan, const struct choice *choice,
         .largest = replay->largest,
         .bytes = replay->bytes,
         .batch = 1,
+        .slices = 1,
     };
     row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
     row->region.n = replay->allocations;
@@ -720,6 +721,7 @@ plan_add_shim(struct plan *plan, const struct choice *choice)
         *row = (struct row){
             .key = {.is_shim = 1, .is_bare = i < PLAN_SHIM_BATCHES},
             .batch = plan_shim_batches[i % PLAN_SHIM_BATCHES],
+            .slices = 1,
         };
         snprintf(row->name, sizeof(row->name), "%s/%s/%lld", plan_shim,
                  row->key.is_bare ? "bare" : "c", (long long) row->batch);

@@ -206,6 +206,7 @@ arena_after_row(const struct workload *workload)
                       .samples = &drawn,
                       .largest = OBJECT,
                       .batch = 1,
+                      .slices = 1,
                       .iterations = 4};
 
     shim_clear();

@@ -108,6 +108,7 @@ plan_of_turns(void)
                                       .pointers = pointers};
         row->samples = &drawn;
         row->batch = 16;
+        row->slices = 1;
     }
     turns_count = 0;
     failing = -1;

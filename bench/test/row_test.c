@@ -316,6 +316,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
         .samples = &drawn,
         .largest = 600,
         .batch = BATCH,
+        .slices = 1,
         .iterations = REGIONS,
     };
 

@@ -230,13 +230,13 @@ write_row(const struct row *row, int round, FILE *file)
         return;
     }
     fprintf(file,
-            "row %s %" PRId64 " %.17g %.17g %" PRId64
+            "row %s %d %" PRId64 " %.17g %.17g %" PRId64
             " %.17g %.17g %.17g %.17g %.17g %.17g %.17g\n",
-            row->name, row->iterations, row->expected_ns, row->seconds,
-            reading->iterations, reading->real_ns, reading->cpu_ns,
-            reading->items_per_second, reading->bytes_per_second,
-            reading->first_half_ns, reading->second_half_ns,
-            reading->page_faults);
+            row->name, row->slices, row->iterations, row->expected_ns,
+            row->seconds, reading->iterations, reading->real_ns,
+            reading->cpu_ns, reading->items_per_second,
+            reading->bytes_per_second, reading->first_half_ns,
+            reading->second_half_ns, reading->page_faults);
     if (row->wants_latency) {
         write_latency(row, file);
     }
@@ -343,15 +343,17 @@ load_row(const char *line, struct row *row, int round)
 {
     struct reading *reading = &row->readings[round];
     int found = sscanf(line,
-                       "row %*s %" SCNd64 " %lf %lf %" SCNd64
+                       "row %*s %d %" SCNd64 " %lf %lf %" SCNd64
                        " %lf %lf %lf %lf %lf %lf %lf",
-                       &row->iterations, &row->expected_ns, &row->seconds,
-                       &reading->iterations, &reading->real_ns,
+                       &row->slices, &row->iterations, &row->expected_ns,
+                       &row->seconds, &reading->iterations, &reading->real_ns,
                        &reading->cpu_ns, &reading->items_per_second,
                        &reading->bytes_per_second, &reading->first_half_ns,
                        &reading->second_half_ns, &reading->page_faults);
 
-    return found == 11 ? 0 : -EINVAL;
+    return found == 12 && row->slices > 0 && row->slices <= ROW_SLICES
+               ? 0
+               : -EINVAL;
 }
 
 /* The histogram replaces the row's. */
