@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "measure/environment.h"
+#include "measure/instructions.h"
 #include "measure/interrupt.h"
 #include "measure/memory.h"
 #include "measure/rounds.h"
@@ -78,6 +79,7 @@ main(int argc, char **argv)
     struct options options;
 
     memory_child(argc, argv);
+    instructions_child(argc, argv);
     rounds_child(argc, argv);
     environment_prepare(argv);
     if (options_parse(&options, argc, argv) != 0) {
@@ -200,7 +202,8 @@ measure(struct plan *plan, struct rounds *rounds, struct results *results)
         progress_end(results);
         return status;
     }
-    failed = runnable - plan_runnable(plan) + memory_run(plan);
+    failed = runnable - plan_runnable(plan) + memory_run(plan) +
+             instructions_run(plan);
     if (results_write(results, plan, rounds) != 0) {
         return EXIT_FAILED;
     }

@@ -19,6 +19,8 @@ enum {
 
 static int module_open(const char *place, int number,
                        const struct measured **ret_measured, char *error);
+static int commit_open(const char *name, int number,
+                       const struct measured **ret_measured, char *error);
 static int module_path(const char *place, int number, char *path);
 static size_t random_offset(struct generator *generator);
 
@@ -35,9 +37,29 @@ layout_open(struct layout *layout, int number, char *error)
         err = module_open("archive", number, &opened.archive, error);
     }
     if (err == 0) {
+        err = commit_open("old", number, &opened.old_commit, error);
+    }
+    if (err == 0) {
+        err = commit_open("new", number, &opened.new_commit, error);
+    }
+    if (err == 0) {
         *layout = opened;
     }
     return err;
+}
+
+/* A module that need not be there: *ret_measured is then NULL. */
+static int
+commit_open(const char *name, int number, const struct measured **ret_measured,
+            char *error)
+{
+    char path[PATH_MAX];
+
+    *ret_measured = NULL;
+    if (module_path(name, number, path) != 0 || access(path, F_OK) != 0) {
+        return 0;
+    }
+    return module_open(name, number, ret_measured, error);
 }
 
 /* Local: the modules of a layout define the same names. */

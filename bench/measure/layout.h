@@ -25,6 +25,10 @@ struct layout {
     const struct measured *shared;  /* all allocators */
     const struct measured *again;   /* the same code in another place */
     const struct measured *archive; /* the pools, linked from archives */
+
+    /* The pools of two commits; NULL where the build has none. */
+    const struct measured *old_commit;
+    const struct measured *new_commit;
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ enum {
     PROCESS_LOOK_MS = 200, /* between two looks for Ctrl-C */
 };
 
-static int process_start(const struct process *process, char *const *argv,
+static int process_start(const struct process *process, const char *const *argv,
                          int inputs, pid_t *ret_pid);
 static int process_wait(pid_t pid);
 
@@ -54,20 +55,24 @@ process_done(struct process *process)
 int
 process_run(struct process *process, const char *option, int inputs)
 {
-    static char self[] = "/proc/self/exe";
-    char *first = strdup(option);
-    char *argv[] = {self, first, NULL};
-    pid_t pid;
-    int err =
-        first != NULL ? process_start(process, argv, inputs, &pid) : -ENOMEM;
+    const char *const argv[] = {"/proc/self/exe", option, NULL};
 
-    free(first);
+    return process_run_program(process, argv, inputs);
+}
+
+int
+process_run_program(struct process *process, const char *const *argv,
+                    int inputs)
+{
+    pid_t pid;
+    int err = process_start(process, argv, inputs, &pid);
+
     return err != 0 ? err : process_wait(pid);
 }
 
 static int
-process_start(const struct process *process, char *const *argv, int inputs,
-              pid_t *ret_pid)
+process_start(const struct process *process, const char *const *argv,
+              int inputs, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     int err = posix_spawn_file_actions_init(&actions);
@@ -81,7 +86,8 @@ process_start(const struct process *process, char *const *argv, int inputs,
             posix_spawn_file_actions_adddup2(&actions, inputs, PROCESS_INPUTS);
     }
     if (err == 0) {
-        err = posix_spawn(ret_pid, argv[0], &actions, NULL, argv, environ);
+        err = posix_spawnp(ret_pid, argv[0], &actions, NULL,
+                           (char *const *) (uintptr_t) argv, environ);
     }
     (void) posix_spawn_file_actions_destroy(&actions);
     return -err;

@@ -31,6 +31,11 @@ enum {
  */
 int process_run(struct process *process, const char *option, int inputs);
 
+/* The same with another program: argv[0], looked for in PATH. It has to start
+ * this one, with its option as the only argument. */
+int process_run_program(struct process *process, const char *const *argv,
+                        int inputs);
+
 /* Whether a process of that status did not come to its end, or did not set
  * is_done last, as it has to. Then reason, of size bytes, says why. */
 int process_reason(int status, int is_done, char *reason, size_t size);

@@ -4,16 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    CONTENDERS_MODULES = 4,
+};
+
+static size_t modules_count(const struct measured *const *modules);
 static void contender_open(struct contender *contender);
 
 int
 contenders_init(struct contenders *contenders, const struct layout *layout,
                 int only, const char *mallocs, const char *plugins, char *error)
 {
-    const struct measured *shared = layout->shared;
-    const struct measured *archive = layout->archive;
-    size_t count = shared->allocators_count + archive->allocators_count;
-    struct contender *list = calloc(count, sizeof(*list));
+    const struct measured *const modules[] = {layout->shared, layout->archive,
+                                              layout->old_commit,
+                                              layout->new_commit};
+    struct contender *list = calloc(modules_count(modules), sizeof(*list));
+    size_t count = 0;
 
     (void) mallocs;
     (void) plugins;
@@ -21,21 +27,38 @@ contenders_init(struct contenders *contenders, const struct layout *layout,
         snprintf(error, LAYOUT_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
-    for (size_t i = 0; i < shared->allocators_count; i++) {
-        list[i].allocator = shared->allocators[i];
-        list[i].again = layout->again->allocators[i];
-    }
-    for (size_t i = 0; i < archive->allocators_count; i++) {
-        list[shared->allocators_count + i].allocator = archive->allocators[i];
+    for (size_t m = 0; m < CONTENDERS_MODULES; m++) {
+        for (size_t i = 0; modules[m] && i < modules[m]->allocators_count;
+             i++) {
+            list[count].allocator = modules[m]->allocators[i];
+            if (modules[m] == layout->shared) {
+                list[count].again = layout->again->allocators[i];
+            }
+            count++;
+        }
     }
     for (size_t i = 0; i < count; i++) {
         if (only == CONTENDERS_ALL || i == (size_t) only) {
             contender_open(&list[i]);
         }
     }
-    *contenders = (struct contenders){
-        .list = list, .count = count, .shared = shared, .again = layout->again};
+    *contenders = (struct contenders){.list = list,
+                                      .count = count,
+                                      .shared = layout->shared,
+                                      .again = layout->again};
     return 0;
+}
+
+/* How many allocators they have. */
+static size_t
+modules_count(const struct measured *const *modules)
+{
+    size_t count = 0;
+
+    for (size_t m = 0; m < CONTENDERS_MODULES; m++) {
+        count += modules[m] != NULL ? modules[m]->allocators_count : 0;
+    }
+    return count;
 }
 
 void

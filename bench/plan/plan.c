@@ -34,6 +34,12 @@ enum {
 /* Of the rows of memory a quick run takes these sizes. */
 #define PLAN_QUICK_MEMORY "lognormal,nginx_request"
 
+/* Rows whose instructions are counted. */
+#define PLAN_COUNTED_WORKLOADS "fill,fill_reset"
+#define PLAN_COUNTED_SIZES     "lognormal,nginx_request"
+#define PLAN_COUNTED_QUICK     "lognormal"
+#define PLAN_COUNTED_NS        "25,100,1000"
+
 /* Regions of these sizes are timed one by one. */
 #define PLAN_LATENCY_SIZES "fleet,lognormal,nginx_request"
 
@@ -106,6 +112,8 @@ static int plan_fill(struct plan *plan, const struct choice *choice);
 static void plan_add_all(struct plan *plan, const struct choice *choice,
                          size_t w, size_t c);
 static int plan_fill_memory(struct plan *plan, const struct choice *choice);
+static int plan_fill_instructions(struct plan *plan,
+                                  const struct options *options);
 static void plan_add(struct plan *plan, const struct choice *choice,
                      struct row_key key, size_t n);
 static void plan_add_replay(struct plan *plan, const struct choice *choice,
@@ -140,7 +148,8 @@ plan_create(const struct options *options, char *error)
         plan_load(plan, options, error) != 0 ||
         plan_check_names(plan, options, error) != 0 ||
         choice_init(&choice, options, error) != 0 ||
-        plan_fill(plan, &choice) != 0 || plan_fill_memory(plan, &choice) != 0) {
+        plan_fill(plan, &choice) != 0 || plan_fill_memory(plan, &choice) != 0 ||
+        plan_fill_instructions(plan, options) != 0) {
         goto fail;
     }
     if (plan->count == 0) {
@@ -172,6 +181,7 @@ plan_destroy(struct plan *plan)
     contenders_done(&plan->contenders);
     free(plan->rows);
     free(plan->memory);
+    free(plan->instructions);
     free(plan->pointers);
     free(plan);
 }
@@ -561,6 +571,31 @@ plan_fill_memory(struct plan *plan, const struct choice *choice)
                     plan_add_memory(plan, choice, c, s, plan_ns[n]);
                 }
             }
+        }
+    }
+    return 0;
+}
+
+/* Rows that are counted: those of PLAN_COUNTED. */
+static int
+plan_fill_instructions(struct plan *plan, const struct options *options)
+{
+    plan->instructions = calloc(plan->count + 1, sizeof(*plan->instructions));
+    if (plan->instructions == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct row *row = &plan->rows[i];
+        char n[PLAN_NUMBER_MAX];
+
+        snprintf(n, sizeof(n), "%zu", row->region.n);
+        if (row->reason[0] == '\0' && row->workload != NULL &&
+            !row->key.is_again &&
+            list_has(PLAN_COUNTED_WORKLOADS, row->workload->name) &&
+            list_has(options->quick ? PLAN_COUNTED_QUICK : PLAN_COUNTED_SIZES,
+                     row->sizes) &&
+            list_has(PLAN_COUNTED_NS, n)) {
+            plan->instructions[plan->instructions_count++].row = row;
         }
     }
     return 0;

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "measure/instructions.h"
 #include "measure/memory.h"
 #include "measure/row.h"
 #include "plan/contenders.h"
@@ -26,6 +27,8 @@ struct plan {
     size_t count;
     struct memory_row *memory;
     size_t memory_count;
+    struct instructions_row *instructions; /* of some of rows */
+    size_t instructions_count;
     const struct contender *base; /* of the A/A pair; NULL: there is none */
 
     struct contenders contenders;

@@ -79,8 +79,10 @@ complexity_fit(const struct plan *plan, int rounds, size_t *ret_count)
             fits.count += family_register(family, fits.count);
         }
     }
-    (void) shim_run(&options);
-    shim_clear();
+    if (fits.count != 0) {
+        (void) shim_run(&options);
+        shim_clear();
+    }
     *ret_count = 0;
     for (size_t i = 0; i < fits.count; i++) {
         if (fits.families[i].fit.big_o[0] != '\0') {

@@ -43,6 +43,8 @@ static void file_path(const struct account *account, size_t i,
                       const char *suffix, char *path);
 static void write_machine(const struct account *account, FILE *file);
 static void write_run(const struct account *account, FILE *file);
+static void write_instructions(struct json *json,
+                               const struct instructions_row *row);
 static void write_complexities(struct json *json,
                                const struct account *account);
 static void write_key(struct json *json, const char *workload,
@@ -281,8 +283,28 @@ write_run(const struct account *account, FILE *file)
         write_memory(&json, &plan->memory[i]);
     }
     json_close(&json, ']');
+    json_open(&json, "instructions", '[');
+    for (size_t i = 0; i < plan->instructions_count; i++) {
+        write_instructions(&json, &plan->instructions[i]);
+    }
+    json_close(&json, ']');
     write_complexities(&json, account);
     json_close(&json, '}');
+}
+
+static void
+write_instructions(struct json *json, const struct instructions_row *row)
+{
+    json_open(json, NULL, '{');
+    write_row_key(json, row->row);
+    if (row->reason[0] != '\0') {
+        json_string(json, "error_message", row->reason);
+    } else {
+        json_number(json, "instructions", row->figures.instructions);
+        json_number(json, "branches", row->figures.branches);
+        json_number(json, "mispredictions", row->figures.mispredictions);
+    }
+    json_close(json, '}');
 }
 
 /* None where memory runs out. */
