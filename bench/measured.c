@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "allocators/adapters.h"
+#include "allocators/extra.h"
 
 const struct allocator *const allocators[] = {
     &allocator_pool,        &allocator_nginx,         &allocator_glibc,
@@ -30,6 +31,7 @@ const struct measured measured = {
     .allocators_count = sizeof(allocators) / sizeof(allocators[0]),
     .workloads = workloads,
     .workloads_count = sizeof(workloads) / sizeof(workloads[0]),
+    .open_extras = extras_open,
 };
 
 const struct allocator *

@@ -12,11 +12,19 @@ contenders_init(struct contenders *contenders, const struct layout *layout,
 {
     const struct measured *shared = layout->shared;
     const struct measured *archive = layout->archive;
-    size_t count = shared->allocators_count + archive->allocators_count;
-    struct contender *list = calloc(count, sizeof(*list));
+    size_t own = shared->allocators_count + archive->allocators_count;
+    struct extras extras;
+    struct extras extras_again;
+    struct contender *list;
+    size_t count;
 
-    (void) mallocs;
-    (void) plugins;
+    if (shared->open_extras(&extras, mallocs, plugins, error) != 0 ||
+        layout->again->open_extras(&extras_again, mallocs, plugins, error) !=
+            0) {
+        return -EINVAL;
+    }
+    count = own + extras.count;
+    list = calloc(count, sizeof(*list));
     if (list == NULL) {
         snprintf(error, LAYOUT_ERROR_MAX, "out of memory");
         return -ENOMEM;
@@ -27,6 +35,10 @@ contenders_init(struct contenders *contenders, const struct layout *layout,
     }
     for (size_t i = 0; i < archive->allocators_count; i++) {
         list[shared->allocators_count + i].allocator = archive->allocators[i];
+    }
+    for (size_t i = 0; i < extras.count; i++) {
+        list[own + i].allocator = extras.list[i];
+        list[own + i].again = extras_again.list[i];
     }
     for (size_t i = 0; i < count; i++) {
         if (only == CONTENDERS_ALL || i == (size_t) only) {

@@ -71,8 +71,6 @@ struct choice {
 
 static int plan_open(struct plan *plan, const struct options *options,
                      char *error);
-static int extra_copy(char *to, const char *files, const char *option,
-                      char *error);
 static int plan_load(struct plan *plan, const struct options *options,
                      char *error);
 static struct replay **load_files(const char *files, char *error);
@@ -192,32 +190,15 @@ static int
 plan_open(struct plan *plan, const struct options *options, char *error)
 {
     struct layout layout;
-    int err;
+    int err = layout_open(&layout, 0, error);
 
-    if (extra_copy(plan->mallocs, options->mallocs, "--malloc", error) != 0 ||
-        extra_copy(plan->plugins, options->plugins, "--plugin", error) != 0) {
-        return -EINVAL;
-    }
-    err = layout_open(&layout, 0, error);
+    snprintf(plan->mallocs, sizeof(plan->mallocs), "%s", options->mallocs);
+    snprintf(plan->plugins, sizeof(plan->plugins), "%s", options->plugins);
     if (err != 0) {
         return err;
     }
     return contenders_init(&plan->contenders, &layout, CONTENDERS_ALL,
                            plan->mallocs, plan->plugins, error);
-}
-
-/* files NULL: none. */
-static int
-extra_copy(char *to, const char *files, const char *option, char *error)
-{
-    if (files != NULL && strlen(files) >= PLAN_EXTRA_MAX) {
-        snprintf(error, PLAN_ERROR_MAX,
-                 "%s: found names of %zu bytes, expected at most %d", option,
-                 strlen(files), PLAN_EXTRA_MAX - 1);
-        return -EINVAL;
-    }
-    snprintf(to, PLAN_EXTRA_MAX, "%s", files != NULL ? files : "");
-    return 0;
 }
 
 /* Samples and traces, and room for the pointers of the largest region. */

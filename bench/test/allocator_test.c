@@ -1,9 +1,15 @@
 /*
  * One contract, for every allocator of the table. One that is not there is
  * skipped, with its reason.
+ *
+ * usage: allocator_test [MALLOC PLUGIN]
+ *
+ * MALLOC is a malloc replacement, PLUGIN a plug-in against bench_plugin.h. Both
+ * get a row in the table, as by bench's --malloc and --plugin.
  */
 #include "allocator.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "allocators/extra.h"
 #include "measure/heap.h"
 #include "test/thread.h"
 #include "workload.h"
@@ -800,6 +807,8 @@ test_path_is_the_allocators_own(void **state)
         {"apr", "/libapr-1.so"},
         {"apr_httpd", "/libapr-1.so"},
         {"apr_limit", "/libapr-1.so"},
+        {"example_malloc", "/libexample_malloc.so"},
+        {"example_plugin", "/libexample_plugin.so"},
         {"glibc", "/libc.so"},
         {"jemalloc", "/libjemalloc.so"},
         {"jemalloc_arena", "/libjemalloc.so"},
@@ -908,6 +917,21 @@ test_find_knows_no_other(void **state)
     assert_null(allocator_find(""));
 }
 
+static void
+test_extras_open_names_the_file(void **state)
+{
+    char error[EXTRA_ERROR_MAX];
+    struct extras none;
+
+    (void) state;
+    assert_int_equal(extras_open(&none, "", "", error), 0);
+    assert_int_equal(none.count, 0);
+    assert_int_equal(extras_open(&none, "no/such.so", "", error), -EINVAL);
+    assert_string_equal(error, "no/such.so: No such file or directory");
+    assert_int_equal(extras_open(&none, "", "no/such.so", error), -EINVAL);
+    assert_int_equal(none.count, 0);
+}
+
 /* A clause of the contract. */
 struct clause {
     const char *name;
@@ -915,7 +939,7 @@ struct clause {
 };
 
 int
-main(void)
+main(int argc, char **argv)
 {
     static const struct clause clauses[] = {
         {"alignment_is_what_it_says", test_alignment_is_what_it_says},
@@ -948,13 +972,24 @@ main(void)
     };
     const struct CMUnitTest once[] = {
         cmocka_unit_test(test_bump_memory_ends_with_its_memory),
+        cmocka_unit_test(test_extras_open_names_the_file),
         cmocka_unit_test(test_find_knows_no_other),
         cmocka_unit_test(test_pool_unbounded_restores_the_limit),
     };
-    int failed = cmocka_run_group_tests_name("table", once, NULL, NULL);
+    struct extras extras = {.count = 0};
+    char error[EXTRA_ERROR_MAX];
+    int failed = 0;
 
-    for (size_t a = 0; a < allocators_count; a++) {
-        const struct allocator *allocator = allocators[a];
+    if (argc == 3 && extras_open(&extras, argv[1], argv[2], error) != 0) {
+        fprintf(stderr, "allocator_test: %s\n", error);
+        return EXIT_FAILURE;
+    }
+    failed += cmocka_run_group_tests_name("table", once, NULL, NULL);
+
+    for (size_t a = 0; a < allocators_count + extras.count; a++) {
+        const struct allocator *allocator =
+            a < allocators_count ? allocators[a]
+                                 : extras.list[a - allocators_count];
         struct CMUnitTest tests[CLAUSES] = {0};
         char names[CLAUSES][NAME_LENGTH];
 
