@@ -7,7 +7,8 @@
 
 _Static_assert(ALLOCATOR_PATH_MAX >= PATH_MAX, "realpath() writes that much");
 
-const char *allocator_class_name(enum allocator_class class)
+const char *
+allocator_class_name(enum allocator_class of)
 {
     static const char *const names[] = {
         [ALLOCATOR_SHARED] = "shared",
@@ -16,7 +17,20 @@ const char *allocator_class_name(enum allocator_class class)
         [ALLOCATOR_LIMIT] = "limit",
     };
 
-    return names[class];
+    return names[of];
+}
+
+size_t
+allocator_chunk(const struct allocator *allocator, size_t size, size_t count,
+                size_t largest)
+{
+    size_t block = allocator->block;
+    size_t chunk = largest;
+
+    if (allocator->chunk != NULL) {
+        chunk = allocator->chunk(size + count * allocator->reserved, largest);
+    }
+    return chunk > block ? chunk : block;
 }
 
 void

@@ -1,31 +1,44 @@
 /*
- * An allocator under comparison: a struct of functions, one per file of
- * allocators/, and the table of all of them.
+ * An allocator that is compared: a struct of functions, one in each file of
+ * allocators/, and the table of all of them, which measured.c has.
  *
- * Those of a class are charged the same. The loops over a region's objects are
- * compiled once for each allocator, in its own file. Called: they call the
- * function that serves, as its users' code does: one call by a pointer that the
- * dynamic linker, or open(), has found. Inlined: the allocator is compiled into
- * them. Limits are loops of that kind too, around what is no allocator: none
- * can be faster.
- *
- * A general allocator frees object by object; a region allocator gives all of a
+ * A general allocator frees object by object. A region allocator gives all of a
  * region back at once.
  *
- * Threads: open() once; then any number of regions on any thread, each used by
- * one at a time.
+ * The loops over a region's objects are compiled once for each allocator, in
+ * its own file, and call it as its users' code does. How that code is linked
+ * decides what a call costs, so each allocator has a class, and rows of two
+ * classes are not compared:
+ *
+ *   shared    one call of a function through a pointer, which the dynamic
+ *             linker or open() has set
+ *   archive   one call of a function that is linked into the program
+ *   inlined   no call: the allocator is compiled into the loop
+ *   limit     no allocator: a loop that none can be faster than
+ *
+ * Threads: open() is called once. Then each region is used by one thread at a
+ * time, and there may be any number of regions and threads.
  */
 #ifndef BENCH_ALLOCATOR_H
 #define BENCH_ALLOCATOR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
-    ALLOCATOR_ALIGNMENT = 8, /* what every alloc() keeps, whatever the size */
+    ALLOCATOR_ALIGNMENT = 8, /* the least of any allocator's alignment */
+    ALLOCATOR_NAME_MAX = 32, /* bytes of a name, the NUL included */
     ALLOCATOR_REASON_MAX = 512,
     ALLOCATOR_VERSION_MAX = 64,
     ALLOCATOR_PATH_MAX = 4096,
 };
+
+/*
+ * For keeps: no limit in bytes, but the memory is not kept for good either. The
+ * library gives it back as time passes, as more is freed, or once the top of
+ * the heap is free. policy says when.
+ */
+#define ALLOCATOR_KEEPS_DECAYS (SIZE_MAX - 1)
 
 enum allocator_kind {
     ALLOCATOR_GENERAL,
@@ -44,86 +57,123 @@ struct region;
 struct allocator {
     const char *name; /* as in the rows' names: [a-z0-9_]+ */
     enum allocator_kind kind;
+#if defined(__cplusplus)
+    enum allocator_class class_; /* class is a word of C++ */
+#else
     enum allocator_class class;
+#endif
+
+    size_t alignment; /* of what alloc() returns, in bytes */
+
+    /* Bytes that a region takes at a time from malloc() or from the system, at
+     * first. 0: it has no blocks. */
+    size_t block;
+
+    /* Bytes of freed regions that are kept for the next ones at most. 0: none,
+     * they are given back to malloc(). SIZE_MAX: all of them, for good; such a
+     * row is compared only with others of that kind. Or
+     * ALLOCATOR_KEEPS_DECAYS. */
+    size_t keeps;
+
+    /* For the reader of the report, in one sentence: what is kept, how blocks
+     * grow, what else decides the figures. */
+    const char *policy;
 
     /*
-     * What create() sets aside at once for each expected allocation besides
-     * the bytes asked for; 0: it sets nothing aside.
+     * What create() sets aside for each expected allocation, besides the bytes
+     * asked for. 0: it sets nothing aside.
      */
     size_t reserved;
 
     /*
+     * The most bytes that are asked of malloc() at once for a region of size
+     * bytes whose largest object has largest bytes, where that may be more than
+     * block. reserved is part of size. NULL: largest. allocator_chunk() calls
+     * it.
+     */
+    size_t (*chunk)(size_t size, size_t largest);
+
+    /* How many regions can be alive at once. 0: no limit. */
+    size_t regions_max;
+
+    /* A region has to end on the thread that made it. */
+    int is_bound_to_thread;
+
+    /*
      * Find the library. Returns what the other functions take as library, valid
-     * to the process's end, or NULL: then reason says why, in words, in at most
+     * until the process ends, or NULL: reason then says why, in at most
      * ALLOCATOR_REASON_MAX bytes.
      */
     void *(*open)(char *reason);
 
-    /* The address of the function that allocates: it tells whose it is. */
+    /* The address of the function that allocates. allocator_path() finds the
+     * file that it belongs to. */
     const void *(*entry)(void *library);
 
     /* Write the library's version, in at most ALLOCATOR_VERSION_MAX bytes. */
     void (*version)(void *library, char *version);
 
     /*
-     * Begin a region of about count allocations of size bytes in all; what it
-     * is given as state. A general allocator has none and returns any pointer.
-     * Returns NULL when memory runs out.
+     * Begin a region for about count allocations of size bytes in all. The
+     * other functions take what it returns as state. A general allocator has no
+     * regions and returns any pointer. Returns NULL when memory runs out.
      */
     void *(*create)(void *library, size_t size, size_t count);
 
-    /* size bytes, aligned to ALLOCATOR_ALIGNMENT; size 0 gives a pointer too.
-     * NULL when memory runs out. */
+    /* Allocate size bytes, aligned to alignment. Size 0 gives a pointer too.
+     * Returns NULL when memory runs out. */
     void *(*alloc)(void *state, size_t size);
 
-    /* Give one object back. NULL in a region allocator. */
+    /* Free one object. NULL in a region allocator. */
     void (*free)(void *state, void *p);
 
-    /* Give one object back before the region's end, if it is large enough for
-     * that. NULL where no region can, and in a general allocator. */
+    /* Free one object before its region ends, if it is large enough for that.
+     * NULL where regions cannot do so, and in a general allocator. */
     void (*free_early)(void *state, void *p);
 
-    /* region_fill() and region_free() with alloc() and free() in their loops;
-     * empty() is NULL where free() is. */
+    /* region_fill() and region_free(), with alloc() and free() compiled into
+     * their loops. empty() is NULL where free() is. */
     int (*fill)(struct region *region);
     void (*empty)(struct region *region);
 
-    /* replay_with() likewise; NULL where regions cannot grow as they must. */
+    /* replay_with(), compiled likewise. NULL where a region cannot grow beyond
+     * what create() expects. */
     int (*replay)(struct region *region);
 
-    /* It hands out the same memory again and again: what it is given to keep is
-     * not there later, and is not asked for. */
+    /* All objects lie in the same memory, so their contents are not checked. */
     int is_null;
 
-    /* Give all of the region back and keep the region. NULL in a general one,
-     * where every object has been freed already. */
+    /* Free all objects of the region and keep the region. NULL in a general
+     * allocator, where every object has been freed already, and in a region
+     * allocator that cannot do it. */
     void (*reset)(void *state);
 
-    /* Give the region back with all in it. A general one does nothing. */
+    /* End the region with all of its objects. A general one does nothing. */
     void (*destroy)(void *state);
 
-    /* It keeps all of freed regions for the next ones. It competes only with
-     * allocators that do so too. */
-    int is_unbounded;
-
-    /* Give back to malloc() what the thread keeps of freed regions, and leave
-     * it as before the first one. Called after each row and before a thread's
-     * end. NULL: nothing is kept there. */
+    /* Give back what the calling thread keeps of freed regions, so that it is
+     * as before its first region. Called after each row and before a thread
+     * ends. NULL: nothing is kept there. */
     void (*trim)(void *library);
 };
 
-/* All allocators, in the order in which they are listed. */
+/* All allocators of this module, in the order in which they are listed. */
 extern const struct allocator *const allocators[];
 extern const size_t allocators_count;
 
-/* "shared", "inlined", "limit". */
-const char *allocator_class_name(enum allocator_class class);
+/* "shared", "archive", "inlined", "limit". */
+const char *allocator_class_name(enum allocator_class of);
 
-/* The allocator called name, or NULL. */
+/* The allocator of this module called name, or NULL. */
 const struct allocator *allocator_find(const char *name);
 
+/* The most bytes that it asks of malloc() at once for a region of count objects
+ * and size bytes, whose largest object has largest bytes. */
+size_t allocator_chunk(const struct allocator *allocator, size_t size,
+                       size_t count, size_t largest);
+
 /* Write the path of the file that holds the code at address, as the dynamic
- * linker knows it, in at most ALLOCATOR_PATH_MAX bytes; "" where it does not.
+ * linker knows it, in at most ALLOCATOR_PATH_MAX bytes. "" where it knows none.
  */
 void allocator_path(const void *address, char *path);
 

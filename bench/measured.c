@@ -3,17 +3,17 @@
 #include <string.h>
 
 #include "allocators/adapters.h"
+#include "allocators/extra.h"
 
 const struct allocator *const allocators[] = {
-    &allocator_pool,        &allocator_nginx,
-    &allocator_glibc,       &allocator_tcmalloc,
-    &allocator_jemalloc,    &allocator_mimalloc,
-    &allocator_arena,       &allocator_apr,
-    &allocator_apr_limit,   &allocator_obstack,
-    &allocator_pmr,         &allocator_talloc,
-    &allocator_talloc_pool, &allocator_pool_unbounded,
-    &allocator_pool_inline, &allocator_bump_register,
-    &allocator_bump_memory, &allocator_null,
+    &allocator_pool,        &allocator_nginx,         &allocator_glibc,
+    &allocator_tcmalloc,    &allocator_jemalloc,      &allocator_jemalloc_arena,
+    &allocator_mimalloc,    &allocator_mimalloc_heap, &allocator_arena,
+    &allocator_apr,         &allocator_apr_limit,     &allocator_apr_httpd,
+    &allocator_obstack,     &allocator_obstack_16k,   &allocator_pmr,
+    &allocator_talloc,      &allocator_talloc_pool,   &allocator_pool_unbounded,
+    &allocator_pool_inline, &allocator_bump_register, &allocator_bump_memory,
+    &allocator_null,
 };
 
 const size_t allocators_count = sizeof(allocators) / sizeof(allocators[0]);
@@ -31,6 +31,7 @@ const struct measured measured = {
     .allocators_count = sizeof(allocators) / sizeof(allocators[0]),
     .workloads = workloads,
     .workloads_count = sizeof(workloads) / sizeof(workloads[0]),
+    .open_extras = extras_open,
 };
 
 const struct allocator *

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "allocator.h"
+#include "allocators/extra.h"
 #include "workload.h"
 
 /* A module's tables. The module of archives has no workloads. */
@@ -18,6 +19,10 @@ struct measured {
     size_t allocators_count;
     const struct workload *const *workloads;
     size_t workloads_count;
+
+    /* Opens allocators that files bring along; NULL in the module of
+     * archives. */
+    extras_open_fn *open_extras;
 };
 
 extern const struct measured measured __attribute__((visibility("default")));

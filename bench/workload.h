@@ -161,7 +161,7 @@ region_fill_from(struct region *region, void *state,
 
         for (size_t i = 0; i < stretch; i++) {
             size_t size = samples[i];
-            unsigned char *p = alloc(state, size);
+            unsigned char *p = (unsigned char *) alloc(state, size);
 
             if (p == NULL) {
                 region->filled = done + i;

@@ -22,3 +22,10 @@ adapter_nothing(void *state)
 {
     (void) state;
 }
+
+size_t
+adapter_whole(size_t size, size_t largest)
+{
+    (void) largest;
+    return size;
+}

@@ -14,20 +14,25 @@
 #include <apr_pools.h>
 #include <apr_version.h>
 
+enum {
+    APR_ALIGNMENT = 8,
+
+    APR_NODE = 8 * 1024, /* of a pool's first block and, mostly, its others */
+
+    /* ThreadsPerChild's allocators in httpd 2.4 keep as much by default:
+     * MaxMemFree 2048. */
+    APR_HTTPD_KEEPS = 2 * 1024 * 1024,
+};
+
 /*
- * A region's pool has an allocator of the thread's that made it, without a
- * lock, as each of httpd's threads has. What a destroyed pool had stays with
- * that. So that thread alone may use the region, and has to destroy it.
+ * A region's pool has an allocator of the thread that made it, without a lock,
+ * as in each of httpd's threads. The allocator keeps what a destroyed pool had.
+ * So that thread alone may use the region, and has to destroy it.
  */
 struct apr_thread {
     apr_allocator_t *allocator;
-    size_t pools; /* not destroyed yet: each reads it to its own end */
+    size_t pools; /* alive: each reads it until its own end */
 };
-
-/* apr keeps all, which is APR's default. apr_limit keeps NGX_POOL_CACHE_SIZE,
- * which is the default of this project's pool. */
-static _Thread_local struct apr_thread apr_thread_unbounded;
-static _Thread_local struct apr_thread apr_thread_limit;
 
 static void *
 apr_open(char *reason)
@@ -56,22 +61,22 @@ apr_version_write(void *library, char *version)
 }
 
 static int
-apr_thread_start(struct apr_thread *thread, size_t most)
+apr_thread_start(struct apr_thread *thread, size_t keeps)
 {
     if (apr_allocator_create(&thread->allocator) != APR_SUCCESS) {
         thread->allocator = NULL;
         return -ENOMEM;
     }
-    apr_allocator_max_free_set(thread->allocator, most);
+    apr_allocator_max_free_set(thread->allocator, keeps);
     return 0;
 }
 
 static void *
-apr_create_from(struct apr_thread *thread, size_t most)
+apr_thread_create(struct apr_thread *thread, size_t keeps)
 {
     apr_pool_t *pool;
 
-    if (thread->allocator == NULL && apr_thread_start(thread, most) != 0) {
+    if (thread->allocator == NULL && apr_thread_start(thread, keeps) != 0) {
         return NULL;
     }
     if (apr_pool_create_unmanaged_ex(&pool, NULL, thread->allocator) !=
@@ -82,23 +87,22 @@ apr_create_from(struct apr_thread *thread, size_t most)
     return pool;
 }
 
-static void *
-apr_create_unbounded(void *library, size_t size, size_t count)
+static void
+apr_thread_destroy(struct apr_thread *thread, void *pool)
 {
-    (void) library;
-    (void) size;
-    (void) count;
-    return apr_create_from(&apr_thread_unbounded,
-                           APR_ALLOCATOR_MAX_FREE_UNLIMITED);
+    apr_pool_destroy(pool);
+    thread->pools--;
 }
 
-static void *
-apr_create_limit(void *library, size_t size, size_t count)
+/* APR gives blocks back only with the allocator, which has to outlive its
+ * pools. As Debian builds it, blocks are mapped and none is malloc()'s. */
+static void
+apr_thread_trim(struct apr_thread *thread)
 {
-    (void) library;
-    (void) size;
-    (void) count;
-    return apr_create_from(&apr_thread_limit, NGX_POOL_CACHE_SIZE);
+    if (thread->allocator != NULL && thread->pools == 0) {
+        apr_allocator_destroy(thread->allocator);
+        thread->allocator = NULL;
+    }
 }
 
 static void *
@@ -125,67 +129,57 @@ apr_reset(void *state)
     apr_pool_clear(state);
 }
 
-static void
-apr_destroy_unbounded(void *state)
-{
-    apr_pool_destroy(state);
-    apr_thread_unbounded.pools--;
-}
-
-static void
-apr_destroy_limit(void *state)
-{
-    apr_pool_destroy(state);
-    apr_thread_limit.pools--;
-}
-
-/* APR gives blocks back with the allocator alone, so a live pool keeps them. As
- * Debian builds it, they are mapped and none is malloc()'s. */
-static void
-apr_thread_trim(struct apr_thread *thread)
-{
-    if (thread->allocator != NULL && thread->pools == 0) {
-        apr_allocator_destroy(thread->allocator);
-        thread->allocator = NULL;
+/* A row: what its threads keep at most, and the functions that depend on it. */
+#define APR_ROW(row, bytes, said)                                              \
+    static _Thread_local struct apr_thread row##_thread;                       \
+                                                                               \
+    static void *row##_create(void *library, size_t size, size_t count)        \
+    {                                                                          \
+        (void) library;                                                        \
+        (void) size;                                                           \
+        (void) count;                                                          \
+        return apr_thread_create(                                              \
+            &row##_thread,                                                     \
+            (bytes) == SIZE_MAX ? APR_ALLOCATOR_MAX_FREE_UNLIMITED : (bytes)); \
+    }                                                                          \
+                                                                               \
+    static void row##_destroy(void *state)                                     \
+    {                                                                          \
+        apr_thread_destroy(&row##_thread, state);                              \
+    }                                                                          \
+                                                                               \
+    static void row##_trim(void *library)                                      \
+    {                                                                          \
+        (void) library;                                                        \
+        apr_thread_trim(&row##_thread);                                        \
+    }                                                                          \
+                                                                               \
+    const struct allocator allocator_##row = {                                 \
+        .name = #row,                                                          \
+        .kind = ALLOCATOR_REGION,                                              \
+        .alignment = APR_ALIGNMENT,                                            \
+        .block = APR_NODE,                                                     \
+        .keeps = (bytes),                                                      \
+        .policy = "blocks of 8 KiB, or as large as an object; the thread "     \
+                  "keeps " said,                                               \
+        .is_bound_to_thread = 1,                                               \
+        .open = apr_open,                                                      \
+        .entry = apr_entry,                                                    \
+        .version = apr_version_write,                                          \
+        .create = row##_create,                                                \
+        .alloc = apr_alloc,                                                    \
+        .fill = apr_fill,                                                      \
+        .replay = apr_replay,                                                  \
+        .reset = apr_reset,                                                    \
+        .destroy = row##_destroy,                                              \
+        .trim = row##_trim,                                                    \
     }
-}
 
-static void
-apr_trim_unbounded(void *library)
-{
-    (void) library;
-    apr_thread_trim(&apr_thread_unbounded);
-}
-
-static void
-apr_trim_limit(void *library)
-{
-    (void) library;
-    apr_thread_trim(&apr_thread_limit);
-}
-
-/* Both rows have these in common. */
-#define APR_REGION                                                             \
-    .kind = ALLOCATOR_REGION, .open = apr_open, .entry = apr_entry,            \
-    .version = apr_version_write, .alloc = apr_alloc, .fill = apr_fill,        \
-    .replay = apr_replay, .reset = apr_reset
-
-const struct allocator allocator_apr = {
-    .name = "apr",
-    .is_unbounded = 1,
-    .create = apr_create_unbounded,
-    .destroy = apr_destroy_unbounded,
-    .trim = apr_trim_unbounded,
-    APR_REGION,
-};
-
-const struct allocator allocator_apr_limit = {
-    .name = "apr_limit",
-    .create = apr_create_limit,
-    .destroy = apr_destroy_limit,
-    .trim = apr_trim_limit,
-    APR_REGION,
-};
+APR_ROW(apr, SIZE_MAX, "all of ended pools, APR's default");
+APR_ROW(apr_limit, NGX_POOL_CACHE_SIZE,
+        "at most 16 MiB of ended pools, as the pool does");
+APR_ROW(apr_httpd, APR_HTTPD_KEEPS,
+        "at most 2 MiB of ended pools, httpd's default (MaxMemFree)");
 
 #else
 
@@ -196,16 +190,16 @@ apr_open(char *reason)
     return NULL;
 }
 
-const struct allocator allocator_apr = {
-    .name = "apr",
-    .kind = ALLOCATOR_REGION,
-    .open = apr_open,
-};
+#define APR_ROW(row)                                                           \
+    const struct allocator allocator_##row = {                                 \
+        .name = #row,                                                          \
+        .kind = ALLOCATOR_REGION,                                              \
+        .policy = "",                                                          \
+        .open = apr_open,                                                      \
+    }
 
-const struct allocator allocator_apr_limit = {
-    .name = "apr_limit",
-    .kind = ALLOCATOR_REGION,
-    .open = apr_open,
-};
+APR_ROW(apr);
+APR_ROW(apr_limit);
+APR_ROW(apr_httpd);
 
 #endif

@@ -69,6 +69,11 @@ adapter_trim(void *library)
 const struct allocator allocator_arena = {
     .name = "arena",
     .kind = ALLOCATOR_REGION,
+    .alignment = ARENA_ALIGNMENT,
+    .block = ARENA_CHUNK_SIZE,
+    .keeps = ARENA_KEPT_CHUNKS_MAX * ARENA_CHUNK_SIZE,
+    .policy = "chunks of 32 KiB, all of one size; larger than 4096 bytes one "
+              "by one; the thread keeps at most 32 chunks of ended arenas",
     .open = adapter_linked,
     .entry = adapter_entry,
     .version = adapter_version,

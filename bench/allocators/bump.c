@@ -6,11 +6,11 @@
 #include "plan/replay.h"
 
 enum {
-    /* Of each allocation, to keep ALLOCATOR_ALIGNMENT. */
+    /* Bytes that aligning an allocation costs at most. */
     BUMP_PADDING = ALLOCATOR_ALIGNMENT - 1,
 };
 
-/* One piece of memory: this, and behind it room for the largest region. */
+/* One piece of memory: this, and then the bytes of the largest region. */
 struct bump {
     unsigned char *last;
     unsigned char *end;
@@ -42,20 +42,20 @@ bump_align(unsigned char *p)
 static void *
 bump_create(void *library, size_t size, size_t count)
 {
-    size_t room = size + count * BUMP_PADDING;
-    struct bump *bump = malloc(sizeof(*bump) + room + BUMP_PADDING);
+    size_t padded = size + count * BUMP_PADDING;
+    struct bump *bump = malloc(sizeof(*bump) + padded + BUMP_PADDING);
 
     (void) library;
     if (bump == NULL) {
         return NULL;
     }
     bump->last = bump->start;
-    bump->end = bump_align(bump->start + room);
+    bump->end = bump_align(bump->start + padded);
     return bump;
 }
 
-/* What an allocation writes may alias bump, for all that the compiler knows: so
- * last and end are read, and last is written, each time. */
+/* The compiler has to assume that whoever writes to an object writes to bump
+ * too. So last and end are read, and last is written, each time. */
 static inline void *
 bump_alloc(void *state, size_t size)
 {
@@ -91,7 +91,8 @@ bump_alloc_unbound(void *state, size_t size)
     return p;
 }
 
-/* The compiler sees that nobody else knows where last is: it is a register. */
+/* The compiler sees that last has no other pointer to it, so it is kept in a
+ * register. */
 static int
 bump_fill_register(struct region *region)
 {
@@ -121,7 +122,11 @@ const struct allocator allocator_bump_register = {
     .name = "bump_register",
     .kind = ALLOCATOR_REGION,
     .class = ALLOCATOR_LIMIT,
+    .alignment = ALLOCATOR_ALIGNMENT,
+    .policy = "no allocator: one block, as large as create() expects the "
+              "region to be; keeps nothing, malloc() gets it back",
     .reserved = BUMP_PADDING,
+    .chunk = adapter_whole,
     .open = adapter_linked,
     .entry = bump_entry,
     .version = bump_version,
@@ -136,7 +141,11 @@ const struct allocator allocator_bump_memory = {
     .name = "bump_memory",
     .kind = ALLOCATOR_REGION,
     .class = ALLOCATOR_LIMIT,
+    .alignment = ALLOCATOR_ALIGNMENT,
+    .policy = "no allocator: one block, as large as create() expects the "
+              "region to be; keeps nothing, malloc() gets it back",
     .reserved = BUMP_PADDING,
+    .chunk = adapter_whole,
     .open = adapter_linked,
     .entry = bump_entry,
     .version = bump_version,

@@ -7,8 +7,8 @@
 #include "allocators/adapters.h"
 #include "plan/replay.h"
 
-/* Another malloc may stand before the C library's: a sanitizer's, a preloaded
- * one. It must not get a row under this name. */
+/* Another malloc() may have taken the place of the C library's: a sanitizer's,
+ * or a preloaded one. It must not get a row under this name. */
 static void *
 glibc_open(char *reason)
 {
@@ -18,7 +18,9 @@ glibc_open(char *reason)
     allocator_path(entry, path);
     if (strstr(path, "/libc.so") == NULL && strstr(path, "/libc-") == NULL) {
         snprintf(reason, ALLOCATOR_REASON_MAX,
-                 "malloc is served by %.400s, not by the C library", path);
+                 "malloc is served by %.300s, not by the C library; to "
+                 "measure another malloc, use --malloc=FILE and not LD_PRELOAD",
+                 path);
         return NULL;
     }
     return entry;
@@ -72,6 +74,11 @@ glibc_empty(struct region *region)
 const struct allocator allocator_glibc = {
     .name = "glibc",
     .kind = ALLOCATOR_GENERAL,
+    .alignment = 2 * sizeof(size_t), /* malloc()'s, where it is not more */
+    .keeps = ALLOCATOR_KEEPS_DECAYS,
+    .policy = "keeps what is freed below a live object; gives back the top of "
+              "the heap where more of it than M_TRIM_THRESHOLD is free, and "
+              "what lies above M_MMAP_THRESHOLD; both are set before each row",
     .open = glibc_open,
     .entry = glibc_entry,
     .version = glibc_version,

@@ -79,8 +79,12 @@ nginx_destroy(void *state)
 
 const struct allocator allocator_nginx = {
     .name = "nginx" ALLOCATOR_SUFFIX,
-    .class = ALLOCATOR_LINKAGE,
     .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_LINKAGE,
+    .alignment = NGX_ALIGNMENT,
+    .block = NGX_DEFAULT_POOL_SIZE,
+    .policy = "blocks of 16 KiB, all of one size; larger than 4095 bytes one "
+              "by one; keeps nothing, malloc() gets it back",
     .open = nginx_open,
     .entry = nginx_entry,
     .version = nginx_version,
@@ -105,8 +109,9 @@ nginx_open(char *reason)
 
 const struct allocator allocator_nginx = {
     .name = "nginx" ALLOCATOR_SUFFIX,
-    .class = ALLOCATOR_LINKAGE,
     .kind = ALLOCATOR_REGION,
+    .class = ALLOCATOR_LINKAGE,
+    .policy = "",
     .open = nginx_open,
 };
 

@@ -17,9 +17,11 @@ null_version(void *library, char *version)
     snprintf(version, ALLOCATOR_VERSION_MAX, "%s", BENCH_POOL_VERSION);
 }
 
-/* The thread's memory, for all of its regions. No object is larger. */
 enum {
+    /* The thread's memory, for all of its regions. No object is larger. */
     NULL_SIZE = 1024 * 1024 * 1024,
+
+    NULL_ALIGNMENT = 4096, /* mmap()'s */
 };
 
 static _Thread_local void *null_memory;
@@ -39,7 +41,7 @@ null_create(void *library, size_t size, size_t count)
     return null_memory;
 }
 
-/* What was touched goes; a thread's end would leave the rest. */
+/* The address space would stay mapped after the thread's end. */
 static void
 null_trim(void *library)
 {
@@ -73,6 +75,10 @@ const struct allocator allocator_null = {
     .name = "null",
     .kind = ALLOCATOR_REGION,
     .class = ALLOCATOR_LIMIT,
+    .alignment = NULL_ALIGNMENT,
+    .keeps = NULL_SIZE,
+    .policy = "no allocator: every object is the same memory, which the "
+              "thread keeps",
     .is_null = 1,
     .open = adapter_linked,
     .entry = null_entry,

@@ -10,11 +10,17 @@
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free  free
 
-/* Its chunks are of the size that is its own default, and aligned as it does by
- * default. */
+enum {
+    OBSTACK_ALIGNMENT = 16, /* its default on 64 bits */
+
+    /* Its default, a page less what malloc() may add, and the pool's. */
+    OBSTACK_CHUNK = 4064,
+    OBSTACK_CHUNK_16K = 16 * 1024,
+};
+
 struct region_obstack {
     struct obstack obstack;
-    void *first; /* what reset gives back to */
+    void *first; /* a reset frees it and all that came after it */
 };
 
 static const void *
@@ -32,14 +38,11 @@ obstack_version(void *library, char *version)
 }
 
 static void *
-obstack_create(void *library, size_t size, size_t count)
+obstack_create_of(int chunk)
 {
     struct region_obstack *region = malloc(sizeof(*region));
 
-    (void) library;
-    (void) size;
-    (void) count;
-    if (region == NULL || !obstack_init(&region->obstack)) {
+    if (region == NULL || !obstack_begin(&region->obstack, chunk)) {
         free(region);
         return NULL;
     }
@@ -47,7 +50,27 @@ obstack_create(void *library, size_t size, size_t count)
     return region;
 }
 
-/* Charged one call, as the others of its class are. */
+/* 0: its default. */
+static void *
+obstack_create(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    return obstack_create_of(0);
+}
+
+static void *
+obstack_create_16k(void *library, size_t size, size_t count)
+{
+    (void) library;
+    (void) size;
+    (void) count;
+    return obstack_create_of(OBSTACK_CHUNK_16K);
+}
+
+/* A call, as others of its class have one: obstack's macros would compile its
+ * fast path into the loop. */
 static __attribute__((noinline)) void *
 obstack_alloc_size(void *state, size_t size)
 {
@@ -85,16 +108,28 @@ obstack_destroy(void *state)
     free(region);
 }
 
+#define OBSTACK_ROW                                                            \
+    .kind = ALLOCATOR_REGION, .alignment = OBSTACK_ALIGNMENT,                  \
+    .open = adapter_linked, .entry = obstack_entry,                            \
+    .version = obstack_version, .alloc = obstack_alloc_size,                   \
+    .fill = obstack_fill, .replay = obstack_replay, .reset = obstack_reset,    \
+    .destroy = obstack_destroy
+
 const struct allocator allocator_obstack = {
     .name = "obstack",
-    .kind = ALLOCATOR_REGION,
-    .open = adapter_linked,
-    .entry = obstack_entry,
-    .version = obstack_version,
+    .block = OBSTACK_CHUNK,
+    .policy = "chunks of 4064 bytes, its default, or as large as an object; "
+              "keeps nothing, malloc() gets it back; its macros are kept out "
+              "of the loop, so it is charged a call",
     .create = obstack_create,
-    .alloc = obstack_alloc_size,
-    .fill = obstack_fill,
-    .replay = obstack_replay,
-    .reset = obstack_reset,
-    .destroy = obstack_destroy,
+    OBSTACK_ROW,
+};
+
+const struct allocator allocator_obstack_16k = {
+    .name = "obstack_16k",
+    .block = OBSTACK_CHUNK_16K,
+    .policy = "as obstack, with chunks of 16 KiB, as large as the pool's "
+              "blocks",
+    .create = obstack_create_16k,
+    OBSTACK_ROW,
 };

@@ -1,98 +1,167 @@
 #include "allocators/plugin.h"
 
-#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "allocators/library.h"
 #include "plan/replay.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PLUGIN_UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||     \
-    __has_feature(memory_sanitizer)
-#define PLUGIN_UNDER_SANITIZER 1
-#endif
-#endif
-#ifndef PLUGIN_UNDER_SANITIZER
-#define PLUGIN_UNDER_SANITIZER 0
-#endif
+enum {
+    PLUGIN_CHECKED_MAX =
+        512, /* bytes of an object whose alignment is checked */
+};
+
+static int plugin_check(const struct bench_plugin *of, char *reason);
+static const char *plugin_missing(const struct bench_plugin *of);
+static int plugin_check_alignment(const struct bench_plugin *of, char *reason);
+static const void *plugin_entry(void *library);
+static void *plugin_create(void *library, size_t size, size_t count);
+static int plugin_fill(struct region *region);
+static int plugin_replay(struct region *region);
+static void plugin_trim(void *library);
 
 int
 plugin_open(struct plugin *plugin, const char *file, char *reason)
 {
-    if (PLUGIN_UNDER_SANITIZER) {
-        snprintf(reason, ALLOCATOR_REASON_MAX,
-                 "the sanitizer of this build refuses RTLD_DEEPBIND");
-        return -1;
-    }
-    plugin->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    plugin->handle = library_open(file, reason);
     if (plugin->handle == NULL) {
-        snprintf(reason, ALLOCATOR_REASON_MAX, "%s", dlerror());
         return -1;
     }
-    if (plugin_find(plugin, "malloc", &plugin->malloc, reason) != 0 ||
-        plugin_find(plugin, "free", &plugin->free, reason) != 0) {
-        dlclose(plugin->handle);
+    if (library_find_own(plugin->handle, "bench_plugin", &plugin->of, reason) !=
+            0 ||
+        plugin_check(plugin->of, reason) != 0) {
+        library_close(plugin->handle);
         return -1;
     }
     return 0;
 }
 
-/* dlsym()'s pointer becomes a pointer to a function by way of its bytes. */
-int
-plugin_find(const struct plugin *plugin, const char *name, void *ret_function,
-            char *reason)
+struct allocator
+plugin_row(const struct plugin *plugin)
 {
-    void *symbol = dlsym(plugin->handle, name);
+    const struct bench_plugin *of = plugin->of;
 
-    if (symbol == NULL) {
-        snprintf(reason, ALLOCATOR_REASON_MAX, "%s", dlerror());
-        return -1;
-    }
-    memcpy(ret_function, &symbol, sizeof(symbol));
-    return 0;
+    return (struct allocator){
+        .name = of->name,
+        .kind = ALLOCATOR_REGION,
+        .class = ALLOCATOR_SHARED,
+        .alignment = of->alignment,
+        .block = of->block,
+        .keeps = of->keeps,
+        .policy = of->policy,
+        .entry = plugin_entry,
+        .create = plugin_create,
+        .alloc = of->alloc,
+        .free_early = of->free,
+        .fill = plugin_fill,
+        .replay = plugin_replay,
+        .reset = of->reset,
+        .destroy = of->destroy,
+        .trim = of->trim != NULL ? plugin_trim : NULL,
+    };
 }
 
-const void *
+/* The fields after version may lie elsewhere in another version, so version is
+ * checked first. */
+static int
+plugin_check(const struct bench_plugin *of, char *reason)
+{
+    if (of->version != BENCH_PLUGIN_VERSION) {
+        snprintf(reason, ALLOCATOR_REASON_MAX,
+                 "is for version %u of bench_plugin.h, expected %u",
+                 of->version, BENCH_PLUGIN_VERSION);
+        return -1;
+    }
+    if (plugin_missing(of) != NULL) {
+        snprintf(reason, ALLOCATOR_REASON_MAX, "its bench_plugin has no %s",
+                 plugin_missing(of));
+        return -1;
+    }
+    if (of->alignment < ALLOCATOR_ALIGNMENT ||
+        (of->alignment & (of->alignment - 1)) != 0) {
+        snprintf(reason, ALLOCATOR_REASON_MAX,
+                 "its alignment is %zu, expected a power of two of at least %d",
+                 of->alignment, ALLOCATOR_ALIGNMENT);
+        return -1;
+    }
+    return plugin_check_alignment(of, reason);
+}
+
+/* A required field that is not set, or NULL. */
+static const char *
+plugin_missing(const struct bench_plugin *of)
+{
+    return of->name == NULL      ? "name"
+           : of->policy == NULL  ? "policy"
+           : of->create == NULL  ? "create()"
+           : of->alloc == NULL   ? "alloc()"
+           : of->destroy == NULL ? "destroy()"
+                                 : NULL;
+}
+
+static int
+plugin_check_alignment(const struct bench_plugin *of, char *reason)
+{
+    size_t sum = (size_t) PLUGIN_CHECKED_MAX * (PLUGIN_CHECKED_MAX + 1) / 2;
+    void *region = of->create(sum, PLUGIN_CHECKED_MAX);
+    int err = region != NULL ? 0 : -1;
+
+    if (err != 0) {
+        snprintf(reason, ALLOCATOR_REASON_MAX, "create() returned NULL");
+        return err;
+    }
+    for (size_t size = 1; size <= PLUGIN_CHECKED_MAX && err == 0; size++) {
+        void *p = of->alloc(region, size);
+
+        if (p == NULL || (uintptr_t) p % of->alignment != 0) {
+            snprintf(reason, ALLOCATOR_REASON_MAX,
+                     "alloc() of %zu bytes returned %p, expected a multiple of "
+                     "its alignment, %zu",
+                     size, p, of->alignment);
+            err = -1;
+        }
+    }
+    of->destroy(region);
+    if (of->trim != NULL) {
+        of->trim();
+    }
+    return err;
+}
+
+static const void *
 plugin_entry(void *library)
 {
     struct plugin *plugin = library;
 
-    return (const void *) (uintptr_t) plugin->malloc;
+    return (const void *) (uintptr_t) plugin->of->alloc;
 }
 
-void *
-plugin_alloc(void *state, size_t size)
+static void *
+plugin_create(void *library, size_t size, size_t count)
 {
-    struct plugin *plugin = state;
+    struct plugin *plugin = library;
 
-    return plugin->malloc(size);
+    return plugin->of->create(size, count);
 }
 
-void
-plugin_free(void *state, void *p)
-{
-    struct plugin *plugin = state;
-
-    plugin->free(p);
-}
-
-int
+/* The pointer is read before the loop, which then calls through it. */
+static int
 plugin_fill(struct region *region)
 {
-    return region_fill_with(region, plugin_alloc);
+    return region_fill_with(region, region->allocator->alloc);
 }
 
-int
+static int
 plugin_replay(struct region *region)
 {
-    return replay_with(region, plugin_alloc, plugin_free);
+    return replay_with(region, region->allocator->alloc,
+                       region->allocator->free_early);
 }
 
-void
-plugin_empty(struct region *region)
+static void
+plugin_trim(void *library)
 {
-    region_free_with(region, plugin_free);
+    struct plugin *plugin = library;
+
+    plugin->of->trim();
 }

@@ -1,40 +1,26 @@
 /*
- * A malloc that is opened beside the C library's, which stays the process's
- * own: what adapters of such libraries share. One thread opens; then any
- * thread.
+ * An allocator outside this project, against bench_plugin.h. One thread opens
+ * it; then any thread uses it.
  */
 #ifndef BENCH_ALLOCATORS_PLUGIN_H
 #define BENCH_ALLOCATORS_PLUGIN_H
 
-#include <stddef.h>
+#include "allocator.h"
+#include "bench_plugin.h"
 
-struct region;
-
-/* Its functions, which take the place of a state. */
 struct plugin {
-    void *handle; /* dlopen()'s */
-    void *(*malloc)(size_t size);
-    void (*free)(void *p);
+    void *handle; /* library_open()'s */
+    const struct bench_plugin *of;
 };
 
 /*
- * Open the library file, and find its malloc() and free(). RTLD_LOCAL: nobody
- * else gets them. RTLD_DEEPBIND: it gets its own. Returns 0, or -1: reason then
- * says why, in at most ALLOCATOR_REASON_MAX bytes.
+ * Open file and check what it promises: its version, that no function is
+ * missing, its name, and that small objects are aligned as it says. Returns 0,
+ * or -1: reason then says why, in at most ALLOCATOR_REASON_MAX bytes.
  */
 int plugin_open(struct plugin *plugin, const char *file, char *reason);
 
-/* Find one more function. *ret_function is a pointer to a function. Returns 0,
- * or -1 as plugin_open() does. */
-int plugin_find(const struct plugin *plugin, const char *name,
-                void *ret_function, char *reason);
-
-/* As struct allocator has them; library and state are a struct plugin. */
-const void *plugin_entry(void *library);
-void *plugin_alloc(void *state, size_t size);
-void plugin_free(void *state, void *p);
-int plugin_fill(struct region *region);
-int plugin_replay(struct region *region);
-void plugin_empty(struct region *region);
+/* The row of an open plug-in, but for what extra.h sets. */
+struct allocator plugin_row(const struct plugin *plugin);
 
 #endif

@@ -1,9 +1,47 @@
 #include "allocators/pmr.h"
 
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <memory_resource>
 #include <new>
 
-using resource = std::pmr::monotonic_buffer_resource;
+/* C's headers, where a function may be called as a struct is. */
+extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "plan/replay.h"
+#pragma GCC diagnostic pop
+}
+
+namespace
+{
+
+/* allocate() is a call of a virtual function. Where users' code knows the type
+ * of its resource, the compiler replaces it by do_allocate(), whose code stands
+ * in the library's header. Naming that function does the same here. */
+class resource final : public std::pmr::monotonic_buffer_resource
+{
+  public:
+    void *
+    cut(size_t size)
+    {
+        return monotonic_buffer_resource::do_allocate(size,
+                                                      ALLOCATOR_ALIGNMENT);
+    }
+};
+
+inline void *
+cut(void *pmr, size_t size) noexcept
+{
+    try {
+        return static_cast<resource *>(pmr)->cut(size);
+    } catch (const std::bad_alloc &) {
+        return nullptr;
+    }
+}
+
+} // namespace
 
 void *
 pmr_create(void) noexcept
@@ -16,13 +54,21 @@ pmr_create(void) noexcept
 }
 
 void *
-pmr_alloc(void *pmr, size_t size, size_t alignment) noexcept
+pmr_alloc(void *pmr, size_t size) noexcept
 {
-    try {
-        return static_cast<resource *>(pmr)->allocate(size, alignment);
-    } catch (const std::bad_alloc &) {
-        return nullptr;
-    }
+    return cut(pmr, size);
+}
+
+int
+pmr_fill(struct region *region) noexcept
+{
+    return region_fill_with(region, cut);
+}
+
+int
+pmr_replay(struct region *region) noexcept
+{
+    return replay_with(region, cut, nullptr);
 }
 
 void

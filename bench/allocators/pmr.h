@@ -1,6 +1,6 @@
 /*
  * A C face of std::pmr::monotonic_buffer_resource over new and delete. No
- * exception leaves it. One thread a resource.
+ * exception leaves it. One thread at a time uses a resource.
  */
 #ifndef BENCH_ALLOCATORS_PMR_H
 #define BENCH_ALLOCATORS_PMR_H
@@ -14,19 +14,25 @@ extern "C" {
 #define PMR_NOEXCEPT
 #endif
 
+struct region;
+
 /* Owned by the caller: release with pmr_destroy(). NULL when memory runs
  * out. */
 void *pmr_create(void) PMR_NOEXCEPT;
 
-/* size bytes aligned to alignment, or NULL. */
-void *pmr_alloc(void *pmr, size_t size, size_t alignment) PMR_NOEXCEPT;
+/* Allocate size bytes, aligned to ALLOCATOR_ALIGNMENT, or return NULL. */
+void *pmr_alloc(void *pmr, size_t size) PMR_NOEXCEPT;
 
-/* Give all of it back to the resource above. */
+/* As in struct allocator. The resource is compiled into their loops. */
+int pmr_fill(struct region *region) PMR_NOEXCEPT;
+int pmr_replay(struct region *region) PMR_NOEXCEPT;
+
+/* Give all of its memory back to malloc(), and keep the resource. */
 void pmr_release(void *pmr) PMR_NOEXCEPT;
 
 void pmr_destroy(void *pmr) PMR_NOEXCEPT;
 
-/* The function of the library that gets memory from above for it. */
+/* The library's function that a resource gets its memory from. */
 const void *pmr_entry(void) PMR_NOEXCEPT;
 
 /* The release of the C++ library that it was compiled with. */

@@ -74,13 +74,26 @@ pool_trim(void *library)
 
 /* The pool's rows have these in common. */
 #define POOL_REGION                                                            \
-    .kind = ALLOCATOR_REGION, .open = adapter_linked, .entry = pool_entry,     \
-    .version = pool_version, .free_early = pool_free_early,                    \
-    .reset = pool_reset, .destroy = pool_destroy
+    .kind = ALLOCATOR_REGION, .alignment = NGX_ALIGNMENT,                      \
+    .block = NGX_DEFAULT_POOL_SIZE, .open = adapter_linked,                    \
+    .entry = pool_entry, .version = pool_version,                              \
+    .free_early = pool_free_early, .reset = pool_reset,                        \
+    .destroy = pool_destroy
+
+#define POOL_BLOCKS                                                            \
+    "blocks of 16 KiB, all of one size; larger than 4095 bytes one by one; "
+#define POOL_KEEPS                                                             \
+    POOL_BLOCKS "the thread keeps at most 16 MiB of ended pools, and less if " \
+                "it does not use them again"
+
+_Static_assert(NGX_DEFAULT_POOL_SIZE == 16 * 1024, "POOL_BLOCKS says so");
+_Static_assert(NGX_POOL_CACHE_SIZE == 16 * 1024 * 1024, "POOL_KEEPS says so");
 
 const struct allocator allocator_pool = {
     .name = "pool" ALLOCATOR_SUFFIX,
     .class = ALLOCATOR_LINKAGE,
+    .keeps = NGX_POOL_CACHE_SIZE,
+    .policy = POOL_KEEPS,
     .create = pool_create,
     .alloc = pool_alloc,
     .fill = pool_fill,
@@ -110,6 +123,8 @@ pool_replay_inline(struct region *region)
 const struct allocator allocator_pool_inline = {
     .name = "pool_inline",
     .class = ALLOCATOR_INLINED,
+    .keeps = NGX_POOL_CACHE_SIZE,
+    .policy = POOL_KEEPS,
     .create = pool_create,
     .alloc = pool_alloc_inline,
     .fill = pool_fill_inline,
@@ -119,10 +134,11 @@ const struct allocator allocator_pool_inline = {
 };
 
 /*
- * The limit belongs to the thread, which has other rows too. The first region
- * lifts it. The trim after the row restores it, not the last destroy, which
- * would release what the next region is to get. So a region pays for one look
- * at a variable of the thread, as those of apr do.
+ * The limit belongs to the thread, which has other rows too. The row's first
+ * region lifts it, and the trim after the row restores it. The last destroy
+ * must not restore it, for that would release what the next region is to get.
+ * So a region pays for one look at a variable of the thread, as those of apr
+ * do.
  */
 static _Thread_local struct {
     int is_lifted;
@@ -161,7 +177,10 @@ pool_trim_unbounded(void *library)
 
 const struct allocator allocator_pool_unbounded = {
     .name = "pool_unbounded",
-    .is_unbounded = 1,
+    .keeps = SIZE_MAX,
+    .policy = POOL_BLOCKS "the thread keeps all of ended pools, by "
+                          "ngx_pool_cache_limit(SIZE_MAX), and less if it "
+                          "does not use them again",
     .create = pool_create_unbounded,
     .alloc = pool_alloc,
     .fill = pool_fill,

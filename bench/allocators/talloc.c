@@ -9,8 +9,10 @@
 #include <talloc.h>
 
 enum {
-    /* In front of each chunk, as of 2.4.0, and what rounding up to 16 adds. */
-    TALLOC_OVERHEAD = 96 + 15,
+    TALLOC_ALIGNMENT = 16,
+
+    /* In front of each object, as of 2.4.0, and what rounding up adds. */
+    TALLOC_OVERHEAD = 96 + TALLOC_ALIGNMENT - 1,
 };
 
 static const void *
@@ -71,6 +73,9 @@ talloc_destroy(void *state)
 const struct allocator allocator_talloc = {
     .name = "talloc",
     .kind = ALLOCATOR_REGION,
+    .alignment = TALLOC_ALIGNMENT,
+    .policy = "has no blocks: each object is a malloc() of its own, with a "
+              "header of 96 bytes; keeps nothing, malloc() gets it back",
     .open = adapter_linked,
     .entry = talloc_entry,
     .version = talloc_version,
@@ -85,7 +90,12 @@ const struct allocator allocator_talloc = {
 const struct allocator allocator_talloc_pool = {
     .name = "talloc_pool",
     .kind = ALLOCATOR_REGION,
+    .alignment = TALLOC_ALIGNMENT,
+    .policy = "one block, as large as create() expects the region to be; each "
+              "object has a header of 96 bytes; keeps nothing, malloc() gets "
+              "it back",
     .reserved = TALLOC_OVERHEAD,
+    .chunk = adapter_whole,
     .open = adapter_linked,
     .entry = talloc_entry,
     .version = talloc_version,
@@ -109,12 +119,14 @@ talloc_open(char *reason)
 const struct allocator allocator_talloc = {
     .name = "talloc",
     .kind = ALLOCATOR_REGION,
+    .policy = "",
     .open = talloc_open,
 };
 
 const struct allocator allocator_talloc_pool = {
     .name = "talloc_pool",
     .kind = ALLOCATOR_REGION,
+    .policy = "",
     .open = talloc_open,
 };
 

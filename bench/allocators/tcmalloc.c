@@ -4,19 +4,20 @@
 #include <string.h>
 
 #include "allocators/adapters.h"
-#include "allocators/plugin.h"
+#include "allocators/library.h"
+#include "allocators/other_malloc.h"
 
 typedef const char *tcmalloc_version_fn(int *major, int *minor,
                                         const char **patch);
 
 struct tcmalloc {
-    struct plugin plugin;
+    struct other_malloc other;
     tcmalloc_version_fn *version;
 };
 
 /*
- * It must map its memory: by sbrk() it would take it from behind the C
- * library's heap, whose top could then never be trimmed again.
+ * It must map its memory. By sbrk() it would take memory above the C library's
+ * heap, whose top could then never be trimmed again.
  */
 static void *
 tcmalloc_open(char *reason)
@@ -27,10 +28,10 @@ tcmalloc_open(char *reason)
         snprintf(reason, ALLOCATOR_REASON_MAX, "%s", strerror(errno));
         return NULL;
     }
-    if (plugin_open(&tcmalloc.plugin, "libtcmalloc_minimal.so.4", reason) !=
-            0 ||
-        plugin_find(&tcmalloc.plugin, "tc_version", &tcmalloc.version,
-                    reason) != 0) {
+    if (other_malloc_open(&tcmalloc.other, "libtcmalloc_minimal.so.4",
+                          reason) != 0 ||
+        library_find(tcmalloc.other.handle, "tc_version", &tcmalloc.version,
+                     reason) != 0) {
         return NULL;
     }
     return &tcmalloc;
@@ -50,15 +51,10 @@ tcmalloc_version(void *library, char *version)
 
 const struct allocator allocator_tcmalloc = {
     .name = "tcmalloc",
-    .kind = ALLOCATOR_GENERAL,
+    .alignment = 8, /* of a size of at most 8; else 16 */
+    .policy = "keeps freed pages and gives few of them back, by its release "
+              "rate of 1; its memory is mapped, not sbrk()'s",
     .open = tcmalloc_open,
-    .entry = plugin_entry,
     .version = tcmalloc_version,
-    .create = adapter_no_region,
-    .alloc = plugin_alloc,
-    .free = plugin_free,
-    .fill = plugin_fill,
-    .replay = plugin_replay,
-    .empty = plugin_empty,
-    .destroy = adapter_nothing,
+    OTHER_MALLOC_ROW,
 };

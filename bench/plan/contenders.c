@@ -18,11 +18,17 @@ contenders_init(struct contenders *contenders, const struct layout *layout,
     const struct measured *const modules[] = {layout->shared, layout->archive,
                                               layout->old_commit,
                                               layout->new_commit};
-    struct contender *list = calloc(modules_count(modules), sizeof(*list));
+    struct extras extras;
+    struct extras extras_again;
+    struct contender *list;
     size_t count = 0;
 
-    (void) mallocs;
-    (void) plugins;
+    if (layout->shared->open_extras(&extras, mallocs, plugins, error) != 0 ||
+        layout->again->open_extras(&extras_again, mallocs, plugins, error) !=
+            0) {
+        return -EINVAL;
+    }
+    list = calloc(modules_count(modules) + extras.count, sizeof(*list));
     if (list == NULL) {
         snprintf(error, LAYOUT_ERROR_MAX, "out of memory");
         return -ENOMEM;
@@ -36,6 +42,10 @@ contenders_init(struct contenders *contenders, const struct layout *layout,
             }
             count++;
         }
+    }
+    for (size_t i = 0; i < extras.count; i++) {
+        list[count].allocator = extras.list[i];
+        list[count++].again = extras_again.list[i];
     }
     for (size_t i = 0; i < count; i++) {
         if (only == CONTENDERS_ALL || i == (size_t) only) {

@@ -31,6 +31,11 @@ static const char help[] =
     "early\n"
     "  --results DIR       the folder to hold results/<label>\n"
     "  --sizes-dir DIR     the folder to read the distributions from\n"
+    "  --malloc FILE       measure this malloc replacement too, as a row "
+    "named\n"
+    "                      after the file; may be given several times\n"
+    "  --plugin FILE       measure this region allocator too; likewise; see\n"
+    "                      bench/allocators/README.md\n"
     "  --traces A,B        replay these files, not those of corpus/traces/\n"
     "  --list              list the rows instead of running them\n"
     "  --help              this text\n"
@@ -38,6 +43,7 @@ static const char help[] =
     "Ctrl-C ends the measurement and keeps the rounds that are complete.\n";
 
 static int options_set(struct options *options, int option);
+static int options_add(char *files, const char *name, const char *file);
 static int options_check_label(const char *label);
 
 enum {
@@ -52,6 +58,8 @@ enum {
     OPTION_SEED,
     OPTION_SIZES_DIR,
     OPTION_TRACES,
+    OPTION_MALLOC,
+    OPTION_PLUGIN,
 };
 
 int
@@ -63,7 +71,9 @@ options_parse(struct options *options, int argc, char **argv)
         {"help", no_argument, &options->help, 1},
         {"label", required_argument, NULL, OPTION_LABEL},
         {"list", no_argument, &options->list, 1},
+        {"malloc", required_argument, NULL, OPTION_MALLOC},
         {"ns", required_argument, NULL, OPTION_NS},
+        {"plugin", required_argument, NULL, OPTION_PLUGIN},
         {"quick", no_argument, &options->quick, 1},
         {"resume", no_argument, &options->resume, 1},
         {"results", required_argument, NULL, OPTION_RESULTS},
@@ -138,6 +148,10 @@ options_set(struct options *options, int option)
     case OPTION_TRACES:
         options->traces = optarg;
         return 0;
+    case OPTION_MALLOC:
+        return options_add(options->mallocs, "--malloc", optarg);
+    case OPTION_PLUGIN:
+        return options_add(options->plugins, "--plugin", optarg);
     case OPTION_ROUNDS:
         rounds = strtol(optarg, &end, 10);
         if (end == optarg || *end != '\0' || rounds < 1 ||
@@ -166,6 +180,23 @@ options_set(struct options *options, int option)
         fputs("bench: see --help\n", stderr);
         return -EINVAL;
     }
+}
+
+/* Append a file to a list, with a comma between. */
+static int
+options_add(char *files, const char *name, const char *file)
+{
+    size_t length = strlen(files);
+    int added = snprintf(files + length, OPTIONS_FILES_MAX - length, "%s%s",
+                         length != 0 ? "," : "", file);
+
+    if (file[0] == '\0' || (size_t) added >= OPTIONS_FILES_MAX - length) {
+        fprintf(stderr, "bench: %s: found \"%.64s\", expected a file%s\n", name,
+                file,
+                file[0] != '\0' ? ", of a list of 4095 bytes at most" : "");
+        return -EINVAL;
+    }
+    return 0;
 }
 
 /* It becomes a folder's name. */

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum {
+    OPTIONS_FILES_MAX = 4096, /* bytes of a list of files, the NUL included */
+};
+
 struct options {
     const char *label;      /* NULL: to be made up */
     const char *filter;     /* a regex, or NULL: all rows */
@@ -17,8 +21,8 @@ struct options {
     const char *sizes_dir; /* the folder of the CSV files */
     const char *traces; /* files with commas between, or NULL: those built in */
     const char *ns; /* numbers with commas between, or NULL: quick's or all */
-    const char *mallocs; /* files with commas between, or NULL */
-    const char *plugins;
+    char mallocs[OPTIONS_FILES_MAX]; /* files with commas between, or "" */
+    char plugins[OPTIONS_FILES_MAX];
     int quick;
     int resume;   /* go on with the run called label */
     int rounds;   /* 0: as quick, or the full run, has */

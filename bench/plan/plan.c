@@ -77,8 +77,6 @@ struct choice {
 
 static int plan_open(struct plan *plan, const struct options *options,
                      char *error);
-static int extra_copy(char *to, const char *files, const char *option,
-                      char *error);
 static int plan_load(struct plan *plan, const struct options *options,
                      char *error);
 static struct replay **load_files(const char *files, char *error);
@@ -120,8 +118,8 @@ static void plan_add_replay(struct plan *plan, const struct choice *choice,
                             struct row_key key);
 static void plan_add_memory(struct plan *plan, const struct choice *choice,
                             size_t c, size_t s, size_t n);
-static size_t largest_chunk(const struct allocator *allocator, size_t size,
-                            size_t n, size_t largest);
+static size_t replay_chunk(const struct replay *replay,
+                           const struct allocator *allocator);
 static int wants_latency(const struct row *row);
 static void plan_judge(struct row *row, const struct contender *contender,
                        double bytes);
@@ -202,32 +200,15 @@ static int
 plan_open(struct plan *plan, const struct options *options, char *error)
 {
     struct layout layout;
-    int err;
+    int err = layout_open(&layout, 0, error);
 
-    if (extra_copy(plan->mallocs, options->mallocs, "--malloc", error) != 0 ||
-        extra_copy(plan->plugins, options->plugins, "--plugin", error) != 0) {
-        return -EINVAL;
-    }
-    err = layout_open(&layout, 0, error);
+    snprintf(plan->mallocs, sizeof(plan->mallocs), "%s", options->mallocs);
+    snprintf(plan->plugins, sizeof(plan->plugins), "%s", options->plugins);
     if (err != 0) {
         return err;
     }
     return contenders_init(&plan->contenders, &layout, CONTENDERS_ALL,
                            plan->mallocs, plan->plugins, error);
-}
-
-/* files NULL: none. */
-static int
-extra_copy(char *to, const char *files, const char *option, char *error)
-{
-    if (files != NULL && strlen(files) >= PLAN_EXTRA_MAX) {
-        snprintf(error, PLAN_ERROR_MAX,
-                 "%s: found names of %zu bytes, expected at most %d", option,
-                 strlen(files), PLAN_EXTRA_MAX - 1);
-        return -EINVAL;
-    }
-    snprintf(to, PLAN_EXTRA_MAX, "%s", files != NULL ? files : "");
-    return 0;
 }
 
 /* Samples and traces, and room for the pointers of the largest region. */
@@ -480,7 +461,9 @@ choice_wants_memory(const struct choice *choice,
     char number[PLAN_NUMBER_MAX];
 
     snprintf(number, sizeof(number), "%zu", n);
-    if (allocator->class != ALLOCATOR_SHARED ||
+    if (allocator->class == ALLOCATOR_ARCHIVE ||
+        allocator->class == ALLOCATOR_LIMIT ||
+        strcmp(allocator->name, "pool_inline") == 0 ||
         !list_has(options->workloads, plan_memory) ||
         !list_has(options->allocators, allocator->name) ||
         !list_has(options->sizes, sizes->name) ||
@@ -613,8 +596,8 @@ plan_add(struct plan *plan, const struct choice *choice, struct row_key key,
     row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
     row->region.n = n;
     row->region.size = samples_largest(row->samples, n);
-    row->largest = largest_chunk(contender->allocator, row->region.size, n,
-                                 sizes_max(sizes));
+    row->largest = allocator_chunk(contender->allocator, row->region.size, n,
+                                   sizes_max(sizes));
     row->batch = (row->workload->batch_op + (int64_t) n - 1) / (int64_t) n;
     row->wants_latency = wants_latency(row);
     plan_name(row, "");
@@ -634,7 +617,7 @@ plan_add_replay(struct plan *plan, const struct choice *choice,
     *row = (struct row){
         .key = key,
         .sizes = replay->name,
-        .largest = replay->largest,
+        .largest = replay_chunk(replay, contender->allocator),
         .bytes = replay->bytes,
         .batch = 1,
         .slices = 1,
@@ -642,9 +625,15 @@ plan_add_replay(struct plan *plan, const struct choice *choice,
     row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
     row->region.n = replay->allocations;
     plan_name(row, "");
-    (void) judge_region(row->reason, contender,
-                        (double) replay_held(replay, contender->allocator),
-                        PLAN_BYTES_MAX);
+    if (judge_region(row->reason, contender,
+                     (double) replay_held(replay, contender->allocator),
+                     PLAN_BYTES_MAX) &&
+        contender->allocator->regions_max != 0 &&
+        replay->regions > contender->allocator->regions_max) {
+        snprintf(row->reason, sizeof(row->reason),
+                 "%u regions at once; %s can have %zu", replay->regions,
+                 contender->allocator->name, contender->allocator->regions_max);
+    }
     plan->count += (size_t) choice_has(choice, row->name);
 }
 
@@ -666,6 +655,10 @@ plan_add_memory(struct plan *plan, const struct choice *choice, size_t c,
         .size = samples_largest(samples, n),
         .regions = memory_regions(bytes),
     };
+    if (contender->allocator->regions_max != 0 &&
+        row->regions > contender->allocator->regions_max) {
+        row->regions = contender->allocator->regions_max;
+    }
     row->asked = samples_sum(samples, 0, row->regions * n);
     snprintf(row->name, sizeof(row->name), "%s/%s/%s/%zu", plan_memory,
              row->allocator, row->sizes, n);
@@ -673,12 +666,22 @@ plan_add_memory(struct plan *plan, const struct choice *choice, size_t c,
     plan->memory_count += (size_t) choice_has(choice, row->name);
 }
 
-/* The most that is asked of malloc() at once. */
+/* The most that is asked of malloc() at once for one of its regions. */
 static size_t
-largest_chunk(const struct allocator *allocator, size_t size, size_t n,
-              size_t largest)
+replay_chunk(const struct replay *replay, const struct allocator *allocator)
 {
-    return allocator->reserved != 0 ? size + n * allocator->reserved : largest;
+    const struct replay_op *ops = replay->ops[REPLAY_REGION];
+    size_t most = replay->largest;
+
+    for (size_t i = 0; i < replay->counts[REPLAY_REGION]; i++) {
+        if (ops[i].code == REPLAY_CREATE) {
+            size_t chunk = allocator_chunk(allocator, ops[i].size,
+                                           ops[i].object, replay->largest);
+
+            most = chunk > most ? chunk : most;
+        }
+    }
+    return most;
 }
 
 /* Regions that a server has, of sizes that are looked at first. */
@@ -704,7 +707,16 @@ plan_judge(struct row *row, const struct contender *contender, double bytes)
 
         most = memory / 2 < PLAN_LARGE_MAX ? memory / 2 : PLAN_LARGE_MAX;
     }
-    if (judge_region(row->reason, contender, bytes, most) && threads > cores) {
+    if (!judge_region(row->reason, contender, bytes, most)) {
+        return;
+    }
+    if (strcmp(row->workload->name, "fill_reset") == 0 &&
+        contender->allocator->kind == ALLOCATOR_REGION &&
+        contender->allocator->reset == NULL) {
+        snprintf(row->reason, sizeof(row->reason), "%s has no reset",
+                 contender->allocator->name);
+    }
+    if (threads > cores) {
         snprintf(row->reason, sizeof(row->reason),
                  "%d threads at once; found %d core", threads, cores);
     }

@@ -19,7 +19,7 @@
 
 enum {
     PLAN_ERROR_MAX = LAYOUT_ERROR_MAX,
-    PLAN_EXTRA_MAX = 4096, /* of the names of files in an option */
+    PLAN_EXTRA_MAX = OPTIONS_FILES_MAX,
 };
 
 struct plan {

@@ -138,7 +138,7 @@ static inline __attribute__((always_inline)) int
 replay_with(struct region *region, void *(*alloc)(void *, size_t),
             void (*release)(void *, void *))
 {
-    const struct replay_run *run = region->own;
+    const struct replay_run *run = (const struct replay_run *) region->own;
     const struct allocator *allocator = region->allocator;
     enum replay_for who =
         allocator->kind == ALLOCATOR_GENERAL ? REPLAY_GENERAL : REPLAY_REGION;
@@ -161,7 +161,7 @@ replay_with(struct region *region, void *(*alloc)(void *, size_t),
             break;
         case REPLAY_ALLOC:
         case REPLAY_ZEROED:
-            p = alloc(state, op->size);
+            p = (unsigned char *) alloc(state, op->size);
             if (p == NULL) {
                 return -ENOMEM;
             }
@@ -176,7 +176,7 @@ replay_with(struct region *region, void *(*alloc)(void *, size_t),
             memcpy(objects[op->object], objects[op->other], op->size);
             break;
         case REPLAY_MOVE:
-            p = alloc(state, op->size);
+            p = (unsigned char *) alloc(state, op->size);
             if (p == NULL) {
                 return -ENOMEM;
             }

@@ -1,9 +1,15 @@
 /*
- * One contract, over every adapter of the table. An allocator that is not there
- * is skipped, with its reason.
+ * One contract, for every allocator of the table. One that is not there is
+ * skipped, with its reason.
+ *
+ * usage: allocator_test [MALLOC PLUGIN]
+ *
+ * MALLOC is a malloc replacement, PLUGIN a plug-in against bench_plugin.h. Both
+ * get a row in the table, as by bench's --malloc and --plugin.
  */
 #include "allocator.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,6 +23,9 @@
 
 #include <cmocka.h>
 
+#include "allocators/extra.h"
+#include "measure/heap.h"
+#include "test/thread.h"
 #include "workload.h"
 
 #include <ngx_config.h>
@@ -42,9 +51,13 @@ enum {
     /* Of a few MiB in a region's blocks, each allocator keeps that much. */
     TRIM_LEAST = 256 * 1024,
 
-    /* A region beyond what is kept, and its objects. */
-    KEPT_REGION = 4 * NGX_POOL_CACHE_SIZE,
+    /* A region that is larger than what is kept, its objects, and what a test
+     * of it cannot tell from what is kept. */
+    KEPT_REGION = 64 * MIB,
     KEPT_SIZE = 1024,
+    KEPT_SLACK = MIB / 4,
+
+    ALIGNED_MAX = 512, /* sizes whose alignment is checked one by one */
 
     /* What malloc() writes over what trim() wrongly frees: no pointer. */
     TRIM_FILL = 0x5a,
@@ -104,7 +117,7 @@ make(struct fixture *fixture, size_t size, unsigned char fill)
 
     object.p = fixture->allocator->alloc(fixture->state, size);
     assert_non_null(object.p);
-    assert_int_equal((uintptr_t) object.p % ALLOCATOR_ALIGNMENT, 0);
+    assert_int_equal((uintptr_t) object.p % fixture->allocator->alignment, 0);
     memset(object.p, fill, size);
     return object;
 }
@@ -124,6 +137,45 @@ release(struct fixture *fixture, const struct object *object)
     if (fixture->allocator->free != NULL) {
         fixture->allocator->free(fixture->state, object->p);
     }
+}
+
+/* Whether malloc() counts what it has given out. That of a checker does not,
+ * and it keeps what is freed. */
+static int
+is_counted(void)
+{
+    size_t before = mallinfo2().uordblks;
+    void *p = malloc(TRIM_LEAST / 4);
+    int counted = p != NULL && mallinfo2().uordblks > before;
+
+    free(p);
+    return counted;
+}
+
+/* No more and no less than it promises. A checker's build of the pool aligns to
+ * more. */
+static void
+test_alignment_is_what_it_says(void **state)
+{
+    struct fixture fixture;
+    uintptr_t bits = 0;
+
+    begin(&fixture, state);
+    for (size_t size = 1; size <= ALIGNED_MAX; size++) {
+        struct object objects[8];
+
+        for (size_t i = 0; i < 8; i++) {
+            objects[i] = make(&fixture, size, 1);
+            bits |= (uintptr_t) objects[i].p;
+        }
+        for (size_t i = 0; i < 8; i++) {
+            release(&fixture, &objects[i]);
+        }
+    }
+    if (is_counted()) {
+        assert_int_equal(bits & -bits, fixture.allocator->alignment);
+    }
+    end(&fixture);
 }
 
 static void
@@ -236,7 +288,7 @@ test_reset_leaves_a_region_to_use(void **state)
     struct object objects[100];
 
     begin(&fixture, state);
-    if (fixture.allocator->kind != ALLOCATOR_REGION) {
+    if (fixture.allocator->reset == NULL) {
         end(&fixture);
         skip();
     }
@@ -300,6 +352,11 @@ test_reset_gives_all_back(void **state)
     size_t before = mapped();
 
     begin(&fixture, state);
+    if (fixture.allocator->kind == ALLOCATOR_REGION &&
+        fixture.allocator->reset == NULL) {
+        end(&fixture);
+        skip();
+    }
     for (size_t i = 0; i < CHURN_ROUNDS; i++) {
         churn(&fixture);
         if (fixture.allocator->reset != NULL) {
@@ -310,7 +367,7 @@ test_reset_gives_all_back(void **state)
     end(&fixture);
 }
 
-/* Whether each byte range of region is its own, ends where it was told to, and
+/* Whether each object of region is apart from the others, has its size, and
  * holds what fill() writes. */
 static void
 check_filled(const struct region *region, size_t at)
@@ -321,7 +378,8 @@ check_filled(const struct region *region, size_t at)
     for (size_t i = 0; i < FILLED; i++) {
         objects[i].p = region->pointers[i];
         objects[i].size = region->samples[(at + i) % FILL_PERIOD];
-        assert_int_equal((uintptr_t) objects[i].p % ALLOCATOR_ALIGNMENT, 0);
+        assert_int_equal(
+            (uintptr_t) objects[i].p % region->allocator->alignment, 0);
         assert_int_equal(objects[i].p[0], region_mark(i));
         assert_int_equal(objects[i].p[objects[i].size - 1], region_mark(i));
     }
@@ -411,12 +469,14 @@ test_trim_keeps_what_lives(void **state)
     (void) mallopt(M_PERTURB, 0);
 }
 
-/* What the process holds, be it of malloc() or of the system: given back to
- * either, it falls. */
+/* Bytes that the process has from malloc(), and those that it has mapped
+ * besides. What malloc() keeps of freed memory is not among them. */
 static size_t
 held(void)
 {
-    return mallinfo2().uordblks + mapped();
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + mapped() - info.arena;
 }
 
 /* Fill a region with a few MiB of small objects, and give it back. */
@@ -429,19 +489,6 @@ fill_and_end(struct fixture *fixture)
         release(fixture, &object);
     }
     end(fixture);
-}
-
-/* Whether malloc() is one that counts: a checker's does not, and keeps what it
- * is given back. */
-static int
-is_counted(void)
-{
-    size_t before = mallinfo2().uordblks;
-    void *p = malloc(TRIM_LEAST / 4);
-    int counted = p != NULL && mallinfo2().uordblks > before;
-
-    free(p);
-    return counted;
 }
 
 static void
@@ -461,7 +508,167 @@ test_trim_gives_back_what_was_kept(void **state)
     assert_true(held() + TRIM_LEAST < kept);
 }
 
-/* A thread's part of the next test; cmocka's checks are for the first thread
+/* What the process holds more once a region of KEPT_REGION has ended. */
+static size_t
+kept_by(const struct fixture *fixture)
+{
+    const struct allocator *allocator = fixture->allocator;
+    size_t before = held();
+    void *region = allocator->create(fixture->library, KEPT_REGION,
+                                     KEPT_REGION / KEPT_SIZE);
+    size_t now;
+
+    assert_non_null(region);
+    for (size_t size = 0; size < KEPT_REGION; size += KEPT_SIZE) {
+        assert_non_null(allocator->alloc(region, KEPT_SIZE));
+    }
+    allocator->destroy(region);
+    now = held();
+    return now > before ? now - before : 0;
+}
+
+/* At most as much, and not much less: a limit that is never reached says
+ * nothing. */
+static void
+test_keeps_is_what_it_says(void **state)
+{
+    struct fixture fixture;
+    size_t keeps;
+    size_t least;
+    size_t kept;
+
+    begin(&fixture, state);
+    end(&fixture);
+    keeps = fixture.allocator->keeps;
+    if (fixture.allocator->trim != NULL) {
+        fixture.allocator->trim(fixture.library);
+    }
+    if (!is_counted() || keeps == ALLOCATOR_KEEPS_DECAYS) {
+        print_message("%s: no limit that can be checked\n",
+                      fixture.allocator->name);
+        skip();
+    }
+    kept = kept_by(&fixture);
+    least = (keeps < KEPT_REGION ? keeps : KEPT_REGION) / 2;
+    if (kept < least || (keeps != SIZE_MAX && kept > keeps + KEPT_SLACK)) {
+        fail_msg("%s keeps %zu bytes, expected %zu to %zu",
+                 fixture.allocator->name, kept, least, keeps);
+    }
+    if (fixture.allocator->trim != NULL) {
+        fixture.allocator->trim(fixture.library);
+    }
+}
+
+/* With the heap set for chunks of the size that is said, none is mapped. */
+static void
+check_chunk(const struct fixture *fixture, size_t count, size_t largest)
+{
+    const struct allocator *allocator = fixture->allocator;
+    struct object *objects = calloc(count, sizeof(*objects));
+    size_t size = 0;
+    size_t before;
+    struct fixture region = *fixture;
+
+    assert_non_null(objects);
+    for (size_t i = 0; i < count; i++) {
+        objects[i].size = i * 7919 % largest + 1;
+        size += objects[i].size;
+    }
+    heap_settle(allocator_chunk(allocator, size, count, largest));
+    before = mallinfo2().hblks;
+    region.state = allocator->create(fixture->library, size, count);
+    assert_non_null(region.state);
+    for (size_t i = 0; i < count; i++) {
+        objects[i] = make(&region, objects[i].size, 1);
+    }
+    assert_int_equal(mallinfo2().hblks, before);
+    for (size_t i = 0; i < count; i++) {
+        release(&region, &objects[i]);
+    }
+    end(&region);
+    free(objects);
+}
+
+static void
+test_chunk_is_the_most_that_malloc_is_asked_for(void **state)
+{
+    struct fixture fixture;
+
+    begin(&fixture, state);
+    end(&fixture);
+    if (!is_counted()) {
+        skip();
+    }
+    check_chunk(&fixture, 1, 100);
+    check_chunk(&fixture, 100, 1000);
+    check_chunk(&fixture, MANY, 1000);
+    check_chunk(&fixture, MANY, 5000);
+    check_chunk(&fixture, 20, 200 * 1000);
+    heap_settle(0);
+}
+
+static void
+test_as_many_regions_live_as_it_says(void **state)
+{
+    struct fixture fixture;
+    size_t count;
+    void **regions;
+
+    begin(&fixture, state);
+    end(&fixture);
+    count = fixture.allocator->regions_max;
+    if (count == 0) {
+        skip();
+    }
+    regions = calloc(count, sizeof(void *));
+    assert_non_null(regions);
+    for (size_t i = 0; i < count; i++) {
+        regions[i] = fixture.allocator->create(fixture.library, 100, 1);
+        assert_non_null(regions[i]);
+        assert_non_null(fixture.allocator->alloc(regions[i], 100));
+    }
+    for (size_t i = 0; i < count; i++) {
+        fixture.allocator->destroy(regions[i]);
+    }
+    free(regions);
+    fixture.allocator->trim(fixture.library);
+}
+
+/* On a thread of its own. */
+static void *
+end_there(void *data)
+{
+    struct fixture *fixture = data;
+
+    fixture->allocator->destroy(fixture->state);
+    if (fixture->allocator->trim != NULL) {
+        fixture->allocator->trim(fixture->library);
+    }
+    return NULL;
+}
+
+static void
+test_region_ends_on_another_thread(void **state)
+{
+    struct fixture fixture;
+    struct object object;
+
+    begin(&fixture, state);
+    if (fixture.allocator->is_bound_to_thread) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < 100; i++) {
+        object = make(&fixture, 1000, 1);
+        release(&fixture, &object);
+        thread_run(end_there, &fixture);
+        fixture.state = fixture.allocator->create(fixture.library, MIB, MANY);
+        assert_non_null(fixture.state);
+    }
+    end(&fixture);
+}
+
+/* A thread's part of the next test. cmocka's checks work on the first thread
  * alone, so it counts. */
 struct worker {
     const struct allocator *allocator;
@@ -572,14 +779,18 @@ test_struct_fits_its_kind(void **state)
     int is_region = allocator->kind == ALLOCATOR_REGION;
     struct fixture fixture;
 
-    assert_ptr_equal(allocator_find(allocator->name), allocator);
     assert_int_equal(
         allocator->name[strspn(allocator->name, "abcdefghijklmnopqrstuvwxyz"
                                                 "0123456789_")],
         '\0');
     begin(&fixture, state);
     assert_int_equal(allocator->free == NULL, is_region);
-    assert_int_equal(allocator->reset != NULL, is_region);
+    assert_true(is_region || allocator->reset == NULL);
+    assert_non_null(allocator->policy);
+    assert_true(allocator->policy[0] != '\0');
+    assert_true(allocator->alignment >= ALLOCATOR_ALIGNMENT);
+    assert_int_equal(allocator->alignment & (allocator->alignment - 1), 0);
+    assert_true(allocator_class_name(allocator->class)[0] != '\0');
     assert_non_null(allocator->fill);
     assert_int_equal(allocator->empty == NULL, is_region);
     end(&fixture);
@@ -594,12 +805,18 @@ test_path_is_the_allocators_own(void **state)
         const char *file;
     } files[] = {
         {"apr", "/libapr-1.so"},
+        {"apr_httpd", "/libapr-1.so"},
         {"apr_limit", "/libapr-1.so"},
+        {"example_malloc", "/libexample_malloc.so"},
+        {"example_plugin", "/libexample_plugin.so"},
         {"glibc", "/libc.so"},
         {"jemalloc", "/libjemalloc.so"},
+        {"jemalloc_arena", "/libjemalloc.so"},
         {"mimalloc", "/libmimalloc.so"},
+        {"mimalloc_heap", "/libmimalloc.so"},
         {"nginx", "/libnginxpool.so"},
         {"obstack", "/libc.so"},
+        {"obstack_16k", "/libc.so"},
         {"pmr", "/libstdc++.so"},
         {"pool", "/libngxpool.so"},
         {"pool_inline", "/libngxpool.so"},
@@ -632,7 +849,7 @@ test_path_is_the_allocators_own(void **state)
     end(&fixture);
 }
 
-/* Whatever is left in front of the end, and however the end is aligned. */
+/* However many bytes are left before the end, and however it is aligned. */
 static void
 test_bump_memory_ends_with_its_memory(void **state)
 {
@@ -692,63 +909,27 @@ test_pool_unbounded_restores_the_limit(void **state)
     ngx_pool_cache_limit(NGX_POOL_CACHE_SIZE);
 }
 
-/* What the process holds more once a region of KEPT_REGION has ended. Memory of
- * malloc()'s heap counts twice: see held(). */
-static size_t
-kept_by(const struct allocator *allocator, void *library)
-{
-    void *region = allocator->create(library, KEPT_REGION, MANY);
-    size_t before = held();
-    size_t now;
-
-    for (size_t size = 0; size < KEPT_REGION; size += KEPT_SIZE) {
-        assert_non_null(allocator->alloc(region, KEPT_SIZE));
-    }
-    allocator->destroy(region);
-    now = held();
-    allocator->trim(library);
-    return now > before ? now - before : 0;
-}
-
-/* With a limit, that and a little; without one, nearly all. */
-static void
-test_limit_bounds_what_is_kept(void **state)
-{
-    static const struct {
-        const char *name;
-        int has_limit;
-    } rows[] = {
-        {"pool", 1},           {"pool_inline", 1}, {"apr_limit", 1},
-        {"pool_unbounded", 0}, {"apr", 0},
-    };
-
-    (void) state;
-    if (!is_counted()) {
-        skip();
-    }
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct allocator *allocator = allocator_find(rows[i].name);
-        char reason[ALLOCATOR_REASON_MAX];
-        void *library = allocator->open(reason);
-        size_t kept = library != NULL ? kept_by(allocator, library) : 0;
-
-        if (library == NULL) {
-            continue;
-        }
-        assert_int_equal(allocator->is_unbounded, !rows[i].has_limit);
-        if (rows[i].has_limit != (kept < 3 * NGX_POOL_CACHE_SIZE) ||
-            kept < NGX_POOL_CACHE_SIZE / 2) {
-            fail_msg("%s keeps %zu bytes", rows[i].name, kept);
-        }
-    }
-}
-
 static void
 test_find_knows_no_other(void **state)
 {
     (void) state;
     assert_null(allocator_find("no such"));
     assert_null(allocator_find(""));
+}
+
+static void
+test_extras_open_names_the_file(void **state)
+{
+    char error[EXTRA_ERROR_MAX];
+    struct extras none;
+
+    (void) state;
+    assert_int_equal(extras_open(&none, "", "", error), 0);
+    assert_int_equal(none.count, 0);
+    assert_int_equal(extras_open(&none, "no/such.so", "", error), -EINVAL);
+    assert_string_equal(error, "no/such.so: No such file or directory");
+    assert_int_equal(extras_open(&none, "", "no/such.so", error), -EINVAL);
+    assert_int_equal(none.count, 0);
 }
 
 /* A clause of the contract. */
@@ -758,18 +939,25 @@ struct clause {
 };
 
 int
-main(void)
+main(int argc, char **argv)
 {
     static const struct clause clauses[] = {
+        {"alignment_is_what_it_says", test_alignment_is_what_it_says},
         {"alloc_gives_every_size_aligned", test_alloc_gives_every_size_aligned},
+        {"as_many_regions_live_as_it_says",
+         test_as_many_regions_live_as_it_says},
         {"break_is_left_to_the_c_library", test_break_is_left_to_the_c_library},
+        {"chunk_is_the_most_that_malloc_is_asked_for",
+         test_chunk_is_the_most_that_malloc_is_asked_for},
         {"destroy_gives_all_back", test_destroy_gives_all_back},
         {"fill_keeps_the_contract", test_fill_keeps_the_contract},
         {"free_early_gives_back", test_free_early_gives_back},
         {"half_are_freed_and_the_rest_stays",
          test_half_are_freed_and_the_rest_stays},
+        {"keeps_is_what_it_says", test_keeps_is_what_it_says},
         {"objects_keep_apart_and_intact", test_objects_keep_apart_and_intact},
         {"path_is_the_allocators_own", test_path_is_the_allocators_own},
+        {"region_ends_on_another_thread", test_region_ends_on_another_thread},
         {"regions_are_independent", test_regions_are_independent},
         {"reset_gives_all_back", test_reset_gives_all_back},
         {"reset_leaves_a_region_to_use", test_reset_leaves_a_region_to_use},
@@ -784,28 +972,39 @@ main(void)
     };
     const struct CMUnitTest once[] = {
         cmocka_unit_test(test_bump_memory_ends_with_its_memory),
+        cmocka_unit_test(test_extras_open_names_the_file),
         cmocka_unit_test(test_find_knows_no_other),
-        cmocka_unit_test(test_limit_bounds_what_is_kept),
         cmocka_unit_test(test_pool_unbounded_restores_the_limit),
     };
-    int failed = cmocka_run_group_tests_name("table", once, NULL, NULL);
+    struct extras extras = {.count = 0};
+    char error[EXTRA_ERROR_MAX];
+    int failed = 0;
 
-    for (size_t a = 0; a < allocators_count; a++) {
+    if (argc == 3 && extras_open(&extras, argv[1], argv[2], error) != 0) {
+        fprintf(stderr, "allocator_test: %s\n", error);
+        return EXIT_FAILURE;
+    }
+    failed += cmocka_run_group_tests_name("table", once, NULL, NULL);
+
+    for (size_t a = 0; a < allocators_count + extras.count; a++) {
+        const struct allocator *allocator =
+            a < allocators_count ? allocators[a]
+                                 : extras.list[a - allocators_count];
         struct CMUnitTest tests[CLAUSES] = {0};
         char names[CLAUSES][NAME_LENGTH];
 
-        if (allocators[a]->is_null) {
-            continue; /* it keeps no part of the contract but its struct */
+        if (allocator->is_null) {
+            continue; /* its objects are not apart */
         }
         for (size_t i = 0; i < CLAUSES; i++) {
-            snprintf(names[i], NAME_LENGTH, "%s: %s", allocators[a]->name,
+            snprintf(names[i], NAME_LENGTH, "%s: %s", allocator->name,
                      clauses[i].name);
             tests[i].name = names[i];
             tests[i].test_func = clauses[i].fn;
-            tests[i].initial_state = (void *) (uintptr_t) allocators[a];
+            tests[i].initial_state = (void *) (uintptr_t) allocator;
         }
         failed +=
-            cmocka_run_group_tests_name(allocators[a]->name, tests, NULL, NULL);
+            cmocka_run_group_tests_name(allocator->name, tests, NULL, NULL);
     }
     return failed;
 }

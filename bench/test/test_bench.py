@@ -495,11 +495,21 @@ class Arguments(Folder):
     def test_classes_are_named(self) -> None:
         self.measure("--filter", "fill/pool/fixed16/10$", "--rounds", "1", "--label", "a")
         allocators = load(self.folder / "a" / "machine.json")["allocators"]
-        self.assertEqual(allocators["pool"]["class"], "called")
+        self.assertEqual(allocators["pool"]["class"], "shared")
+        self.assertEqual(allocators["pmr"]["class"], "inlined")
         self.assertEqual(allocators["pool_inline"]["class"], "inlined")
         self.assertEqual(allocators["bump_memory"]["class"], "limit")
         self.assertEqual(allocators["pool"]["keeps"], "bounded")
+        self.assertEqual(allocators["pool"]["keeps_bytes"], KEPT)
         self.assertEqual(allocators["pool_unbounded"]["keeps"], "all")
+        self.assertIsNone(allocators["pool_unbounded"]["keeps_bytes"])
+        self.assertEqual(allocators["glibc"]["keeps"], "bounded")
+        self.assertIsNone(allocators["glibc"]["keeps_bytes"])
+        for of in allocators.values():
+            if "path" in of:
+                self.assertGreaterEqual(of["alignment"], 8)
+                self.assertGreaterEqual(of["block_bytes"], 0)
+                self.assertRegex(of["policy"], "^[^\n]+$")
 
 
 class Interrupt(Folder):

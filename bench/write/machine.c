@@ -22,6 +22,7 @@ static void write_build(struct json *json);
 static void write_libraries(struct json *json, const char *context);
 static void write_environment(struct json *json);
 static void write_allocators(struct json *json, const struct plan *plan);
+static void write_policy(struct json *json, const struct allocator *allocator);
 static const char *shown_path(const char *path);
 static int read_field(const char *path, const char *field, char *line,
                       char **ret_value);
@@ -164,7 +165,7 @@ write_allocators(struct json *json, const struct plan *plan)
         json_string(json, "kind",
                     allocator->kind == ALLOCATOR_REGION ? "region" : "general");
         json_string(json, "class", allocator_class_name(allocator->class));
-        json_string(json, "keeps", allocator->is_unbounded ? "all" : "bounded");
+        write_policy(json, allocator);
         if (contender->library != NULL) {
             json_string(json, "version", contender->version);
             json_string(json, "path", shown_path(contender->path));
@@ -174,6 +175,23 @@ write_allocators(struct json *json, const struct plan *plan)
         json_close(json, '}');
     }
     json_close(json, '}');
+}
+
+/* keeps_bytes null: no limit in bytes. keeps: "all" is for good; "bounded" is
+ * all else. */
+static void
+write_policy(struct json *json, const struct allocator *allocator)
+{
+    json_string(json, "keeps",
+                allocator->keeps == SIZE_MAX ? "all" : "bounded");
+    if (allocator->keeps >= ALLOCATOR_KEEPS_DECAYS) {
+        json_string(json, "keeps_bytes", NULL);
+    } else {
+        json_integer(json, "keeps_bytes", (long long) allocator->keeps);
+    }
+    json_integer(json, "alignment", (long long) allocator->alignment);
+    json_integer(json, "block_bytes", (long long) allocator->block);
+    json_string(json, "policy", allocator->policy);
 }
 
 /* A file of this project by its path from the project's root: where the project

@@ -1,0 +1,38 @@
+/*
+ * Allocators from files that the command line names: any malloc replacement,
+ * which needs no code, and plug-ins against bench_plugin.h. One thread.
+ */
+#ifndef BENCH_ALLOCATORS_EXTRA_H
+#define BENCH_ALLOCATORS_EXTRA_H
+
+#include "allocator.h"
+
+enum {
+    EXTRA_MAX = 8, /* files of a run, of both kinds */
+
+    /* Of a message: a file's path, and a reason. */
+    EXTRA_ERROR_MAX = ALLOCATOR_PATH_MAX + ALLOCATOR_REASON_MAX,
+};
+
+/* Valid until the process ends. */
+struct extras {
+    const struct allocator *list[EXTRA_MAX];
+    size_t count;
+};
+
+/*
+ * Open all files of both lists, which have commas between the files, "" being
+ * none. First come those of mallocs: a row is named after its file, of
+ * libmine.so.1 it is "mine". Letters become small, what is neither letter nor
+ * digit becomes "_", and its alignment is measured. The row of a plug-in has
+ * the plug-in's own name. Called once in a module.
+ *
+ * Returns 0, or -EINVAL: error then names the file and says what is wrong, in
+ * at most EXTRA_ERROR_MAX bytes. No two rows have the same name, and none that
+ * of an allocator of the module.
+ */
+typedef int extras_open_fn(struct extras *extras, const char *mallocs,
+                           const char *plugins, char *error);
+extras_open_fn extras_open;
+
+#endif
