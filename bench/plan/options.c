@@ -5,42 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "help.h"
+
 enum {
     OPTIONS_ROUNDS_MAX = 1000,
 };
-
-static const char help[] =
-    "usage: bench [options]\n"
-    "\n"
-    "Measure memory allocators, row by row: workload/allocator/sizes/n.\n"
-    "Results go to results/<label>/: run.json, machine.json, command.\n"
-    "\n"
-    "  --quick             end within 90 seconds instead of 15 minutes, with\n"
-    "                      fewer rows\n"
-    "  --label NAME        the results' name; default: date, time, commit\n"
-    "  --filter REGEX      only rows whose name matches, and their A/A pair\n"
-    "  --allocators A,B    only these allocators\n"
-    "  --sizes A,B         only these distributions of sizes, or traces\n"
-    "  --workloads A,B     only these workloads; shim: the harness's own "
-    "cost;\n"
-    "                      memory: what allocators take from the system\n"
-    "  --ns N,N            only regions of N allocations\n"
-    "  --rounds N          run each row N times; default: 16, quick 9\n"
-    "  --seed N            of orders, layouts and places; default: random\n"
-    "  --resume            with --label: go on with a run that was ended "
-    "early\n"
-    "  --results DIR       the folder to hold results/<label>\n"
-    "  --sizes-dir DIR     the folder to read the distributions from\n"
-    "  --malloc FILE       measure this malloc replacement too, as a row "
-    "named\n"
-    "                      after the file; may be given several times\n"
-    "  --plugin FILE       measure this region allocator too; likewise; see\n"
-    "                      bench/allocators/README.md\n"
-    "  --traces A,B        replay these files, not those of corpus/traces/\n"
-    "  --list              list the rows instead of running them\n"
-    "  --help              this text\n"
-    "\n"
-    "Ctrl-C ends the measurement and keeps the rounds that are complete.\n";
 
 static int options_set(struct options *options, int option);
 static int options_add(char *files, const char *name, const char *file);
