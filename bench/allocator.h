@@ -19,6 +19,7 @@
 #define BENCH_ALLOCATOR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     ALLOCATOR_ALIGNMENT = 8, /* what every alloc() keeps, whatever the size */
@@ -76,12 +77,24 @@ struct allocator {
      * NULL when memory runs out. */
     void *(*alloc)(void *state, size_t size);
 
-    /* Give one object back. NULL in a region allocator. */
+    /* Give one object of any size back. NULL in a region allocator that cannot.
+     */
     void (*free)(void *state, void *p);
 
     /* Give one object back before the region's end, if it is large enough for
-     * that. NULL where no region can, and in a general allocator. */
+     * that. NULL where no region can, and where free() is. */
     void (*free_early)(void *state, void *p);
+
+    /* Give the newest object back, by which the one before it becomes the
+     * newest. NULL where no region can, and where free() is. */
+    void (*free_newest)(void *state, void *p);
+
+    /*
+     * Let the end of the region add 1 to *ran, in the way in which the
+     * library's users register a cleanup. Returns 0, or -ENOMEM. NULL: the
+     * library has no cleanups.
+     */
+    int (*cleanup)(void *state, size_t *ran);
 
     /* region_fill() and region_free() with alloc() and free() in their loops;
      * empty() is NULL where free() is. */
@@ -91,9 +104,21 @@ struct allocator {
     /* replay_with() likewise; NULL where regions cannot grow as they must. */
     int (*replay)(struct region *region);
 
+    /*
+     * The loops of FREE_LOOPS() with alloc() and that of free(), free_early()
+     * and free_newest() which there is; NULL where there is none. The loop of
+     * CLEANUP_LOOP() with alloc() and cleanup(); NULL where cleanup() is.
+     */
+    void (*free_order)(struct region *region, const uint32_t *order);
+    int (*exchange)(struct region *region, const uint32_t *slots, size_t count);
+    int (*fill_cleanup)(struct region *region, size_t *ran);
+
     /* It hands out the same memory again and again: what it is given to keep is
      * not there later, and is not asked for. */
     int is_null;
+
+    /* Each region must be destroyed by the thread that made it. */
+    int is_thread_bound;
 
     /* Give all of the region back and keep the region. NULL in a general one,
      * where every object has been freed already. */

@@ -119,6 +119,25 @@ apr_replay(struct region *region)
     return replay_with(region, apr_alloc, NULL);
 }
 
+static apr_status_t
+apr_cleaned(void *data)
+{
+    size_t *ran = data;
+
+    ++*ran;
+    return APR_SUCCESS;
+}
+
+/* It cannot fail: APR ends the process where memory runs out. */
+static int
+apr_cleanup(void *state, size_t *ran)
+{
+    apr_pool_cleanup_register(state, ran, apr_cleaned, apr_pool_cleanup_null);
+    return 0;
+}
+
+CLEANUP_LOOP(apr, apr_alloc, apr_cleanup);
+
 static void
 apr_reset(void *state)
 {
@@ -168,7 +187,8 @@ apr_trim_limit(void *library)
 #define APR_REGION                                                             \
     .kind = ALLOCATOR_REGION, .open = apr_open, .entry = apr_entry,            \
     .version = apr_version_write, .alloc = apr_alloc, .fill = apr_fill,        \
-    .replay = apr_replay, .reset = apr_reset
+    .replay = apr_replay, .fill_cleanup = apr_fill_cleanup,                    \
+    .cleanup = apr_cleanup, .is_thread_bound = 1, .reset = apr_reset
 
 const struct allocator allocator_apr = {
     .name = "apr",

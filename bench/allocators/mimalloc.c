@@ -46,6 +46,8 @@ const struct allocator allocator_mimalloc = {
     .free = plugin_free,
     .fill = plugin_fill,
     .replay = plugin_replay,
+    .free_order = plugin_free_order,
+    .exchange = plugin_exchange,
     .empty = plugin_empty,
     .destroy = adapter_nothing,
 };

@@ -68,6 +68,17 @@ obstack_replay(struct region *region)
     return replay_with(region, obstack_alloc_size, NULL);
 }
 
+/* It would free what was allocated after p too. */
+static void
+obstack_free_newest(void *state, void *p)
+{
+    struct region_obstack *region = state;
+
+    obstack_free(&region->obstack, p);
+}
+
+FREE_LOOPS(obstack, obstack_alloc_size, obstack_free_newest);
+
 static void
 obstack_reset(void *state)
 {
@@ -94,7 +105,10 @@ const struct allocator allocator_obstack = {
     .create = obstack_create,
     .alloc = obstack_alloc_size,
     .fill = obstack_fill,
+    .free_newest = obstack_free_newest,
     .replay = obstack_replay,
+    .free_order = obstack_free_order,
+    .exchange = obstack_exchange,
     .reset = obstack_reset,
     .destroy = obstack_destroy,
 };

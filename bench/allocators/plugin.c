@@ -96,3 +96,16 @@ plugin_empty(struct region *region)
 {
     region_free_with(region, plugin_free);
 }
+
+void
+plugin_free_order(struct region *region, const uint32_t *order)
+{
+    region_free_order_with(region, order, plugin_free);
+}
+
+int
+plugin_exchange(struct region *region, const uint32_t *slots, size_t count)
+{
+    return region_exchange_with(region, slots, count, plugin_alloc,
+                                plugin_free);
+}

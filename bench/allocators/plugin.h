@@ -7,6 +7,7 @@
 #define BENCH_ALLOCATORS_PLUGIN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct region;
 
@@ -36,5 +37,7 @@ void plugin_free(void *state, void *p);
 int plugin_fill(struct region *region);
 int plugin_replay(struct region *region);
 void plugin_empty(struct region *region);
+void plugin_free_order(struct region *region, const uint32_t *order);
+int plugin_exchange(struct region *region, const uint32_t *slots, size_t count);
 
 #endif

@@ -54,6 +54,30 @@ pool_replay(struct region *region)
 }
 
 static void
+pool_cleaned(void *data)
+{
+    size_t *ran = data;
+
+    ++*ran;
+}
+
+static int
+pool_cleanup(void *state, size_t *ran)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(state, 0);
+
+    if (cleanup == NULL) {
+        return -ENOMEM;
+    }
+    cleanup->handler = pool_cleaned;
+    cleanup->data = ran;
+    return 0;
+}
+
+FREE_LOOPS(pool, pool_alloc, pool_free_early);
+CLEANUP_LOOP(pool, pool_alloc, pool_cleanup);
+
+static void
 pool_reset(void *state)
 {
     ngx_reset_pool(state);
@@ -76,7 +100,7 @@ pool_trim(void *library)
 #define POOL_REGION                                                            \
     .kind = ALLOCATOR_REGION, .open = adapter_linked, .entry = pool_entry,     \
     .version = pool_version, .free_early = pool_free_early,                    \
-    .reset = pool_reset, .destroy = pool_destroy
+    .cleanup = pool_cleanup, .reset = pool_reset, .destroy = pool_destroy
 
 const struct allocator allocator_pool = {
     .name = "pool" ALLOCATOR_SUFFIX,
@@ -85,6 +109,9 @@ const struct allocator allocator_pool = {
     .alloc = pool_alloc,
     .fill = pool_fill,
     .replay = pool_replay,
+    .free_order = pool_free_order,
+    .exchange = pool_exchange,
+    .fill_cleanup = pool_fill_cleanup,
     .trim = pool_trim,
     POOL_REGION,
 };
@@ -107,6 +134,9 @@ pool_replay_inline(struct region *region)
     return replay_with(region, pool_alloc_inline, pool_free_early);
 }
 
+FREE_LOOPS(pool_inline, pool_alloc_inline, pool_free_early);
+CLEANUP_LOOP(pool_inline, pool_alloc_inline, pool_cleanup);
+
 const struct allocator allocator_pool_inline = {
     .name = "pool_inline",
     .class = ALLOCATOR_INLINED,
@@ -114,6 +144,9 @@ const struct allocator allocator_pool_inline = {
     .alloc = pool_alloc_inline,
     .fill = pool_fill_inline,
     .replay = pool_replay_inline,
+    .free_order = pool_inline_free_order,
+    .exchange = pool_inline_exchange,
+    .fill_cleanup = pool_inline_fill_cleanup,
     .trim = pool_trim,
     POOL_REGION,
 };
@@ -161,11 +194,15 @@ pool_trim_unbounded(void *library)
 
 const struct allocator allocator_pool_unbounded = {
     .name = "pool_unbounded",
+    .is_thread_bound = 1, /* the limit is */
     .is_unbounded = 1,
     .create = pool_create_unbounded,
     .alloc = pool_alloc,
     .fill = pool_fill,
     .replay = pool_replay,
+    .free_order = pool_free_order,
+    .exchange = pool_exchange,
+    .fill_cleanup = pool_fill_cleanup,
     .trim = pool_trim_unbounded,
     POOL_REGION,
 };

@@ -366,6 +366,31 @@ test_fill_keeps_the_contract(void **state)
     end(&fixture);
 }
 
+/* Once each, at the end of the region, and none at a free before it. */
+static void
+test_cleanups_run_at_the_end(void **state)
+{
+    struct fixture fixture;
+    size_t ran = 0;
+
+    begin(&fixture, state);
+    if (fixture.allocator->cleanup == NULL) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        struct object object = make(&fixture, i % 100, 1);
+
+        if (i % 2 == 0) {
+            release(&fixture, &object);
+        }
+        assert_int_equal(fixture.allocator->cleanup(fixture.state, &ran), 0);
+    }
+    assert_int_equal(ran, 0);
+    end(&fixture);
+    assert_int_equal(ran, MANY);
+}
+
 static void
 test_free_early_gives_back(void **state)
 {
@@ -570,6 +595,7 @@ test_struct_fits_its_kind(void **state)
 {
     const struct allocator *allocator = *state;
     int is_region = allocator->kind == ALLOCATOR_REGION;
+    int frees;
     struct fixture fixture;
 
     assert_ptr_equal(allocator_find(allocator->name), allocator);
@@ -578,7 +604,14 @@ test_struct_fits_its_kind(void **state)
                                                 "0123456789_")],
         '\0');
     begin(&fixture, state);
-    assert_int_equal(allocator->free == NULL, is_region);
+    frees = (allocator->free != NULL) + (allocator->free_early != NULL) +
+            (allocator->free_newest != NULL);
+    assert_true(is_region || allocator->free != NULL);
+    assert_in_range(frees, 0, 1);
+    assert_int_equal(allocator->free_order != NULL, frees);
+    assert_int_equal(allocator->exchange != NULL, frees);
+    assert_int_equal(allocator->cleanup != NULL,
+                     allocator->fill_cleanup != NULL);
     assert_int_equal(allocator->reset != NULL, is_region);
     assert_non_null(allocator->fill);
     assert_int_equal(allocator->empty == NULL, is_region);
@@ -763,6 +796,7 @@ main(void)
     static const struct clause clauses[] = {
         {"alloc_gives_every_size_aligned", test_alloc_gives_every_size_aligned},
         {"break_is_left_to_the_c_library", test_break_is_left_to_the_c_library},
+        {"cleanups_run_at_the_end", test_cleanups_run_at_the_end},
         {"destroy_gives_all_back", test_destroy_gives_all_back},
         {"fill_keeps_the_contract", test_fill_keeps_the_contract},
         {"free_early_gives_back", test_free_early_gives_back},
