@@ -124,21 +124,41 @@ struct allocator {
      * Returns NULL when memory runs out. */
     void *(*alloc)(void *state, size_t size);
 
-    /* Free one object. NULL in a region allocator. */
+    /* Free one object of any size. NULL in a region allocator that cannot. */
     void (*free)(void *state, void *p);
 
     /* Free one object before its region ends, if it is large enough for that.
-     * NULL where regions cannot do so, and in a general allocator. */
+     * NULL where regions cannot do so, and where free() is. */
     void (*free_early)(void *state, void *p);
 
+    /* Free the newest object; the one before it becomes the newest. NULL where
+     * regions cannot do so, and where free() is. */
+    void (*free_newest)(void *state, void *p);
+
+    /*
+     * Let the end of the region add 1 to *ran, in the way in which the
+     * library's users register a cleanup. Returns 0, or -ENOMEM. NULL: the
+     * library has no cleanups.
+     */
+    int (*cleanup)(void *state, size_t *ran);
+
     /* region_fill() and region_free(), with alloc() and free() compiled into
-     * their loops. empty() is NULL where free() is. */
+     * their loops. empty() is NULL in a region allocator. */
     int (*fill)(struct region *region);
     void (*empty)(struct region *region);
 
     /* replay_with(), compiled likewise. NULL where a region cannot grow beyond
      * what create() expects. */
     int (*replay)(struct region *region);
+
+    /*
+     * The loops of FREE_LOOPS() with alloc(), and with free(), free_early() or
+     * free_newest(), whichever there is; NULL where there is none. The loop of
+     * CLEANUP_LOOP() with alloc() and cleanup(); NULL where cleanup() is.
+     */
+    void (*free_order)(struct region *region, const uint32_t *order);
+    int (*exchange)(struct region *region, const uint32_t *slots, size_t count);
+    int (*fill_cleanup)(struct region *region, size_t *ran);
 
     /* All objects lie in the same memory, so their contents are not checked. */
     int is_null;

@@ -19,8 +19,11 @@ const struct allocator *const allocators[] = {
 const size_t allocators_count = sizeof(allocators) / sizeof(allocators[0]);
 
 const struct workload *const workloads[] = {
-    &workload_fill,        &workload_fill_trim, &workload_fill_reset,
-    &workload_free_random, &workload_threads_1, &workload_threads_2,
+    &workload_fill,         &workload_fill_trim,  &workload_fill_reset,
+    &workload_littered,     &workload_cleanup,    &workload_large,
+    &workload_free_random,  &workload_pairs_fifo, &workload_pairs_lifo,
+    &workload_pairs_random, &workload_churn,      &workload_threads_1,
+    &workload_threads_2,    &workload_handoff,    &workload_request,
     &workload_replay,
 };
 

@@ -2,7 +2,8 @@
  * What is done to an allocator between two looks at the clock: a struct of
  * functions, one per file of workloads/, and the table of all of them. All work
  * on regions of n allocations; the sizes come from one endless sequence, each
- * region taking the next n.
+ * region taking the next n. The first comment of a workload's file says what
+ * one iteration is and what of it is timed.
  *
  * Every allocation is touched in its first and its last byte, by all in the
  * same loop: memory that nobody writes is not memory. Its pointer is stored,
@@ -30,27 +31,46 @@ struct region {
     size_t size;             /* of the largest region, in bytes */
     const uint32_t *samples; /* sizes: period of them, in turn */
     size_t period;
-    size_t at;       /* the next region's first generator, < period */
+    size_t at;       /* the next region's first sample, < period */
     void **pointers; /* room for n */
     size_t filled;   /* how many are allocated */
     void *state;     /* the allocator's */
     void *own;       /* the workload's */
 };
 
+/* Names of distributions, or "*" for all, and numbers of allocations, with
+ * commas between: a row for each pair of the two. Where is_replay is set: names
+ * of traces, and NULL. */
+struct workload_cells {
+    const char *sizes;
+    const char *ns;
+};
+
 struct workload {
     const char *name; /* as in the rows' names: [a-z0-9_]+ */
     enum heap_top heap_top;
 
-    /* Threads that work at once; 0: one, whose own time counts. Else the wall
-     * clock does, and batch() makes as many regions on each. */
+    /* The rows of a full and of a quick run: lists that end with a NULL. A run
+     * whose options choose rows by sizes, n or name can have others. */
+    const struct workload_cells *full;
+    const struct workload_cells *quick;
+
+    /* Threads that work at once. 0: one, and its CPU time counts. Otherwise the
+     * wall clock counts. */
     int threads;
+    int makers;  /* threads each of which makes batch()'s regions; 0: one */
+    int at_once; /* regions that are alive at a time; 0: one */
 
     int is_replay;    /* own is a struct replay_run; no sizes are drawn */
+    int is_request;   /* is_replay, of the requests alone */
     int is_large;     /* only of sizes from WORKLOAD_LARGE on, all of them */
     size_t least;     /* allocations a region, below which it says nothing */
-    size_t quick;     /* the only n of a quick run, of WORKLOAD_QUICK_SIZES or,
-                         is_large, WORKLOAD_QUICK_LARGE; 0: no such bound */
+    size_t most;      /* likewise; 0: no such bound */
     int64_t batch_op; /* regions are batched so that a batch has as many ops */
+
+    /* Why the allocator has no row where the smallest object has least bytes,
+     * in words, or NULL: it has one. The function may be NULL: all have one. */
+    const char *(*refuse)(const struct allocator *allocator, size_t least);
 
     /* Outside the clock, before all and after all. start() returns 0, or
      * -ENOMEM with nothing to stop. */
@@ -62,8 +82,7 @@ struct workload {
     int (*take)(struct region *region);
     void (*give)(struct region *region);
 
-    /* Whether the contents of what take() made are sound; NULL: the samples say
-     * what they must be. */
+    /* Whether the contents of what take() made are as they were written. */
     int (*check)(const struct region *region);
 
     /* As many regions as count. Returns 0, or -ENOMEM at the first failure.
@@ -76,10 +95,11 @@ struct workload {
 enum {
     WORKLOAD_LARGE = 4096, /* more than any pool's max of a page's bytes */
     WORKLOAD_BATCH = 1024, /* ops for one crossing into the shim, at least */
-};
 
-#define WORKLOAD_QUICK_SIZES "lognormal"
-#define WORKLOAD_QUICK_LARGE "fixed4096"
+    /* Recorded: 7 to 10 allocations of httpd for each of its cleanups when it
+     * serves files and proxied pages, 42 to 55 of nginx. A power of two. */
+    CLEANUP_EACH = 8,
+};
 
 /* All workloads, in the order in which they are listed. */
 extern const struct workload *const workloads[];
@@ -92,18 +112,65 @@ extern const struct workload workload_fill_trim;
 /* n allocations, reset; one region for all. */
 extern const struct workload workload_fill_reset;
 
+/* fill, in a heap with holes and with live objects between them. */
+extern const struct workload workload_littered;
+
+/* n allocations and a cleanup for every CLEANUP_EACH of them. */
+extern const struct workload workload_cleanup;
+
+/* n large allocations, of which few are alive at a time. */
+extern const struct workload workload_large;
+
 /* n large allocations, freed one by one in random order, which is timed. */
 extern const struct workload workload_free_random;
+
+/* n allocations, then n frees: oldest first, newest first, in random order. */
+extern const struct workload workload_pairs_fifo;
+extern const struct workload workload_pairs_lifo;
+extern const struct workload workload_pairs_random;
+
+/* n objects are alive at all times; one is freed, another one allocated. */
+extern const struct workload workload_churn;
 
 /* fill, on a region of its own, on one thread and on two at once. */
 extern const struct workload workload_threads_1;
 extern const struct workload workload_threads_2;
 
-/* A recorded program. */
+/* Regions made by one thread and destroyed by another one. */
+extern const struct workload workload_handoff;
+
+/* The requests of a recorded server, again and again. */
+extern const struct workload workload_request;
+
+/* A recorded program, from its first op to its last. */
 extern const struct workload workload_replay;
 
 /* The workload called name, or NULL. */
 const struct workload *workload_find(const char *name);
+
+/* Whether each of the region's n objects holds what was written into both its
+ * ends. */
+int region_check(const struct region *region);
+
+/*
+ * Whether each of the region's first alive objects does. They were allocated
+ * from the sample first on, and then exchanged of them were replaced as
+ * region_exchange_with() does. sizes has room for alive numbers.
+ */
+int region_check_exchanged(const struct region *region, size_t alive,
+                           size_t first, const uint32_t *slots,
+                           uint64_t exchanged, uint32_t *sizes);
+
+/* refuse() of workloads that free single objects, in any order. */
+const char *workload_needs_free(const struct allocator *allocator,
+                                size_t least);
+
+/* refuse() of workloads that have several regions at a time, which grow. */
+const char *workload_needs_growth(const struct allocator *allocator,
+                                  size_t least);
+
+/* refuse() of workloads in which a limit says no more than under fill. */
+const char *workload_no_limit(const struct allocator *allocator, size_t least);
 
 /* What is written into both ends of a region's ith allocation. */
 static inline unsigned char
@@ -200,6 +267,110 @@ region_free_with(struct region *region, void (*release)(void *, void *))
     }
     region->filled = 0;
 }
+
+/* Free what was allocated by release(), object order[0] first. All n of the
+ * region are allocated. */
+static inline __attribute__((always_inline)) void
+region_free_order_with(struct region *region, const uint32_t *order,
+                       void (*release)(void *, void *))
+{
+    void *state = region->state;
+
+    for (size_t i = 0; i < region->n; i++) {
+        release(state, region->pointers[order[i]]);
+    }
+    region->filled = 0;
+}
+
+/*
+ * Free an object and allocate another one in its place, count times. The ith of
+ * the samples, from the region's next one on, is the size of the new object,
+ * and slots[i] tells which of the region's objects it replaces. There are as
+ * many slots as samples.
+ * Returns 0, or -ENOMEM; there is then one object less, in any order.
+ */
+static inline __attribute__((always_inline)) int
+region_exchange_with(struct region *region, const uint32_t *slots, size_t count,
+                     void *(*alloc)(void *, size_t),
+                     void (*release)(void *, void *))
+{
+    void *state = region->state;
+    void **pointers = region->pointers;
+    size_t at = region->at;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t size = region->samples[at];
+        uint32_t slot = slots[at];
+        unsigned char *p;
+
+        release(state, pointers[slot]);
+        p = (unsigned char *) alloc(state, size);
+        if (p == NULL) {
+            pointers[slot] = pointers[--region->filled];
+            return -ENOMEM;
+        }
+        pointers[slot] = p;
+        p[0] = region_mark(slot);
+        p[size - 1] = region_mark(slot);
+        at = at + 1 != region->period ? at + 1 : 0;
+    }
+    region->at = at;
+    return 0;
+}
+
+/* As region_fill_from(), and after every CLEANUP_EACH allocations a cleanup
+ * that adds 1 to *ran. */
+static inline __attribute__((always_inline)) int
+region_fill_cleanup_with(struct region *region, size_t *ran,
+                         void *(*alloc)(void *, size_t),
+                         int (*cleanup)(void *, size_t *))
+{
+    void *state = region->state;
+    size_t at = region->at;
+
+    for (size_t i = 0; i < region->n; i++) {
+        size_t size = region->samples[at];
+        unsigned char *p = (unsigned char *) alloc(state, size);
+
+        if (p == NULL) {
+            return -ENOMEM;
+        }
+        p[0] = region_mark(i);
+        p[size - 1] = region_mark(i);
+        region->pointers[i] = p;
+        region->filled = i + 1;
+        at = at + 1 != region->period ? at + 1 : 0;
+        if (i % CLEANUP_EACH == CLEANUP_EACH - 1 && cleanup(state, ran) != 0) {
+            return -ENOMEM;
+        }
+    }
+    region->at = at;
+    return 0;
+}
+
+/* Define NAME_free_order() and NAME_exchange(), for the fields of that name in
+ * struct allocator. */
+#define FREE_LOOPS(name, alloc, release)                                       \
+    static void name##_free_order(struct region *region,                       \
+                                  const uint32_t *order)                       \
+    {                                                                          \
+        region_free_order_with(region, order, release);                        \
+    }                                                                          \
+                                                                               \
+    static int name##_exchange(struct region *region, const uint32_t *slots,   \
+                               size_t count)                                   \
+    {                                                                          \
+        return region_exchange_with(region, slots, count, alloc, release);     \
+    }                                                                          \
+    _Static_assert(1, "a semicolon follows")
+
+/* Define NAME_fill_cleanup() likewise. */
+#define CLEANUP_LOOP(name, alloc, cleanup)                                     \
+    static int name##_fill_cleanup(struct region *region, size_t *ran)         \
+    {                                                                          \
+        return region_fill_cleanup_with(region, ran, alloc, cleanup);          \
+    }                                                                          \
+    _Static_assert(1, "a semicolon follows")
 
 /* Free what was allocated, where the allocator frees objects. */
 static inline void

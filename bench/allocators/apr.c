@@ -123,6 +123,25 @@ apr_replay(struct region *region)
     return replay_with(region, apr_alloc, NULL);
 }
 
+static apr_status_t
+apr_cleaned(void *data)
+{
+    size_t *ran = data;
+
+    ++*ran;
+    return APR_SUCCESS;
+}
+
+/* It cannot fail: APR ends the process where memory runs out. */
+static int
+apr_cleanup(void *state, size_t *ran)
+{
+    apr_pool_cleanup_register(state, ran, apr_cleaned, apr_pool_cleanup_null);
+    return 0;
+}
+
+CLEANUP_LOOP(apr, apr_alloc, apr_cleanup);
+
 static void
 apr_reset(void *state)
 {
@@ -168,7 +187,9 @@ apr_reset(void *state)
         .version = apr_version_write,                                          \
         .create = row##_create,                                                \
         .alloc = apr_alloc,                                                    \
+        .cleanup = apr_cleanup,                                                \
         .fill = apr_fill,                                                      \
+        .fill_cleanup = apr_fill_cleanup,                                      \
         .replay = apr_replay,                                                  \
         .reset = apr_reset,                                                    \
         .destroy = row##_destroy,                                              \

@@ -71,6 +71,8 @@ glibc_empty(struct region *region)
     region_free_with(region, glibc_free);
 }
 
+FREE_LOOPS(glibc, glibc_alloc, glibc_free);
+
 const struct allocator allocator_glibc = {
     .name = "glibc",
     .kind = ALLOCATOR_GENERAL,
@@ -87,6 +89,8 @@ const struct allocator allocator_glibc = {
     .free = glibc_free,
     .fill = glibc_fill,
     .replay = glibc_replay,
+    .free_order = glibc_free_order,
+    .exchange = glibc_exchange,
     .empty = glibc_empty,
     .destroy = adapter_nothing,
 };

@@ -159,7 +159,7 @@ jemalloc_arena_alloc(void *state, size_t size)
 }
 
 static void
-jemalloc_arena_free_early(void *state, void *p)
+jemalloc_arena_free_one(void *state, void *p)
 {
     struct jemalloc_arena *arena = state;
 
@@ -175,7 +175,7 @@ jemalloc_arena_fill(struct region *region)
 static int
 jemalloc_arena_replay(struct region *region)
 {
-    return replay_with(region, jemalloc_arena_alloc, jemalloc_arena_free_early);
+    return replay_with(region, jemalloc_arena_alloc, jemalloc_arena_free_one);
 }
 
 static void
@@ -218,6 +218,8 @@ jemalloc_arena_trim(void *library)
     (void) pthread_mutex_unlock(&jemalloc_idle.mutex);
 }
 
+FREE_LOOPS(jemalloc_arena, jemalloc_arena_alloc, jemalloc_arena_free_one);
+
 const struct allocator allocator_jemalloc_arena = {
     .name = "jemalloc_arena",
     .kind = ALLOCATOR_REGION,
@@ -234,9 +236,11 @@ const struct allocator allocator_jemalloc_arena = {
     .version = jemalloc_version,
     .create = jemalloc_arena_create,
     .alloc = jemalloc_arena_alloc,
-    .free_early = jemalloc_arena_free_early,
+    .free = jemalloc_arena_free_one,
     .fill = jemalloc_arena_fill,
     .replay = jemalloc_arena_replay,
+    .free_order = jemalloc_arena_free_order,
+    .exchange = jemalloc_arena_exchange,
     .reset = jemalloc_arena_reset,
     .destroy = jemalloc_arena_destroy,
     .trim = jemalloc_arena_trim,

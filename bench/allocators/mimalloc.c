@@ -124,7 +124,7 @@ mimalloc_heap_alloc(void *state, size_t size)
 }
 
 static void
-mimalloc_heap_free_early(void *state, void *p)
+mimalloc_heap_free_one(void *state, void *p)
 {
     struct mimalloc_heap *region = state;
 
@@ -140,7 +140,7 @@ mimalloc_heap_fill(struct region *region)
 static int
 mimalloc_heap_replay(struct region *region)
 {
-    return replay_with(region, mimalloc_heap_alloc, mimalloc_heap_free_early);
+    return replay_with(region, mimalloc_heap_alloc, mimalloc_heap_free_one);
 }
 
 /* mimalloc has none: its users destroy the heap and make one. Where there is no
@@ -181,6 +181,8 @@ mimalloc_heap_trim(void *library)
     mimalloc->collect(true);
 }
 
+FREE_LOOPS(mimalloc_heap, mimalloc_heap_alloc, mimalloc_heap_free_one);
+
 const struct allocator allocator_mimalloc_heap = {
     .name = "mimalloc_heap",
     .kind = ALLOCATOR_REGION,
@@ -197,9 +199,11 @@ const struct allocator allocator_mimalloc_heap = {
     .version = mimalloc_version,
     .create = mimalloc_heap_create,
     .alloc = mimalloc_heap_alloc,
-    .free_early = mimalloc_heap_free_early,
+    .free = mimalloc_heap_free_one,
     .fill = mimalloc_heap_fill,
     .replay = mimalloc_heap_replay,
+    .free_order = mimalloc_heap_free_order,
+    .exchange = mimalloc_heap_exchange,
     .reset = mimalloc_heap_reset,
     .destroy = mimalloc_heap_destroy,
     .trim = mimalloc_heap_trim,

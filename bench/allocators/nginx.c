@@ -66,6 +66,30 @@ nginx_replay(struct region *region)
 }
 
 static void
+nginx_cleaned(void *data)
+{
+    size_t *ran = data;
+
+    ++*ran;
+}
+
+static int
+nginx_cleanup(void *state, size_t *ran)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(state, 0);
+
+    if (cleanup == NULL) {
+        return -ENOMEM;
+    }
+    cleanup->handler = nginx_cleaned;
+    cleanup->data = ran;
+    return 0;
+}
+
+FREE_LOOPS(nginx, nginx_palloc_size, nginx_free_early);
+CLEANUP_LOOP(nginx, nginx_palloc_size, nginx_cleanup);
+
+static void
 nginx_reset(void *state)
 {
     ngx_reset_pool(state);
@@ -92,7 +116,11 @@ const struct allocator allocator_nginx = {
     .alloc = nginx_palloc_size,
     .fill = nginx_fill,
     .replay = nginx_replay,
+    .free_order = nginx_free_order,
+    .exchange = nginx_exchange,
+    .fill_cleanup = nginx_fill_cleanup,
     .free_early = nginx_free_early,
+    .cleanup = nginx_cleanup,
     .reset = nginx_reset,
     .destroy = nginx_destroy,
 };

@@ -71,6 +71,15 @@ null_replay(struct region *region)
     return replay_with(region, null_alloc, NULL);
 }
 
+static inline void
+null_free(void *state, void *p)
+{
+    (void) state;
+    (void) p;
+}
+
+FREE_LOOPS(null, null_alloc, null_free);
+
 const struct allocator allocator_null = {
     .name = "null",
     .kind = ALLOCATOR_REGION,
@@ -86,7 +95,10 @@ const struct allocator allocator_null = {
     .create = null_create,
     .alloc = null_alloc,
     .fill = null_fill,
+    .free = null_free,
     .replay = null_replay,
+    .free_order = null_free_order,
+    .exchange = null_exchange,
     .reset = adapter_nothing,
     .destroy = adapter_nothing,
     .trim = null_trim,

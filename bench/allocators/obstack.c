@@ -91,6 +91,17 @@ obstack_replay(struct region *region)
     return replay_with(region, obstack_alloc_size, NULL);
 }
 
+/* It would free what was allocated after p too. */
+static void
+obstack_free_newest(void *state, void *p)
+{
+    struct region_obstack *region = state;
+
+    obstack_free(&region->obstack, p);
+}
+
+FREE_LOOPS(obstack, obstack_alloc_size, obstack_free_newest);
+
 static void
 obstack_reset(void *state)
 {
@@ -112,7 +123,9 @@ obstack_destroy(void *state)
     .kind = ALLOCATOR_REGION, .alignment = OBSTACK_ALIGNMENT,                  \
     .open = adapter_linked, .entry = obstack_entry,                            \
     .version = obstack_version, .alloc = obstack_alloc_size,                   \
-    .fill = obstack_fill, .replay = obstack_replay, .reset = obstack_reset,    \
+    .free_newest = obstack_free_newest, .fill = obstack_fill,                  \
+    .free_order = obstack_free_order, .exchange = obstack_exchange,            \
+    .replay = obstack_replay, .reset = obstack_reset,                          \
     .destroy = obstack_destroy
 
 const struct allocator allocator_obstack = {

@@ -62,3 +62,17 @@ other_malloc_empty(struct region *region)
 {
     region_free_with(region, other_malloc_free);
 }
+
+void
+other_malloc_free_order(struct region *region, const uint32_t *order)
+{
+    region_free_order_with(region, order, other_malloc_free);
+}
+
+int
+other_malloc_exchange(struct region *region, const uint32_t *slots,
+                      size_t count)
+{
+    return region_exchange_with(region, slots, count, other_malloc_alloc,
+                                other_malloc_free);
+}

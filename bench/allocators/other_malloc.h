@@ -7,6 +7,7 @@
 #define BENCH_ALLOCATORS_OTHER_MALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct region;
 
@@ -29,6 +30,9 @@ void other_malloc_free(void *state, void *p);
 int other_malloc_fill(struct region *region);
 int other_malloc_replay(struct region *region);
 void other_malloc_empty(struct region *region);
+void other_malloc_free_order(struct region *region, const uint32_t *order);
+int other_malloc_exchange(struct region *region, const uint32_t *slots,
+                          size_t count);
 
 /* What a row of such a library has in common with all others. */
 #define OTHER_MALLOC_ROW                                                       \
@@ -36,6 +40,7 @@ void other_malloc_empty(struct region *region);
     .entry = other_malloc_entry, .create = adapter_no_region,                  \
     .alloc = other_malloc_alloc, .free = other_malloc_free,                    \
     .fill = other_malloc_fill, .replay = other_malloc_replay,                  \
+    .free_order = other_malloc_free_order, .exchange = other_malloc_exchange,  \
     .empty = other_malloc_empty, .destroy = adapter_nothing
 
 #endif

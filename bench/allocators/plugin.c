@@ -18,6 +18,9 @@ static const void *plugin_entry(void *library);
 static void *plugin_create(void *library, size_t size, size_t count);
 static int plugin_fill(struct region *region);
 static int plugin_replay(struct region *region);
+static void plugin_free_order(struct region *region, const uint32_t *order);
+static int plugin_exchange(struct region *region, const uint32_t *slots,
+                           size_t count);
 static void plugin_trim(void *library);
 
 int
@@ -57,6 +60,8 @@ plugin_row(const struct plugin *plugin)
         .replay = plugin_replay,
         .reset = of->reset,
         .destroy = of->destroy,
+        .free_order = of->free != NULL ? plugin_free_order : NULL,
+        .exchange = of->free != NULL ? plugin_exchange : NULL,
         .trim = of->trim != NULL ? plugin_trim : NULL,
     };
 }
@@ -156,6 +161,19 @@ plugin_replay(struct region *region)
 {
     return replay_with(region, region->allocator->alloc,
                        region->allocator->free_early);
+}
+
+static void
+plugin_free_order(struct region *region, const uint32_t *order)
+{
+    region_free_order_with(region, order, region->allocator->free_early);
+}
+
+static int
+plugin_exchange(struct region *region, const uint32_t *slots, size_t count)
+{
+    return region_exchange_with(region, slots, count, region->allocator->alloc,
+                                region->allocator->free_early);
 }
 
 static void

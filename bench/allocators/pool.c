@@ -54,6 +54,30 @@ pool_replay(struct region *region)
 }
 
 static void
+pool_cleaned(void *data)
+{
+    size_t *ran = data;
+
+    ++*ran;
+}
+
+static int
+pool_cleanup(void *state, size_t *ran)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(state, 0);
+
+    if (cleanup == NULL) {
+        return -ENOMEM;
+    }
+    cleanup->handler = pool_cleaned;
+    cleanup->data = ran;
+    return 0;
+}
+
+FREE_LOOPS(pool, pool_alloc, pool_free_early);
+CLEANUP_LOOP(pool, pool_alloc, pool_cleanup);
+
+static void
 pool_reset(void *state)
 {
     ngx_reset_pool(state);
@@ -78,7 +102,7 @@ pool_trim(void *library)
     .block = NGX_DEFAULT_POOL_SIZE, .open = adapter_linked,                    \
     .entry = pool_entry, .version = pool_version,                              \
     .free_early = pool_free_early, .reset = pool_reset,                        \
-    .destroy = pool_destroy
+    .destroy = pool_destroy, .cleanup = pool_cleanup
 
 #define POOL_BLOCKS                                                            \
     "blocks of 16 KiB, all of one size; larger than 4095 bytes one by one; "
@@ -98,6 +122,9 @@ const struct allocator allocator_pool = {
     .alloc = pool_alloc,
     .fill = pool_fill,
     .replay = pool_replay,
+    .free_order = pool_free_order,
+    .exchange = pool_exchange,
+    .fill_cleanup = pool_fill_cleanup,
     .trim = pool_trim,
     POOL_REGION,
 };
@@ -120,6 +147,9 @@ pool_replay_inline(struct region *region)
     return replay_with(region, pool_alloc_inline, pool_free_early);
 }
 
+FREE_LOOPS(pool_inline, pool_alloc_inline, pool_free_early);
+CLEANUP_LOOP(pool_inline, pool_alloc_inline, pool_cleanup);
+
 const struct allocator allocator_pool_inline = {
     .name = "pool_inline",
     .class = ALLOCATOR_INLINED,
@@ -129,6 +159,9 @@ const struct allocator allocator_pool_inline = {
     .alloc = pool_alloc_inline,
     .fill = pool_fill_inline,
     .replay = pool_replay_inline,
+    .free_order = pool_inline_free_order,
+    .exchange = pool_inline_exchange,
+    .fill_cleanup = pool_inline_fill_cleanup,
     .trim = pool_trim,
     POOL_REGION,
 };
@@ -177,6 +210,7 @@ pool_trim_unbounded(void *library)
 
 const struct allocator allocator_pool_unbounded = {
     .name = "pool_unbounded",
+    .is_bound_to_thread = 1, /* the limit is */
     .keeps = SIZE_MAX,
     .policy = POOL_BLOCKS "the thread keeps all of ended pools, by "
                           "ngx_pool_cache_limit(SIZE_MAX), and less if it "
@@ -185,6 +219,9 @@ const struct allocator allocator_pool_unbounded = {
     .alloc = pool_alloc,
     .fill = pool_fill,
     .replay = pool_replay,
+    .free_order = pool_free_order,
+    .exchange = pool_exchange,
+    .fill_cleanup = pool_fill_cleanup,
     .trim = pool_trim_unbounded,
     POOL_REGION,
 };

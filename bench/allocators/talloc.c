@@ -58,11 +58,42 @@ talloc_fill(struct region *region)
     return region_fill_with(region, talloc_alloc);
 }
 
+static void
+talloc_free_one(void *state, void *p)
+{
+    (void) state;
+    (void) talloc_free(p);
+}
+
 static int
 talloc_replay(struct region *region)
 {
-    return replay_with(region, talloc_alloc, NULL);
+    return replay_with(region, talloc_alloc, talloc_free_one);
 }
+
+static int
+talloc_cleaned(size_t **ran)
+{
+    ++**ran;
+    return 0;
+}
+
+/* A destructor belongs to an object. */
+static int
+talloc_cleanup(void *state, size_t *ran)
+{
+    size_t **object = talloc(state, size_t *);
+
+    if (object == NULL) {
+        return -ENOMEM;
+    }
+    *object = ran;
+    talloc_set_destructor(object, talloc_cleaned);
+    return 0;
+}
+
+FREE_LOOPS(talloc, talloc_alloc, talloc_free_one);
+CLEANUP_LOOP(talloc, talloc_alloc, talloc_cleanup);
 
 static void
 talloc_destroy(void *state)
@@ -82,7 +113,12 @@ const struct allocator allocator_talloc = {
     .create = talloc_create,
     .alloc = talloc_alloc,
     .fill = talloc_fill,
+    .free = talloc_free_one,
+    .cleanup = talloc_cleanup,
     .replay = talloc_replay,
+    .free_order = talloc_free_order,
+    .exchange = talloc_exchange,
+    .fill_cleanup = talloc_fill_cleanup,
     .reset = talloc_free_children,
     .destroy = talloc_destroy,
 };
@@ -102,7 +138,12 @@ const struct allocator allocator_talloc_pool = {
     .create = talloc_create_pool,
     .alloc = talloc_alloc,
     .fill = talloc_fill,
+    .free = talloc_free_one,
+    .cleanup = talloc_cleanup,
     .replay = talloc_replay,
+    .free_order = talloc_free_order,
+    .exchange = talloc_exchange,
+    .fill_cleanup = talloc_fill_cleanup,
     .reset = talloc_free_children,
     .destroy = talloc_destroy,
 };

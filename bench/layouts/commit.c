@@ -61,6 +61,8 @@ commit_replay(struct region *region)
     return replay_with(region, commit_alloc, commit_free_early);
 }
 
+FREE_LOOPS(commit, commit_alloc, commit_free_early);
+
 static void
 commit_reset(void *state)
 {
@@ -97,6 +99,8 @@ static const struct allocator pool = {
     .alloc = commit_alloc,
     .free_early = commit_free_early,
     .fill = commit_fill,
+    .free_order = commit_free_order,
+    .exchange = commit_exchange,
     .replay = commit_replay,
     .reset = commit_reset,
     .destroy = commit_destroy,

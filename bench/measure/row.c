@@ -45,7 +45,6 @@ static int row_warm_for(struct row *row, double ns, double *ret_ns_a_region);
 static int row_take_latency(struct row *row);
 static const char *row_rehearse(struct row *row, void **ret_pin);
 static int row_is_valid(const struct row *row);
-static int region_check(const struct region *region);
 static int64_t row_bytes(const struct row *row, size_t at, int64_t regions);
 static void row_run_shim(struct shim_state *state, void *user);
 static void halves_take(struct halves *halves, const struct row *row);
@@ -196,7 +195,7 @@ row_loop(struct row *row, struct shim_state *state)
         .batches =
             row->workload->batch != NULL ? row->iterations / row->batch : 0,
     };
-    int64_t threads = row->workload->threads > 1 ? row->workload->threads : 1;
+    int64_t makers = row->workload->makers > 1 ? row->workload->makers : 1;
     int64_t regions;
     size_t at;
     long faults;
@@ -216,8 +215,8 @@ row_loop(struct row *row, struct shim_state *state)
     regions = shim_state_iterations(state);
     row->reading.page_faults =
         (double) (page_faults() - faults) / (double) regions;
-    shim_state_items(state, threads * regions * (int64_t) region->n);
-    shim_state_bytes(state, threads * row_bytes(row, at, regions));
+    shim_state_items(state, makers * regions * (int64_t) region->n);
+    shim_state_bytes(state, makers * row_bytes(row, at, regions));
     return row->wants_latency && row->iterations != 0 &&
                    row_take_latency(row) != 0
                ? failed
@@ -366,26 +365,7 @@ row_is_valid(const struct row *row)
     if (row->region.allocator->is_null) {
         return 1;
     }
-    return row->workload->check != NULL ? row->workload->check(&row->region)
-                                        : region_check(&row->region);
-}
-
-/* Whether each allocation still holds what was written into both its ends. */
-static int
-region_check(const struct region *region)
-{
-    size_t start = (region->at + region->period - region->n % region->period) %
-                   region->period;
-
-    for (size_t i = 0; i < region->n; i++) {
-        const unsigned char *p = region->pointers[i];
-        size_t size = region->samples[(start + i) % region->period];
-
-        if (p[0] != region_mark(i) || p[size - 1] != region_mark(i)) {
-            return 0;
-        }
-    }
-    return 1;
+    return row->workload->check(&row->region);
 }
 
 /* The bytes that so many regions ask for; the first begins at sample at. */
@@ -435,8 +415,8 @@ halves_take(struct halves *halves, const struct row *row)
     halves->done++;
 }
 
-/* Called after the last batch. Threads work side by side, so each allocation of
- * theirs takes that much less of the wall clock. */
+/* Called after the last batch. Threads that make regions side by side make so
+ * many times the allocations of one. */
 static void
 halves_end(const struct halves *halves, struct row *row)
 {
@@ -446,8 +426,8 @@ halves_end(const struct halves *halves, struct row *row)
     if (halves->first == 0) {
         return;
     }
-    if (row->workload->threads > 1) {
-        allocations *= row->workload->threads;
+    if (row->workload->makers > 1) {
+        allocations *= row->workload->makers;
     }
     row->reading.first_half_ns = (halves->middle - halves->start) /
                                  ((double) halves->first * allocations);

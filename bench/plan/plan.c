@@ -21,9 +21,6 @@ enum {
 
     PLAN_MIB = 1024 * 1024,
 
-    /* Of a quick run: longer traces take as long as all else. */
-    PLAN_QUICK_TRACE = 20000,
-
     /* And of this many allocations. */
     PLAN_LATENCY_LEAST = 10,
     PLAN_LATENCY_MOST = 10000,
@@ -31,8 +28,11 @@ enum {
     PLAN_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };
 
-/* Of the rows of memory a quick run takes these sizes. */
-#define PLAN_QUICK_MEMORY "lognormal,nginx_request"
+/* Rows of memory, where the options choose no other sizes or n. */
+#define PLAN_MEMORY_SIZES    "fleet,lognormal,nginx_request,uniform"
+#define PLAN_MEMORY_NS       "10,100,1000,10000"
+#define PLAN_MEMORY_QUICK    "lognormal,nginx_request"
+#define PLAN_MEMORY_QUICK_NS "100,10000"
 
 /* Rows whose instructions are counted. */
 #define PLAN_COUNTED_WORKLOADS "fill,fill_reset"
@@ -43,7 +43,8 @@ enum {
 /* Regions of these sizes are timed one by one. */
 #define PLAN_LATENCY_SIZES "fleet,lognormal,nginx_request"
 
-/* 25 is a request's in nginx. */
+/* 25 is a request's in nginx. A run has those of struct workload_cells; whoever
+ * chooses sizes, n or rows can have all. */
 static const size_t plan_ns[] = {1,    10,    25,     100,
                                  1000, 10000, 100000, PLAN_N_MAX};
 static const size_t plan_quick_ns[] = {10, 100, 1000, 10000};
@@ -96,8 +97,11 @@ static int choice_wants(const struct choice *choice,
                         const struct workload *workload,
                         const struct allocator *allocator,
                         const struct sizes *sizes, size_t n);
-static int choice_wants_quick(const struct workload *workload,
-                              const struct sizes *sizes, size_t n);
+static int choice_wants_cell(const struct choice *choice,
+                             const struct workload *workload, const char *sizes,
+                             size_t n);
+static int cells_have(const struct workload_cells *cells, const char *sizes,
+                      const char *n);
 static int choice_wants_replay(const struct choice *choice,
                                const struct workload *workload,
                                const struct allocator *allocator,
@@ -107,8 +111,9 @@ static int choice_wants_memory(const struct choice *choice,
                                const struct sizes *sizes, size_t n);
 static int is_quick_n(size_t n);
 static int plan_fill(struct plan *plan, const struct choice *choice);
-static void plan_add_all(struct plan *plan, const struct choice *choice,
-                         size_t w, size_t c);
+static size_t plan_add_all(struct plan *plan, const struct choice *choice);
+static size_t plan_add_each(struct plan *plan, const struct choice *choice,
+                            size_t w, size_t c);
 static int plan_fill_memory(struct plan *plan, const struct choice *choice);
 static int plan_fill_instructions(struct plan *plan,
                                   const struct options *options);
@@ -122,7 +127,12 @@ static size_t replay_chunk(const struct replay *replay,
                            const struct allocator *allocator);
 static int wants_latency(const struct row *row);
 static void plan_judge(struct row *row, const struct contender *contender,
-                       double bytes);
+                       double bytes, size_t least);
+static void plan_judge_replay(struct row *row,
+                              const struct contender *contender,
+                              const struct replay *replay);
+static int judge_workload(struct row *row, const struct contender *contender,
+                          size_t least);
 static int judge_region(char *reason, const struct contender *contender,
                         double bytes, double most);
 static void plan_name(struct row *row, const char *suffix);
@@ -409,29 +419,43 @@ choice_wants(const struct choice *choice, const struct workload *workload,
         !list_has(options->allocators, allocator->name) ||
         !list_has(options->sizes, sizes->name) ||
         !list_has(options->ns, number) || n < workload->least ||
-        (workload->is_large &&
-         (sizes_min(sizes) < WORKLOAD_LARGE ||
-          (allocator->free == NULL && allocator->free_early == NULL)))) {
+        (workload->most != 0 && n > workload->most) ||
+        (workload->is_large && sizes_min(sizes) < WORKLOAD_LARGE)) {
         return 0;
     }
     if (allocator->is_null && options->quick && options->allocators == NULL) {
         return 0; /* a quick run shows it beside the traces alone */
     }
-    return !options->quick || options->ns != NULL ||
-           choice_wants_quick(workload, sizes, n);
+    return choice_wants_cell(choice, workload, sizes->name, n);
 }
 
+/* Whoever names sizes, numbers or rows can have all that there are. */
 static int
-choice_wants_quick(const struct workload *workload, const struct sizes *sizes,
-                   size_t n)
+choice_wants_cell(const struct choice *choice, const struct workload *workload,
+                  const char *sizes, size_t n)
 {
-    if (workload->quick != 0) {
-        return n == workload->quick &&
-               strcmp(sizes->name, workload->is_large
-                                       ? WORKLOAD_QUICK_LARGE
-                                       : WORKLOAD_QUICK_SIZES) == 0;
+    const struct options *options = choice->options;
+    char number[PLAN_NUMBER_MAX];
+
+    if (options->sizes != NULL || options->ns != NULL || choice->has_filter) {
+        return !options->quick || options->ns != NULL || is_quick_n(n);
     }
-    return is_quick_n(n);
+    snprintf(number, sizeof(number), "%zu", n);
+    return cells_have(options->quick ? workload->quick : workload->full, sizes,
+                      number);
+}
+
+/* Whether one of the cells has the sizes, or trace, and n where it has any. */
+static int
+cells_have(const struct workload_cells *cells, const char *sizes, const char *n)
+{
+    for (; cells->sizes != NULL; cells++) {
+        if ((strcmp(cells->sizes, "*") == 0 || list_has(cells->sizes, sizes)) &&
+            list_has(cells->ns, n)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static int
@@ -442,13 +466,17 @@ choice_wants_replay(const struct choice *choice,
 {
     const struct options *options = choice->options;
 
-    return workload->is_replay && allocator->replay != NULL &&
-           options->ns == NULL &&
-           list_has(options->workloads, workload->name) &&
-           list_has(options->allocators, allocator->name) &&
-           list_has(options->sizes, trace->name) &&
-           (!options->quick || options->traces != NULL ||
-            trace->allocations <= PLAN_QUICK_TRACE);
+    if (!workload->is_replay || options->ns != NULL ||
+        !list_has(options->workloads, workload->name) ||
+        !list_has(options->allocators, allocator->name) ||
+        !list_has(options->sizes, trace->name) ||
+        (workload->is_request && trace->request_allocations == 0)) {
+        return 0;
+    }
+    return options->traces != NULL || options->sizes != NULL ||
+           choice->has_filter ||
+           cells_have(options->quick ? workload->quick : workload->full,
+                      trace->name, "");
 }
 
 /* Inlining changes no byte, and the limits are no allocators. */
@@ -470,9 +498,12 @@ choice_wants_memory(const struct choice *choice,
         !list_has(options->ns, number)) {
         return 0;
     }
-    return !options->quick || ((options->ns != NULL || is_quick_n(n)) &&
-                               (options->sizes != NULL ||
-                                list_has(PLAN_QUICK_MEMORY, sizes->name)));
+    return (options->ns != NULL ||
+            list_has(options->quick ? PLAN_MEMORY_QUICK_NS : PLAN_MEMORY_NS,
+                     number)) &&
+           (options->sizes != NULL ||
+            list_has(options->quick ? PLAN_MEMORY_QUICK : PLAN_MEMORY_SIZES,
+                     sizes->name));
 }
 
 static int
@@ -489,51 +520,69 @@ is_quick_n(size_t n)
 static int
 plan_fill(struct plan *plan, const struct choice *choice)
 {
-    const struct contenders *contenders = &plan->contenders;
-    size_t count = contenders->shared->workloads_count;
-    size_t inputs = plan->sizes_count * PLAN_NS + plan->inputs.traces_count;
+    size_t most = plan_add_all(plan, choice);
 
     /* Each allocator's rows may be there twice, for the pair. */
-    plan->rows =
-        calloc(count * 2 * contenders->count * inputs + 2 * PLAN_SHIM_BATCHES,
-               sizeof(*plan->rows));
+    plan->rows = calloc(2 * most + 2 * PLAN_SHIM_BATCHES, sizeof(*plan->rows));
     if (plan->rows == NULL) {
         return -ENOMEM;
     }
-    for (size_t w = 0; w < count; w++) {
-        for (size_t c = 0; c < contenders->count; c++) {
-            plan_add_all(plan, choice, w, c);
-        }
-    }
+    (void) plan_add_all(plan, choice);
     plan_add_pair(plan);
     plan_add_shim(plan, choice);
     return 0;
 }
 
-/* The rows of a workload on a contender. */
-static void
-plan_add_all(struct plan *plan, const struct choice *choice, size_t w, size_t c)
+/* All rows of workloads; without plan->rows they are only counted. Returns how
+ * many there are at most: the filter is not asked. */
+static size_t
+plan_add_all(struct plan *plan, const struct choice *choice)
+{
+    size_t count = 0;
+
+    for (size_t w = 0; w < plan->contenders.shared->workloads_count; w++) {
+        for (size_t c = 0; c < plan->contenders.count; c++) {
+            count += plan_add_each(plan, choice, w, c);
+        }
+    }
+    return count;
+}
+
+/* The rows of a workload on a contender, likewise. */
+static size_t
+plan_add_each(struct plan *plan, const struct choice *choice, size_t w,
+              size_t c)
 {
     const struct workload *workload = plan->contenders.shared->workloads[w];
     const struct allocator *allocator = plan->contenders.list[c].allocator;
     struct row_key key = {.workload = (uint32_t) w, .contender = (uint32_t) c};
+    size_t count = 0;
 
     for (size_t s = 0; s < plan->sizes_count; s++) {
         key.input = (uint32_t) s;
         for (size_t n = 0; n < PLAN_NS; n++) {
-            if (choice_wants(choice, workload, allocator, plan->sizes[s],
-                             plan_ns[n])) {
+            if (!choice_wants(choice, workload, allocator, plan->sizes[s],
+                              plan_ns[n])) {
+                continue;
+            }
+            count++;
+            if (plan->rows != NULL) {
                 plan_add(plan, choice, key, plan_ns[n]);
             }
         }
     }
     for (size_t t = 0; t < plan->inputs.traces_count; t++) {
         key.input = (uint32_t) t;
-        if (choice_wants_replay(choice, workload, allocator,
-                                &plan->inputs.traces[t])) {
+        if (!choice_wants_replay(choice, workload, allocator,
+                                 &plan->inputs.traces[t])) {
+            continue;
+        }
+        count++;
+        if (plan->rows != NULL) {
             plan_add_replay(plan, choice, key);
         }
     }
+    return count;
 }
 
 static int
@@ -601,11 +650,12 @@ plan_add(struct plan *plan, const struct choice *choice, struct row_key key,
     row->batch = (row->workload->batch_op + (int64_t) n - 1) / (int64_t) n;
     row->wants_latency = wants_latency(row);
     plan_name(row, "");
-    plan_judge(row, contender, sizes_mean(sizes) * (double) n);
+    plan_judge(row, contender, sizes_mean(sizes) * (double) n,
+               sizes_min(sizes));
     plan->count += (size_t) choice_has(choice, row->name);
 }
 
-/* Its n is the trace's allocations. */
+/* Its n is the allocations of the trace, or of the trace's requests. */
 static void
 plan_add_replay(struct plan *plan, const struct choice *choice,
                 struct row_key key)
@@ -624,16 +674,12 @@ plan_add_replay(struct plan *plan, const struct choice *choice,
     };
     row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
     row->region.n = replay->allocations;
-    plan_name(row, "");
-    if (judge_region(row->reason, contender,
-                     (double) replay_held(replay, contender->allocator),
-                     PLAN_BYTES_MAX) &&
-        contender->allocator->regions_max != 0 &&
-        replay->regions > contender->allocator->regions_max) {
-        snprintf(row->reason, sizeof(row->reason),
-                 "%u regions at once; %s can have %zu", replay->regions,
-                 contender->allocator->name, contender->allocator->regions_max);
+    if (row->workload->is_request) {
+        row->region.n = replay->request_allocations;
+        row->bytes = replay->request_bytes;
     }
+    plan_name(row, "");
+    plan_judge_replay(row, contender, replay);
     plan->count += (size_t) choice_has(choice, row->name);
 }
 
@@ -694,32 +740,63 @@ wants_latency(const struct row *row)
            list_has(PLAN_LATENCY_SIZES, row->sizes);
 }
 
-/* Says why a row cannot run, if it cannot. */
+/* Says why a row cannot run, if it cannot. least is the smallest size. */
 static void
-plan_judge(struct row *row, const struct contender *contender, double bytes)
+plan_judge(struct row *row, const struct contender *contender, double bytes,
+           size_t least)
 {
+    const struct workload *workload = row->workload;
     double most = PLAN_BYTES_MAX;
     int cores = machine_cores();
-    int threads = row->workload->threads;
 
-    if (row->workload->is_large) {
+    if (workload->at_once != 0) {
+        bytes *= workload->at_once;
+    }
+    if (workload->is_large) {
         double memory = machine_memory();
 
         most = memory / 2 < PLAN_LARGE_MAX ? memory / 2 : PLAN_LARGE_MAX;
     }
-    if (!judge_region(row->reason, contender, bytes, most)) {
-        return;
-    }
-    if (strcmp(row->workload->name, "fill_reset") == 0 &&
-        contender->allocator->kind == ALLOCATOR_REGION &&
-        contender->allocator->reset == NULL) {
-        snprintf(row->reason, sizeof(row->reason), "%s has no reset",
-                 contender->allocator->name);
-    }
-    if (threads > cores) {
+    if (judge_workload(row, contender, least) &&
+        judge_region(row->reason, contender, bytes, most) &&
+        workload->threads > cores) {
         snprintf(row->reason, sizeof(row->reason),
-                 "%d threads at once; found %d core", threads, cores);
+                 "%d threads at once; found %d core", workload->threads, cores);
     }
+}
+
+static void
+plan_judge_replay(struct row *row, const struct contender *contender,
+                  const struct replay *replay)
+{
+    const struct allocator *allocator = contender->allocator;
+
+    if (judge_workload(row, contender, replay->largest) &&
+        judge_region(row->reason, contender,
+                     (double) replay_held(replay, allocator), PLAN_BYTES_MAX) &&
+        allocator->regions_max != 0 &&
+        replay->regions > allocator->regions_max) {
+        snprintf(row->reason, sizeof(row->reason),
+                 "%u regions at once; %s can have %zu", replay->regions,
+                 allocator->name, allocator->regions_max);
+    }
+}
+
+/* Whether the allocator can do what the row's workload does, or is not there;
+ * if not, reason says why. */
+static int
+judge_workload(struct row *row, const struct contender *contender, size_t least)
+{
+    const struct workload *workload = row->workload;
+    const char *reason = contender->library != NULL && workload->refuse != NULL
+                             ? workload->refuse(contender->allocator, least)
+                             : NULL;
+
+    if (reason != NULL) {
+        snprintf(row->reason, sizeof(row->reason), "%s: %s",
+                 contender->allocator->name, reason);
+    }
+    return reason == NULL;
 }
 
 /* Whether a region of bytes can be made; if not, reason says why. */

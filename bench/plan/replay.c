@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "plan/repeat.h"
 #include "program.h"
 #include "shim/shim.h"
 #include "trace.h"
@@ -43,6 +44,7 @@ static uint8_t *replay_parse(const char *file, uint8_t *text, size_t *ret_size,
 static int replay_has_suffix(const char *name, const char *suffix);
 static void replay_name(struct replay *replay, const char *file);
 static int replay_fill(struct replay *replay, const struct trace *trace);
+static void replay_split(struct replay *replay, enum replay_part part);
 static void replay_take(struct replay_reader *reader,
                         const struct trace_action *action);
 static void replay_ends(struct replay_reader *reader,
@@ -58,6 +60,8 @@ static void replay_put(struct replay_reader *reader, enum replay_for who,
                        struct replay_op op);
 static void replay_put_all(struct replay_reader *reader, struct replay_op op);
 static int replay_compare(const void *a, const void *b);
+static size_t replay_last(const struct replay_op *ops, struct replay_span span);
+static int replay_do_part(struct region *region, enum replay_part part);
 static int replay_do_checked(struct region *region, const struct replay_op *op);
 static void replay_mark(void *p, size_t size, uint32_t object);
 static int replay_has_mark(const void *p, size_t size, uint32_t object);
@@ -165,23 +169,23 @@ int
 replay_check(struct region *region)
 {
     struct replay_run *run = region->own;
-    const struct replay *replay = run->replay;
-    const struct replay_op *ops = replay->ops[REPLAY_CHECKED];
+    const struct replay_op *ops = run->replay->ops[REPLAY_CHECKED];
+    struct replay_span span = run->replay->spans[REPLAY_CHECKED][run->part];
+    size_t last = replay_last(ops, span);
     int err = 0;
 
     run->is_sound = 1;
-    for (run->done = 0; run->done < replay->last && err == 0; run->done++) {
+    for (run->done = span.from; run->done < last && err == 0; run->done++) {
         err = replay_do_checked(region, &ops[run->done]);
     }
-    for (size_t i = run->done; i < replay->counts[REPLAY_CHECKED] && err == 0;
-         i++) {
+    for (size_t i = run->done; i < span.until && err == 0; i++) {
         if (ops[i].code == REPLAY_FREE) {
             run->is_sound &= replay_has_mark(run->objects[ops[i].object],
                                              ops[i].size, ops[i].object);
         }
     }
     if (err != 0) {
-        run->done = replay->counts[REPLAY_CHECKED];
+        run->done = span.until;
     }
     return err;
 }
@@ -192,17 +196,57 @@ replay_end(struct region *region)
     struct replay_run *run = region->own;
     const struct replay *replay = run->replay;
 
-    for (; run->done < replay->counts[REPLAY_CHECKED]; run->done++) {
+    while (run->done < replay->spans[REPLAY_CHECKED][run->part].until) {
         (void) replay_do_checked(region,
-                                 &replay->ops[REPLAY_CHECKED][run->done]);
+                                 &replay->ops[REPLAY_CHECKED][run->done++]);
     }
-    replay_clear(region);
+    if (run->part == REPLAY_WHOLE) {
+        replay_clear(region);
+    }
+}
+
+int
+replay_begin(struct region *region)
+{
+    struct replay_run *run = region->own;
+    int err = replay_do_part(region, REPLAY_BEFORE);
+
+    if (err != 0) {
+        replay_clear(region);
+        return err;
+    }
+    run->part = REPLAY_REQUESTS;
+    return 0;
+}
+
+void
+replay_finish(struct region *region)
+{
+    const struct replay_run *run = region->own;
+
+    if (run->part == REPLAY_REQUESTS) {
+        (void) replay_do_part(region, REPLAY_AFTER);
+        replay_clear(region);
+    }
+}
+
+int
+replay_holds(const struct replay_run *run)
+{
+    for (uint32_t i = 0; i < run->replay->objects; i++) {
+        if (!replay_has_mark(run->objects[i], run->sizes[i], i)) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 void
 replay_clear(struct region *region)
 {
     struct replay_run *run = region->own;
+
+    run->part = REPLAY_WHOLE;
 
     for (uint32_t i = 0; i < run->replay->regions; i++) {
         if (run->states[i] != NULL) {
@@ -218,7 +262,9 @@ replay_held(const struct replay *replay, const struct allocator *allocator)
     if (allocator->kind == ALLOCATOR_GENERAL) {
         return replay->live;
     }
-    return allocator->free_early != NULL ? replay->held_early : replay->held;
+    return allocator->free_early != NULL || allocator->free != NULL
+               ? replay->held_early
+               : replay->held;
 }
 
 __attribute__((noinline)) void
@@ -331,15 +377,44 @@ replay_fill(struct replay *replay, const struct trace *trace)
         .sizes = calloc(trace->objects + 1, sizeof(*reader.sizes)),
     };
 
-    reader.failed = reader.regions == NULL || reader.sizes == NULL;
+    struct repeat requests = {0};
+
+    reader.failed = reader.regions == NULL || reader.sizes == NULL ||
+                    repeat_find(trace, &requests) != 0;
     replay->regions = trace->regions;
     replay->objects = trace->objects;
     for (size_t i = 0; i < trace->count && !reader.failed; i++) {
+        if (i == requests.from) {
+            replay_split(replay, REPLAY_REQUESTS);
+        }
+        if (i == requests.until) {
+            replay_split(replay, REPLAY_AFTER);
+        }
         replay_take(&reader, &trace->actions[i]);
+    }
+    if (requests.until == trace->count) {
+        replay_split(replay, REPLAY_AFTER);
+    }
+    for (size_t i = 0; i < REPLAY_FOR; i++) {
+        replay->spans[i][REPLAY_WHOLE].until = replay->counts[i];
+        replay->spans[i][REPLAY_AFTER].until = replay->counts[i];
     }
     free(reader.regions);
     free(reader.sizes);
     return reader.failed ? -ENOMEM : 0;
+}
+
+/* The part, of the requests or after them, begins here. */
+static void
+replay_split(struct replay *replay, enum replay_part part)
+{
+    for (size_t i = 0; i < REPLAY_FOR; i++) {
+        replay->spans[i][part - 1].until = replay->counts[i];
+        replay->spans[i][part].from = replay->counts[i];
+    }
+    replay->request_allocations =
+        replay->allocations - replay->request_allocations;
+    replay->request_bytes = replay->bytes - replay->request_bytes;
 }
 
 static void
@@ -523,17 +598,40 @@ replay_put(struct replay_reader *reader, enum replay_for who,
         reader->rooms[who] = room;
     }
     replay->ops[who][replay->counts[who]++] = op;
-    if (who == REPLAY_CHECKED &&
-        (op.code == REPLAY_ALLOC || op.code == REPLAY_ZEROED ||
-         op.code == REPLAY_MOVE)) {
-        replay->last = replay->counts[who];
-    }
 }
 
 static int
 replay_compare(const void *a, const void *b)
 {
     return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The end of the span's last op that allocates. */
+static size_t
+replay_last(const struct replay_op *ops, struct replay_span span)
+{
+    size_t last = span.until;
+
+    while (last != span.from && ops[last - 1].code != REPLAY_ALLOC &&
+           ops[last - 1].code != REPLAY_ZEROED &&
+           ops[last - 1].code != REPLAY_MOVE) {
+        last--;
+    }
+    return last;
+}
+
+/* Returns 0, or -ENOMEM at the first failure. */
+static int
+replay_do_part(struct region *region, enum replay_part part)
+{
+    const struct replay_run *run = region->own;
+    struct replay_span span = run->replay->spans[REPLAY_CHECKED][part];
+    int err = 0;
+
+    for (size_t i = span.from; i < span.until && err == 0; i++) {
+        err = replay_do_checked(region, &run->replay->ops[REPLAY_CHECKED][i]);
+    }
+    return err;
 }
 
 static int
@@ -582,7 +680,9 @@ replay_do_checked(struct region *region, const struct replay_op *op)
     case REPLAY_FREE:
         p = objects[op->object];
         run->is_sound &= replay_has_mark(p, op->size, op->object);
-        if (is_general) {
+        run->sizes[op->object] = 0;
+        if (allocator->free != NULL &&
+            (is_general || (op->size >= WORKLOAD_LARGE && op->other == 0))) {
             allocator->free(state, p);
         } else if (op->size >= WORKLOAD_LARGE && op->other == 0 &&
                    allocator->free_early != NULL) {

@@ -38,6 +38,16 @@ enum replay_for {
     REPLAY_FOR,
 };
 
+/* Parts of a program: all of it, and what comes before, within and after its
+ * requests (plan/repeat.h). The requests may be none; all then comes after. */
+enum replay_part {
+    REPLAY_WHOLE,
+    REPLAY_BEFORE,
+    REPLAY_REQUESTS,
+    REPLAY_AFTER,
+    REPLAY_PARTS,
+};
+
 enum replay_code {
     REPLAY_CREATE,  /* region, for about object allocations of size bytes */
     REPLAY_ALLOC,   /* object, of size bytes, in region */
@@ -59,17 +69,25 @@ struct replay_op {
     uint32_t size;
 };
 
+/* Ops [from, until). */
+struct replay_span {
+    size_t from;
+    size_t until;
+};
+
 struct replay {
     char name[REPLAY_NAME_MAX]; /* the file's, without what follows a dot */
 
     struct replay_op *ops[REPLAY_FOR];
     size_t counts[REPLAY_FOR];
-    size_t last; /* of those to check: behind the last that allocates */
+    struct replay_span spans[REPLAY_FOR][REPLAY_PARTS];
 
     uint32_t regions; /* at a time */
     uint32_t objects;
     size_t allocations;
-    uint64_t bytes;   /* asked for, in all */
+    uint64_t bytes;             /* asked for, in all */
+    size_t request_allocations; /* of REPLAY_REQUESTS; 0: there are none */
+    uint64_t request_bytes;
     uint64_t largest; /* object's, in bytes */
     uint64_t live;    /* at most, in bytes */
     uint64_t held; /* at most, if nothing is given back before a region's end */
@@ -79,11 +97,12 @@ struct replay {
 /* A replay that is being done. */
 struct replay_run {
     const struct replay *replay;
+    enum replay_part part;
     void **states;  /* by region; NULL: it is not there */
     void **objects; /* by object */
     int is_sound;   /* the last that was checked */
     size_t done;    /* ops of it */
-    size_t *sizes;  /* of its objects */
+    size_t *sizes;  /* of objects that were checked; 0: it is not there */
 };
 
 /*
@@ -105,14 +124,30 @@ struct replay **replay_list_create(const char *folder, char *error);
 void replay_list_destroy(struct replay **list);
 
 /*
- * All of it up to its last allocation, every object filled, and looked at
- * before it goes or at the end: whether anything has changed is in is_sound.
- * Returns 0 or -ENOMEM. replay_end() does the rest, in both cases.
+ * Do the run's part up to its last allocation. Every object is filled, and
+ * looked at before it is freed or at the end: is_sound says whether all were as
+ * they had been filled.
+ * Returns 0 or -ENOMEM. replay_end() does the rest of the part, in both cases.
  */
 int replay_check(struct region *region);
 void replay_end(struct region *region);
 
-/* End the regions that a replay which failed has left. */
+/*
+ * Do what comes before the requests, every object filled, and make
+ * REPLAY_REQUESTS the run's part. Returns 0, or -ENOMEM as after
+ * replay_clear().
+ */
+int replay_begin(struct region *region);
+
+/* Do what comes after the requests, unless replay_clear() was called. */
+void replay_finish(struct region *region);
+
+/* Whether all objects that were filled and are alive are as they were filled.
+ */
+int replay_holds(const struct replay_run *run);
+
+/* End the regions that a replay which failed has left. The run's part is then
+ * REPLAY_WHOLE. */
 void replay_clear(struct region *region);
 
 /* The most bytes that the allocator must hold at a time for its objects. */
@@ -132,7 +167,7 @@ replay_touch(unsigned char *p, size_t size, size_t mark)
     }
 }
 
-/* Do all of it, with what is given in the loop where the compiler knows it.
+/* Do the run's part, with alloc() and release() compiled into the loop.
  * Returns 0 or -ENOMEM; what is not ended then, replay_clear() ends. */
 static inline __attribute__((always_inline)) int
 replay_with(struct region *region, void *(*alloc)(void *, size_t),
@@ -142,8 +177,9 @@ replay_with(struct region *region, void *(*alloc)(void *, size_t),
     const struct allocator *allocator = region->allocator;
     enum replay_for who =
         allocator->kind == ALLOCATOR_GENERAL ? REPLAY_GENERAL : REPLAY_REGION;
-    const struct replay_op *op = run->replay->ops[who];
-    const struct replay_op *end = op + run->replay->counts[who];
+    const struct replay_span *span = &run->replay->spans[who][run->part];
+    const struct replay_op *op = run->replay->ops[who] + span->from;
+    const struct replay_op *end = run->replay->ops[who] + span->until;
     void **states = run->states;
     void **objects = run->objects;
 

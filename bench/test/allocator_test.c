@@ -424,6 +424,31 @@ test_fill_keeps_the_contract(void **state)
     end(&fixture);
 }
 
+/* Once each, at the end of the region, and none at a free before it. */
+static void
+test_cleanups_run_at_the_end(void **state)
+{
+    struct fixture fixture;
+    size_t ran = 0;
+
+    begin(&fixture, state);
+    if (fixture.allocator->cleanup == NULL) {
+        end(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        struct object object = make(&fixture, i % 100, 1);
+
+        if (i % 2 == 0) {
+            release(&fixture, &object);
+        }
+        assert_int_equal(fixture.allocator->cleanup(fixture.state, &ran), 0);
+    }
+    assert_int_equal(ran, 0);
+    end(&fixture);
+    assert_int_equal(ran, MANY);
+}
+
 static void
 test_free_early_gives_back(void **state)
 {
@@ -777,6 +802,7 @@ test_struct_fits_its_kind(void **state)
 {
     const struct allocator *allocator = *state;
     int is_region = allocator->kind == ALLOCATOR_REGION;
+    int frees;
     struct fixture fixture;
 
     assert_int_equal(
@@ -784,13 +810,20 @@ test_struct_fits_its_kind(void **state)
                                                 "0123456789_")],
         '\0');
     begin(&fixture, state);
-    assert_int_equal(allocator->free == NULL, is_region);
     assert_true(is_region || allocator->reset == NULL);
     assert_non_null(allocator->policy);
     assert_true(allocator->policy[0] != '\0');
     assert_true(allocator->alignment >= ALLOCATOR_ALIGNMENT);
     assert_int_equal(allocator->alignment & (allocator->alignment - 1), 0);
     assert_true(allocator_class_name(allocator->class)[0] != '\0');
+    frees = (allocator->free != NULL) + (allocator->free_early != NULL) +
+            (allocator->free_newest != NULL);
+    assert_true(is_region || allocator->free != NULL);
+    assert_in_range(frees, 0, 1);
+    assert_int_equal(allocator->free_order != NULL, frees);
+    assert_int_equal(allocator->exchange != NULL, frees);
+    assert_int_equal(allocator->cleanup != NULL,
+                     allocator->fill_cleanup != NULL);
     assert_non_null(allocator->fill);
     assert_int_equal(allocator->empty == NULL, is_region);
     end(&fixture);
@@ -949,6 +982,7 @@ main(int argc, char **argv)
         {"break_is_left_to_the_c_library", test_break_is_left_to_the_c_library},
         {"chunk_is_the_most_that_malloc_is_asked_for",
          test_chunk_is_the_most_that_malloc_is_asked_for},
+        {"cleanups_run_at_the_end", test_cleanups_run_at_the_end},
         {"destroy_gives_all_back", test_destroy_gives_all_back},
         {"fill_keeps_the_contract", test_fill_keeps_the_contract},
         {"free_early_gives_back", test_free_early_gives_back},

@@ -16,4 +16,35 @@ called_empty(struct region *region)
     region_free_with(region, region->allocator->free);
 }
 
+/* The one of the three that there is. */
+static inline void (*called_free(const struct allocator *allocator))(void *,
+                                                                     void *)
+{
+    if (allocator->free != NULL) {
+        return allocator->free;
+    }
+    return allocator->free_early != NULL ? allocator->free_early
+                                         : allocator->free_newest;
+}
+
+static inline void
+called_free_order(struct region *region, const uint32_t *order)
+{
+    region_free_order_with(region, order, called_free(region->allocator));
+}
+
+static inline int
+called_exchange(struct region *region, const uint32_t *slots, size_t count)
+{
+    return region_exchange_with(region, slots, count, region->allocator->alloc,
+                                called_free(region->allocator));
+}
+
+static inline int
+called_fill_cleanup(struct region *region, size_t *ran)
+{
+    return region_fill_cleanup_with(region, ran, region->allocator->alloc,
+                                    region->allocator->cleanup);
+}
+
 #endif

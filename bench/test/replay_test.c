@@ -247,6 +247,81 @@ test_moved_objects_are_copied_by_regions(void **state)
     replay_destroy(replay);
 }
 
+/* times of text, between before and after. */
+static struct replay *
+load_repeated(const char *before, const char *text, int times,
+              const char *after)
+{
+    char all[LOG_SIZE] = "";
+
+    strcat(all, before);
+    while (times-- != 0) {
+        assert_true(strlen(all) + strlen(text) + strlen(after) < LOG_SIZE);
+        strcat(all, text);
+    }
+    strcat(all, after);
+    return load(all);
+}
+
+/* What is repeated, in which state all begins again, and the allocations. */
+static void
+test_requests_are_what_can_be_repeated(void **state)
+{
+    static const struct {
+        const char *before;
+        const char *text;
+        const char *after;
+        int times;
+        size_t allocations; /* of the requests */
+    } cases[] = {
+        /* A region a request, and one that lives on. */
+        {"create p0 1024\npalloc p0 9\n",
+         "create p1 1024\npalloc p1 8\npalloc p1 8\ndestroy p1\n",
+         "palloc p0 9\n", 10, 20},
+        /* Too few for a server. */
+        {"create p0 1024\npalloc p0 9\n",
+         "create p1 1024\npalloc p1 8\npalloc p1 8\ndestroy p1\n",
+         "palloc p0 9\n", 7, 0},
+        /* One region that is empty at first and after each reset. */
+        {"create p0 1024\npalloc p0 9\n", "reset p0\npalloc p0 8\n",
+         "palloc p0 9\n", 10, 10},
+        /* One region that grows. */
+        {"create p0 1024\n", "palloc p0 8\n", "", 10, 0},
+        /* It grows for a region allocator, not for a general one. */
+        {"create p0 1024\n", "palloc p0 8\nfree #0\n", "", 10, 0},
+        {"create p0 1024\n",
+         "create p1 1024\npalloc p1 8\nsteal p0 #0\nfree #0\ndestroy p1\n", "",
+         10, 0},
+        /* The same region allocates in each. */
+        {"create p0 1024\n", "create p1 64\npalloc p0 8\ndestroy p1\n", "", 10,
+         0},
+        /* It is all there is. */
+        {"", "create p0 1024\npalloc p0 8\nresize #0 9\ndestroy p0\n", "", 10,
+         20},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct replay *replay = load_repeated(cases[i].before, cases[i].text,
+                                              cases[i].times, cases[i].after);
+
+        assert_int_equal(replay->request_allocations, cases[i].allocations);
+        for (size_t who = 0; who < REPLAY_FOR; who++) {
+            const struct replay_span *spans = replay->spans[who];
+
+            assert_int_equal(spans[REPLAY_BEFORE].from, 0);
+            assert_int_equal(spans[REPLAY_BEFORE].until,
+                             spans[REPLAY_REQUESTS].from);
+            assert_int_equal(spans[REPLAY_REQUESTS].until,
+                             spans[REPLAY_AFTER].from);
+            assert_int_equal(spans[REPLAY_AFTER].until, replay->counts[who]);
+            assert_int_equal(spans[REPLAY_WHOLE].from, 0);
+            assert_int_equal(spans[REPLAY_WHOLE].until, replay->counts[who]);
+        }
+        replay_destroy(replay);
+    }
+}
+
 /* Whatever fails, all regions that are there are ended. */
 static void
 test_replay_ends_what_failed(void **state)
@@ -345,6 +420,7 @@ main(void)
         cmocka_unit_test(test_regions_free_what_is_large_alone),
         cmocka_unit_test(test_objects_are_freed_with_their_region),
         cmocka_unit_test(test_replay_counts_what_is_held),
+        cmocka_unit_test(test_requests_are_what_can_be_repeated),
         cmocka_unit_test(test_moved_objects_are_copied_by_regions),
         cmocka_unit_test(test_replay_ends_what_failed),
         cmocka_unit_test(test_check_finds_changed_contents),

@@ -137,6 +137,8 @@ static const struct allocator general = {
     .free = books_free,
     .fill = called_fill,
     .empty = called_empty,
+    .free_order = called_free_order,
+    .exchange = called_exchange,
     .destroy = books_destroy,
     .trim = books_trim,
 };
@@ -157,6 +159,8 @@ static const struct allocator sleepy = {
     .free = books_free,
     .fill = called_fill,
     .empty = called_empty,
+    .free_order = called_free_order,
+    .exchange = called_exchange,
     .destroy = books_destroy,
 };
 
@@ -228,6 +232,8 @@ static const struct allocator sharing = {
     .free = shared_free,
     .fill = called_fill,
     .empty = called_empty,
+    .free_order = called_free_order,
+    .exchange = called_exchange,
     .destroy = shared_destroy,
     .trim = shared_trim,
 };
@@ -393,16 +399,23 @@ test_fill_reset_makes_one_region(void **state)
     assert_int_equal(books.allocs, N * (REGIONS + REHEARSALS));
 }
 
+/* The books are kept by one thread, replay_test has replays, and workload_test
+ * has what is for region allocators alone. */
+static int
+is_for_books(const struct workload *workload)
+{
+    return workload->threads <= 1 && !workload->is_replay &&
+           (workload->refuse == NULL ||
+            workload->refuse(&general, WORKLOAD_LARGE) == NULL);
+}
+
 static void
 test_general_allocator_frees_each_object(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
-        if (workloads[i]->is_replay) {
-            continue; /* replay_test */
-        }
-        if (workloads[i]->threads > 1) {
-            continue; /* the books are kept by one */
+        if (!is_for_books(workloads[i])) {
+            continue;
         }
         run(workloads[i], &general, FAULT_NONE, 0);
         assert_string_equal(books.error, "");
@@ -445,13 +458,10 @@ test_failed_allocation_is_reported_and_cleared_up(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
-        if (workloads[i]->is_replay) {
-            continue; /* replay_test */
+        if (!is_for_books(workloads[i])) {
+            continue;
         }
         for (int at = 0; at < N * (REGIONS + REHEARSALS); at++) {
-            if (workloads[i]->threads > 1) {
-                continue;
-            }
             run(workloads[i], &general, FAULT_ALLOC, at);
             assert_string_equal(books.error, "an allocation failed");
             assert_int_equal(books.frees, books.allocs);
@@ -479,10 +489,7 @@ test_overlap_is_reported(void **state)
 {
     (void) state;
     for (size_t i = 0; i < workloads_count; i++) {
-        if (workloads[i]->is_replay) {
-            continue; /* replay_test */
-        }
-        if (workloads[i]->threads > 1) {
+        if (!is_for_books(workloads[i])) {
             continue;
         }
         run(workloads[i], &general, FAULT_OVERLAP, 0);
@@ -620,6 +627,7 @@ static const struct allocator of_blocks = {
     .alloc = block_alloc,
     .fill = called_fill,
     .free_early = block_free,
+    .free_order = called_free_order,
     .destroy = block_destroy,
 };
 

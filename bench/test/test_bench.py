@@ -433,8 +433,10 @@ class Arguments(Folder):
             {sizes for workload, _, sizes, _ in rows if workload == "free_random"},
             {"fixed4096", "large"},
         )
-        self.assertNotIn("arena", {row[1] for row in rows if row[0] == "free_random"})
         self.assertTrue(all(int(row[3]) >= 1000 for row in rows))
+        for line in done.stdout.splitlines():
+            if line.startswith("free_random/arena/"):
+                self.assertIn("skipped: arena: its regions are freed as a whole", line)
 
     def test_large_blocks_may_take_more_than_a_region(self) -> None:
         """A region of 391 MiB, where there is memory for twice as much."""
@@ -467,6 +469,27 @@ class Arguments(Folder):
                 ("threads_2", "lognormal", "100"),
             },
         )
+
+    def test_each_workload_has_a_row_or_a_reason_of_each_allocator(self) -> None:
+        seen: dict[str, set[str]] = {}
+        for line in bench("--list").stdout.splitlines():
+            workload, allocator = line.split("/")[:2]
+            if workload not in ("memory", "shim"):
+                seen.setdefault(workload, set()).add(allocator)
+        self.assertLessEqual(
+            {"request", "pairs_fifo", "churn", "large", "cleanup", "handoff", "littered"},
+            seen.keys(),
+        )
+        for workload, allocators in seen.items():
+            self.assertEqual(allocators, seen["fill"], workload)
+
+    def test_plans_are_parts_of_what_there_is(self) -> None:
+        """A row that neither plan has can be named."""
+        row = "churn/glibc/fixed64/100"
+        for words in ((), ("--quick",)):
+            self.assertNotIn(f"{row}\n", bench("--list", *words).stdout)
+            listed = bench("--list", *words, "--filter", f"^{row}$").stdout
+            self.assertIn(row, listed)
 
     def test_threads_need_as_many_cores(self) -> None:
         cores = os.sched_getaffinity(0)

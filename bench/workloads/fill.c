@@ -1,8 +1,35 @@
 /*
- * A server's request: create a region, allocate, destroy it. Where the top of
- * malloc's heap is free, what is given back there goes back to the system.
+ * An iteration is one region, as of a server's request: create, n allocations,
+ * destroy. All of it is timed. A general allocator frees object by object, in
+ * the order of allocation. In fill_trim the top of malloc's heap is free, and
+ * what is freed there may go back to the system.
  */
 #include "workload.h"
+
+/* Of the sizes that are not named only what they cost in a small and in a large
+ * region is learnt. */
+static const struct workload_cells fill_full[] = {
+    {"lognormal", "1,10,25,100,1000,10000,100000,1000000"},
+    {"nginx_request,fleet", "25,100,1000,10000,100000"},
+    {"uniform", "100,1000,10000"},
+    {"*", "100,10000"},
+    {NULL, NULL},
+};
+
+static const struct workload_cells fill_quick[] = {
+    {"lognormal", "10,100,1000,10000"},
+    {NULL, NULL},
+};
+
+static const struct workload_cells fill_trim_full[] = {
+    {"lognormal,nginx_request", "1000,10000,100000"},
+    {NULL, NULL},
+};
+
+static const struct workload_cells fill_trim_quick[] = {
+    {"lognormal", "10000"},
+    {NULL, NULL},
+};
 
 static int
 fill_start(struct region *region)
@@ -49,10 +76,13 @@ fill_batch(struct region *region, size_t count)
 const struct workload workload_fill = {
     .name = "fill",
     .heap_top = HEAP_TOP_PINNED,
+    .full = fill_full,
+    .quick = fill_quick,
     .batch_op = WORKLOAD_BATCH,
     .start = fill_start,
     .stop = fill_stop,
     .take = fill_take,
+    .check = region_check,
     .give = fill_give,
     .batch = fill_batch,
 };
@@ -60,12 +90,15 @@ const struct workload workload_fill = {
 const struct workload workload_fill_trim = {
     .name = "fill_trim",
     .heap_top = HEAP_TOP_FREE,
+    .full = fill_trim_full,
+    .quick = fill_trim_quick,
     .least = 1000,
-    .quick = 10000,
     .batch_op = WORKLOAD_BATCH,
+    .refuse = workload_no_limit,
     .start = fill_start,
     .stop = fill_stop,
     .take = fill_take,
+    .check = region_check,
     .give = fill_give,
     .batch = fill_batch,
 };

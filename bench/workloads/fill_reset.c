@@ -1,8 +1,20 @@
 /*
- * A loop with scratch memory: one region, allocate, reset it, and again. A
- * general allocator has nothing to reset once it has freed every object.
+ * An iteration is n allocations and a reset, as of a loop with scratch memory,
+ * in one region that lives as long as the row. All of it is timed. A general
+ * allocator has nothing to reset: its row would be the one of fill.
  */
 #include "workload.h"
+
+static const struct workload_cells fill_reset_full[] = {
+    {"lognormal,nginx_request,fleet", "25,100,1000,10000,100000"},
+    {"uniform", "100,1000,10000"},
+    {NULL, NULL},
+};
+
+static const struct workload_cells fill_reset_quick[] = {
+    {"lognormal", "100,10000"},
+    {NULL, NULL},
+};
 
 static void
 fill_reset_stop(struct region *region)
@@ -31,13 +43,27 @@ fill_reset_batch(struct region *region, size_t count)
     return err;
 }
 
+static const char *
+fill_reset_refuse(const struct allocator *allocator, size_t least)
+{
+    (void) least;
+    if (allocator->kind == ALLOCATOR_GENERAL) {
+        return "it frees object by object, as under fill";
+    }
+    return allocator->reset == NULL ? "it has no reset" : NULL;
+}
+
 const struct workload workload_fill_reset = {
     .name = "fill_reset",
     .heap_top = HEAP_TOP_PINNED,
+    .full = fill_reset_full,
+    .quick = fill_reset_quick,
     .batch_op = WORKLOAD_BATCH,
+    .refuse = fill_reset_refuse,
     .start = region_create,
     .stop = fill_reset_stop,
     .take = region_fill,
+    .check = region_check,
     .give = fill_reset_give,
     .batch = fill_reset_batch,
 };

@@ -1,36 +1,31 @@
 /*
- * Many large blocks that are live at once and are freed one by one, in an order
- * drawn once: by ngx_pfree() and by free(). Allocating them is not timed.
+ * An iteration frees n large blocks, which are alive at once, one by one in
+ * random order: by ngx_pfree() or by free(). The frees alone are timed, not the
+ * allocations.
  */
 #include <stdlib.h>
 
-#include "plan/generator.h"
 #include "workload.h"
+#include "workloads/order.h"
 
-enum {
-    FREE_RANDOM_SEED = 7, /* any number would do, so long as it stays */
+static const struct workload_cells free_random_full[] = {
+    {"fixed4096", "1000,10000,100000"},
+    {"large", "1000"},
+    {NULL, NULL},
 };
 
-/* own is the order: n numbers below n. */
+static const struct workload_cells free_random_quick[] = {
+    {"fixed4096", "1000"},
+    {NULL, NULL},
+};
+
+/* own is the order. */
 static int
 free_random_start(struct region *region)
 {
-    uint32_t *order = calloc(region->n, sizeof(*order));
-    struct generator generator;
-
     region->state = NULL;
-    region->own = order;
-    if (order == NULL) {
-        return -ENOMEM;
-    }
-    generator_init(&generator, FREE_RANDOM_SEED);
-    for (size_t i = 0; i < region->n; i++) {
-        size_t j = generator_below(&generator, i + 1);
-
-        order[i] = order[j];
-        order[j] = (uint32_t) i;
-    }
-    return 0;
+    region->own = order_create(region->n, ORDER_RANDOM);
+    return region->own != NULL ? 0 : -ENOMEM;
 }
 
 static void
@@ -50,15 +45,7 @@ free_random_take(struct region *region)
 static void
 free_random_time(struct region *region)
 {
-    const struct allocator *allocator = region->allocator;
-    void (*release)(void *, void *) =
-        allocator->free != NULL ? allocator->free : allocator->free_early;
-    const uint32_t *order = region->own;
-
-    for (size_t i = 0; i < region->n; i++) {
-        release(region->state, region->pointers[order[i]]);
-    }
-    region->filled = 0;
+    region->allocator->free_order(region, region->own);
 }
 
 static void
@@ -73,13 +60,16 @@ free_random_give(struct region *region)
 const struct workload workload_free_random = {
     .name = "free_random",
     .heap_top = HEAP_TOP_PINNED,
+    .full = free_random_full,
+    .quick = free_random_quick,
     .is_large = 1,
     .least = 1000,
-    .quick = 1000,
     .batch_op = 1,
+    .refuse = workload_needs_free,
     .start = free_random_start,
     .stop = free_random_stop,
     .take = free_random_take,
+    .check = region_check,
     .give = free_random_give,
     .time = free_random_time,
 };

@@ -1,10 +1,20 @@
 /*
- * A recorded program, from its first op to its last: one region of the row is
- * one time through all of it, and allocations are counted.
+ * An iteration is a recorded program, from its first op to its last. All of it
+ * is timed. n is the number of the program's allocations.
  */
 #include "plan/replay.h"
 
 #include <stdlib.h>
+
+static const struct workload_cells replay_full[] = {
+    {"*", NULL},
+    {NULL, NULL},
+};
+
+static const struct workload_cells replay_quick[] = {
+    {"git_log", NULL},
+    {NULL, NULL},
+};
 
 static void
 replay_stop(struct region *region)
@@ -21,6 +31,7 @@ replay_start(struct region *region)
 {
     struct replay_run *run = region->own;
 
+    run->part = REPLAY_WHOLE;
     run->states = calloc(run->replay->regions + 1, sizeof(*run->states));
     run->objects = calloc(run->replay->objects + 1, sizeof(*run->objects));
     run->sizes = calloc(run->replay->objects + 1, sizeof(*run->sizes));
@@ -56,8 +67,11 @@ replay_batch(struct region *region, size_t count)
 const struct workload workload_replay = {
     .name = "replay",
     .heap_top = HEAP_TOP_PINNED,
+    .full = replay_full,
+    .quick = replay_quick,
     .is_replay = 1,
     .batch_op = 1,
+    .refuse = workload_needs_growth,
     .start = replay_start,
     .stop = replay_stop,
     .take = replay_check,

@@ -1,7 +1,9 @@
 /*
- * fill on several threads at once, each with regions of its own: what one
- * thread's allocations cost the other. The threads are there before the clock
- * starts, and wait for each batch in a loop, on a core of their own.
+ * An iteration is one region a thread, as in fill, on one thread or on two at
+ * once: what one thread's allocations cost the other. All of it is timed, by
+ * the wall clock; the allocations of all threads count. The second thread is
+ * there before the clock starts, and waits for each batch in a loop, on a core
+ * of its own.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,6 +15,17 @@
 enum {
     /* So many ops that the start and the end of a batch are nothing. */
     THREADS_BATCH = 512 * WORKLOAD_BATCH,
+};
+
+static const struct workload_cells threads_full[] = {
+    {"lognormal", "100,10000"},
+    {"nginx_request", "25"},
+    {NULL, NULL},
+};
+
+static const struct workload_cells threads_quick[] = {
+    {"lognormal", "100"},
+    {NULL, NULL},
 };
 
 /* The second thread: what it is to do, and what came of it. */
@@ -130,12 +143,16 @@ threads_batch_2(struct region *region, size_t count)
 const struct workload workload_threads_1 = {
     .name = "threads_1",
     .heap_top = HEAP_TOP_PINNED,
+    .full = threads_full,
+    .quick = threads_quick,
     .threads = 1,
-    .quick = 100,
+    .makers = 1,
     .batch_op = THREADS_BATCH,
+    .refuse = workload_no_limit,
     .start = threads_start_1,
     .stop = threads_stop_1,
     .take = threads_take,
+    .check = region_check,
     .give = threads_give,
     .batch = threads_batch_1,
 };
@@ -143,12 +160,16 @@ const struct workload workload_threads_1 = {
 const struct workload workload_threads_2 = {
     .name = "threads_2",
     .heap_top = HEAP_TOP_PINNED,
+    .full = threads_full,
+    .quick = threads_quick,
     .threads = 2,
-    .quick = 100,
+    .makers = 2,
     .batch_op = THREADS_BATCH,
+    .refuse = workload_no_limit,
     .start = threads_start_2,
     .stop = threads_stop_2,
     .take = threads_take,
+    .check = region_check,
     .give = threads_give,
     .batch = threads_batch_2,
 };
