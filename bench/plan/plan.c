@@ -150,7 +150,7 @@ plan_create(const struct options *options, char *error)
         plan_fill_instructions(plan, options) != 0) {
         goto fail;
     }
-    if (plan->count == 0) {
+    if (plan->count + plan->memory_count == 0) {
         snprintf(error, PLAN_ERROR_MAX,
                  "no row is left of the choice; --list alone shows all");
         goto fail;
