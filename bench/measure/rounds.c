@@ -715,7 +715,11 @@ overhead_seconds(const struct row *row)
     return overhead > 0 ? overhead : 0;
 }
 
-/* The rows that are left take as much longer than expected as those before. */
+/*
+ * What is left takes as much longer than expected as what came before. At first
+ * that is little, and one slow turn would decide: so it is weighed against a
+ * whole round that takes what is expected.
+ */
 static void
 pass_show(struct pass *pass)
 {
@@ -727,8 +731,9 @@ pass_show(struct pass *pass)
         return;
     }
     pass->shown = now;
-    if (pass->round >= 0 && pass->expected > 0) {
-        double pace = (now - pass->start) / pass->expected;
+    if (pass->round >= 0 && pass->total > 0) {
+        double pace =
+            (now - pass->start + pass->total) / (pass->expected + pass->total);
 
         left = pace * (pass->later + pass->total - pass->expected);
     }
