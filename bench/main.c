@@ -117,7 +117,9 @@ run(const struct options *options, int argc, char **argv)
     }
     set_rounds(&rounds, options);
     show_skipped(plan);
-    if (plan_runnable(plan) != 0 &&
+    if (plan_runnable(plan) +
+                memory_runnable(plan->memory, plan->memory_count) !=
+            0 &&
         results_init(&results, options, argc, argv) == 0) {
         if (progress_begin(&results, &rounds) == 0) {
             status = measure(plan, &rounds, &results);
@@ -186,24 +188,28 @@ set_rounds(struct rounds *rounds, const struct options *options)
     }
 }
 
-/* Returns an exit status. The rounds are kept until the results are written. */
+/* Returns an exit status. The rounds are kept until the results are written.
+ * The choice may leave rows of memory alone. */
 static int
 measure(struct plan *plan, struct rounds *rounds, struct results *results)
 {
     size_t runnable = plan_runnable(plan);
     size_t failed;
-    int status;
+    int status = EXIT_OK;
 
     interrupt_watch();
     rounds->keep = progress_keep;
     rounds->user = results;
-    status = measure_rounds(plan, rounds);
-    if (status == EXIT_INTERRUPTED || rounds->complete == 0) {
-        progress_end(results);
-        return status;
+    if (runnable != 0) {
+        status = measure_rounds(plan, rounds);
+        if (rounds->complete == 0) {
+            progress_end(results);
+            return status;
+        }
     }
     failed = runnable - plan_runnable(plan) + memory_run(plan) +
              instructions_run(plan);
+    rounds->interrupted = interrupt_came();
     if (results_write(results, plan, rounds) != 0) {
         return EXIT_FAILED;
     }

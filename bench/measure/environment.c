@@ -38,6 +38,7 @@ static const char *const cleared_names[] = {
 static int clear_variables(void);
 static int is_cleared(const char *variable);
 static int set_tunables(void);
+static void write_tunables(const char *before, char *value);
 
 void
 environment_prepare(char **argv)
@@ -123,19 +124,27 @@ set_tunables(void)
 {
     const char *before = getenv(tunables);
     char *value;
-    size_t used = 0;
+    int changed;
 
     if (before == NULL) {
         return setenv(tunables, ENVIRONMENT_TLS, 1) == 0;
-    }
-    if (strstr(before, ENVIRONMENT_TLS) != NULL &&
-        strstr(before, ENVIRONMENT_MALLOC) == NULL) {
-        return 0;
     }
     value = malloc(strlen(before) + sizeof(ENVIRONMENT_TLS) + 1);
     if (value == NULL) {
         return 0;
     }
+    write_tunables(before, value);
+    changed = strcmp(before, value) != 0 && setenv(tunables, value, 1) == 0;
+    free(value);
+    return changed;
+}
+
+/* value has room for before, a colon, and ENVIRONMENT_TLS. */
+static void
+write_tunables(const char *before, char *value)
+{
+    size_t used = 0;
+
     while (*before != '\0') {
         size_t length = strcspn(before, ":");
 
@@ -152,7 +161,4 @@ set_tunables(void)
         before += length + (before[length] == ':');
     }
     strcpy(value + used, ENVIRONMENT_TLS);
-    used = (size_t) setenv(tunables, value, 1);
-    free(value);
-    return used == 0;
 }

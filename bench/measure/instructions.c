@@ -96,7 +96,7 @@ instructions_run(struct plan *plan)
     if (reason[0] != '\0') {
         fprintf(stderr, "bench: instructions: %s\n", reason);
     }
-    return failed;
+    return interrupt_came() ? 0 : failed;
 }
 
 static size_t

@@ -27,7 +27,7 @@ struct plan;
 /*
  * Count the plan's rows of instructions that have no reason yet. Where nothing
  * can be counted, all get the reason. Returns how many failed; that valgrind is
- * not there is no failure.
+ * not there, or Ctrl-C, is no failure.
  */
 size_t instructions_run(struct plan *plan);
 

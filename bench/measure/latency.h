@@ -25,7 +25,7 @@ struct latency {
     uint32_t buckets[LATENCY_BUCKETS];
 };
 
-/* Add a region that took ns. More than 2^40 count as the last bucket. */
+/* Add a region that took ns. 2^41 and more count as the last bucket. */
 void latency_add(struct latency *latency, uint64_t ns);
 
 /* Add all of other's. */

@@ -42,8 +42,6 @@ enum {
 
     /* A slice has at least as many batches, where a row runs in several. */
     SLICE_BATCHES = 2,
-
-    EXCHANGE_LAYOUT_SEED = 1, /* apart from the seed of orders */
 };
 
 static const char rounds_option[] = "--round-child";
@@ -105,6 +103,7 @@ struct pass {
     int is_terminal;
 };
 
+static uint64_t round_seed(const struct rounds *rounds, int round);
 static int run_rounds(struct rounds *rounds, struct plan *plan,
                       struct pass *pass, double start);
 static int pass_end(const struct pass *pass, struct rounds *rounds,
@@ -186,14 +185,27 @@ rounds_layout(const struct rounds *rounds, int round)
     int layouts[BENCH_LAYOUTS];
     struct generator generator;
 
-    generator_init(&generator, rounds->seed + EXCHANGE_LAYOUT_SEED);
+    generator_init(&generator, rounds->seed);
+    (void) generator_next(&generator); /* round_seed() takes the first */
     for (int i = 0; i < BENCH_LAYOUTS; i++) {
         int j = (int) generator_below(&generator, (uint64_t) i + 1);
 
+        layouts[i] = i;
         layouts[i] = layouts[j];
         layouts[j] = i;
     }
     return layouts[round % rounds->layouts];
+}
+
+/* Of a round's order and places. Users may well give seeds that follow each
+ * other; those have no round's seed in common. */
+static uint64_t
+round_seed(const struct rounds *rounds, int round)
+{
+    struct generator generator;
+
+    generator_init(&generator, rounds->seed);
+    return generator_next(&generator) + (uint64_t) round;
 }
 
 /* The first pass where nothing is known yet, then round by round. */
@@ -222,7 +234,7 @@ run_rounds(struct rounds *rounds, struct plan *plan, struct pass *pass,
                           : pass->total * (rounds->wanted - pass->round - 1);
         err = rounds->is_apart
                   ? pass_run_apart(pass, rounds, plan)
-                  : pass_run(pass, rounds->seed + (uint64_t) pass->round + 1);
+                  : pass_run(pass, round_seed(rounds, pass->round));
         if (err == PASS_AGAIN) {
             err = 0;
             continue;
@@ -247,19 +259,17 @@ static int
 pass_end(const struct pass *pass, struct rounds *rounds,
          const struct plan *plan)
 {
-    int err = 0;
-
-    if (pass->round >= 0) {
-        rounds->complete = pass->round + 1;
-        err = rounds->keep != NULL
-                  ? rounds->keep(rounds, plan, pass->round, rounds->user)
-                  : 0;
-    }
     if (pass->round <= 0) {
         set_iterations(pass, rounds, rounds->seconds - rounds->elapsed,
                        rounds->wanted - pass->round - 1);
     }
-    return err;
+    if (pass->round < 0) {
+        return 0;
+    }
+    rounds->complete = pass->round + 1;
+    return rounds->keep != NULL
+               ? rounds->keep(rounds, plan, pass->round, rounds->user)
+               : 0;
 }
 
 /* Takes all rows that can run, and returns their number. */
@@ -298,12 +308,12 @@ pass_run_apart(struct pass *pass, const struct rounds *rounds,
     exchange = process.memory;
     pass_give(pass, rounds, plan, exchange);
     status = process_run(&process, rounds_option, plan->inputs.fd);
-    err = status;
-    if (status >= 0) {
-        err = interrupt_came() ? 0 : pass_status(pass, exchange, status);
-    }
-    if (err == 0 && exchange->is_done) {
-        pass_take(pass, exchange);
+    err = status < 0 ? status : 0;
+    if (err == 0 && !interrupt_came()) {
+        err = pass_status(pass, exchange, status);
+        if (err == 0) {
+            pass_take(pass, exchange);
+        }
     }
     process_done(&process);
     return err;
@@ -357,7 +367,7 @@ pass_give(const struct pass *pass, const struct rounds *rounds,
         .round = pass->round,
         .wanted = pass->wanted,
         .layout = rounds_layout(rounds, pass->round < 0 ? 0 : pass->round),
-        .seed = rounds->seed + (uint64_t) pass->round + 1,
+        .seed = round_seed(rounds, pass->round),
         .later = pass->later,
         .shown = pass->shown,
     };
@@ -593,7 +603,7 @@ pass_keep(const struct pass *pass, size_t index)
     row->seconds = row->spent;
     if (row->reason[0] == '\0') {
         reading = row_median(row);
-        if (pass->round < 0) {
+        if (pass->round <= 0) {
             row->expected_ns = reading.real_ns;
         }
     }
@@ -684,7 +694,7 @@ row_set_slices(struct row *row, double batches)
     row->iterations = row->batch * (int64_t) (each < 1 ? 1 : each);
 }
 
-/* Of a round, inside the clock, by the first pass. */
+/* Of a round, inside the clock, by the first pass or the first round. */
 static double
 run_seconds(const struct row *row)
 {
@@ -705,7 +715,11 @@ overhead_seconds(const struct row *row)
     return overhead > 0 ? overhead : 0;
 }
 
-/* The rows that are left take as much longer than expected as those before. */
+/*
+ * What is left takes as much longer than expected as what came before. At first
+ * that is little, and one slow turn would decide: so it is weighed against a
+ * whole round that takes what is expected.
+ */
 static void
 pass_show(struct pass *pass)
 {
@@ -717,8 +731,9 @@ pass_show(struct pass *pass)
         return;
     }
     pass->shown = now;
-    if (pass->round >= 0 && pass->expected > 0) {
-        double pace = (now - pass->start) / pass->expected;
+    if (pass->round >= 0 && pass->total > 0) {
+        double pace =
+            (now - pass->start + pass->total) / (pass->expected + pass->total);
 
         left = pace * (pass->later + pass->total - pass->expected);
     }

@@ -66,7 +66,8 @@ struct row {
     int64_t batch;      /* iterations a crossing */
     int slices;         /* runs of a round, > 0 and odd */
     int64_t iterations; /* a run's, a multiple of batch; 0: not known yet */
-    double expected_ns; /* of an iteration, by the run that found it out */
+    double expected_ns; /* of an iteration, by the pass that came last before
+                           iterations were set */
     double seconds;     /* of a round, what lies outside the clock too */
     int wants_warm_up;  /* whether regions come before the clock */
     int wants_latency;  /* whether its regions are also timed one by one */

@@ -119,6 +119,7 @@ static int plan_fill_instructions(struct plan *plan,
                                   const struct options *options);
 static void plan_add(struct plan *plan, const struct choice *choice,
                      struct row_key key, size_t n);
+static size_t largest_region(struct plan *plan, size_t s, size_t n);
 static void plan_add_replay(struct plan *plan, const struct choice *choice,
                             struct row_key key);
 static void plan_add_memory(struct plan *plan, const struct choice *choice,
@@ -160,7 +161,7 @@ plan_create(const struct options *options, char *error)
         plan_fill_instructions(plan, options) != 0) {
         goto fail;
     }
-    if (plan->count == 0) {
+    if (plan->count + plan->memory_count == 0) {
         snprintf(error, PLAN_ERROR_MAX,
                  "no row is left of the choice; --list alone shows all");
         goto fail;
@@ -190,6 +191,7 @@ plan_destroy(struct plan *plan)
     free(plan->rows);
     free(plan->memory);
     free(plan->instructions);
+    free(plan->largest);
     free(plan->pointers);
     free(plan);
 }
@@ -241,8 +243,9 @@ plan_load(struct plan *plan, const struct options *options, char *error)
         return err;
     }
     snprintf(error, PLAN_ERROR_MAX, "out of memory");
+    plan->largest = calloc(plan->sizes_count * PLAN_NS, sizeof(*plan->largest));
     plan->pointers = calloc(PLAN_N_MAX, sizeof(*plan->pointers));
-    return plan->pointers != NULL ? 0 : -ENOMEM;
+    return plan->largest != NULL && plan->pointers != NULL ? 0 : -ENOMEM;
 }
 
 /* files have commas between them. */
@@ -644,7 +647,7 @@ plan_add(struct plan *plan, const struct choice *choice, struct row_key key,
     *row = (struct row){.key = key, .sizes = sizes->name, .slices = 1};
     row_bind(row, &plan->contenders, &plan->inputs, plan->pointers);
     row->region.n = n;
-    row->region.size = samples_largest(row->samples, n);
+    row->region.size = largest_region(plan, key.input, n);
     row->largest = allocator_chunk(contender->allocator, row->region.size, n,
                                    sizes_max(sizes));
     row->batch = (row->workload->batch_op + (int64_t) n - 1) / (int64_t) n;
@@ -653,6 +656,23 @@ plan_add(struct plan *plan, const struct choice *choice, struct row_key key,
     plan_judge(row, contender, sizes_mean(sizes) * (double) n,
                sizes_min(sizes));
     plan->count += (size_t) choice_has(choice, row->name);
+}
+
+/* In bytes. All rows of an n have the same, and it takes a while to find. */
+static size_t
+largest_region(struct plan *plan, size_t s, size_t n)
+{
+    size_t at = 0;
+    size_t *largest;
+
+    while (plan_ns[at] != n) {
+        at++;
+    }
+    largest = &plan->largest[s * PLAN_NS + at];
+    if (*largest == 0) {
+        *largest = samples_largest(&plan->inputs.samples[s], n);
+    }
+    return *largest;
 }
 
 /* Its n is the allocations of the trace, or of the trace's requests. */
@@ -698,7 +718,7 @@ plan_add_memory(struct plan *plan, const struct choice *choice, size_t c,
         .allocator = contender->allocator->name,
         .sizes = plan->sizes[s]->name,
         .n = n,
-        .size = samples_largest(samples, n),
+        .size = largest_region(plan, s, n),
         .regions = memory_regions(bytes),
     };
     if (contender->allocator->regions_max != 0 &&

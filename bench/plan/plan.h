@@ -35,7 +35,8 @@ struct plan {
     struct inputs inputs;
     struct sizes **sizes; /* as inputs have samples of */
     size_t sizes_count;
-    void **pointers;              /* all rows' */
+    size_t *largest; /* regions of each distribution and n; 0: not known yet */
+    void **pointers; /* all rows' */
     char mallocs[PLAN_EXTRA_MAX]; /* as in the options; "": none */
     char plugins[PLAN_EXTRA_MAX];
 };

@@ -3,6 +3,7 @@
  */
 #include "measure/rounds.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,15 +22,34 @@ enum {
     ROUNDS = 4,
     TURNS_MAX = 4096,
     SIZE = 64,
+    BATCH = 16,
+    SEEDS = 20,
+
+    /* As the quick run has. */
+    LAYOUTS_QUICK = 7,
+    ROUNDS_QUICK = 9,
+
+    SLOW_NS = 20 * 1000,
 };
 
-/* Whose row each run was, in order; round 0 runs some several times. */
+/* Whose row each run was, in order; the first pass runs some several times. */
 static int turns[TURNS_MAX];
 static size_t turns_count;
 static int failing = -1; /* the row whose allocations fail */
+static int slow = -1;    /* the row that is slow in the first pass */
 static size_t interrupt_at = SIZE_MAX;
 
 static int ids[ROWS];
+static struct plan *current;
+
+/* What keep() was called with. */
+static struct {
+    int rounds[ROUNDS];
+    size_t turns[ROUNDS]; /* how many were over */
+    int count;
+    int fail_at;      /* the round that is not kept; -1: all are */
+    int interrupt_at; /* the round after which Ctrl-C comes; -1: never */
+} kept;
 
 static void
 turn_trim(void *library)
@@ -52,6 +72,15 @@ turn_create(void *library, size_t size, size_t count)
     return library;
 }
 
+static void
+spin(uint64_t ns)
+{
+    uint64_t end = latency_now_ns() + ns;
+
+    while (latency_now_ns() < end) {
+    }
+}
+
 static void *
 turn_alloc(void *state, size_t size)
 {
@@ -59,6 +88,9 @@ turn_alloc(void *state, size_t size)
     const int *id = state;
 
     assert_int_equal(size, sizeof(object));
+    if (*id == slow && current->rows[*id].iterations == 0) {
+        spin(SLOW_NS);
+    }
     return *id == failing ? NULL : object;
 }
 
@@ -107,13 +139,45 @@ plan_of_turns(void)
                                       .period = 1,
                                       .pointers = pointers};
         row->samples = &drawn;
-        row->batch = 16;
+        row->batch = BATCH;
         row->slices = 1;
     }
     turns_count = 0;
     failing = -1;
+    slow = -1;
     interrupt_at = SIZE_MAX;
+    kept.count = 0;
+    kept.fail_at = -1;
+    kept.interrupt_at = -1;
+    current = plan;
     return plan;
+}
+
+static int
+keep(const struct rounds *rounds, const struct plan *plan, int round,
+     void *user)
+{
+    assert_ptr_equal(plan, current);
+    assert_ptr_equal(user, &kept);
+    assert_int_equal(rounds->complete, round + 1);
+    assert_true(kept.count < ROUNDS);
+    kept.rounds[kept.count] = round;
+    kept.turns[kept.count++] = turns_count;
+    if (round == kept.interrupt_at) {
+        interrupt_at = turns_count + 2;
+    }
+    return round == kept.fail_at ? -EIO : 0;
+}
+
+static size_t
+turns_of_a_round(void)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        sum += (size_t) current->rows[i].slices;
+    }
+    return sum;
 }
 
 static struct rounds
@@ -123,63 +187,78 @@ rounds_of(int wanted)
                            .layouts = 1,
                            .seconds = 1,
                            .limit = 60,
-                           .run_max = 0.001};
+                           .run_max = 0.001,
+                           .keep = keep,
+                           .user = &kept};
 }
 
 static void
-test_rounds_run_each_row_once_in_new_orders(void **state)
+test_rounds_run_each_slice_once_in_new_orders(void **state)
 {
     struct rounds rounds = rounds_of(ROUNDS);
     struct plan *plan = plan_of_turns();
-    const int *last;
-    int same = 0;
+    size_t length;
 
     (void) state;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, ROUNDS);
+    assert_int_equal(kept.count, ROUNDS);
     assert_false(rounds.interrupted);
 
-    /* Behind round 0 a run is one turn. */
-    assert_true(turns_count >= (ROUNDS + 1) * ROWS);
-    last = turns + turns_count - ROUNDS * ROWS;
-    for (int r = 0; r < ROUNDS; r++) {
-        unsigned seen = 0;
+    /* After the first round slices stay as they are. */
+    length = turns_of_a_round();
+    for (int r = 1; r < ROUNDS; r++) {
+        const int *round = turns + kept.turns[r - 1];
+        int seen[ROWS] = {0};
 
-        for (int i = 0; i < ROWS; i++) {
-            seen |= 1u << last[r * ROWS + i];
+        assert_int_equal(kept.rounds[r], r);
+        assert_int_equal(kept.turns[r] - kept.turns[r - 1], length);
+        for (size_t i = 0; i < length; i++) {
+            seen[round[i]]++;
         }
-        assert_int_equal(seen, (1u << ROWS) - 1);
-        same += r > 0 && memcmp(last, last + r * ROWS, ROWS * sizeof(int)) == 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            assert_int_equal(seen[i], plan->rows[i].slices);
+        }
+        if (r > 1) {
+            assert_memory_not_equal(round, round - length,
+                                    length * sizeof(int));
+        }
     }
-    assert_int_equal(same, 0);
     plan_destroy(plan);
 }
 
 static void
-test_rounds_fix_iterations_and_fill_samples(void **state)
+test_rounds_set_iterations_twice_and_fill_readings(void **state)
 {
     struct rounds rounds = rounds_of(ROUNDS);
     struct plan *plan = plan_of_turns();
 
     (void) state;
+    slow = 2;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *row = &plan->rows[i];
 
         assert_true(row->iterations > 0);
-        assert_int_equal(row->iterations % row->batch, 0);
         for (int r = 0; r < ROUNDS; r++) {
+            const struct reading *reading = &row->readings[r];
+
+            assert_int_equal(reading->iterations % row->batch, 0);
             if (r > 0) {
-                assert_int_equal(row->readings[r].iterations, row->iterations);
+                assert_int_equal(reading->iterations, row->iterations);
             }
-            assert_true(row->readings[r].real_ns > 0);
-            assert_true(row->readings[r].cpu_ns > 0);
-            assert_true(row->readings[r].items_per_second > 0);
-            assert_float_equal(row->readings[r].bytes_per_second /
-                                   row->readings[r].items_per_second,
+            assert_true(reading->real_ns > 0);
+            assert_true(reading->cpu_ns > 0);
+            assert_true(reading->items_per_second > 0);
+            assert_float_equal(reading->bytes_per_second /
+                                   reading->items_per_second,
                                SIZE, 1e-6);
         }
     }
+
+    /* The first round found out that it is not slow. */
+    assert_true(plan->rows[slow].readings[0].iterations < 10 * BATCH);
+    assert_true(plan->rows[slow].iterations > 10 * BATCH);
     plan_destroy(plan);
 }
 
@@ -192,11 +271,11 @@ test_rounds_drop_a_row_that_fails(void **state)
 
     (void) state;
     failing = 3;
-    plan->rows[3].iterations = 16;
+    plan->rows[3].iterations = BATCH;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, 2);
     assert_string_equal(plan->rows[3].reason, "an allocation failed");
-    assert_int_equal(plan->rows[3].iterations, 16); /* not planned */
+    assert_int_equal(plan->rows[3].iterations, BATCH); /* not planned */
     assert_int_equal(plan_runnable(plan), ROWS - 1);
     for (size_t i = 0; i < turns_count; i++) {
         failed += turns[i] == 3;
@@ -205,23 +284,99 @@ test_rounds_drop_a_row_that_fails(void **state)
     plan_destroy(plan);
 }
 
+/* One that has begun ends when time is up; a new one has the fewest rounds. */
 static void
 test_rounds_stop_at_the_limit(void **state)
 {
     struct rounds rounds = rounds_of(1000);
     struct plan *plan = plan_of_turns();
+    size_t before;
+    int complete;
 
     (void) state;
+    rounds.keep = NULL;
     rounds.limit = 0.2;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_true(rounds.complete > 0);
     assert_true(rounds.complete < 1000);
 
+    complete = rounds.complete;
+    before = turns_count;
     rounds.limit = 0;
+    rounds.least = 1;
+    assert_int_equal(rounds_run(&rounds, plan), 0);
+    assert_int_equal(rounds.complete, complete);
+    assert_int_equal(turns_count, before);
+
+    rounds.complete = 0;
     rounds.least = 3;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, 3);
     plan_destroy(plan);
+}
+
+static void
+test_rounds_go_on_where_keep_failed(void **state)
+{
+    struct rounds rounds = rounds_of(ROUNDS);
+    struct plan *plan = plan_of_turns();
+    struct reading before[ROWS][2];
+    size_t turns_before;
+
+    (void) state;
+    kept.fail_at = 1;
+    assert_int_equal(rounds_run(&rounds, plan), -EIO);
+    assert_int_equal(kept.count, 2);
+    assert_int_equal(rounds.complete, 2);
+    for (size_t i = 0; i < ROWS; i++) {
+        memcpy(before[i], plan->rows[i].readings, sizeof(before[i]));
+    }
+
+    /* There is no first pass again. */
+    turns_before = turns_count;
+    assert_int_equal(rounds_run(&rounds, plan), 0);
+    assert_int_equal(rounds.complete, ROUNDS);
+    assert_int_equal(kept.count, ROUNDS);
+    assert_int_equal(kept.rounds[2], 2);
+    assert_int_equal(turns_count - turns_before, 2 * turns_of_a_round());
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_memory_equal(before[i], plan->rows[i].readings,
+                            sizeof(before[i]));
+        assert_true(plan->rows[i].readings[ROUNDS - 1].real_ns > 0);
+    }
+    plan_destroy(plan);
+}
+
+/* Each layout comes once before one comes again. */
+static void
+test_layouts_depend_on_the_seed(void **state)
+{
+    struct rounds rounds = {.layouts = LAYOUTS_QUICK};
+    unsigned before = 0;
+    int same = 0;
+
+    (void) state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        unsigned seen = 0;
+
+        rounds.seed = seed;
+        for (int r = 0; r < ROUNDS_QUICK; r++) {
+            int layout = rounds_layout(&rounds, r);
+
+            assert_in_range(layout, 0, BENCH_LAYOUTS - 1);
+            assert_int_equal(layout, rounds_layout(&rounds, r));
+            if (r < LAYOUTS_QUICK) {
+                assert_int_equal(seen & 1u << layout, 0);
+            } else {
+                assert_int_equal(layout,
+                                 rounds_layout(&rounds, r - LAYOUTS_QUICK));
+            }
+            seen |= 1u << layout;
+        }
+        same += seen == before;
+        before = seen;
+    }
+    assert_true(same < SEEDS / 2);
 }
 
 /* Last: an interrupt that came stays. */
@@ -233,13 +388,12 @@ test_rounds_keep_the_complete_ones_when_interrupted(void **state)
 
     (void) state;
     interrupt_watch();
-    for (size_t i = 0; i < ROWS; i++) {
-        plan->rows[i].iterations = 16; /* known: round 0 takes ROWS turns */
-    }
-    interrupt_at = ROWS + 2 * ROWS + 1;
+    kept.interrupt_at = 1;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_true(rounds.interrupted);
     assert_int_equal(rounds.complete, 2);
+    assert_int_equal(kept.count, 2);
+    assert_int_equal(turns_count, kept.turns[1] + 3);
     plan_destroy(plan);
 }
 
@@ -247,9 +401,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layouts_depend_on_the_seed),
         cmocka_unit_test(test_rounds_drop_a_row_that_fails),
-        cmocka_unit_test(test_rounds_fix_iterations_and_fill_samples),
-        cmocka_unit_test(test_rounds_run_each_row_once_in_new_orders),
+        cmocka_unit_test(test_rounds_go_on_where_keep_failed),
+        cmocka_unit_test(test_rounds_run_each_slice_once_in_new_orders),
+        cmocka_unit_test(test_rounds_set_iterations_twice_and_fill_readings),
         cmocka_unit_test(test_rounds_stop_at_the_limit),
         cmocka_unit_test(test_rounds_keep_the_complete_ones_when_interrupted),
     };

@@ -697,28 +697,6 @@ test_limits_hold_what_is_written(void **state)
     }
 }
 
-/* As it is added up sample by sample. */
-static void
-test_sum_goes_around(void **state)
-{
-    static const uint32_t samples[PERIOD] = {1, 20, 300, 4000, 50000, 600000};
-    uint64_t sums[PERIOD + 1] = {0};
-    const struct samples drawn = {samples, sums, PERIOD};
-
-    (void) state;
-    for (size_t i = 0; i < PERIOD; i++) {
-        sums[i + 1] = sums[i] + samples[i];
-    }
-    for (size_t at = 0; at < PERIOD; at++) {
-        uint64_t sum = 0;
-
-        for (size_t n = 0; n < 4 * PERIOD; n++) {
-            assert_int_equal(samples_sum(&drawn, at, n), sum);
-            sum += samples[(at + n) % PERIOD];
-        }
-    }
-}
-
 static void
 test_workload_find_knows_its_table(void **state)
 {
@@ -745,7 +723,6 @@ main(void)
         cmocka_unit_test(test_limits_hold_what_is_written),
         cmocka_unit_test(test_overlap_is_reported),
         cmocka_unit_test(test_regions_take_the_sizes_in_turn),
-        cmocka_unit_test(test_sum_goes_around),
         cmocka_unit_test(test_threads_1_goes_by_the_wall_clock),
         cmocka_unit_test(test_threads_2_counts_both),
         cmocka_unit_test(test_threads_2_reports_the_others_failure),

@@ -2,24 +2,22 @@
 
 usage: test_bench.py BENCH RUN
 
-BENCH is the program, RUN is run.py. Every measurement here is as short as can
-be: what is tested is what is written, not the figures.
+BENCH is the program, RUN is run.py.
 """
 
-import contextlib
-import json
 import os
+import pty
 import re
 import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
-BENCH = sys.argv[1]
+from bench_case import BENCH, Folder, bench, children, load, main
+
 RUN = sys.argv[2]
 COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
 MIB = 1024 * 1024
@@ -49,25 +47,12 @@ ENTRY = {
     "real_time": (int, float),
     "cpu_time": (int, float),
     "time_unit": str,
+    "workload": str,
+    "layout": int,
 }
-
-
-def bench(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BENCH, *words], capture_output=True, text=True)
-
-
-def load(path: Path) -> dict:
-    return json.loads(path.read_text())
-
-
-class Folder(unittest.TestCase):
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def measure(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return bench("--quick", "--results", str(self.folder), *words)
+KEY = {"workload": str, "allocator": str, "sizes": str, "n": int}
+MEASURES = {"first_half_ns": float, "second_half_ns": float, "page_faults": (int, float)}
+LATENCY = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")
 
 
 class Results(Folder):
@@ -75,20 +60,25 @@ class Results(Folder):
         done = self.measure("--filter", FILTER, "--rounds", "2", "--label", "a")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, f"{self.folder}/a\n")
-        self.assertRegex(done.stderr, r"round \d of 2, row \d+ of 7, \d:\d\d left")
+        self.assertRegex(done.stderr, r"round \d of 2, turn \d+ of \d+, \d:\d\d left")
 
-        run = load(self.folder / "a" / "run.json")
+        run = self.run_json()
         seen = set()
         for entry in run["benchmarks"]:
-            for key, kind in ENTRY.items():
-                self.assertIsInstance(entry[key], kind, key)
+            self.check_kinds(entry, ENTRY)
             self.assertEqual(entry["run_type"], "iteration")
             self.assertEqual(entry["repetitions"], 2)
             self.assertGreater(entry["real_time"], 0)
             self.assertGreater(entry["items_per_second"], 0)
             seen.add((entry["name"], entry["repetition_index"]))
-            if entry["name"].startswith("fill"):
-                self.check_rates(entry)
+            if entry["workload"] == "shim":
+                self.assertNotIn("allocator", entry)
+                continue
+            self.check_kinds(entry, KEY | MEASURES)
+            self.assertEqual(
+                entry["name"].split("/"), [str(entry[key]) for key in KEY]
+            )
+            self.check_rates(entry)
         self.assertEqual(seen, {(row, number) for row in ROWS for number in (0, 1)})
         self.assertEqual(len(run["benchmarks"]), len(seen))
 
@@ -96,6 +86,18 @@ class Results(Folder):
         self.assertEqual(context["aa_pair"], "pool,pool_again")
         self.assertEqual(context["rounds"], "2")
         self.assertIn(context["library_build_type"], ("debug", "release"))
+        self.assertEqual(context["interrupted"], "no")
+        self.assertEqual(context["layouts"], "12")
+        for key in "seed elapsed_seconds clock_ns latency_error".split():
+            self.assertGreaterEqual(float(context[key]), 0, key)
+        self.assertEqual(
+            {path.name for path in (self.folder / "a").iterdir()},
+            {"run.json", "machine.json", "command"},
+        )
+
+    def check_kinds(self, entry: dict, kinds: dict) -> None:
+        for key, kind in kinds.items():
+            self.assertIsInstance(entry[key], kind, key)
 
     def check_rates(self, entry: dict) -> None:
         """An iteration is a region of n allocations of 64 bytes."""
@@ -106,14 +108,46 @@ class Results(Folder):
             entry["bytes_per_second"] / entry["items_per_second"], 64, places=6
         )
 
-    def test_iterations_stay_fixed_over_the_rounds(self) -> None:
+    def test_iterations_stay_fixed_after_the_first_round(self) -> None:
         self.measure("--filter", FILTER, "--rounds", "3", "--label", "a")
         counts: dict[str, set[int]] = {}
-        for entry in load(self.folder / "a" / "run.json")["benchmarks"]:
-            counts.setdefault(entry["name"], set()).add(entry["iterations"])
+        for entry in self.run_json()["benchmarks"]:
+            if entry["repetition_index"] > 0:
+                counts.setdefault(entry["name"], set()).add(entry["iterations"])
         self.assertEqual({len(of) for of in counts.values()}, {1})
 
-    def test_machine_and_command_are_told(self) -> None:
+    def test_latencies_are_of_single_regions(self) -> None:
+        self.measure(
+            "--filter", "^fill/pool/(fleet|fixed64)/10$", "--rounds", "2", "--label", "a"
+        )
+        run = self.run_json()
+        found = {entry["allocator"]: entry for entry in run["latencies"]}
+        self.assertEqual(len(run["latencies"]), 2)
+        self.assertEqual(set(found), {"pool", "pool_again"})
+        for entry in found.values():
+            self.check_kinds(entry, KEY)
+            self.assertEqual((entry["sizes"], entry["n"]), ("fleet", 10))
+            self.assertGreater(entry["regions"], 0)
+            values = [entry[key] for key in LATENCY]
+            self.assertEqual(values, sorted(values))
+            self.assertGreater(values[0], 0)
+        self.assertAlmostEqual(float(run["context"]["latency_error"]), 1 / 64, places=3)
+
+    def test_growth_is_fitted_over_n(self) -> None:
+        self.measure(
+            "--filter", "^fill/pool/fixed64/(10|100|1000)$", "--rounds", "1",
+            "--label", "a",
+        )
+        (fit,) = self.run_json()["complexity"]
+        self.assertEqual(
+            (fit["workload"], fit["allocator"], fit["sizes"]),
+            ("fill", "pool", "fixed64"),
+        )
+        self.assertIn(fit["big_o"], ("N", "NlgN"))
+        self.assertGreater(fit["coefficient_ns"], 0)
+        self.assertLess(fit["rms"], 1)
+
+    def test_machine_and_command_are_reported(self) -> None:
         words = ("--filter", "arena/fixed16/(10|'')$", "--rounds", "1", "--label", "b")
         self.measure(*words)
         machine = load(self.folder / "b" / "machine.json")
@@ -122,7 +156,8 @@ class Results(Folder):
             "allocators"
         ).split():
             self.assertIn(key, machine)
-        self.assertIn("libngxpool", machine["allocators"]["pool"]["path"])
+        self.assertRegex(machine["allocators"]["pool"]["path"], r"/libngxpool_shared_\d+.so$")
+        self.assertRegex(machine["allocators"]["pool_archive"]["path"], r"/archive_\d+.so$")
         for of in machine["allocators"].values():
             self.assertIn(of["kind"], ("general", "region"))
             self.assertEqual("unavailable" in of, "path" not in of)
@@ -202,10 +237,12 @@ class Results(Folder):
 class Memory(Folder):
     """Rows that are not timed: what regions take while all are alive."""
 
-    def rows(self, *words: str, status: int = 0) -> list[dict]:
-        done = self.measure("--memory", "--label", "a", *words)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return load(self.folder / "a" / "memory.json")["rows"]
+    def rows(self, *words: str) -> list[dict]:
+        done = self.measure("--workloads", "memory", "--label", "a", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = self.run_json()
+        self.assertEqual(run["benchmarks"], [])
+        return run["memory"]
 
     def need_malloc(self) -> None:
         """Under a sanitizer the figures are mostly its own."""
@@ -262,14 +299,14 @@ class Memory(Folder):
             )
 
         words = (
-            "--memory", "--filter", "/glibc/(lognormal/1000000|fixed64/10)$",
+            "--workloads", "memory", "--filter", "/glibc/(lognormal/1000000|fixed64/10)$",
             "--label", "a",
         )
         if limited("--list", *words).returncode != 0:
             self.skipTest("a sanitizer needs more address space")
         done = limited(*words)
         self.assertEqual(done.returncode, 1, done.stderr)
-        rows = load(self.folder / "a" / "memory.json")["rows"]
+        rows = self.run_json()["memory"]
         found = {row["sizes"]: row.get("error_message") for row in rows}
         self.assertEqual(found, {"fixed64": None, "lognormal": "an allocation failed"})
         self.assertIn("lognormal/1000000: an allocation failed", done.stderr)
@@ -284,22 +321,15 @@ class Memory(Folder):
 
     def test_runs_have_it_unless_it_is_filtered_away(self) -> None:
         words = "--allocators", "pool", "--sizes", "fixed64", "--ns", "10", "--rounds", "1"
-        self.measure("--label", "a", *words)
-        self.assertTrue((self.folder / "a" / "memory.json").is_file())
-        self.measure("--label", "a", *words, "--workloads", "fill")
-        self.assertFalse((self.folder / "a" / "memory.json").exists())
-
-    def test_alone_it_leaves_what_is_there(self) -> None:
-        words = "--allocators", "pool", "--sizes", "fixed64", "--ns", "10"
-        self.measure("--label", "a", "--rounds", "1", "--workloads", "fill", *words)
-        before = {path.name: path.read_bytes() for path in (self.folder / "a").iterdir()}
-        self.rows(*words)
-        after = {path.name: path.read_bytes() for path in (self.folder / "a").iterdir()}
-        self.assertEqual(after.pop("memory.json")[:1], b"{")
-        self.assertEqual(after, before)
+        self.measure("--label", "a", *words, "--filter", "^(fill|memory)/")
+        (row,) = self.run_json()["memory"]
+        self.assertEqual((row["allocator"], row["sizes"], row["n"]), ("pool", "fixed64", 10))
+        for word in ("--workloads", "fill"), ("--filter", "^fill/"):
+            self.measure("--label", "a", *words, *word)
+            self.assertEqual(self.run_json()["memory"], [])
 
     def test_quick_run_takes_a_part(self) -> None:
-        listed = bench("--list", "--quick", "--memory").stdout.splitlines()
+        listed = bench("--list", "--quick", "--workloads", "memory").stdout.splitlines()
         rows = [row.split()[0].split("/") for row in listed]
         self.assertEqual({row[0] for row in rows}, {"memory"})
         self.assertEqual({row[2] for row in rows}, {"lognormal", "nginx_request"})
@@ -320,7 +350,7 @@ class Skips(Folder):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"skipped: {row}: a region asks for", done.stderr)
-        entries = load(self.folder / "a" / "run.json")["benchmarks"]
+        entries = self.run_json()["benchmarks"]
         (entry,) = [entry for entry in entries if entry["name"] == row]
         self.assertIs(entry["error_occurred"], True)
         self.assertIn("a region asks for", entry["error_message"])
@@ -365,7 +395,7 @@ class Arguments(Folder):
             "--sizes", "fixed6",
         )
         self.refused(
-            'unknown workload "fil"; known: fill .*fill_reset .*shim',
+            'unknown workload "fil"; known: fill .*fill_reset .*shim memory',
             "--workloads", "fil",
         )
         self.refused('unknown n "2"; known: 1 10 25 100', "--ns", "10,2")
@@ -375,6 +405,9 @@ class Arguments(Folder):
         self.refused("no row is left", "--filter", "^nothing$")
         self.refused("expected 1 to 1000", "--rounds", "0")
         self.refused("expected 1 to 1000", "--rounds", "3x")
+        self.refused("expected a whole number", "--seed", "-1")
+        self.refused("expected a whole number", "--seed", "18446744073709551616")
+        self.refused("found no --label", "--resume")
         self.refused("expected letters", "--label", "../up")
         self.refused("expected letters", "--label", "")
         self.refused("--help", "--no-such")
@@ -382,11 +415,14 @@ class Arguments(Folder):
         self.refused('found "word", expected an option', "word")
         self.refused("no/such: No such file", "--sizes-dir", "no/such")
 
-    def test_help_tells_every_option(self) -> None:
+    def test_help_names_every_option(self) -> None:
         done = bench("--help")
         self.assertEqual(done.returncode, 0)
-        for option in "label filter allocators sizes workloads ns quick memory rounds".split():
-            self.assertIn(f"--{option}", done.stdout)
+        for option in (
+            "allocators filter help label list ns quick results resume rounds seed sizes "
+            "sizes-dir traces workloads"
+        ).split():
+            self.assertIn(f"  --{option} ", done.stdout)
 
     def test_choices_narrow_the_list(self) -> None:
         words = "--workloads fill_reset --allocators pool,talloc --sizes uniform,fleet"
@@ -510,7 +546,7 @@ class Arguments(Folder):
             "--filter", "threads_./pool/lognormal/100$", "--rounds", "1",
             "--label", "a",
         )
-        run = load(self.folder / "a" / "run.json")
+        run = self.run_json()
         threads = {entry["name"]: entry["threads"] for entry in run["benchmarks"]}
         self.assertEqual(threads["threads_1/pool/lognormal/100"], 1)
         self.assertEqual(threads["threads_2/pool/lognormal/100"], 2)
@@ -536,30 +572,23 @@ class Arguments(Folder):
 
 
 class Interrupt(Folder):
-    def interrupt(self, when: str, *words: str) -> tuple[int, str, str]:
-        """Ctrl-C once stderr holds a line that matches when."""
-        process = subprocess.Popen(
-            [BENCH, "--results", str(self.folder), "--label", "a", *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for line in process.stderr:
-            if re.search(when, line):
-                break
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
+    def interrupt(self, process: subprocess.Popen[str]) -> str:
+        """What Ctrl-C, which everybody at the terminal gets, leaves on stderr."""
+        os.killpg(process.pid, signal.SIGINT)
         start = time.monotonic()
-        out, err = process.communicate()
+        _, err = process.communicate()
         self.assertLess(time.monotonic() - start, 10)
-        return process.returncode, out, err
+        return err
 
     def test_complete_rounds_are_kept(self) -> None:
-        status, out, err = self.interrupt(
-            "round 1 of 1000, row 1", "--filter", "^fill/(pool|arena)/fixed16/10$",
-            "--rounds", "1000",
+        process = self.start(
+            "--filter", "^fill/(pool|arena)/fixed16/10$", "--rounds", "1000",
+            start_new_session=True,
         )
-        self.assertEqual(status, 0, err)
-        self.assertEqual(out, f"{self.folder}/a\n")
-        run = load(self.folder / "a" / "run.json")
+        self.wait(process, self.round_path(1))
+        err = self.interrupt(process)
+        self.assertEqual(process.returncode, 0, err)
+        run = self.run_json()
         complete = int(run["context"]["rounds"])
         self.assertEqual(run["context"]["interrupted"], "yes")
         self.assertEqual(run["context"]["rounds_wanted"], "1000")
@@ -567,43 +596,94 @@ class Interrupt(Folder):
         self.assertLess(complete, 1000)
         self.assertEqual(len(run["benchmarks"]), 3 * complete)
 
+    def test_no_row_is_at_fault_for_it(self) -> None:
+        """Not those of memory and of instructions either, which come last."""
+        process = self.start(
+            "--filter", "^(fill|memory)/pool/lognormal/100$", "--rounds", "1000",
+            start_new_session=True,
+        )
+        self.wait(process, self.round_path(0))
+        err = self.interrupt(process)
+        self.assertEqual(process.returncode, 0, err)
+        (row,) = self.run_json()["memory"]
+        self.assertEqual(row["error_message"], "interrupted")
+
     def test_a_round_that_crashes_costs_its_row_alone(self) -> None:
         """Each round is a process of its own."""
-        process = subprocess.Popen(
-            [BENCH, "--results", str(self.folder), "--label", "a", "--rounds", "6",
-             "--filter", "^fill/(pool|arena)/fixed16/10$"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = self.start(
+            "--rounds", "6", "--filter", "^fill/(pool|arena)/fixed16/10$"
         )
-        for line in process.stderr:
-            if line.startswith("round 1 of 6"):
-                break
-        (child,) = children(process.pid)
+        self.wait(process, self.round_path(0))
+        (child,) = self.child_of(process)
         os.kill(child, signal.SIGKILL)
         _, err = process.communicate()
         self.assertEqual(process.returncode, 1, err)
         self.assertIn("the process was ended by signal 9", err)
-        rows = load(self.folder / "a" / "run.json")["benchmarks"]
+        rows = self.run_json()["benchmarks"]
         failed = [row for row in rows if row.get("error_occurred")]
         self.assertEqual(len(failed), 1)
         self.assertIn("signal 9", failed[0]["error_message"])
         self.assertEqual(len(rows), 1 + 2 * 6)
 
+    def child_of(self, process: subprocess.Popen[str]) -> list[int]:
+        while not (found := children(process.pid)):
+            self.assertIsNone(process.poll())
+        return found
+
     def test_nothing_is_written_before_the_first_round(self) -> None:
-        status, out, err = self.interrupt("round 0 of", "--quick", "--rounds", "2")
-        self.assertEqual(status, 130, err)
-        self.assertEqual(out, "")
+        process = self.start("--rounds", "2", start_new_session=True)
+        self.assertRegex(process.stderr.readline(), "^bench: skipped|^round 0 of 2")
+        self.wait(process, self.folder / "a" / "rounds" / "run")
+        time.sleep(0.2)
+        err = self.interrupt(process)
+        self.assertEqual(process.returncode, 130, err)
         self.assertIn("no round is complete", err)
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
-def children(pid: int) -> list[int]:
-    """Processes whose parent pid is."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found
+class TimeLeft(Folder):
+    SHOWN = re.compile(r"round (\d+) of (\d+), turn (\d+) of (\d+), (\d+):(\d\d) left")
+    LEAST = 4  # seconds: below, whole seconds are too coarse
+
+    def test_it_is_right_from_round_1_on(self) -> None:
+        """Within a factor of two, of a run of some seconds."""
+        shown = []
+        terminal, stderr = pty.openpty()
+        start = time.monotonic()
+        process = self.start(
+            "--sizes", "fixed16", "--allocators", "pool,arena,obstack",
+            "--workloads", "fill", "--ns", "10,100,1000", "--rounds", "12",
+            pass_fds=[], **{"preexec_fn": lambda: os.dup2(stderr, 2)},
+        )
+        os.close(stderr)
+        for when, line in self.lines(terminal):
+            match = self.SHOWN.search(line)
+            if match:
+                number, rounds, turn, turns, minutes, seconds = map(int, match.groups())
+                self.assertEqual(rounds, 12)
+                self.assertLessEqual(turn, turns)
+                if number > 0:
+                    shown.append((when - start, minutes * 60 + seconds))
+        self.assertEqual(process.wait(), 0)
+        end = float(self.run_json()["context"]["elapsed_seconds"])
+        judged = [(end - when, left) for when, left in shown if left >= self.LEAST]
+        self.assertGreater(len(judged), 5)
+        for due, left in judged:
+            self.assertLess(left, 2 * due + 1, judged)
+            self.assertGreater(left + 1, due / 2, judged)
+
+    def lines(self, terminal: int):
+        """Each with the time at which it came, until nobody writes any more."""
+        while True:
+            try:
+                text = os.read(terminal, 4096).decode()
+            except OSError:
+                break
+            if not text:
+                break
+            for line in text.split("\r"):
+                yield time.monotonic(), line
+        os.close(terminal)
 
 
 class Run(Folder):
@@ -625,6 +705,7 @@ class Run(Folder):
         done = self.run_py(
             "--quick", "--results", str(self.folder), "--label", "a", "--rounds", "6",
             "--allocators", "arena,pool", "--sizes", "fixed16", "--workloads", "fill",
+            "--ns", "10,100",
         )
         if "no such Python module" in done.stderr:
             self.skipTest(done.stderr)
@@ -641,4 +722,4 @@ class Run(Folder):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    main()

@@ -19,24 +19,41 @@ enum {
 #define PROGRESS_VERSION "ngxpool-rounds 1"
 #define PROGRESS_END     "end"
 
+/* A file, as it is read line by line. */
+struct lines {
+    FILE *file;
+    const char *path;
+    char *line; /* without its end; NULL before the first, after the last */
+    size_t size;
+    int number;
+};
+
 static void round_path(const char *folder, int round, char *path);
 static int write_file(const char *path,
                       void (*write)(const void *what, FILE *file),
                       const void *what);
+static int flush_file(FILE *file);
 static void write_run(const void *what, FILE *file);
 static void write_round(const void *what, FILE *file);
 static void write_row(const struct row *row, int round, FILE *file);
 static void write_latency(const struct row *row, FILE *file);
 static void remove_rounds(const char *folder);
-static int load_round(const char *path, struct rounds *rounds,
+static int load_run(struct lines *lines, struct progress *progress);
+static int take_line(struct progress *progress, const char *line);
+static int count_rounds(const struct results *results, int wanted);
+static int load_round(const struct results *results, struct rounds *rounds,
                       struct plan *plan, int round);
-static int load_lines(FILE *file, struct rounds *rounds, struct plan *plan,
-                      int round, int *ret_ended);
-static int load_row(const char *line, struct row *row, int round);
-static int load_latency(const char *line, struct row *row);
-static struct row *find_row(struct plan *plan, const char *name, size_t *next);
-static int take_line(struct progress *progress, char *line);
+static int load_lines(struct lines *lines, struct rounds *rounds,
+                      struct plan *plan, int round);
+static int load_row(struct lines *lines, struct row *row, int round);
+static int load_reading(const char *text, struct row *row, int round);
+static int load_latency(const char *text, struct row *row);
+static const char *next_line(struct lines *lines);
+static void lines_close(struct lines *lines);
+static const char *after(const char *line, const char *kind, const char *name);
 static int fail(const char *path, int err);
+static int fail_line(const struct lines *lines, const char *expected,
+                     const char *name);
 
 /* The data that a round's file is written from. */
 struct round_file {
@@ -81,43 +98,23 @@ int
 progress_open(struct progress *progress, const char *folder)
 {
     char path[PROGRESS_FILE_MAX];
-    FILE *file;
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
-    int number = 0;
-    int err = 0;
+    struct lines lines = {.path = path};
+    int err;
 
     snprintf(path, sizeof(path), "%s/rounds/run", folder);
-    file = fopen(path, "r");
-    if (file == NULL) {
+    lines.file = fopen(path, "r");
+    if (lines.file == NULL) {
         return fail(path, -errno);
     }
-    *progress = (struct progress){0};
-    progress->argv = calloc(PROGRESS_ARGUMENTS_MAX + 1, sizeof(char *));
-    while (progress->argv != NULL && err == 0 &&
-           (length = getline(&line, &size, file)) > 0) {
-        line[strcspn(line, "\n")] = '\0';
-        number++;
-        err = number == 1 ? -(strcmp(line, PROGRESS_VERSION) != 0) * EINVAL
-                          : take_line(progress, line);
-        if (err != 0) {
-            fprintf(stderr,
-                    "bench: %s:%d: found \"%.80s\", expected what this program "
-                    "of commit %s wrote\n",
-                    path, number, line, machine_commit());
-        }
-    }
-    free(line);
-    fclose(file);
-    if (err == 0 && (progress->argc == 0 || progress->wanted == 0)) {
-        fprintf(stderr, "bench: %s: found %d lines, expected more\n", path,
-                number);
-        err = -EINVAL;
-    }
+    *progress = (struct progress){
+        .argv = calloc(PROGRESS_ARGUMENTS_MAX + 1, sizeof(char *)),
+    };
+    err = progress->argv != NULL ? load_run(&lines, progress)
+                                 : fail(path, -ENOMEM);
     if (err != 0) {
         progress_done(progress);
     }
+    lines_close(&lines);
     return err;
 }
 
@@ -139,16 +136,9 @@ progress_load(const struct results *results, struct rounds *rounds,
     if (err != 0) {
         return fail(results->path, err);
     }
-    rounds->complete = 0;
-    while (rounds->complete < rounds->wanted && err == 0) {
-        char path[PROGRESS_FILE_MAX];
-
-        round_path(results->path, rounds->complete, path);
-        if (access(path, F_OK) != 0) {
-            break;
-        }
-        err = load_round(path, rounds, plan, rounds->complete);
-        rounds->complete += err == 0;
+    rounds->complete = count_rounds(results, rounds->wanted);
+    for (int round = 0; round < rounds->complete && err == 0; round++) {
+        err = load_round(results, rounds, plan, round);
     }
     return err;
 }
@@ -176,7 +166,7 @@ write_file(const char *path, void (*write)(const void *what, FILE *file),
 {
     char made[PROGRESS_FILE_MAX];
     FILE *file;
-    int failed;
+    int err;
 
     snprintf(made, sizeof(made), "%.*s.tmp", PROGRESS_FILE_MAX - 8, path);
     file = fopen(made, "w");
@@ -184,15 +174,31 @@ write_file(const char *path, void (*write)(const void *what, FILE *file),
         return fail(made, -errno);
     }
     write(what, file);
-    errno = 0;
-    failed = ferror(file) | fflush(file) | fsync(fileno(file));
-    failed |= fclose(file);
-    if (failed == 0 && rename(made, path) == 0) {
-        return 0;
+    err = flush_file(file);
+    if (fclose(file) != 0 && err == 0) {
+        err = -errno;
     }
-    failed = errno != 0 ? -errno : -EIO;
-    (void) unlink(made);
-    return fail(path, failed);
+    if (err == 0 && rename(made, path) != 0) {
+        err = -errno;
+    }
+    if (err != 0) {
+        (void) unlink(made);
+        return fail(path, err);
+    }
+    return 0;
+}
+
+/* Returns 0, or the negative errno of the first failure. */
+static int
+flush_file(FILE *file)
+{
+    if (fflush(file) != 0) {
+        return -errno;
+    }
+    if (ferror(file)) {
+        return -EIO; /* an earlier write failed, and its errno is gone */
+    }
+    return fsync(fileno(file)) != 0 ? -errno : 0;
 }
 
 static void
@@ -206,6 +212,7 @@ write_run(const void *what, FILE *file)
     for (int i = 0; i < run->results->argc; i++) {
         fprintf(file, "argument %s\n", run->results->argv[i]);
     }
+    fprintf(file, "%s\n", PROGRESS_END);
 }
 
 static void
@@ -274,133 +281,29 @@ remove_rounds(const char *folder)
     }
 }
 
+/* Returns 0, or a negative errno: a message is then on stderr. */
 static int
-load_round(const char *path, struct rounds *rounds, struct plan *plan,
-           int round)
+load_run(struct lines *lines, struct progress *progress)
 {
-    FILE *file = fopen(path, "r");
-    int ended = 0;
-    int err;
+    const char *line = next_line(lines);
+    int err = strcmp(line, PROGRESS_VERSION) == 0 ? 0 : -EINVAL;
 
-    if (file == NULL) {
-        return fail(path, -errno);
+    while (err == 0 && strcmp(line = next_line(lines), PROGRESS_END) != 0) {
+        err = take_line(progress, line);
     }
-    err = load_lines(file, rounds, plan, round, &ended);
-    fclose(file);
-    if (err == 0 && !ended) {
+    if (err == 0 &&
+        (progress->argc == 0 || progress->wanted < 1 || progress->layouts < 1 ||
+         progress->layouts > BENCH_LAYOUTS)) {
         err = -EINVAL;
     }
-    if (err != 0) {
-        fprintf(
-            stderr,
-            "bench: %s: found other rows or lines than this run's, expected "
-            "a round of it\n",
-            path);
-    }
-    return err;
-}
-
-static int
-load_lines(FILE *file, struct rounds *rounds, struct plan *plan, int round,
-           int *ret_ended)
-{
-    char *line = NULL;
-    size_t size = 0;
-    size_t next = 0;
-    int err = 0;
-
-    while (err == 0 && getline(&line, &size, file) > 0) {
-        char kind[16];
-        char name[ROW_NAME_MAX];
-        struct row *row;
-
-        line[strcspn(line, "\n")] = '\0';
-        if (strcmp(line, PROGRESS_END) == 0) {
-            *ret_ended = 1;
-            break;
-        }
-        if (sscanf(line, "elapsed %lf", &rounds->elapsed) == 1) {
-            continue;
-        }
-        if (sscanf(line, "%15s %127s", kind, name) != 2 ||
-            (row = find_row(plan, name, &next)) == NULL) {
-            err = -EINVAL;
-        } else if (strcmp(kind, "failed") == 0) {
-            snprintf(row->reason, sizeof(row->reason), "%.600s",
-                     line + strlen("failed ") + strlen(name) + 1);
-        } else if (strcmp(kind, "row") == 0) {
-            err = load_row(line, row, round);
-        } else {
-            err = load_latency(line, row);
-        }
-    }
-    free(line);
-    return err;
-}
-
-static int
-load_row(const char *line, struct row *row, int round)
-{
-    struct reading *reading = &row->readings[round];
-    int found = sscanf(line,
-                       "row %*s %d %" SCNd64 " %lf %lf %" SCNd64
-                       " %lf %lf %lf %lf %lf %lf %lf",
-                       &row->slices, &row->iterations, &row->expected_ns,
-                       &row->seconds, &reading->iterations, &reading->real_ns,
-                       &reading->cpu_ns, &reading->items_per_second,
-                       &reading->bytes_per_second, &reading->first_half_ns,
-                       &reading->second_half_ns, &reading->page_faults);
-
-    return found == 12 && row->slices > 0 && row->slices <= ROW_SLICES
-               ? 0
-               : -EINVAL;
-}
-
-/* The histogram replaces the row's. */
-static int
-load_latency(const char *line, struct row *row)
-{
-    struct latency latency = {0};
-    int at = 0;
-    int used;
-    unsigned bucket;
-    uint32_t regions;
-
-    if (row->latency == NULL ||
-        sscanf(line, "latency %*s %" SCNu64 "%n", &latency.max_ns, &at) != 1) {
-        return -EINVAL;
-    }
-    while (sscanf(line + at, " %u:%" SCNu32 "%n", &bucket, &regions, &used) ==
-           2) {
-        if (bucket >= LATENCY_BUCKETS) {
-            return -EINVAL;
-        }
-        latency.buckets[bucket] = regions;
-        latency.regions += regions;
-        at += used;
-    }
-    *row->latency = latency;
-    return 0;
-}
-
-/* Rows come in the plan's order; each is looked for from the last one on. */
-static struct row *
-find_row(struct plan *plan, const char *name, size_t *next)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        size_t at = (*next + i) % plan->count;
-
-        if (strcmp(plan->rows[at].name, name) == 0) {
-            *next = at;
-            return &plan->rows[at];
-        }
-    }
-    return NULL;
+    return err == 0 ? 0
+                    : fail_line(lines, "what this program wrote, of commit ",
+                                machine_commit());
 }
 
 /* A line of the file "run" after the first. Returns 0 or -EINVAL. */
 static int
-take_line(struct progress *progress, char *line)
+take_line(struct progress *progress, const char *line)
 {
     static const char argument[] = "argument ";
     static const char commit[] = "commit ";
@@ -424,10 +327,187 @@ take_line(struct progress *progress, char *line)
                : -EINVAL;
 }
 
+/* Rounds whose file is there, at most wanted. A file that is missing between
+ * others counts, so that reading it fails. */
+static int
+count_rounds(const struct results *results, int wanted)
+{
+    char path[PROGRESS_FILE_MAX];
+
+    while (wanted > 0) {
+        round_path(results->path, wanted - 1, path);
+        if (access(path, F_OK) == 0) {
+            break;
+        }
+        wanted--;
+    }
+    return wanted;
+}
+
+static int
+load_round(const struct results *results, struct rounds *rounds,
+           struct plan *plan, int round)
+{
+    char path[PROGRESS_FILE_MAX];
+    struct lines lines = {.path = path};
+    int err;
+
+    round_path(results->path, round, path);
+    lines.file = fopen(path, "r");
+    if (lines.file == NULL) {
+        return fail(path, -errno);
+    }
+    err = load_lines(&lines, rounds, plan, round);
+    lines_close(&lines);
+    return err;
+}
+
+/* The rows come in the plan's order. */
+static int
+load_lines(struct lines *lines, struct rounds *rounds, struct plan *plan,
+           int round)
+{
+    int err = 0;
+
+    if (sscanf(next_line(lines), "elapsed %lf", &rounds->elapsed) != 1) {
+        return fail_line(lines, "the time", "");
+    }
+    for (size_t i = 0; i < plan->count && err == 0; i++) {
+        err = load_row(lines, &plan->rows[i], round);
+    }
+    if (err == 0 && strcmp(next_line(lines), PROGRESS_END) != 0) {
+        err = fail_line(lines, "the end of this run's rows", "");
+    }
+    return err;
+}
+
+static int
+load_row(struct lines *lines, struct row *row, int round)
+{
+    const char *line = next_line(lines);
+    const char *text = after(line, "failed", row->name);
+
+    if (text != NULL) {
+        snprintf(row->reason, sizeof(row->reason), "%.600s", text);
+        return 0;
+    }
+    text = after(line, "row", row->name);
+    if (text == NULL || load_reading(text, row, round) != 0) {
+        return fail_line(lines, "row ", row->name);
+    }
+    if (!row->wants_latency) {
+        return 0;
+    }
+    text = after(next_line(lines), "latency", row->name);
+    if (text == NULL || load_latency(text, row) != 0) {
+        return fail_line(lines, "latency ", row->name);
+    }
+    return 0;
+}
+
+/* Returns 0 or -EINVAL. */
+static int
+load_reading(const char *text, struct row *row, int round)
+{
+    struct reading *reading = &row->readings[round];
+    int found = sscanf(
+        text, "%d %" SCNd64 " %lf %lf %" SCNd64 " %lf %lf %lf %lf %lf %lf %lf",
+        &row->slices, &row->iterations, &row->expected_ns, &row->seconds,
+        &reading->iterations, &reading->real_ns, &reading->cpu_ns,
+        &reading->items_per_second, &reading->bytes_per_second,
+        &reading->first_half_ns, &reading->second_half_ns,
+        &reading->page_faults);
+
+    return found == 12 && row->slices > 0 && row->slices <= ROW_SLICES
+               ? 0
+               : -EINVAL;
+}
+
+/* The histogram replaces the row's. Returns 0 or -EINVAL. */
+static int
+load_latency(const char *text, struct row *row)
+{
+    struct latency latency = {0};
+    int used = 0;
+    unsigned bucket;
+    uint32_t regions;
+
+    if (sscanf(text, "%" SCNu64 "%n", &latency.max_ns, &used) != 1) {
+        return -EINVAL;
+    }
+    for (text += used;
+         sscanf(text, " %u:%" SCNu32 "%n", &bucket, &regions, &used) == 2;
+         text += used) {
+        if (bucket >= LATENCY_BUCKETS) {
+            return -EINVAL;
+        }
+        latency.buckets[bucket] = regions;
+        latency.regions += regions;
+    }
+    if (*text != '\0') {
+        return -EINVAL;
+    }
+    *row->latency = latency;
+    return 0;
+}
+
+/* Without the line's end; "" after the last line. Valid until the next call. */
+static const char *
+next_line(struct lines *lines)
+{
+    if (getline(&lines->line, &lines->size, lines->file) <= 0) {
+        free(lines->line);
+        lines->line = NULL;
+        lines->size = 0;
+        return "";
+    }
+    lines->number++;
+    lines->line[strcspn(lines->line, "\n")] = '\0';
+    return lines->line;
+}
+
+static void
+lines_close(struct lines *lines)
+{
+    free(lines->line);
+    (void) fclose(lines->file);
+}
+
+/* The text after "kind name ", or NULL where the line begins otherwise. */
+static const char *
+after(const char *line, const char *kind, const char *name)
+{
+    size_t kind_length = strlen(kind);
+    size_t name_length = strlen(name);
+
+    if (strncmp(line, kind, kind_length) != 0 || line[kind_length] != ' ') {
+        return NULL;
+    }
+    line += kind_length + 1;
+    if (strncmp(line, name, name_length) != 0 || line[name_length] != ' ') {
+        return NULL;
+    }
+    return line + name_length + 1;
+}
+
 /* Prints a message; returns err. */
 static int
 fail(const char *path, int err)
 {
     fprintf(stderr, "bench: %s: %s\n", path, strerror(-err));
     return err;
+}
+
+/* Prints a message about the line that was read last; returns -EINVAL. */
+static int
+fail_line(const struct lines *lines, const char *expected, const char *name)
+{
+    if (lines->line == NULL) {
+        fprintf(stderr, "bench: %s:%d: found the end, expected %s%s\n",
+                lines->path, lines->number, expected, name);
+    } else {
+        fprintf(stderr, "bench: %s:%d: found \"%.80s\", expected %s%s\n",
+                lines->path, lines->number, lines->line, expected, name);
+    }
+    return -EINVAL;
 }

@@ -1,0 +1,95 @@
+"""What the tests of the program bench have in common.
+
+Each test script is called with the program's path as its first argument. Every
+measurement is as short as can be: what is tested is what is written, not the
+figures.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BENCH = str(Path(sys.argv[1]).resolve())
+PATIENCE = 60.0  # seconds until a process must have done what is waited for
+
+
+def bench(*words: str, **settings) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BENCH, *words], capture_output=True, text=True, **settings
+    )
+
+
+def load(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent pid is."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Folder(unittest.TestCase):
+    """A test with a folder of its own for results."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def measure(self, *words: str, **settings) -> subprocess.CompletedProcess[str]:
+        return bench("--quick", "--results", str(self.folder), *words, **settings)
+
+    def run_json(self, label: str = "a") -> dict:
+        return load(self.folder / label / "run.json")
+
+    def start(self, *words: str, **settings) -> subprocess.Popen[str]:
+        """A measurement under way, of label "a"."""
+        process = subprocess.Popen(
+            [BENCH, "--quick", "--results", str(self.folder), "--label", "a", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings,
+        )
+        self.addCleanup(self.stop, process)
+        return process
+
+    def stop(self, process: subprocess.Popen[str]) -> None:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+    def wait(self, process: subprocess.Popen[str], path: Path) -> None:
+        """Until the process has made the file."""
+        end = time.monotonic() + PATIENCE
+        while not path.exists():
+            if process.poll() is not None:
+                self.fail(f"it ended before {path.name}: {process.stderr.read()}")
+            self.assertLess(time.monotonic(), end, f"no {path}")
+            time.sleep(0.005)
+
+    def round_path(self, number: int) -> Path:
+        """The file of a round of a measurement under way."""
+        return self.folder / "a" / "rounds" / f"{number:04}"
+
+
+def main() -> None:
+    """Runs the tests of the script that is called."""
+    os.environ.pop("LD_PRELOAD", None)
+    unittest.main(argv=sys.argv[:1], verbosity=2)
