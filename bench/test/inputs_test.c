@@ -80,7 +80,8 @@ is_same_op(const struct replay_op *a, const struct replay_op *b)
 static int
 is_same_trace(const struct replay *a, const struct replay *b)
 {
-    int same = strcmp(a->name, b->name) == 0 && a->last == b->last &&
+    int same = strcmp(a->name, b->name) == 0 &&
+               memcmp(a->spans, b->spans, sizeof(a->spans)) == 0 &&
                a->regions == b->regions && a->objects == b->objects &&
                a->allocations == b->allocations && a->bytes == b->bytes &&
                a->largest == b->largest && a->live == b->live &&
