@@ -379,6 +379,44 @@ test_layouts_depend_on_the_seed(void **state)
     assert_true(same < SEEDS / 2);
 }
 
+/* The turns of all rounds, one a row. */
+static void
+turns_by_seed(uint64_t seed, int *ret_turns)
+{
+    struct rounds rounds = rounds_of(ROUNDS);
+    struct plan *plan = plan_of_turns();
+
+    rounds.seed = seed;
+    rounds.run_max = 1e-9; /* a batch, so that there is one slice */
+    assert_int_equal(rounds_run(&rounds, plan), 0);
+    assert_int_equal(turns_of_a_round(), ROWS);
+    memcpy(ret_turns, turns + turns_count - ROUNDS * ROWS,
+           ROUNDS * ROWS * sizeof(int));
+    plan_destroy(plan);
+}
+
+/* Seeds that follow each other have no round's order in common, but by chance:
+ * that is one in 720. */
+static void
+test_orders_depend_on_the_seed(void **state)
+{
+    int first[ROUNDS * ROWS];
+    int again[ROUNDS * ROWS];
+    int next[ROUNDS * ROWS];
+
+    (void) state;
+    turns_by_seed(1, first);
+    turns_by_seed(1, again);
+    turns_by_seed(2, next);
+    assert_memory_equal(first, again, sizeof(first));
+    for (int r = 0; r < ROUNDS; r++) {
+        for (int s = 0; s < ROUNDS; s++) {
+            assert_memory_not_equal(first + r * ROWS, next + s * ROWS,
+                                    ROWS * sizeof(int));
+        }
+    }
+}
+
 /* Last: an interrupt that came stays. */
 static void
 test_rounds_keep_the_complete_ones_when_interrupted(void **state)
@@ -402,6 +440,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layouts_depend_on_the_seed),
+        cmocka_unit_test(test_orders_depend_on_the_seed),
         cmocka_unit_test(test_rounds_drop_a_row_that_fails),
         cmocka_unit_test(test_rounds_go_on_where_keep_failed),
         cmocka_unit_test(test_rounds_run_each_slice_once_in_new_orders),
