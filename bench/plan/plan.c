@@ -501,6 +501,9 @@ choice_wants_memory(const struct choice *choice,
         !list_has(options->ns, number)) {
         return 0;
     }
+    if (choice->has_filter) {
+        return 1;
+    }
     return (options->ns != NULL ||
             list_has(options->quick ? PLAN_MEMORY_QUICK_NS : PLAN_MEMORY_NS,
                      number)) &&
