@@ -529,6 +529,18 @@ class Arguments(Folder):
             listed = bench("--list", *words, "--filter", f"^{row}$").stdout
             self.assertIn(row, listed)
 
+    def test_plans_fit_their_time(self) -> None:
+        """A row takes about 20 ms a round: 12 rounds have 15 minutes, and those of
+        a quick run have 90 seconds."""
+        for words, most in ((), 3000), (("--quick",), 450):
+            rows = bench("--list", *words).stdout.splitlines()
+            timed = [
+                row for row in rows
+                if not row.startswith("memory/") and "  skipped: " not in row
+            ]
+            self.assertGreater(len(timed), most // 3)
+            self.assertLess(len(timed), most)
+
     def test_threads_need_as_many_cores(self) -> None:
         cores = os.sched_getaffinity(0)
         self.addCleanup(os.sched_setaffinity, 0, cores)
