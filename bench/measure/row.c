@@ -10,7 +10,7 @@
 /* Of a region that is timed one by one, in ns, of all of them in a round. */
 #define ROW_LATENCY_NS 2e6
 
-/* A warm-up ends once two halves of it differ by less than that. */
+/* A warm-up ends once its second half is not faster than the first by more. */
 #define ROW_WARM_RATIO 1.05
 
 enum {
@@ -249,17 +249,19 @@ row_resume(struct shim_state *state)
 }
 
 /*
- * Runs regions until an allocator has come to its steady state: jemalloc takes
- * about 30 regions of 10,000. Each half is as long as all before it, so that a
- * slow change shows too. The halves of the run that follows show whether that
- * was enough.
+ * Runs regions until an allocator is in its steady state: jemalloc takes about
+ * 30 regions of 10,000. Each half is as long as all before it, so that a slow
+ * change shows too. The halves of the run that follows show whether that was
+ * enough. After the round's first slice, only what was trimmed has to come
+ * back.
  */
 static int
 row_warm_up(struct row *row)
 {
+    double most = row->slice == 0 ? ROW_WARM_MOST_NS : 2 * ROW_WARM_LEAST_NS;
     double spent = 0;
 
-    for (double ns = ROW_WARM_LEAST_NS; spent < ROW_WARM_MOST_NS; ns *= 2) {
+    for (double ns = ROW_WARM_LEAST_NS; spent < most; ns *= 2) {
         double first;
         double second;
 
@@ -267,8 +269,7 @@ row_warm_up(struct row *row)
             row_warm_for(row, ns, &second) != 0) {
             return -ENOMEM;
         }
-        if (first < second * ROW_WARM_RATIO &&
-            second < first * ROW_WARM_RATIO) {
+        if (first < second * ROW_WARM_RATIO) {
             break;
         }
         spent += 2 * (ns > first ? ns : first);

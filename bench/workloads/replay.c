@@ -12,7 +12,7 @@ static const struct workload_cells replay_full[] = {
 };
 
 static const struct workload_cells replay_quick[] = {
-    {"git_log", NULL},
+    {"svn_log", NULL},
     {NULL, NULL},
 };
 

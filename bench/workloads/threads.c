@@ -14,7 +14,7 @@
 
 enum {
     /* So many ops that the start and the end of a batch are nothing. */
-    THREADS_BATCH = 512 * WORKLOAD_BATCH,
+    THREADS_BATCH = 128 * WORKLOAD_BATCH,
 };
 
 static const struct workload_cells threads_full[] = {
