@@ -8,14 +8,13 @@ BUILD is the folder that meson built in; the options are those of bench, which
 """
 
 import importlib.util
-import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 REPORT = Path(__file__).parent / "report" / "main.py"
-MODULES = ("jinja2", "matplotlib", "scipy")
+MODULE = "jinja2"  # what the report needs beside Python
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one that Debian's modules belong to
 
 
@@ -27,11 +26,11 @@ def main() -> int:
     status, folder = measure([str(Path(build) / "bench" / "bench"), *options])
     if folder is None:
         return status
-    return report(folder) or status
+    return subprocess.run([python(), str(REPORT), str(folder)]).returncode or status
 
 
 def measure(command: list[str]) -> tuple[int, Path | None]:
-    """The status of bench, and where it says that its results are."""
+    """The exit status of bench, and where its last line says the results are."""
     # Ctrl-C is for bench, which finishes with the rounds that it has.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -50,17 +49,9 @@ def measure(command: list[str]) -> tuple[int, Path | None]:
     return done.returncode, None
 
 
-def report(folder: Path) -> int:
-    context = json.loads((folder / "run.json").read_text())["context"]
-    command = [python(), str(REPORT), str(folder)]
-    if "aa_pair" in context:
-        command += ["--baseline", context["aa_pair"].split(",")[0]]
-    return subprocess.run(command).returncode
-
-
 def python() -> str:
-    """A Python that has what the report needs, as far as one can tell."""
-    if all(importlib.util.find_spec(module) for module in MODULES):
+    """A Python that has what the report needs, as far as can be known."""
+    if importlib.util.find_spec(MODULE):
         return sys.executable
     return DEBIAN_PYTHON
 

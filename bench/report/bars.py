@@ -1,35 +1,42 @@
 #!/usr/bin/env python3
-"""Print how a run's figures stand to the bars that the pool is built to.
+"""Print how a run compares to the bars that the pool is built to.
 
 usage: bars.py FOLDER
 
-FOLDER is results/<label>. The bars, by their numbers:
+FOLDER is results/<label>. The bars, by their names:
 
-1  no called allocator with as much memory kept is ahead of the pool: pool against
-   all that keep a bounded amount, pool_unbounded against those that keep all
-2  pool_inline against bump_memory, and against pmr, whose library inlines too
-4  against nginx's own pool: nowhere slower, and many times as fast after resets
-6  ngx_pfree() against glibc's free(), in random order
+peers   no allocator that is called and keeps as much memory is faster than the
+        pool: pool against all that keep a bounded amount, pool_unbounded against
+        those that keep all
+limit   pool_inline against bump_memory: nearly as fast
+pmr     pool_inline against std::pmr, which is compiled into the loop too
+nginx   pool against nginx's own: nowhere slower
+resets  many times as fast as nginx's own after resets
+free    ngx_pfree() against glibc's free(), in random order
 
-Bar 3 is bench/test/instructions.py, and bar 5 is bench/test/memory_test.c.
+The other bars have tests of their own: bench/test/instructions.py and
+bench/test/memory_test.c.
 
-A ratio is the median over the rounds, with its interval. One allocator is ahead of
-another where the interval misses 1 and the median lies outside the spread of the
-A/A pair that ran beside it. Rows that were not run are named. Nothing is decided
-here: the status is 0, or 2 where FOLDER holds no results.
+A ratio is the median over the layouts, with its interval, and verdicts.py says
+which of two is faster. A bound is kept where the whole interval is within it, and
+missed where the whole interval is beyond it. Else that is not known. Rows that
+were not run are named. The status is 0 whatever the figures are, or 2 where
+FOLDER holds no results.
 """
 
 import sys
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import places
+import verdicts
 from interval import Estimate
 from load import InputError, Row, Run, load
-from places import competitors
-from table import AGAIN, FASTER, judge, ratio
+from places import rivals
+from table import AGAIN, ratio
+from verdicts import USUAL_CONFIDENCE
 
-CONFIDENCE = 0.95
 POOL = "pool"
 INLINE = "pool_inline"
 UNBOUNDED = "pool_unbounded"
@@ -37,6 +44,13 @@ UNBOUNDED = "pool_unbounded"
 WORKLOADS = ("fill", "fill_reset")
 SIZES = ("lognormal", "uniform", "fleet", "nginx_request")
 NS = (10, 25, 100, 1000, 10000, 100000)
+
+WORDS = {  # for a cell, by its place
+    places.FASTEST: "fastest",
+    places.EQUAL_TOP: "equal",
+    places.BEATEN: "slower",
+    places.OPEN: "unknown",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Duel:
-    """None of others is ahead of own in any of cells, which are rows of own."""
+    """None of others is faster than own in any of cells, which are rows of own."""
 
     name: str
     own: str
@@ -83,11 +97,11 @@ def bars() -> list[Bar]:
     for sizes, most in (("lognormal", 1.15), ("uniform", 1.6)):
         for n in (100, 1000, 10000):
             row = Row("fill_reset", INLINE, sizes, n)
-            result.append(Bar("2 limit", row, "bump_memory", most))
+            result.append(Bar("limit", row, "bump_memory", most))
     row = Row("fill_reset", POOL, "lognormal", 10000)
-    result.append(Bar("4 resets", row, "nginx", 1 / 15))
+    result.append(Bar("resets", row, "nginx", 1 / 15))
     row = Row("free_random", POOL, "fixed4096", 100000)
-    result.append(Bar("6 free", row, "glibc", 1.3))
+    result.append(Bar("free", row, "glibc", 1.3))
     return result
 
 
@@ -95,15 +109,12 @@ def duels(run: Run) -> list[Duel]:
     own = {POOL, POOL + AGAIN, INLINE, UNBOUNDED}
     names = sorted({row.allocator for row in run.rates} - own)
     return [
-        Duel("1 peers", POOL, competitors(names, POOL, run.machine), _cells(POOL)),
-        Duel(
-            "1 peers",
-            UNBOUNDED,
-            competitors(names, UNBOUNDED, run.machine),
-            _cells(UNBOUNDED),
+        *(
+            Duel("peers", name, rivals(names, name, run.machine), _cells(name))
+            for name in (POOL, UNBOUNDED)
         ),
-        Duel("2 pmr", INLINE, ["pmr"], _cells(INLINE)),
-        Duel("4 nginx", POOL, ["nginx"], _measured(run, POOL, "nginx")),
+        Duel("pmr", INLINE, ["pmr"], _cells(INLINE)),
+        Duel("nginx", POOL, ["nginx"], _measured(run, POOL, "nginx")),
     ]
 
 
@@ -126,52 +137,67 @@ def _measured(run: Run, own: str, other: str) -> list[Row]:
 
 
 def _duel(run: Run, duel: Duel) -> list[str]:
-    """How many cells are judged, and each in which another one is ahead."""
-    ahead = {cell: _ahead(run, cell, duel.others) for cell in duel.cells}
-    judged = {cell: found for cell, found in ahead.items() if found is not None}
-    lost = {cell: found for cell, found in judged.items() if found}
-    head = f"{duel.name:8} {duel.own}"
-    unmeasured = len(duel.cells) - len(judged)
-    result = [
-        f"{head}: none ahead in {len(judged) - len(lost)} of {len(judged)} cells"
-        f", {unmeasured} not measured"
-    ]
-    return result + [
-        f"{head}: slower in {cell}: {', '.join(found)}" for cell, found in lost.items()
-    ]
-
-
-def _ahead(run: Run, cell: Row, others: Iterable[str]) -> list[str] | None:
-    """Those of others that are ahead, the fastest first, and their time over
-    cell's; None where nothing was measured that could say so."""
-    noise = _noise(run, cell)
-    found = {
-        name: estimate
-        for name in others
-        if (estimate := ratio(run, cell._replace(allocator=name), cell, CONFIDENCE))
-    }
-    if noise is None or not found:
-        return None
+    """How many cells are judged, and each in which another one is faster."""
+    counts: Counter[str] = Counter()
+    beaten = []
+    for cell in duel.cells:
+        others = _others(run, cell, duel.others)
+        found = places.place(others)
+        counts[found.verdict] += 1
+        if found.verdict == places.BEATEN:
+            beaten.append(_beaten(cell, others))
+    head = f"{duel.name:6} {duel.own}"
+    judged = ", ".join(f"{word} in {counts[name]}" for name, word in WORDS.items())
+    measured = len(duel.cells) - counts[places.NO_RIVAL]
     return [
-        f"{name} {_text(found[name])}"
-        for name in sorted(found, key=lambda name: found[name].median)
-        if judge(found[name], noise) == FASTER
+        f"{head}: {judged} of {measured} cells, {counts[places.NO_RIVAL]} not measured",
+        *(f"{head}: slower in {text}" for text in beaten),
     ]
 
 
-def _noise(run: Run, cell: Row) -> Estimate | None:
+def _others(run: Run, cell: Row, names: list[str]) -> dict[str, tuple[Estimate, str]]:
+    """Of each that was measured: its time over cell's, and the verdict."""
+    pair = _pair(run, cell)
+    result = {}
+    for name in names:
+        found = ratio(run, cell._replace(allocator=name), cell, USUAL_CONFIDENCE)
+        if found:
+            result[name] = (found.ratio, verdicts.judge(found, pair))
+    return result
+
+
+def _beaten(cell: Row, others: dict[str, tuple[Estimate, str]]) -> str:
+    """The faster ones, the fastest first."""
+    faster = sorted(
+        (found.median, name, found)
+        for name, (found, verdict) in others.items()
+        if verdict == verdicts.FASTER
+    )
+    return f"{cell}: " + ", ".join(
+        f"{name} {_text(found)}" for _, name, found in faster
+    )
+
+
+def _pair(run: Run, cell: Row) -> Estimate | None:
     """The A/A pair's ratio beside cell, whoever's row that is."""
     pool = cell._replace(allocator=POOL)
-    return ratio(run, pool._replace(allocator=POOL + AGAIN), pool, CONFIDENCE)
+    found = ratio(run, pool._replace(allocator=POOL + AGAIN), pool, USUAL_CONFIDENCE)
+    return found.ratio if found else None
 
 
 def _line(run: Run, bar: Bar) -> str:
-    head = f"{bar.name:8} {bar.row} over {bar.other}"
-    found = ratio(run, bar.row, bar.row._replace(allocator=bar.other), CONFIDENCE)
+    head = f"{bar.name:6} {bar.row} over {bar.other}"
+    other = bar.row._replace(allocator=bar.other)
+    found = ratio(run, bar.row, other, USUAL_CONFIDENCE)
     if found is None:
         return f"{head}: not measured"
-    verdict = "pass" if found.median <= bar.most else "FALLS SHORT"
-    return f"{head}: {_text(found)}, at most {bar.most:.3f}: {verdict}"
+    if found.ratio.high <= bar.most:
+        verdict = "pass"
+    elif found.ratio.low > bar.most:
+        verdict = "FALLS SHORT"
+    else:
+        verdict = "unknown"
+    return f"{head}: {_text(found.ratio)}, at most {bar.most:.3f}: {verdict}"
 
 
 def _text(found: Estimate) -> str:

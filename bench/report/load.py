@@ -1,18 +1,24 @@
 """Read what a run left in its folder, and refuse what cannot be reported.
 
-run.json follows google-benchmark's schema, one entry a row and round; a row
-is named workload/allocator/sizes/n and its round is its repetition_index.
+run.json follows google-benchmark's schema, one entry of "benchmarks" a row and
+round. Its round is its repetition_index, and workload, allocator, sizes and n
+say which row it is. The harness's own rows have "workload": "shim" alone, and
+are known by their name. The lists "latencies", "memory", "instructions" and
+"complexity" have one entry a row; a run may leave each of them out.
 """
 
 import json
 import math
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
-ROW_NAME = re.compile(r"([^/]+)/([^/]+)/([^/]+)/([1-9][0-9]*)(?:/[a-z_]+(?::.*)?)*")
+SHIM = "shim"  # the workload of the harness's own rows
+MEMORY = "memory"  # stands for a workload in the rows of memory
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+Object = dict[str, Any]
 
 
 class InputError(Exception):
@@ -29,23 +35,73 @@ class Row(NamedTuple):
         return "/".join(map(str, self))
 
 
-@dataclass(frozen=True)
+class Latency(NamedTuple):
+    """Of whole regions, in ns, over all rounds; the clock's cost is in them."""
+
+    regions: int
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+
+
+class Memory(NamedTuple):
+    """Bytes of all regions of a row together."""
+
+    regions: int
+    asked: float
+    virtual: float
+    resident: float  # with all of them alive
+    kept: float  # resident after all of them are destroyed
+
+
+class Counts(NamedTuple):
+    """Of an allocation, as callgrind simulates it."""
+
+    instructions: float
+    branches: float
+    mispredictions: float
+
+
+class Family(NamedTuple):
+    """Rows that differ in n alone."""
+
+    workload: str
+    allocator: str
+    sizes: str
+
+
+class Fit(NamedTuple):
+    """How a region's time grows with n."""
+
+    big_o: str
+    coefficient_ns: float
+    rms: float  # relative
+
+
+@dataclass
 class Run:
     path: Path  # of run.json, for messages
-    context: dict[str, Any]
-    machine: dict[str, Any]
+    context: Object
+    machine: Object
     command: str
-    rates: dict[Row, dict[int, float]]  # allocations a second, by round
-    others: dict[str, dict[int, float]]  # rows named otherwise: ns, by round
-    skipped: dict[str, str]  # row to reason
-    held: dict[Row, tuple[int, int]]  # of replays: bytes live and held, at most
+    layouts: dict[int, int] = field(default_factory=dict)  # by round
 
-    @property
-    def silent(self) -> list[str]:
-        """Allocators of which every row was skipped."""
-        matches = filter(None, map(ROW_NAME.fullmatch, self.skipped))
-        heard = {row.allocator for row in self.rates}
-        return sorted({match.group(2) for match in matches} - heard)
+    # Of each row, by round: allocations a second; ns an allocation in the
+    # first and in the second half of the run; page faults a region.
+    rates: dict[Row, dict[int, float]] = field(default_factory=dict)
+    halves: dict[Row, dict[int, tuple[float, float]]] = field(default_factory=dict)
+    faults: dict[Row, dict[int, float]] = field(default_factory=dict)
+
+    held: dict[Row, tuple[int, int]] = field(default_factory=dict)  # live, held bytes
+    others: dict[str, dict[int, float]] = field(default_factory=dict)  # the shim's: ns
+    latencies: dict[Row, Latency] = field(default_factory=dict)
+    memory: dict[Row, Memory] = field(default_factory=dict)
+    counts: dict[Row, Counts] = field(default_factory=dict)
+    fits: dict[Family, Fit] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)  # name to reason
+    silent: list[str] = field(default_factory=list)  # allocators without a rate
 
 
 def load(folder: Path) -> Run:
@@ -54,33 +110,83 @@ def load(folder: Path) -> Run:
     document = _read_object(path)
     machine = _read_object(folder / "machine.json")
     command = _read_text(folder / "command").strip()
-
     context = document.get("context", {})
     if not isinstance(context, dict):
-        raise InputError(f'{path}: "context" is not an object')
+        raise InputError(f'{path}: "context" is {context!r}; expected an object')
+
+    run = Run(path, context, machine, command)
     entries = _measured(path, document.get("benchmarks"))
-    skipped = _skipped(entries)
-    rates: dict[Row, dict[int, float]] = {}
-    others: dict[str, dict[int, float]] = {}
-    held: dict[Row, tuple[int, int]] = {}
+    reasons = _reasons(entries)
+    run.skipped = {name: "; ".join(said) for name, said in sorted(reasons.items())}
     for entry in entries:
-        name = entry["name"]
-        if name in skipped:
-            continue
-        match = ROW_NAME.fullmatch(name)
-        if match:
-            *words, n = match.groups()
-            row = Row(*words, int(n))
-            rounds = rates.setdefault(row, {})
-            value = _positive(path, entry, "items_per_second")
-            if "held_bytes" in entry:
-                held[row] = (int(_positive(path, entry, "live_bytes")),
-                             int(_positive(path, entry, "held_bytes")))
-        else:
-            rounds = others.setdefault(name, {})
-            value = _time_ns(path, entry)
-        _add_round(path, entry, rounds, value)
-    return Run(path, context, machine, command, rates, others, skipped, held)
+        if entry.text("name") not in reasons:
+            _add(run, entry)
+    failed = {
+        entry.row().allocator
+        for entry in entries
+        if entry.text("name") in reasons and not entry.is_shim()
+    }
+    run.silent = sorted(failed - {row.allocator for row in run.rates})
+    _add_lists(run, document)
+    return run
+
+
+class _Entry:
+    """One object of a list of run.json, which knows how to name itself."""
+
+    __slots__ = ("path", "where", "of")
+
+    def __init__(self, path: Path, where: str, of: Object) -> None:
+        self.path = path
+        self.where = where
+        self.of = of
+
+    def refuse(self, key: str, expected: str) -> InputError:
+        name = self.of.get("name")
+        where = f"{self.where}: {name}" if isinstance(name, str) else self.where
+        found = repr(self.of[key]) if key in self.of else "missing"
+        return InputError(
+            f"{self.path}: {where}: {key} is {found}; expected {expected}"
+        )
+
+    def text(self, key: str) -> str:
+        value = self.of.get(key)
+        if type(value) is not str or not value:
+            raise self.refuse(key, "a text")
+        return value
+
+    def whole(self, key: str, least: int, meaning: str) -> int:
+        value = self.of.get(key)
+        if type(value) is not int or value < least:
+            raise self.refuse(key, f"{meaning}, a whole number from {least} on")
+        return value
+
+    def number(self, key: str) -> float:
+        value = self.of.get(key)
+        if not _is_number(value) or value < 0:
+            raise self.refuse(key, "a number from 0 on")
+        return float(value)
+
+    def positive(self, key: str, or_else: str = "") -> float:
+        value = self.of.get(key)
+        if not _is_number(value) or value <= 0:
+            raise self.refuse(key, f"a number above 0{or_else}")
+        return float(value)
+
+    def is_shim(self) -> bool:
+        return self.text("workload") == SHIM
+
+    def row(self, workload: str | None = None) -> Row:
+        return Row(
+            workload or self.text("workload"),
+            self.text("allocator"),
+            self.text("sizes"),
+            self.whole("n", 1, "the allocations of a region"),
+        )
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _read_text(path: Path) -> str:
@@ -93,13 +199,13 @@ def _read_text(path: Path) -> str:
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path}: byte {error.start} is no UTF-8; expected text"
+            f"{path}: byte {error.start} is not UTF-8; expected text"
         ) from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> Object:
     try:
         value = json.loads(_read_text(path))
     except json.JSONDecodeError as error:
@@ -111,66 +217,118 @@ def _read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _measured(path: Path, benchmarks: Any) -> list[dict[str, Any]]:
+def _list(path: Path, key: str, value: Any) -> Iterator[_Entry]:
+    if not isinstance(value, list):
+        raise InputError(f'{path}: expected a list "{key}"')
+    for index, of in enumerate(value):
+        where = f"{key}[{index}]"
+        if not isinstance(of, dict):
+            raise InputError(f"{path}: {where} is {of!r}; expected an object")
+        yield _Entry(path, where, of)
+
+
+def _measured(path: Path, benchmarks: Any) -> list[_Entry]:
     """The entries of single runs; aggregates are left out."""
-    if not isinstance(benchmarks, list):
-        raise InputError(f'{path}: expected a list "benchmarks"')
-    for index, entry in enumerate(benchmarks):
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise InputError(
-                f'{path}: benchmarks[{index}]: expected an object with a "name"'
-            )
-    return [e for e in benchmarks if e.get("run_type", "iteration") == "iteration"]
+    return [
+        entry
+        for entry in _list(path, "benchmarks", benchmarks)
+        if entry.text("name") and entry.of.get("run_type", "iteration") == "iteration"
+    ]
 
 
-def _skipped(entries: list[dict[str, Any]]) -> dict[str, str]:
-    """Rows that failed in any round: what they did in others is not trusted."""
+def _reasons(entries: list[_Entry]) -> dict[str, list[str]]:
+    """Rows that failed in any round: their other rounds are not trusted."""
     reasons: dict[str, list[str]] = {}
     for entry in entries:
-        if entry.get("error_occurred"):
-            said = reasons.setdefault(entry["name"], [])
-            message = str(entry.get("error_message") or "no reason given")
+        if entry.of.get("error_occurred"):
+            said = reasons.setdefault(entry.text("name"), [])
+            message = str(entry.of.get("error_message") or "no reason given")
             if message not in said:
                 said.append(message)
-    return {name: "; ".join(said) for name, said in sorted(reasons.items())}
+    return reasons
 
 
-def _positive(path: Path, entry: dict[str, Any], key: str) -> float:
-    value = entry.get(key)
-    if not _is_number(value) or not math.isfinite(value) or value <= 0:
-        raise InputError(
-            f"{path}: {entry['name']}: {key} is {value!r}; expected a number "
-            "above 0, or error_occurred with an error_message"
+def _add(run: Run, entry: _Entry) -> None:
+    number = entry.whole("repetition_index", 0, "the number of its round")
+    layout = entry.whole("layout", 0, "the number of its round's layout")
+    if run.layouts.setdefault(number, layout) != layout:
+        raise entry.refuse(
+            "layout", f"{run.layouts[number]}, as in other entries of round {number}"
         )
-    return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _time_ns(path: Path, entry: dict[str, Any]) -> float:
-    unit = entry.get("time_unit", "ns")
-    if unit not in NANOSECONDS:
-        raise InputError(
-            f"{path}: {entry['name']}: time_unit is {unit!r}; expected one of "
-            + ", ".join(NANOSECONDS)
+    if entry.is_shim():
+        rounds = run.others.setdefault(entry.text("name"), {})
+        value = _time_ns(entry)
+    else:
+        row = entry.row()
+        rounds = run.rates.setdefault(row, {})
+        value = entry.positive(
+            "items_per_second", ", or error_occurred with an error_message"
         )
-    return _positive(path, entry, "real_time") * NANOSECONDS[unit]
-
-
-def _add_round(
-    path: Path, entry: dict[str, Any], rounds: dict[int, float], value: float
-) -> None:
-    number = entry.get("repetition_index")
-    if not isinstance(number, int) or number < 0:
-        raise InputError(
-            f"{path}: {entry['name']}: repetition_index is {number!r}; "
-            "expected the number of its round"
-        )
+        _add_details(run, entry, row, number)
     if number in rounds:
-        raise InputError(
-            f"{path}: {entry['name']}: round {number} stands there twice; "
-            "expected one entry a row and round"
+        raise entry.refuse(
+            "repetition_index", "one entry a row and round, and this is the second"
         )
     rounds[number] = value
+
+
+def _add_details(run: Run, entry: _Entry, row: Row, number: int) -> None:
+    of = entry.of
+    if "first_half_ns" in of or "second_half_ns" in of:
+        run.halves.setdefault(row, {})[number] = (
+            entry.positive("first_half_ns"),
+            entry.positive("second_half_ns"),
+        )
+    if "page_faults" in of:
+        run.faults.setdefault(row, {})[number] = entry.number("page_faults")
+    if "held_bytes" in of:
+        run.held[row] = (
+            entry.whole("live_bytes", 1, "bytes"),
+            entry.whole("held_bytes", 1, "bytes"),
+        )
+
+
+def _time_ns(entry: _Entry) -> float:
+    unit = entry.of.get("time_unit", "ns")
+    if unit not in NANOSECONDS:
+        raise entry.refuse("time_unit", "one of " + ", ".join(NANOSECONDS))
+    return entry.positive("real_time") * NANOSECONDS[unit]
+
+
+def _add_lists(run: Run, document: Object) -> None:
+    for entry in _optional(run, document, "latencies"):
+        run.latencies[entry.row()] = Latency(
+            entry.whole("regions", 1, "how many were timed"),
+            *map(entry.number, ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")),
+        )
+    for entry in _optional(run, document, "memory", MEMORY):
+        run.memory[entry.row(MEMORY)] = Memory(
+            entry.whole("regions", 1, "how many were alive"),
+            entry.positive("asked_bytes"),
+            *map(entry.number, ("virtual_bytes", "resident_bytes", "kept_bytes")),
+        )
+    for entry in _optional(run, document, "instructions"):
+        run.counts[entry.row()] = Counts(*map(entry.number, Counts._fields))
+    for entry in _optional(run, document, "complexity"):
+        family = Family(*map(entry.text, Family._fields))
+        run.fits[family] = Fit(
+            entry.text("big_o"), entry.number("coefficient_ns"), entry.number("rms")
+        )
+
+
+def _optional(
+    run: Run, document: Object, key: str, workload: str | None = None
+) -> Iterator[_Entry]:
+    """The entries of a list that need not be there, less those that failed.
+
+    The reason of each that failed is added to run.skipped.
+    """
+    if key not in document:
+        return
+    for entry in _list(run.path, key, document[key]):
+        if "error_message" in entry.of:
+            row = entry.row(workload)
+            name = str(row) if workload else f"{key}/{row}"
+            run.skipped[name] = entry.text("error_message")
+        else:
+            yield entry

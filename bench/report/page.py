@@ -2,22 +2,52 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
+import drift
 import places
+import sheets
+import verdicts
 import words
 from charts.chart import Chart
-from load import Run
-from table import Table, percent, spread
+from findings import Findings
+from load import Object, Run
+from table import AGAIN, Table
+from verdicts import percent, spread
 
-LIBRARIES = "allocators"  # machine.json's object of allocator to library file
-USUAL_CONFIDENCE = 0.95
+ALLOCATORS = "allocators"  # machine.json's object of what each allocator is
 WIDE_SPREAD = 10.0  # percent; above it a machine hides what matters
 
 
-def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
+class Policy(NamedTuple):
+    """What a reader must know of an allocator to compare it fairly."""
+
+    name: str
+    kind: str
+    linkage: str  # the class
+    keeps: str
+    alignment: str
+    block: str
+    policy: str  # in a sentence
+    version: str
+    file: str
+
+    @property
+    def short(self) -> str:
+        """What stands beside each row of it."""
+        parts = (
+            f"keeps {self.keeps}" if self.keeps else "",
+            f"block {self.block}" if self.block else "",
+            f"aligned to {self.alignment}" if self.alignment else "",
+        )
+        return ", ".join(part for part in parts if part)
+
+
+def html(
+    table: Table, run: Run, found: Findings, charts: list[Chart], mark: str
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -26,21 +56,24 @@ def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "digits": words.digits,
-        "interval": words.interval,
-        "percent": percent,
-        "spread": spread,
-    }
-    machine = {key: run.machine[key] for key in run.machine if key != LIBRARIES}
+    environment.filters |= {"digits": words.digits, "interval": words.interval}
+    machine = {key: run.machine[key] for key in run.machine if key != ALLOCATORS}
+    known = list(policies(run.machine.get(ALLOCATORS)))
     return environment.get_template("page.html").render(
         mark=mark,
         label=run.path.resolve().parent.name,
         table=table,
         run=run,
+        found=found,
         charts=charts,
-        libraries=list(libraries(run.machine.get(LIBRARIES))),
-        matrices=places.matrices(table, run.machine),
+        sheets=sheets,
+        policies=known,
+        beside=beside(known, table),
+        limits={
+            "drift": f"{100 * drift.LIMIT:.0f} %",
+            "equal": f"{100 * (verdicts.EQUAL_WITHIN - 1):.0f} %",
+            "unstable": f"{verdicts.UNSTABLE_FROM:g}",
+        },
         machine=list(flat(machine)),
         context=list(flat(run.context)),
         warnings=list(warnings(table, run)),
@@ -49,26 +82,63 @@ def html(table: Table, run: Run, charts: list[Chart], mark: str) -> str:
     )
 
 
-def libraries(allocators: Any) -> Iterator[tuple[str, str, str, str, str]]:
-    """Allocator, kind, class, version and the file that serves it."""
+def policies(allocators: Any) -> Iterator[Policy]:
+    """Each allocator of machine.json; what is not stated there is empty."""
     if not isinstance(allocators, dict):
         return
     for name, about in allocators.items():
         if not isinstance(about, dict):
             about = {"path": about}
-        file = about.get("path") or f"none: {about.get('unavailable', 'not said')}"
-        kind, version = str(about.get("kind", "")), str(about.get("version", ""))
-        yield name, kind, str(about.get("class", places.CALLED)), version, file
+        yield Policy(
+            name,
+            str(about.get("kind", "")),
+            str(about.get("class", places.SHARED)),
+            keeps(about),
+            size(about.get("alignment")),
+            size(about.get("block_bytes")),
+            str(about.get("policy", "")),
+            str(about.get("version", "")),
+            about.get("path") or f"none: {about.get('unavailable', 'not stated')}",
+        )
+
+
+def keeps(about: Object) -> str:
+    """How much of freed regions an allocator keeps."""
+    most = about.get("keeps_bytes")
+    if about.get("keeps") == "all":
+        return "all"
+    if isinstance(most, int):
+        return f"up to {words.size(most)}" if most else "nothing"
+    return "some, for a while" if "keeps_bytes" in about else ""
+
+
+def size(count: Any) -> str:
+    return words.size(count) if isinstance(count, int) and count > 0 else ""
+
+
+def beside(known: list[Policy], table: Table) -> dict[str, str]:
+    """The short policy of each row; the second name has that of the first."""
+    result = {policy.name: policy.short for policy in known}
+    for name in table.allocators:
+        result.setdefault(name, result.get(name.removesuffix(AGAIN), ""))
+    return result
 
 
 def held(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
     """Trace, bytes live, bytes held and their ratio, and who holds as much."""
     names: dict[tuple[str, int, int], list[str]] = {}
     for row, (live, most) in run.held.items():
-        names.setdefault((row.sizes, live, most), []).append(row.allocator)
+        found = names.setdefault((row.sizes, live, most), [])
+        if row.allocator not in found:
+            found.append(row.allocator)
     for (trace, live, most), allocators in sorted(names.items()):
-        yield (trace, f"{live:,}", f"{most:,}", f"{most / live:.2f}",
-               ", ".join(allocators))
+        yield (
+            trace,
+            f"{live:,}",
+            f"{most:,}",
+            f"{most / live:.2f}",
+            ", ".join(allocators),
+        )
 
 
 def skipped(run: Run) -> dict[str, list[str]]:
@@ -119,11 +189,11 @@ def warnings(table: Table, run: Run) -> Iterator[str]:
 
 def _noise(table: Table) -> Iterator[str]:
     pairs = table.pairs
-    if table.confidence < USUAL_CONFIDENCE:
+    if table.confidence < verdicts.USUAL_CONFIDENCE:
         yield (
             f"Intervals are asked to cover the median in {table.confidence:.4g} of "
-            f"runs, less than the usual {USUAL_CONFIDENCE}: more of them miss it, and "
-            "fewer differences are called ties."
+            f"runs, less than the usual {verdicts.USUAL_CONFIDENCE}: more of them "
+            "miss it, and more rows are called faster or slower wrongly."
         )
     if table.rounds[0] != table.rounds[1]:
         yield (
@@ -141,6 +211,6 @@ def _noise(table: Table) -> Iterator[str]:
     if missed > 2 * expected + 1:
         yield (
             f"{missed} of {len(pairs)} A/A intervals miss 1, where about "
-            f"{expected:.0f} should: the rounds were disturbed, or where code "
-            "and data lie costs time by itself."
+            f"{expected:.0f} should: the rounds were disturbed, or the pair's two "
+            "places in the program differ in cost."
         )

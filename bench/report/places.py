@@ -1,30 +1,36 @@
-"""Where the baseline is fastest, where it ties, and by whom it is beaten.
+"""In how many cells the baseline is fastest, and by whom it is beaten.
 
-Only allocators of the baseline's class compete: one that is inlined into the
-loop, or a limit that is no allocator, says nothing about one that is called. One
-that keeps all freed regions competes only with others that do so: what is kept
-decides large regions.
+Only rivals count: allocators that are linked as the baseline is (class), and
+that keep as much (keeps). One that is compiled into the loop, or a limit that is
+no allocator, says nothing about one that is called. What is kept of freed
+regions decides large regions, so one that keeps all of them competes only with
+others that do so too.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from table import FASTER, TIE, Group, Table
+from interval import Estimate
+from load import Object
+from table import Group, Table
+from verdicts import EQUAL, FASTER, SLOWER
 
-CALLED = "called"  # the class of what machine.json gives none
-BOUNDED = "bounded"  # what such a one keeps
+SHARED = "shared"  # the class where machine.json names none
+BOUNDED = "bounded"  # likewise what is kept
 
-FASTEST = "fastest"
-TIED = "tied"
-BEATEN = "beaten"
+FASTEST = "fastest"  # faster than every rival
+EQUAL_TOP = "equal at the top"  # faster than some, equal to the others
+BEATEN = "beaten"  # one rival is faster, at least
+OPEN = "unknown"  # none is faster, but of some it is not known
+NO_RIVAL = "no rival"
+ALL = (FASTEST, EQUAL_TOP, BEATEN, OPEN, NO_RIVAL)
 
 
 @dataclass(frozen=True)
 class Place:
-    verdict: str
-    other: str  # the fastest of the others
+    verdict: str  # one of ALL
+    other: str | None  # the fastest of the rivals; None: there is none
     ratio: float  # its time over the baseline's
 
 
@@ -41,50 +47,60 @@ class Matrix:
         return Counter(p.verdict for row in self.rows.values() for p in row.values())
 
 
-def classes(machine: dict[str, Any]) -> dict[str, str]:
+def classes(machine: Object) -> dict[str, str]:
     """Each allocator's class, as machine.json has it."""
-    return _said(machine, "class", CALLED)
+    return _of_allocators(machine, "class", SHARED)
 
 
-def kept(machine: dict[str, Any]) -> dict[str, str]:
+def kept(machine: Object) -> dict[str, str]:
     """What each allocator keeps of freed regions, as machine.json has it."""
-    return _said(machine, "keeps", BOUNDED)
+    return _of_allocators(machine, "keeps", BOUNDED)
 
 
-def competitors(names: Iterable[str], own: str, machine: dict[str, Any]) -> list[str]:
+def rivals(names: Iterable[str], own: str, machine: Object) -> list[str]:
     """Those of names that compete with own."""
-    known = classes(machine)
+    class_of = classes(machine)
     keeps = kept(machine)
     return [
         name
         for name in names
         if name != own
-        and known.get(name, CALLED) == known.get(own, CALLED)
+        and class_of.get(name, SHARED) == class_of.get(own, SHARED)
         and keeps.get(name, BOUNDED) == keeps.get(own, BOUNDED)
     ]
 
 
-def matrices(table: Table, machine: dict[str, Any]) -> list[Matrix]:
+def matrices(table: Table, machine: Object) -> list[Matrix]:
+    """For each workload that the baseline was measured on."""
+    names = rivals(table.unique, table.baseline, machine)
     result = []
     for workload in table.workloads:
-        groups = table.of(workload)
-        rows = {group.sizes: _row(table, group, machine) for group in groups}
+        rows = {group.sizes: _row(table, group, names) for group in table.of(workload)}
+        rows = {sizes: row for sizes, row in rows.items() if row}
         ns = sorted({n for row in rows.values() for n in row})
         if ns:
             result.append(Matrix(workload, ns, rows))
     return result
 
 
-def rivals(table: Table, machine: dict[str, Any]) -> list[str]:
-    """Those that compete with the baseline."""
-    return [
-        name
-        for name in competitors(table.allocators, table.baseline, machine)
-        if not name.startswith(table.baseline)  # its twin, and variants of it
-    ]
+def place(rivals: dict[str, tuple[Estimate, str]]) -> Place:
+    """The place among rivals: of each, its time over one's own and the verdict."""
+    if not rivals:
+        return Place(NO_RIVAL, None, 1.0)
+    best = min(rivals, key=lambda name: (rivals[name][0].median, name))
+    verdicts = {verdict for _, verdict in rivals.values()}
+    if FASTER in verdicts:
+        found = BEATEN
+    elif verdicts == {SLOWER}:
+        found = FASTEST
+    elif verdicts <= {SLOWER, EQUAL}:
+        found = EQUAL_TOP
+    else:
+        found = OPEN
+    return Place(found, best, rivals[best][0].median)
 
 
-def _said(machine: dict[str, Any], key: str, default: str) -> dict[str, str]:
+def _of_allocators(machine: Object, key: str, default: str) -> dict[str, str]:
     allocators = machine.get("allocators")
     if not isinstance(allocators, dict):
         return {}
@@ -95,18 +111,15 @@ def _said(machine: dict[str, Any], key: str, default: str) -> dict[str, str]:
     }
 
 
-def _row(table: Table, group: Group, machine: dict[str, Any]) -> dict[int, Place]:
-    places = {}
-    for n in group.ns:
-        cells = {
-            name: cell
-            for name in rivals(table, machine)
-            if (cell := group.cells.get((name, n))) and cell.ratio
-        }
-        if not cells:
-            continue
-        best = min(cells, key=lambda name: cells[name].ratio.median)
-        verdicts = {cell.verdict for cell in cells.values()}
-        verdict = BEATEN if FASTER in verdicts else TIED if TIE in verdicts else FASTEST
-        places[n] = Place(verdict, best, cells[best].ratio.median)
-    return places
+def _row(table: Table, group: Group, names: list[str]) -> dict[int, Place]:
+    return {
+        n: place(
+            {
+                name: (cell.ratio, cell.verdict)
+                for name in names
+                if (cell := group.cells.get((name, n))) and cell.ratio
+            }
+        )
+        for n in group.ns
+        if (table.baseline, n) in group.cells
+    }

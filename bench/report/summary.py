@@ -1,26 +1,45 @@
 """The report in a few lines of Markdown, for the terminal."""
 
+from collections.abc import Iterator
+
+import drift
 import places
 import words
+from findings import Findings
 from load import Run
-from table import FASTER, SLOWER, TIE, Cell, Group, Table, percent, spread
+from table import Cell, Group, Table
+from variance import RATIO, Split
+from verdicts import EQUAL, FASTER, SLOWER, UNKNOWN, UNSTABLE, percent, spread
 
-SIGNS = {FASTER: "-", SLOWER: "+", TIE: "="}
+SIGNS = {FASTER: "-", SLOWER: "+", EQUAL: "=", UNKNOWN: "?", UNSTABLE: "~"}
+MOST_GROUPS = 6  # more tables than that are left to the page
 
 
-def text(table: Table, run: Run) -> str:
-    lines = [
-        f"{table.baseline}: ns an allocation. All others: their time over "
-        f"{table.baseline}'s; + slower, - faster, = a tie (inside the A/A spread "
-        "or its own interval)."
-    ]
-    for matrix in places.matrices(table, run.machine):
-        lines += ["", *_places(table, matrix)]
-    for group in table.groups:
-        lines += ["", *_group(table, group)]
+def text(table: Table, run: Run, found: Findings) -> str:
+    lines = []
+    if len(table.groups) <= MOST_GROUPS:
+        lines += [
+            f"{table.baseline}: ns an allocation. All others: their time over "
+            f"{table.baseline}'s; + slower, - faster, = equal, ? unknown, ~ unstable."
+        ]
+        for group in table.groups:
+            lines += ["", *_group(table, group)]
+        lines += [""]
+    for matrix in found.matrices:
+        lines += _places(table, matrix)
+    lines += [""] if found.matrices else []
+    lines += _spread_of(found)
+    if found.unstable:
+        lines += [f"Unstable: {len(found.unstable)} cells."]
+    if found.drifts:
+        lines += [
+            f"Still warming up: {len(found.drifts)} rows, whose halves differ by more "
+            f"than {100 * drift.LIMIT:.0f} %."
+        ]
     if run.skipped:
-        lines += ["", f"Skipped: {len(run.skipped)} rows; index.html says why."]
+        lines += [f"Skipped: {len(run.skipped)} rows."]
     lines += [f"{name}: no figures, every row was skipped." for name in run.silent]
+    lines += [f"More in {run.path.with_name('index.html')}"]
     return "\n".join(lines)
 
 
@@ -28,9 +47,8 @@ def _places(table: Table, matrix: places.Matrix) -> list[str]:
     """The counts, and each cell that is lost."""
     counts = matrix.counts
     lines = [
-        f"{matrix.workload}: {table.baseline} is the fastest called in "
-        f"{counts[places.FASTEST]} cells, tied in {counts[places.TIED]}, beaten in "
-        f"{counts[places.BEATEN]}"
+        f"{matrix.workload}: {table.baseline} is "
+        + ", ".join(f"{verdict} in {counts[verdict]}" for verdict in places.ALL)
     ]
     for sizes, row in matrix.rows.items():
         lost = [
@@ -41,6 +59,21 @@ def _places(table: Table, matrix: places.Matrix) -> list[str]:
         if lost:
             lines.append(f"  beaten on {sizes}: {', '.join(lost)}")
     return lines
+
+
+def _spread_of(found: Findings) -> Iterator[str]:
+    """One line, of the workload with the most cells."""
+    ratios = [split for split in found.splits if split.of == RATIO]
+    if ratios:
+        most = max(ratios, key=lambda split: split.cells)
+        yield f"Spread of a ratio ({most.workload}): {_parts(most)}."
+
+
+def _parts(split: Split) -> str:
+    layout, process, rest, _ = split.percents()
+    if process is None:
+        return f"layout and process {layout:.1f} %, rest {rest:.1f} %"
+    return f"layout {layout:.1f} %, process {process:.1f} %, rest {rest:.1f} %"
 
 
 def _group(table: Table, group: Group) -> list[str]:

@@ -1,35 +1,34 @@
 """From the rounds of a run to figures with intervals and verdicts."""
 
-import math
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from interval import Estimate, coverage, estimate, highest_coverage, rounds_needed
+import verdicts
+from interval import Estimate, coverage, highest_coverage
 from load import InputError, Row, Run
+from verdicts import Comparison, TooFewLayouts
 
 AGAIN = "_again"  # ends an allocator's second name in an A/A pair
-
-FASTER = "faster"
-SLOWER = "slower"
-TIE = "tie"
-SAME = "A/A"  # the baseline itself, or an allocator's second name
-UNJUDGED = "unjudged"  # no baseline or no A/A pair beside it
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one row of the run comes to."""
+    """The figures of one row of the run."""
 
-    rounds: int
     rate: Estimate  # allocations a second
-    ratio: Estimate | None  # its time over the baseline's; None: no baseline
-    verdict: str
+    comparison: Comparison | None  # with the baseline; None: it was not run
+    verdict: str  # as verdicts.py has it; UNKNOWN without a baseline
 
     @property
     def time_ns(self) -> float:
         """Median time of an allocation."""
         return 1e9 / self.rate.median
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """Its time over the baseline's."""
+        return self.comparison.ratio if self.comparison else None
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,9 @@ class Table:
     baseline: str
     pair: tuple[str, str]  # the names of the A/A pair
     confidence: float  # as asked for
-    coverage: float  # as attained where rounds are fewest
-    rounds: tuple[int, int]  # fewest and most
+    coverage: float  # as attained where layouts are fewest
+    rounds: tuple[int, int]  # fewest and most of a row
+    layouts: tuple[int, int]  # likewise
     allocators: list[str]  # the baseline and its twin first, then by name
     groups: list[Group]
     others: dict[str, Estimate]  # rows that compare nothing: ns
@@ -97,64 +97,55 @@ class Table:
     def pairs(self) -> list[Estimate]:
         return [pair for group in self.groups for pair in group.pairs.values()]
 
+    def rows(self) -> Iterable[tuple[Row, Cell]]:
+        """Every cell, and which row it is."""
+        for group in self.groups:
+            for (allocator, n), cell in group.cells.items():
+                yield Row(group.workload, allocator, group.sizes, n), cell
+
 
 def table(run: Run, baseline: str, confidence: float) -> Table:
     """All figures of run. Raises InputError."""
     allocators = _allocators(run, baseline)
     pair = _pair(run, baseline, allocators)
-    needed = rounds_needed(confidence)
-    for name, rounds in (run.rates | run.others).items():
-        if len(rounds) < needed:
-            raise InputError(
-                f"{run.path}: {name} has {len(rounds)} rounds; expected {needed} "
-                f"or more, for an interval of {confidence:.4g} confidence"
-                f"; {len(rounds)} give at most {highest_coverage(len(rounds)):.4g}"
-            )
-    counts = [len(rounds) for rounds in run.rates.values()]
+    rounds = [len(rates) for rates in run.rates.values()]
+    layouts = [_layouts(run, rates) for rates in run.rates.values()]
     return Table(
         baseline=baseline,
         pair=pair,
         confidence=confidence,
-        coverage=min(coverage(count, confidence) for count in set(counts)),
-        rounds=(min(counts), max(counts)),
-        allocators=allocators,
         groups=_groups(run, baseline, pair, confidence, allocators),
         others={
-            name: estimate(list(rounds.values()), confidence)
-            for name, rounds in sorted(run.others.items())
+            name: _typical(run, name, values, confidence)
+            for name, values in sorted(run.others.items())
         },
+        coverage=min(coverage(count, confidence) for count in set(layouts)),
+        rounds=(min(rounds), max(rounds)),
+        layouts=(min(layouts), max(layouts)),
+        allocators=allocators,
     )
 
 
-def judge(ratio: Estimate, pair: Estimate) -> str:
-    """Whether a row is faster or slower than the baseline, beyond doubt.
-
-    It is where its interval misses 1 and its median lies outside the spread
-    of the A/A pair that ran beside it in the same rounds.
-    """
-    if ratio.low <= 1.0 <= ratio.high or _distance(ratio.median) <= spread(pair):
-        return TIE
-    return FASTER if ratio.median < 1.0 else SLOWER
-
-
-def spread(pair: Estimate) -> float:
-    """How far, as a logarithm, an A/A interval reaches from 1."""
-    return max(_distance(pair.low), _distance(pair.high))
-
-
-def percent(distance: float) -> float:
-    """A distance between logarithms as a reader's percents."""
-    return 100.0 * math.expm1(distance)
+def ratio(run: Run, row: Row, other: Row, confidence: float) -> Comparison | None:
+    """row's time over other's, from the rounds in which both ran; None where one
+    of them was not run. Raises InputError where they share too few layouts."""
+    mine = run.rates.get(row)
+    theirs = run.rates.get(other)
+    if mine is None or theirs is None:
+        return None
+    try:
+        return verdicts.compare(mine, theirs, run.layouts, confidence)
+    except TooFewLayouts as few:
+        raise InputError(
+            f"{run.path}: {row} shares {few.found} layouts with {other.allocator}; "
+            f"expected {few.needed} or more"
+        ) from None
 
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Sort key that puts fixed_64 before fixed_512."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
-
-
-def _distance(ratio: float) -> float:
-    return abs(math.log(ratio))
 
 
 def _allocators(run: Run, baseline: str) -> list[str]:
@@ -179,6 +170,24 @@ def _pair(run: Run, baseline: str, allocators: list[str]) -> tuple[str, str]:
     )
 
 
+def _layouts(run: Run, rounds: Iterable[int]) -> int:
+    return len({run.layouts[number] for number in rounds})
+
+
+def _typical(
+    run: Run, name: Row | str, values: dict[int, float], confidence: float
+) -> Estimate:
+    try:
+        return verdicts.typical(values, run.layouts, confidence)
+    except TooFewLayouts as few:
+        raise InputError(
+            f"{run.path}: {name} has {few.found} layouts, in {len(values)} rounds; "
+            f"expected {few.needed} layouts or more, for an interval of "
+            f"{confidence:.4g} confidence; {few.found} give at most "
+            f"{highest_coverage(few.found):.4g}"
+        ) from None
+
+
 def _groups(
     run: Run,
     baseline: str,
@@ -186,30 +195,30 @@ def _groups(
     confidence: float,
     allocators: list[str],
 ) -> list[Group]:
-    names = sorted(
-        {(row.workload, row.sizes) for row in run.rates},
-        key=lambda name: (name[0], natural(name[1])),
-    )
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for row in run.rates:
+        rows.setdefault((row.workload, row.sizes), []).append(row)
     groups = []
-    for workload, sizes in names:
-        rows = [r for r in run.rates if (r.workload, r.sizes) == (workload, sizes)]
-        ns = sorted({row.n for row in rows})
+    for workload, sizes in sorted(rows, key=lambda name: (name[0], natural(name[1]))):
+        of = rows[workload, sizes]
+        ns = sorted({row.n for row in of})
         pairs = {}
         for n in ns:
-            ratio = _ratio(run, Row(workload, pair[1], sizes, n), pair[0], confidence)
-            if ratio:
-                pairs[n] = ratio
+            twin = Row(workload, pair[1], sizes, n)
+            found = ratio(run, twin, twin._replace(allocator=pair[0]), confidence)
+            if found:
+                pairs[n] = found.ratio
         groups.append(
             Group(
                 workload=workload,
                 sizes=sizes,
                 ns=ns,
-                allocators=_present(allocators, rows),
+                allocators=_present(allocators, of),
                 cells={
                     (row.allocator, row.n): _cell(
                         run, row, baseline, pair, pairs.get(row.n), confidence
                     )
-                    for row in rows
+                    for row in of
                 },
                 pairs=pairs,
             )
@@ -230,40 +239,12 @@ def _cell(
     noise: Estimate | None,
     confidence: float,
 ) -> Cell:
-    rounds = run.rates[row]
-    ratio = _ratio(run, row, baseline, confidence)
+    rate = _typical(run, row, run.rates[row], confidence)
+    found = ratio(run, row, row._replace(allocator=baseline), confidence)
     if row.allocator == baseline or (baseline, row.allocator) == pair:
-        verdict = SAME
-    elif ratio is None or noise is None:
-        verdict = UNJUDGED
+        verdict = verdicts.SAME
+    elif found is None:
+        verdict = verdicts.UNKNOWN
     else:
-        verdict = judge(ratio, noise)
-    return Cell(
-        rounds=len(rounds),
-        rate=estimate(list(rounds.values()), confidence),
-        ratio=ratio,
-        verdict=verdict,
-    )
-
-
-def ratio(run: Run, row: Row, other: Row, confidence: float) -> Estimate | None:
-    """row's time over other's, from the rounds in which both ran; None where one
-    of them was not run. Raises InputError where they share too few."""
-    mine = run.rates.get(row)
-    theirs = run.rates.get(other)
-    if mine is None or theirs is None:
-        return None
-    logs = [
-        math.log(theirs[number] / mine[number])
-        for number in sorted(mine.keys() & theirs.keys())
-    ]
-    if len(logs) < rounds_needed(confidence):
-        raise InputError(
-            f"{run.path}: {row} shares {len(logs)} rounds with {other.allocator}; "
-            f"expected {rounds_needed(confidence)} or more"
-        )
-    return Estimate(*(math.exp(value) for value in estimate(logs, confidence)))
-
-
-def _ratio(run: Run, row: Row, other: str, confidence: float) -> Estimate | None:
-    return ratio(run, row, row._replace(allocator=other), confidence)
+        verdict = verdicts.judge(found, noise)
+    return Cell(rate, found, verdict)

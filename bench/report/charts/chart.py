@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from matplotlib.figure import Figure
+from canvas import Canvas
 
 
 class Chart(NamedTuple):
     name: str  # of its file, without .svg
     title: str
     caption: str  # how to read it
-    figure: Figure
+    canvas: Canvas

@@ -2,134 +2,125 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from typing import NamedTuple
 
 import style
+import words
+from canvas import Canvas
 from interval import Estimate
-from table import TIE, UNJUDGED, Group, Table, spread
+from load import Run
+from style import FAINT, GRID, Look, Pen
+from table import Group, Table
+from verdicts import spread
 
+from . import panels
 from .chart import Chart
+from .panels import Frame, Panel, Scale
 
 COLUMNS = 3
-WIDTH = 3.6  # inches a panel
-ROW = 0.13  # inches a dot
-NAME = 1.4  # dots' rows that an allocator's name takes
-HEAD = 0.8  # inches a panel's title and scale
+WIDTH = 300.0  # pixels of a panel's data
+ROW = 12.5  # pixels a dot
+FRAME = Frame(left=40.0, below=26.0)
+FRAME_NAMES = Frame(left=110.0, below=26.0)  # where names are on the left
 MARGIN = 1.15  # factor of free room at either end of the scale
 LEAST = 1.25  # factor that the scale shows at least on either side of 1
-STEPS = [step * 10.0**power for power in range(-4, 6) for step in (1.0, 2.0, 5.0)]
-
-GREY = {
-    "color": style.FAINT.light,
-    "markerfacecolor": style.GROUND.light,
-    "markeredgecolor": style.FAINT.light,
-    "markeredgewidth": 1.0,
-}
 
 
-def draw(table: Table) -> Iterator[Chart]:
+def draw(table: Table, run: Run) -> Iterator[Chart]:
+    pens = style.pens(table)
     for workload in table.workloads:
+        groups = [group for group in table.of(workload) if _names(table, group)]
+        if not groups:
+            continue
         yield Chart(
             f"ratio-{workload}",
             f"{workload}: time of an allocation, {table.baseline} = 1",
             f"Right of 1 is slower than {table.baseline}, left of it faster; "
-            "the scale is logarithmic, the numbers at the left are n. A dot is "
-            "the median of the ratios of single rounds, its line the interval. "
-            "A hollow grey dot is a tie, the shaded band the A/A spread.",
-            _grid(table, workload),
+            "the scale is logarithmic, the numbers on the left are n. A dot is "
+            "the median of the layouts' ratios, its line the interval. A grey dot "
+            "is no known difference: filled where it is equal, hollow where it is "
+            "unknown. A grey star is an unstable cell. The shaded band is the A/A "
+            "spread.",
+            _panels(table, workload, groups, pens),
         )
 
 
-def _grid(table: Table, workload: str) -> Figure:
-    groups = table.of(workload)
-    ns = sorted({n for group in groups for n in group.ns})
-    shown = {name for group in groups for name in group.allocators}
-    names = [n for n in table.allocators if n in shown and n != table.baseline]
-    step = len(ns) + NAME
-    places = {
-        (name, n): block * step + NAME + index
-        for block, name in enumerate(names)
-        for index, n in enumerate(ns)
-    }
-    panel = (WIDTH, HEAD + ROW * step * len(names))
-    chart, panels = style.grid(len(groups), COLUMNS, panel)
-    low, high = _reach(groups)
-    for axes, group in zip(panels, groups):
-        _dots(axes, group, places, style.pens(table))
-        _names(axes, [(name, block * step) for block, name in enumerate(names)])
-        _scale(axes, low, high)
-        axes.set_yticks(
-            list(places.values()), [style.short(n) for _, n in places], fontsize=6
-        )
-        axes.set_ylim(step * len(names) + 0.2, -0.8)
-        axes.grid(False, axis="y")
-        style.bare(axes)
-    chart.supxlabel(f"{workload}: time over {table.baseline}'s", fontsize=9)
-    return chart
+class Line(NamedTuple):
+    """A line of a panel, at y in the middle: a dot, or without n a name alone."""
+
+    y: float
+    name: str
+    n: int | None
 
 
-def _dots(
-    axes: Axes,
-    group: Group,
-    places: dict[tuple[str, int], float],
-    pens: dict[str, style.Pen],
-) -> None:
-    axes.set_title(group.sizes)
-    axes.axvline(1.0, color=style.FAINT.light, linewidth=1.0, zorder=1)
-    for name in group.allocators:
-        dots = [
-            (places[name, n], cell.ratio, cell.verdict in (TIE, UNJUDGED))
-            for n, cell in group.of(name)
-            if (name, n) in places and cell.ratio
-        ]
-        marks = pens[name].marks()
-        for drawn, look in ((False, marks), (True, marks | GREY)):
-            _intervals(axes, [dot[:2] for dot in dots if dot[2] is drawn], look)
-    bands = [
-        (place, spread(group.pairs[n]))
-        for (_, n), place in places.items()
-        if n in group.pairs
-    ]
-    axes.barh(
-        [place for place, _ in bands],
-        [math.exp(reach) - math.exp(-reach) for _, reach in bands],
-        left=[math.exp(-reach) for _, reach in bands],
-        height=1.0,
-        color=style.GRID.light,
-        zorder=0.5,
+def _panels(
+    table: Table, workload: str, groups: list[Group], pens: dict[str, Pen]
+) -> Canvas:
+    """Names stand over the dots of their ns, or beside them where no group has
+    more than one n."""
+    is_flat = all(len(group.ns) == 1 for group in groups)
+    lines = [_lines(group, _names(table, group), is_flat) for group in groups]
+    canvas, places = panels.lay_out(
+        [(WIDTH, ROW * len(of)) for of in lines],
+        COLUMNS,
+        FRAME_NAMES if is_flat else FRAME,
+        panels.HEAD,
     )
+    panels.heading(canvas, f"{workload}: time over {table.baseline}'s")
+    low, high = _reach(groups)
+    for panel, group, of in zip(places, groups, lines):
+        head = f"{group.sizes}, n = {group.ns[0]:,}" if is_flat else group.sizes
+        panels.title(canvas, panel, head)
+        x = panel.across(low, high)
+        placed = [line._replace(y=panel.top + line.y) for line in of]
+        _bands(canvas, x, group, placed)
+        panels.scale_below(canvas, panel, x, x.steps(), "{:g}".format)
+        one = x.at(1.0)
+        canvas.line((one, panel.top), (one, panel.bottom), FAINT)
+        for line in placed:
+            _label(canvas, panel, line, is_flat)
+            cell = group.cells.get((line.name, line.n)) if line.n else None
+            if cell and cell.ratio:
+                _dot(canvas, x, line.y, cell.ratio, style.look(cell, pens[line.name]))
+    return canvas
 
 
-def _intervals(
-    axes: Axes, dots: list[tuple[float, Estimate]], look: dict[str, Any]
-) -> None:
-    if dots:
-        axes.errorbar(
-            [ratio.median for _, ratio in dots],
-            [place for place, _ in dots],
-            xerr=style.arms([ratio for _, ratio in dots]),
-            linestyle="none",
-            elinewidth=1.4,
-            **look,
-        )
+def _names(table: Table, group: Group) -> list[str]:
+    return [
+        name
+        for name in group.allocators
+        if name != table.baseline and any(cell.ratio for _, cell in group.of(name))
+    ]
 
 
-def _names(axes: Axes, places: list[tuple[str, float]]) -> None:
-    for name, place in places:
-        axes.text(
-            0.0,
-            place,
-            name,
-            transform=axes.get_yaxis_transform(),
-            fontsize=7.5,
-            fontweight="bold",
-            verticalalignment="center",
-            bbox={"color": style.GROUND.light, "pad": 0.5},
-        )
+def _lines(group: Group, names: list[str], is_flat: bool) -> list[Line]:
+    """Those of a panel that begins at 0."""
+    keys: list[tuple[str, int | None]] = []
+    for name in names:
+        keys += [] if is_flat else [(name, None)]
+        keys += [(name, n) for n in group.ns]
+    return [Line(ROW * (index + 0.5), *key) for index, key in enumerate(keys)]
+
+
+def _bands(canvas: Canvas, x: Scale, group: Group, lines: list[Line]) -> None:
+    for y, _, n in lines:
+        if n in group.pairs:
+            reach = math.exp(spread(group.pairs[n]))
+            left, right = x.at(max(1.0 / reach, x.low)), x.at(min(reach, x.high))
+            canvas.bar(left, y - ROW / 2.0, right, y + ROW / 2.0, GRID)
+
+
+def _label(canvas: Canvas, panel: Panel, line: Line, is_flat: bool) -> None:
+    if line.n is None:
+        canvas.text((panel.left + 2.0, line.y), line.name, 10.0, is_bold=True)
+        return
+    text, size = (line.name, 10.0) if is_flat else (words.short(line.n), 8.0)
+    canvas.text((panel.left - 4.0, line.y), text, size, FAINT, anchor="end")
+
+
+def _dot(canvas: Canvas, x: Scale, y: float, ratio: Estimate, look: Look) -> None:
+    canvas.line((x.at(ratio.low), y), (x.at(ratio.high), y), look.ink, 1.4)
+    canvas.marker((x.at(ratio.median), y), look.marker, look.ink, look.is_hollow)
 
 
 def _reach(groups: list[Group]) -> tuple[float, float]:
@@ -140,12 +131,3 @@ def _reach(groups: list[Group]) -> tuple[float, float]:
     low = min([ratio.low for ratio in ratios] + [1.0 / LEAST])
     high = max([ratio.high for ratio in ratios] + [LEAST])
     return low / MARGIN, high * MARGIN
-
-
-def _scale(axes: Axes, low: float, high: float) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    steps = [step for step in STEPS if low <= step <= high]
-    axes.xaxis.set_major_locator(FixedLocator(steps))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""What is refused, and in which words."""
+"""What is read, what is refused, and in which words."""
 
 import tempfile
 import unittest
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import runs
-from load import InputError, Row, load
+from load import Counts, Family, Fit, InputError, Latency, Memory, Row, load
+
+ROW = {"workload": "fill", "allocator": "pool", "sizes": "fixed_64", "n": 10}
 
 
-class Load(unittest.TestCase):
+class Folder(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -22,10 +24,13 @@ class Load(unittest.TestCase):
             load(self.folder)
 
     def changed(self, change: Callable[[dict[str, Any]], Any], words: str) -> None:
+        """After change of one entry, the file is refused in these words."""
         change(self.run["benchmarks"][3])
         runs.write(self.folder, self.run)
         self.refused(words)
 
+
+class Rows(Folder):
     def test_reads_every_row_and_round(self) -> None:
         run = load(runs.write(self.folder, self.run))
         self.assertEqual(len(run.rates), 2 * 7 * 4 * 3)
@@ -33,11 +38,25 @@ class Load(unittest.TestCase):
             self.assertEqual(sorted(rounds), list(range(runs.ROUNDS)))
         self.assertEqual(run.command, "./run bench --test-data")
         entry = self.run["benchmarks"][0]
-        workload, allocator, sizes, n = entry["name"].split("/")
-        row = Row(workload, allocator, sizes, int(n))
+        row = Row(*(entry[key] for key in ("workload", "allocator", "sizes", "n")))
+        number = entry["repetition_index"]
+        self.assertEqual(run.rates[row][number], entry["items_per_second"])
         self.assertEqual(
-            run.rates[row][entry["repetition_index"]], entry["items_per_second"]
+            run.halves[row][number], (entry["first_half_ns"], entry["second_half_ns"])
         )
+        self.assertEqual(run.faults[row][number], 0.0)
+
+    def test_fields_say_which_row_it_is_and_not_the_name(self) -> None:
+        for entry in self.run["benchmarks"]:
+            entry["name"] = f"any name of round {entry['name']}/real_time"
+        run = load(runs.write(self.folder, self.run))
+        self.assertIn(Row("fill", "pool", "fixed_64", 10), run.rates)
+
+    def test_layouts_are_those_of_the_rounds(self) -> None:
+        document = runs.document(rounds=9, layouts=7)
+        run = load(runs.write(self.folder, document))
+        expected = {number: number % 7 for number in range(9)}
+        self.assertEqual(run.layouts, expected)
 
     def test_aggregates_are_left_out(self) -> None:
         aggregate = runs.entry("fill/pool/fixed_64/10", 0, 1.0)
@@ -57,22 +76,167 @@ class Load(unittest.TestCase):
 
     def test_allocator_without_any_figure_is_named(self) -> None:
         for workload in ("fill", "fill_reset"):
-            runs.skip(self.run, f"{workload}/tcmalloc/", "no library")
+            runs.fail(self.run, f"{workload}/tcmalloc/", "no library")
         self.assertEqual(load(runs.write(self.folder, self.run)).silent, ["tcmalloc"])
 
-    def test_rows_named_otherwise_are_kept_apart(self) -> None:
+    def test_rows_of_the_harness_are_kept_apart(self) -> None:
         entry = runs.entry("shim/c/1024", 0, 1.0) | {"real_time": 2, "time_unit": "us"}
         del entry["items_per_second"]
         self.run["benchmarks"].append(entry)
         run = load(runs.write(self.folder, self.run))
         self.assertEqual(run.others, {"shim/c/1024": {0: 2000.0}})
 
-    def test_suffixes_of_google_benchmark_are_no_part_of_a_name(self) -> None:
+    def test_run_without_halves_and_faults_is_read(self) -> None:
         for entry in self.run["benchmarks"]:
-            entry["name"] += "/iterations:100/real_time"
+            del entry["first_half_ns"], entry["second_half_ns"], entry["page_faults"]
         run = load(runs.write(self.folder, self.run))
-        self.assertIn(Row("fill", "pool", "fixed_64", 10), run.rates)
+        self.assertEqual((run.halves, run.faults), ({}, {}))
 
+    def test_one_half_alone_is_refused(self) -> None:
+        self.changed(
+            lambda entry: entry.pop("second_half_ns"), "second_half_ns is missing"
+        )
+
+    def test_missing_fields_are_named(self) -> None:
+        for key, expected in (
+            ("workload", "a text"),
+            ("allocator", "a text"),
+            ("sizes", "a text"),
+            ("n", "the allocations of a region, a whole number from 1 on"),
+            ("layout", "the number of its round's layout, a whole number from 0 on"),
+            ("repetition_index", "the number of its round, a whole number from 0 on"),
+        ):
+            self.run = runs.document()
+            name = self.run["benchmarks"][3]["name"]
+            self.changed(
+                lambda entry: entry.pop(key),
+                rf"run\.json: benchmarks\[3\]: {name}: {key} is missing; "
+                rf"expected {expected}",
+            )
+
+    def test_fields_of_another_kind_are_shown(self) -> None:
+        for key, value in (
+            ("workload", 7),
+            ("n", "100"),
+            ("n", 0),
+            ("n", True),
+            ("layout", -1),
+            ("layout", 1.5),
+            ("repetition_index", None),
+            ("first_half_ns", 0),
+            ("page_faults", -0.5),
+        ):
+            self.run = runs.document()
+            self.changed(
+                lambda entry: entry.update({key: value}),
+                rf"benchmarks\[3\]: .*: {key} is {value!r}; expected ",
+            )
+
+    def test_round_with_two_layouts(self) -> None:
+        number = self.run["benchmarks"][3]["repetition_index"]
+        self.changed(
+            lambda entry: entry.update(layout=77),
+            f"layout is 77; expected {number}, as in other entries of round {number}",
+        )
+
+    def test_row_with_neither_figure_nor_reason(self) -> None:
+        name = self.run["benchmarks"][3]["name"]
+        self.changed(
+            lambda entry: entry.pop("items_per_second"),
+            f"{name}: items_per_second is missing; expected a number above 0, or "
+            "error_occurred with an error_message",
+        )
+
+    def test_figures_that_cannot_be(self) -> None:
+        for value in (0, -1.0, float("nan"), float("inf"), "7", True):
+            self.changed(
+                lambda entry: entry.update(items_per_second=value),
+                "items_per_second is .*; expected a number above 0",
+            )
+
+    def test_unknown_unit(self) -> None:
+        self.changed(
+            lambda entry: entry.update(workload="shim", time_unit="h"),
+            "time_unit is 'h'; expected one of ns, us, ms, s",
+        )
+
+    def test_second_entry_of_a_round(self) -> None:
+        self.run["benchmarks"].append(self.run["benchmarks"][3])
+        runs.write(self.folder, self.run)
+        self.refused("one entry a row and round, and this is the second")
+
+
+class Lists(Folder):
+    """What stands beside the timed rows."""
+
+    def add(self, key: str, **fields: Any) -> None:
+        self.run[key] = [ROW | fields]
+        runs.write(self.folder, self.run)
+
+    def test_a_run_without_them_is_read(self) -> None:
+        run = load(runs.write(self.folder, self.run))
+        for found in (run.latencies, run.memory, run.counts, run.fits):
+            self.assertEqual(found, {})
+
+    def test_latencies(self) -> None:
+        fields = dict(regions=7, p50_ns=1, p90_ns=2.5, p99_ns=3, p999_ns=4, max_ns=5)
+        self.add("latencies", **fields)
+        self.assertEqual(
+            load(self.folder).latencies,
+            {Row(*ROW.values()): Latency(7, 1, 2.5, 3, 4, 5)},
+        )
+        del fields["p99_ns"]
+        self.add("latencies", **fields)
+        self.refused(r"run.json: latencies\[0\]: p99_ns is missing; expected a number")
+
+    def test_memory(self) -> None:
+        fields = dict(
+            regions=2, asked_bytes=3, virtual_bytes=5, resident_bytes=4, kept_bytes=0
+        )
+        self.add("memory", **fields)
+        row = Row("memory", "pool", "fixed_64", 10)
+        self.assertEqual(load(self.folder).memory, {row: Memory(2, 3, 5, 4, 0)})
+        self.add("memory", **fields | {"asked_bytes": 0})
+        self.refused(r"memory\[0\]: asked_bytes is 0; expected a number above 0")
+
+    def test_memory_that_failed_is_skipped_with_its_reason(self) -> None:
+        self.add("memory", error_message="an allocation failed")
+        run = load(self.folder)
+        self.assertEqual(run.memory, {})
+        self.assertEqual(
+            run.skipped, {"memory/pool/fixed_64/10": "an allocation failed"}
+        )
+
+    def test_instructions(self) -> None:
+        self.add("instructions", instructions=20.5, branches=3, mispredictions=0)
+        self.assertEqual(
+            load(self.folder).counts, {Row(*ROW.values()): Counts(20.5, 3, 0)}
+        )
+        self.add("instructions", error_message="no valgrind")
+        run = load(self.folder)
+        self.assertEqual(run.counts, {})
+        name = "instructions/fill/pool/fixed_64/10"
+        self.assertEqual(run.skipped, {name: "no valgrind"})
+
+    def test_complexity(self) -> None:
+        self.add("complexity", big_o="NlgN", coefficient_ns=2.5, rms=0.01)
+        self.assertEqual(
+            load(self.folder).fits,
+            {Family("fill", "pool", "fixed_64"): Fit("NlgN", 2.5, 0.01)},
+        )
+        self.add("complexity", coefficient_ns=2.5, rms=0.01)
+        self.refused(r"complexity\[0\]: big_o is missing; expected a text")
+
+    def test_lists_of_another_kind(self) -> None:
+        self.run["latencies"] = {}
+        runs.write(self.folder, self.run)
+        self.refused('expected a list "latencies"')
+        self.run["latencies"] = [1]
+        runs.write(self.folder, self.run)
+        self.refused(r"latencies\[0\] is 1; expected an object")
+
+
+class Files(Folder):
     def test_missing_files(self) -> None:
         for name in ("run.json", "machine.json", "command"):
             runs.write(self.folder, self.run)
@@ -92,49 +256,19 @@ class Load(unittest.TestCase):
 
     def test_bytes_that_are_no_text(self) -> None:
         (runs.write(self.folder, self.run) / "run.json").write_bytes(b"{}\xff")
-        self.refused("run.json: byte 2 is no UTF-8")
+        self.refused("run.json: byte 2 is not UTF-8")
 
     def test_other_json(self) -> None:
         path = runs.write(self.folder, self.run) / "run.json"
         for text, words in (
             ("[]", "expected a JSON object"),
             ("{}", 'expected a list "benchmarks"'),
-            ('{"benchmarks": [1]}', r"benchmarks\[0\]: expected an object"),
-            ('{"benchmarks": [{}]}', r'benchmarks\[0\]: .* "name"'),
-            ('{"context": 1, "benchmarks": []}', '"context" is not an object'),
+            ('{"benchmarks": [1]}', r"benchmarks\[0\] is 1; expected an object"),
+            ('{"benchmarks": [{}]}', r"benchmarks\[0\]: name is missing; expected"),
+            ('{"context": 1, "benchmarks": []}', '"context" is 1; expected an object'),
         ):
             path.write_text(text)
             self.refused("run.json: " + words)
-
-    def test_row_with_neither_figure_nor_reason(self) -> None:
-        name = self.run["benchmarks"][3]["name"]
-        self.changed(
-            lambda entry: entry.pop("items_per_second"),
-            f"{name}: items_per_second is None; expected",
-        )
-
-    def test_figures_that_cannot_be(self) -> None:
-        for value in (0, -1.0, float("nan"), float("inf"), "7", True):
-            self.changed(
-                lambda entry: entry.update(items_per_second=value),
-                "items_per_second is .*; expected a number above 0",
-            )
-
-    def test_unknown_unit(self) -> None:
-        self.changed(
-            lambda entry: entry.update(name="shim/c/1", time_unit="h"),
-            "time_unit is 'h'; expected one of ns, us, ms, s",
-        )
-
-    def test_round_without_number(self) -> None:
-        self.changed(
-            lambda entry: entry.pop("repetition_index"), "repetition_index is None"
-        )
-
-    def test_round_that_stands_there_twice(self) -> None:
-        self.run["benchmarks"].append(self.run["benchmarks"][3])
-        runs.write(self.folder, self.run)
-        self.refused("stands there twice")
 
 
 if __name__ == "__main__":
