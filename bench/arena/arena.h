@@ -1,100 +1,91 @@
 /*
- * An arena in the manner of tcmalloc: size classes, a free list per class and
- * thread, filled in batches from spans that are cut from chunks, and all of it
- * given back at once. What a pool is compared with where objects are also
- * freed one by one.
+ * An arena in the manner of tcmalloc: size classes, and a free list for each
+ * class and thread, which is refilled with a span: a batch of equal objects cut
+ * from a chunk. A thread's spans grow with their number, so that small regions
+ * stay small. Objects are freed one by one, or all at once with the arena. The
+ * benchmark compares it with pools, which cannot free a small object by itself.
  *
- * Any number of threads may allocate from one arena and free what another one
- * allocated. Only one thread may be at work on an arena while it is reset or
- * destroyed. What a thread that has ended had free is found by the others, and
- * an arena that is gone leaves nothing behind in the threads that used it.
+ * Threads: any number of threads may allocate from one arena at the same time,
+ * and each may free what another one has allocated. While an arena is reset or
+ * destroyed, no other thread may use it.
  *
- * Chunks come from malloc(): at 32 KiB it serves them from its heap, as it does
- * a pool's blocks, so that both are compared on one ground.
+ * Limits, which keep it small:
+ * - A freed object serves the thread that freed it, and no other thread. Where
+ *   one thread allocates and another one frees, the arena grows until its
+ *   reset. A thread that has not allocated from the arena since the last reset
+ *   cannot use what it frees.
+ * - Objects that a thread has free when it ends wait for the reset.
+ * - Where the rest of a chunk is too small for an object, the thread takes
+ *   another chunk, and the rest stays unused until the reset.
+ * - Each call looks for its thread among all that have allocated from the arena
+ *   since the last reset, the latest first.
  *
- * Under AddressSanitizer whatever is not allocated is poisoned: free objects,
- * what lies between an object's size and its class's, and all after a reset.
+ * Chunks come from malloc(), as a pool's blocks do. Each thread keeps some
+ * chunks of the arenas that it destroys, and has to call arena_trim() before it
+ * ends.
  *
- * Ideas are those of gperftools' "TCMalloc: Thread-Caching Malloc"; that other
- * threads take over what an ended one leaves, mimalloc's. The code is our own.
+ * AddressSanitizer reports a use of memory that is not allocated: free objects,
+ * the bytes between an object's size and its class's size, and everything after
+ * a reset. It also reports a second arena_free() of an object, and one with a
+ * size that is too large.
+ *
+ * The ideas are those of gperftools' "TCMalloc: Thread-Caching Malloc". The
+ * code is our own.
  */
 #ifndef BENCH_ARENA_ARENA_H
 #define BENCH_ARENA_ARENA_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 enum {
     ARENA_ALIGNMENT = 16,
 
-    /* Larger objects come from malloc() one by one. */
+    /* A larger object is a block of malloc()'s own. */
     ARENA_SMALL_MAX = 4096,
-
-    /* Objects that a thread takes at once, at most. */
-    ARENA_BATCH_MAX = 64,
 
     ARENA_CHUNK_SIZE = 32 * 1024,
 
-    /* Chunks that a thread keeps of destroyed arenas for its next ones. */
+    /* Chunks of destroyed arenas that a thread keeps for its next arenas. */
     ARENA_KEPT_CHUNKS_MAX = 32,
-
-    /* Further threads at once are served too, but what one of them has free
-     * when it ends waits for the arena's end. */
-    ARENA_THREADS_MAX = 255,
 };
 
 struct arena;
 
-struct arena_stats {
-    size_t system_size; /* bytes from malloc(), headers included */
-    size_t chunks;
-    size_t large;   /* live large objects */
-    size_t threads; /* that hold free objects, ended ones until replaced */
-    size_t refills; /* batches that threads took, since create or reset */
-    size_t flushes; /* batches that threads gave back, likewise */
-};
-
 /*
- * Make an arena. Owned by the caller: release with arena_destroy().
+ * Make an arena. Owned by the caller: release it with arena_destroy().
  * Returns NULL when memory runs out.
- * Cost: of one chunk, which the thread may have kept; no lock.
+ * Cost: O(1); one chunk, which the thread may have kept.
  */
 struct arena *arena_create(void);
 
-/* Release the arena with all of its objects. NULL is ignored.
- * Cost: O(chunks + large objects). */
+/* Release the arena with all of its objects. NULL is ignored. Any thread may
+ * call this. Cost: O(chunks + large objects). */
 void arena_destroy(struct arena *arena);
 
 /* Release all objects and keep the chunks. Cost: O(chunks + large objects). */
 void arena_reset(struct arena *arena);
 
 /*
- * Allocate size bytes, aligned to ARENA_ALIGNMENT, not cleared; size 0 gives a
- * pointer that may not be written. A class takes less than 16 bytes more than
- * were asked for, or at most an eighth of its size: see arena_class_size().
+ * Allocate size bytes, aligned to ARENA_ALIGNMENT. They are not cleared. Size 0
+ * gives a pointer that may not be written to, and counts as 1 here: an object
+ * takes less than 16 bytes more than its size, or at most an eighth of what it
+ * takes.
  * Valid until arena_free(), arena_reset() or arena_destroy().
- * Returns NULL when memory runs out; the arena is then as it was.
- * Cost: O(1); a lock at a thread's first call and for every chunk alone, and
- * for a batch that others gave back.
+ * Returns NULL when memory runs out; the arena is then unchanged.
+ * Cost: O(1), and a lock for each chunk and each large object. A thread's first
+ * call after a reset takes a chunk, except on the thread of arena_create() or
+ * arena_reset().
  */
 void *arena_alloc(struct arena *arena, size_t size);
 
 /*
- * Give one object back, of the size that arena_alloc() was asked for (as with
- * C23's free_sized()). The calling thread allocates it again first; of each
- * class it keeps two batches at most and gives further ones to all threads.
- * Cost: O(1), but for one lock a batch.
+ * Free one object of the size that arena_alloc() was asked for, as C23's
+ * free_sized() does. The calling thread allocates it again first.
+ * Cost: O(1), and a lock for a large object.
  */
 void arena_free(struct arena *arena, void *p, size_t size);
 
-/* Write what stands now. Any thread may ask at any time. */
-void arena_stats(struct arena *arena, struct arena_stats *ret_stats);
-
-/* Release the chunks that the calling thread keeps. A thread's end does too. */
+/* Release the chunks that the calling thread keeps. */
 void arena_trim(void);
-
-/* The bytes that an object of size bytes takes, size at most
- * ARENA_SMALL_MAX. */
-size_t arena_class_size(size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 #include "arena/arena.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +24,12 @@ enum {
 
 typedef void (*misuse_fn)(struct arena *arena, volatile char *p);
 
+/* What one thread hands to another. */
+struct handover {
+    struct arena *arena;
+    char *p;
+};
+
 static void
 touch(struct arena *arena, volatile char *p)
 {
@@ -33,13 +40,13 @@ touch(struct arena *arena, volatile char *p)
 static void
 free_20(struct arena *arena, volatile char *p)
 {
-    arena_free(arena, (void *) (uintptr_t) p, 20);
+    arena_free(arena, (void *) (uintptr_t) (p - 19), 20);
 }
 
 static void
 free_larger(struct arena *arena, volatile char *p)
 {
-    arena_free(arena, (void *) (uintptr_t) (p - 20), 200);
+    arena_free(arena, (void *) (uintptr_t) (p - 199), 200);
 }
 
 /* Writes what a child that misuses p has to say, and how it ended. */
@@ -89,7 +96,7 @@ check_reported(misuse_fn function, struct arena *arena, volatile char *p)
 }
 
 static void
-test_use_behind_an_object_is_reported(void **state)
+test_use_past_an_object_is_reported(void **state)
 {
     struct arena *arena = arena_create();
 
@@ -121,23 +128,29 @@ test_use_after_free_is_reported(void **state)
     arena_destroy(arena);
 }
 
-/* Whichever way it is freed: the last one lets its list overflow. */
-static void
-test_use_after_each_free_is_reported(void **state)
+static void *
+free_on_thread(void *data)
 {
-    struct arena *arena = arena_create();
-    char *objects[2 * ARENA_BATCH_MAX + 1];
+    struct handover *handover = data;
+
+    arena_free(handover->arena, handover->p, 20);
+    return NULL;
+}
+
+/* The other thread has no lists of this arena. */
+static void
+test_use_after_free_by_another_thread_is_reported(void **state)
+{
+    struct handover handover = {.arena = arena_create()};
+    pthread_t thread;
 
     (void) state;
-    for (int i = 0; i <= 2 * ARENA_BATCH_MAX; i++) {
-        objects[i] = arena_alloc(arena, 20);
-    }
-    for (int i = 0; i <= 2 * ARENA_BATCH_MAX; i++) {
-        arena_free(arena, objects[i], 20);
-    }
-    check_reported(touch, arena, objects[0]);
-    check_reported(touch, arena, objects[2 * ARENA_BATCH_MAX]);
-    arena_destroy(arena);
+    handover.p = arena_alloc(handover.arena, 20);
+    assert_int_equal(pthread_create(&thread, NULL, free_on_thread, &handover),
+                     0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    check_reported(touch, handover.arena, handover.p);
+    arena_destroy(handover.arena);
 }
 
 static void
@@ -148,7 +161,7 @@ test_free_twice_is_reported(void **state)
 
     (void) state;
     arena_free(arena, p, 20);
-    check_reported(free_20, arena, p);
+    check_reported(free_20, arena, p + 19);
     arena_destroy(arena);
 }
 
@@ -159,7 +172,7 @@ test_free_of_a_larger_size_is_reported(void **state)
     char *p = arena_alloc(arena, 20);
 
     (void) state;
-    check_reported(free_larger, arena, p + 20);
+    check_reported(free_larger, arena, p + 199);
     arena_destroy(arena);
 }
 
@@ -200,9 +213,10 @@ test_use_of_what_lives_is_not_reported(void **state)
 
     (void) state;
     for (size_t size = 1; size <= ARENA_SMALL_MAX; size += 13) {
-        char *p = arena_alloc(arena, arena_class_size(size));
+        size_t most = (size + 15) / 16 * 16; /* of the same class */
+        char *p = arena_alloc(arena, most);
 
-        arena_free(arena, p, arena_class_size(size));
+        arena_free(arena, p, most);
         assert_ptr_equal(arena_alloc(arena, size), p);
         memset(p, 1, size);
         if (size % 500 == 1) {
@@ -217,9 +231,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_use_behind_an_object_is_reported),
+        cmocka_unit_test(test_use_past_an_object_is_reported),
         cmocka_unit_test(test_use_after_free_is_reported),
-        cmocka_unit_test(test_use_after_each_free_is_reported),
+        cmocka_unit_test(test_use_after_free_by_another_thread_is_reported),
         cmocka_unit_test(test_free_twice_is_reported),
         cmocka_unit_test(test_free_of_a_larger_size_is_reported),
         cmocka_unit_test(test_use_after_reset_is_reported),

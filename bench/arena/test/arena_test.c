@@ -1,14 +1,11 @@
 #include "arena/arena.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,12 +14,8 @@
 enum {
     OBJECTS = 500,
     STEPS = 20000,
-    THREAD_OBJECTS = 2000,
-    ARENAS = 20, /* more than a thread finds at once */
-    MANY = ARENA_THREADS_MAX + 20,
+    THREADS = 50,
     SEED = 12345,
-
-    LINEAR_MAX = 128, /* above it a class loses an eighth at most */
 };
 
 struct object {
@@ -34,36 +27,19 @@ struct object {
 /* What one thread hands to another. */
 struct handover {
     struct arena *arena;
-    void *objects[THREAD_OBJECTS];
+    void *p;
+    size_t size;
 };
 
-/* Objects that either of two threads may take out and free. */
+/* Objects that any of the threads may take out and free. */
 struct exchange {
     struct arena *arena;
     pthread_mutex_t lock;
     struct object objects[OBJECTS];
 };
 
-/* A thread that does not end until it may. */
-struct guest {
-    struct arena *arena;
-    sem_t *arrived;
-    sem_t *may_end;
-    unsigned char *p;
-    int number;
-};
-
-/* What a thread does as it ends. */
-struct late {
-    struct arena *arena;
-    pthread_key_t key;
-    int calls;
-};
-
-static struct late late;
-
 static uint32_t
-draw(uint32_t *state)
+sample(uint32_t *state)
 {
     *state = *state * 1664525u + 1013904223u;
     return *state >> 8;
@@ -101,37 +77,43 @@ check_apart(const struct object *objects, const struct object *object)
     }
 }
 
-static struct arena_stats
-stats_of(struct arena *arena)
+/* Allocates more objects than there are in any span, and expects that none of
+ * them is p. */
+static void
+check_not_found(struct arena *arena, const void *p, size_t size)
 {
-    struct arena_stats stats;
-
-    arena_stats(arena, &stats);
-    return stats;
+    for (int i = 0; i < OBJECTS; i++) {
+        assert_ptr_not_equal(arena_alloc(arena, size), p);
+    }
 }
 
+/* A freed object is not found by an allocation that is too large for a class
+ * within the limits. */
 static void
-test_class_size_rises_and_wastes_an_eighth(void **state)
+test_alloc_wastes_15_bytes_or_an_eighth(void **state)
 {
-    size_t previous = 0;
+    struct arena *arena = arena_create();
+    void *p;
 
     (void) state;
     for (size_t size = 1; size <= ARENA_SMALL_MAX; size++) {
-        size_t class_size = arena_class_size(size);
+        size_t most = size * 8 / 7;
 
-        assert_true(class_size >= size);
-        assert_true(class_size >= previous);
-        assert_int_equal(class_size % ARENA_ALIGNMENT, 0);
-        assert_int_equal(arena_class_size(class_size), class_size);
-        if (size > LINEAR_MAX) {
-            assert_true((class_size - size) * 8 <= class_size);
-        } else {
-            assert_true(class_size - size < ARENA_ALIGNMENT);
+        p = arena_alloc(arena, size);
+        if (most < size + 15) {
+            most = size + 15;
         }
-        previous = class_size;
+        arena_free(arena, p, size);
+        if (most < ARENA_SMALL_MAX) {
+            assert_ptr_not_equal(arena_alloc(arena, most + 1), p);
+        }
+        assert_ptr_equal(arena_alloc(arena, size), p);
+        arena_reset(arena);
     }
-    assert_int_equal(previous, ARENA_SMALL_MAX);
-    assert_int_equal(arena_class_size(0), ARENA_ALIGNMENT);
+    p = arena_alloc(arena, 0);
+    arena_free(arena, p, 0);
+    assert_ptr_equal(arena_alloc(arena, 1), p);
+    arena_destroy(arena);
 }
 
 static void
@@ -150,8 +132,8 @@ test_alloc_aligns_every_size(void **state)
     arena_destroy(arena);
 }
 
-/* A random program; the objects are the model: each has its place to itself,
- * and keeps what was written into it. */
+/* A random program. The array of objects is the model: no two of them overlap,
+ * and each keeps what was written into it. */
 static void
 test_alloc_keeps_live_objects_apart(void **state)
 {
@@ -162,8 +144,8 @@ test_alloc_keeps_live_objects_apart(void **state)
     (void) state;
     assert_non_null(arena);
     for (int step = 0; step < STEPS; step++) {
-        struct object *object = &objects[draw(&random) % OBJECTS];
-        size_t most = draw(&random) % 20 == 0 ? 20000 : 300;
+        struct object *object = &objects[sample(&random) % OBJECTS];
+        size_t most = sample(&random) % 20 == 0 ? 20000 : 300;
 
         if (object->p != NULL) {
             check_fill(object);
@@ -171,9 +153,10 @@ test_alloc_keeps_live_objects_apart(void **state)
             object->p = NULL;
             continue;
         }
-        object_make(object, arena, draw(&random) % most, (unsigned char) step);
+        object_make(object, arena, sample(&random) % most,
+                    (unsigned char) step);
         check_apart(objects, object);
-        if (draw(&random) % 5000 == 0) {
+        if (sample(&random) % 5000 == 0) {
             arena_reset(arena);
             memset(objects, 0, sizeof(objects));
         }
@@ -183,6 +166,62 @@ test_alloc_keeps_live_objects_apart(void **state)
             check_fill(&objects[i]);
         }
     }
+    arena_destroy(arena);
+}
+
+static void
+test_alloc_refuses_what_wraps(void **state)
+{
+    struct arena *arena = arena_create();
+
+    (void) state;
+    for (size_t k = 0; k < 16; k++) {
+        assert_null(arena_alloc(arena, SIZE_MAX - k));
+        assert_null(arena_alloc(arena, PTRDIFF_MAX - k));
+    }
+    arena_destroy(arena);
+}
+
+/* The second class's span begins where the first one's ends. */
+static void
+test_alloc_cuts_spans(void **state)
+{
+    struct arena *arena = arena_create();
+    char *first = arena_alloc(arena, 16);
+    char *end = arena_alloc(arena, 32);
+
+    (void) state;
+    assert_true(end > first + 16);
+    for (char *p = first + 16; p < end; p += 16) {
+        assert_ptr_equal(arena_alloc(arena, 16), p);
+    }
+    assert_true((char *) arena_alloc(arena, 16) > end);
+    arena_destroy(arena);
+}
+
+/* Each class takes its first span, and so shows where the one before it ends.
+ * A span holds whole objects: it can be short of its size by less than one. */
+static void
+test_spans_grow(void **state)
+{
+    struct arena *arena = arena_create();
+    char *begin = arena_alloc(arena, 16);
+    size_t first_size = 0;
+    size_t last_size = 0;
+
+    (void) state;
+    for (size_t size = 32; size <= 256; size += 16) {
+        char *end = arena_alloc(arena, size);
+
+        assert_true(end > begin);
+        assert_true((size_t) (end - begin) + size > last_size);
+        last_size = (size_t) (end - begin);
+        if (first_size == 0) {
+            first_size = last_size;
+        }
+        begin = end;
+    }
+    assert_true(last_size > first_size + first_size / 2);
     arena_destroy(arena);
 }
 
@@ -201,118 +240,11 @@ test_free_is_allocated_again_first(void **state)
     arena_destroy(arena);
 }
 
-/* 4, 8, 16, 32, 64: a batch doubles until it is full. */
 static void
-test_refill_grows_its_batches(void **state)
-{
-    struct arena *arena = arena_create();
-
-    (void) state;
-    for (size_t batch = 4, refills = 1; batch <= ARENA_BATCH_MAX; batch *= 2) {
-        for (size_t i = 0; i < batch; i++) {
-            assert_non_null(arena_alloc(arena, 16));
-            assert_int_equal(stats_of(arena).refills, refills);
-        }
-        refills++;
-    }
-    for (size_t i = 0; i < 2 * ARENA_BATCH_MAX; i++) {
-        assert_non_null(arena_alloc(arena, 16));
-    }
-    assert_int_equal(stats_of(arena).refills, 5 + 2);
-    arena_destroy(arena);
-}
-
-/* A class whose objects are large comes in batches of few. */
-static void
-test_refill_takes_few_large_objects(void **state)
-{
-    struct arena *arena = arena_create();
-
-    (void) state;
-    for (size_t i = 0; i < 5; i++) {
-        assert_non_null(arena_alloc(arena, ARENA_SMALL_MAX));
-    }
-    assert_int_equal(stats_of(arena).refills, 3);
-    arena_destroy(arena);
-}
-
-/* Seven of the largest lie in the second chunk; the eighth makes smaller ones
- * of what is left, 4080 bytes behind the chunk's header. */
-static void
-test_refill_loses_nothing_of_a_chunk(void **state)
-{
-    struct arena *arena = arena_create();
-    size_t refills;
-
-    (void) state;
-    while (stats_of(arena).chunks < 3) {
-        assert_non_null(arena_alloc(arena, ARENA_SMALL_MAX));
-    }
-    refills = stats_of(arena).refills;
-    assert_non_null(arena_alloc(arena, 3840));
-    assert_non_null(arena_alloc(arena, 4080 - 3840));
-    assert_int_equal(stats_of(arena).refills, refills);
-    arena_destroy(arena);
-}
-
-static void
-test_free_keeps_two_batches(void **state)
-{
-    struct arena *arena = arena_create();
-    struct arena_stats stats;
-    void *objects[2 * ARENA_BATCH_MAX + 1];
-    int count = 2 * ARENA_BATCH_MAX + 1;
-
-    (void) state;
-    for (int i = 0; i < count; i++) {
-        objects[i] = arena_alloc(arena, 16);
-    }
-    for (int i = 0; i < count; i++) {
-        arena_stats(arena, &stats);
-        assert_int_equal(stats.flushes, 0);
-        arena_free(arena, objects[i], 16);
-    }
-    arena_stats(arena, &stats);
-    assert_int_equal(stats.flushes, 1);
-    for (int i = 0; i < ARENA_BATCH_MAX; i++) {
-        assert_ptr_equal(arena_alloc(arena, 16), objects[count - 1 - i]);
-    }
-    arena_destroy(arena);
-}
-
-static void
-test_reset_keeps_chunks_and_no_objects(void **state)
-{
-    struct arena *arena = arena_create();
-    struct arena_stats before;
-    struct arena_stats after;
-
-    (void) state;
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 1000; i++) {
-            assert_non_null(arena_alloc(arena, 200));
-        }
-        assert_non_null(arena_alloc(arena, 100000));
-        arena_stats(arena, round == 0 ? &before : &after);
-        arena_reset(arena);
-    }
-    assert_true(before.chunks > 1);
-    assert_int_equal(after.chunks, before.chunks);
-    assert_int_equal(after.large, 1);
-    assert_int_equal(after.system_size, before.system_size);
-    arena_stats(arena, &after);
-    assert_int_equal(after.large, 0);
-    assert_int_equal(after.refills, 0);
-    assert_int_equal(after.threads, 0);
-    arena_destroy(arena);
-}
-
-static void
-test_reset_forgets_what_was_given_back(void **state)
+test_reset_forgets_freed_objects(void **state)
 {
     struct arena *arena = arena_create();
     struct object objects[OBJECTS] = {{0}};
-    struct arena_stats stats;
 
     (void) state;
     for (int i = 0; i < OBJECTS; i++) {
@@ -322,8 +254,6 @@ test_reset_forgets_what_was_given_back(void **state)
         arena_free(arena, objects[i].p, 16);
         objects[i].p = NULL;
     }
-    arena_stats(arena, &stats);
-    assert_true(stats.flushes > 0);
     arena_reset(arena);
     for (int i = 0; i < OBJECTS; i++) {
         object_make(&objects[i], arena, 16, 1);
@@ -332,308 +262,9 @@ test_reset_forgets_what_was_given_back(void **state)
     arena_destroy(arena);
 }
 
+/* An arena may lie where a destroyed one has lain. */
 static void
-test_alloc_refuses_what_wraps(void **state)
-{
-    struct arena *arena = arena_create();
-
-    (void) state;
-    for (size_t k = 0; k < 16; k++) {
-        assert_null(arena_alloc(arena, SIZE_MAX - k));
-        assert_null(arena_alloc(arena, PTRDIFF_MAX - k));
-    }
-    arena_destroy(arena);
-}
-
-static void *
-free_all(void *data)
-{
-    struct handover *handover = data;
-
-    for (int i = 0; i < THREAD_OBJECTS; i++) {
-        arena_free(handover->arena, handover->objects[i], 48);
-    }
-    return NULL;
-}
-
-static void *
-alloc_all(void *data)
-{
-    struct handover *handover = data;
-
-    for (int i = 0; i < THREAD_OBJECTS; i++) {
-        handover->objects[i] = arena_alloc(handover->arena, 48);
-        assert_non_null(handover->objects[i]);
-        memset(handover->objects[i], 1, 48);
-    }
-    return NULL;
-}
-
-/* What another thread had free as it ended is all that is needed then. */
-static void
-test_thread_end_leaves_its_objects_to_others(void **state)
-{
-    struct handover handover = {.arena = arena_create()};
-    size_t chunks;
-
-    (void) state;
-    (void) alloc_all(&handover);
-    thread_run(free_all, &handover);
-    chunks = stats_of(handover.arena).chunks;
-    (void) alloc_all(&handover);
-    assert_true(stats_of(handover.arena).chunks <= chunks);
-    arena_destroy(handover.arena);
-}
-
-/* Threads that come and go take each other's place. */
-static void
-test_thread_takes_the_place_of_an_ended_one(void **state)
-{
-    struct handover handover = {.arena = arena_create()};
-    size_t chunks;
-
-    (void) state;
-    thread_run(alloc_all, &handover);
-    thread_run(free_all, &handover);
-    chunks = stats_of(handover.arena).chunks;
-    for (int i = 0; i < 20; i++) {
-        thread_run(alloc_all, &handover);
-        thread_run(free_all, &handover);
-    }
-    assert_int_equal(stats_of(handover.arena).threads, 1);
-    assert_int_equal(stats_of(handover.arena).chunks, chunks);
-    arena_destroy(handover.arena);
-}
-
-/* 4 + 8 + 16 + 32 in batches, and the first of the next one. */
-static void *
-alloc_61(void *data)
-{
-    struct handover *handover = data;
-
-    for (int i = 0; i < 61; i++) {
-        handover->objects[i] = arena_alloc(handover->arena, 48);
-    }
-    return NULL;
-}
-
-static void
-test_thread_end_leaves_its_spans_to_others(void **state)
-{
-    struct handover handover = {.arena = arena_create()};
-    const char *next;
-    int found = 0;
-
-    (void) state;
-    assert_non_null(arena_alloc(handover.arena, 48));
-    thread_run(alloc_61, &handover);
-    next = (const char *) handover.objects[60] + 48;
-    while (stats_of(handover.arena).chunks == 2) {
-        found += arena_alloc(handover.arena, 48) == next;
-    }
-    assert_int_equal(found, 1);
-    arena_destroy(handover.arena);
-}
-
-static void *
-alloc_and_free(void *data)
-{
-    struct handover *handover = data;
-    char *p = arena_alloc(handover->arena, 48);
-
-    memset(p, 1, 48);
-    arena_free(handover->arena, p, 48);
-    return NULL;
-}
-
-/* Nothing but the arena tells the one that the other has ended. */
-static void
-test_thread_end_is_seen_without_join(void **state)
-{
-    struct handover handover = {.arena = arena_create()};
-    struct arena_stats stats;
-    pthread_t thread;
-    int tries = 0;
-
-    /* This thread has its own lists, and so will not take the other's whole. */
-    (void) state;
-    assert_non_null(arena_alloc(handover.arena, 48));
-    assert_int_equal(pthread_create(&thread, NULL, alloc_and_free, &handover),
-                     0);
-    do {
-        assert_true(tries++ < 20000);
-        memset(arena_alloc(handover.arena, ARENA_SMALL_MAX), 1, 16);
-        usleep(100);
-        arena_stats(handover.arena, &stats);
-    } while (stats.flushes == 0);
-    memset(arena_alloc(handover.arena, 48), 1, 48);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    arena_destroy(handover.arena);
-}
-
-static void
-late_alloc(void *data)
-{
-    assert_ptr_equal(data, &late);
-    if (late.calls++ == 0) {
-        /* Whatever the order of destructors: arena's has run by the next. */
-        assert_int_equal(pthread_setspecific(late.key, &late), 0);
-        return;
-    }
-    memset(arena_alloc(late.arena, 48), 1, 48);
-    arena_destroy(arena_create());
-}
-
-static void *
-end_late(void *data)
-{
-    memset(arena_alloc(late.arena, 48), 1, 48);
-    assert_int_equal(pthread_setspecific(late.key, data), 0);
-    return NULL;
-}
-
-/* Others may have taken over by then what the thread held. */
-static void
-test_alloc_after_the_end_finds_nothing_of_before(void **state)
-{
-    (void) state;
-    late.arena = arena_create();
-    late.calls = 0;
-    assert_int_equal(pthread_key_create(&late.key, late_alloc), 0);
-    thread_run(end_late, &late);
-    assert_int_equal(late.calls, 2);
-    assert_int_equal(stats_of(late.arena).threads, 1);
-    memset(arena_alloc(late.arena, 48), 1, 48);
-    assert_int_equal(stats_of(late.arena).threads, 2);
-    assert_int_equal(pthread_key_delete(late.key), 0);
-    arena_destroy(late.arena);
-}
-
-static void *
-work(void *data)
-{
-    struct exchange *exchange = data;
-    uint32_t random = SEED;
-
-    for (int step = 0; step < STEPS; step++) {
-        size_t i = draw(&random) % OBJECTS;
-        struct object mine;
-        struct object other;
-
-        object_make(&mine, exchange->arena, draw(&random) % 500,
-                    (unsigned char) step);
-        pthread_mutex_lock(&exchange->lock);
-        other = exchange->objects[i];
-        exchange->objects[i] = mine;
-        pthread_mutex_unlock(&exchange->lock);
-        if (other.p != NULL) {
-            check_fill(&other);
-            arena_free(exchange->arena, other.p, other.size);
-        }
-    }
-    return NULL;
-}
-
-/* Each frees what either has allocated. */
-static void
-test_alloc_serves_threads_at_once(void **state)
-{
-    static struct exchange exchange;
-    pthread_t threads[2];
-
-    (void) state;
-    memset(&exchange, 0, sizeof(exchange));
-    exchange.arena = arena_create();
-    assert_int_equal(pthread_mutex_init(&exchange.lock, NULL), 0);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, work, &exchange), 0);
-    }
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    for (size_t i = 0; i < OBJECTS; i++) {
-        if (exchange.objects[i].p != NULL) {
-            check_fill(&exchange.objects[i]);
-            check_apart(exchange.objects, &exchange.objects[i]);
-        }
-    }
-    assert_int_equal(pthread_mutex_destroy(&exchange.lock), 0);
-    arena_destroy(exchange.arena);
-}
-
-static void *
-visit(void *data)
-{
-    struct guest *guest = data;
-
-    guest->p = arena_alloc(guest->arena, 8);
-    memcpy(guest->p, &guest->number, sizeof(guest->number));
-    sem_post(guest->arrived);
-    sem_wait(guest->may_end);
-    return NULL;
-}
-
-static void
-test_alloc_serves_more_threads_than_have_places(void **state)
-{
-    struct arena *arena = arena_create();
-    struct guest guests[MANY];
-    pthread_t threads[MANY];
-    sem_t arrived;
-    sem_t may_end;
-
-    (void) state;
-    assert_int_equal(sem_init(&arrived, 0, 0), 0);
-    assert_int_equal(sem_init(&may_end, 0, 0), 0);
-    for (int i = 0; i < MANY; i++) {
-        guests[i] = (struct guest){arena, &arrived, &may_end, NULL, i};
-        assert_int_equal(pthread_create(&threads[i], NULL, visit, &guests[i]),
-                         0);
-    }
-    for (int i = 0; i < MANY; i++) {
-        sem_wait(&arrived);
-    }
-    assert_int_equal(stats_of(arena).threads, MANY);
-    for (int i = 0; i < MANY; i++) {
-        sem_post(&may_end);
-    }
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_memory_equal(guests[i].p, &i, sizeof(i));
-    }
-    sem_destroy(&arrived);
-    sem_destroy(&may_end);
-    arena_destroy(arena);
-}
-
-/* Arenas that share a thread's slot put each other out of it. */
-static void
-test_alloc_finds_many_arenas(void **state)
-{
-    struct arena *arenas[ARENAS];
-    struct object objects[ARENAS][10];
-
-    (void) state;
-    for (int i = 0; i < ARENAS; i++) {
-        arenas[i] = arena_create();
-    }
-    for (int n = 0; n < 10; n++) {
-        for (int i = 0; i < ARENAS; i++) {
-            object_make(&objects[i][n], arenas[i], 100, (unsigned char) i);
-        }
-    }
-    for (int i = 0; i < ARENAS; i++) {
-        assert_int_equal(stats_of(arenas[i]).threads, 1);
-        for (int n = 0; n < 10; n++) {
-            check_fill(&objects[i][n]);
-        }
-        arena_destroy(arenas[i]);
-    }
-}
-
-/* An arena made where another one lay must not find that one's objects. */
-static void
-test_create_knows_nothing_of_the_dead(void **state)
+test_create_finds_nothing_of_the_last_arena(void **state)
 {
     (void) state;
     for (int round = 0; round < 100; round++) {
@@ -647,30 +278,193 @@ test_create_knows_nothing_of_the_dead(void **state)
     }
 }
 
+static void *
+alloc_and_free(void *data)
+{
+    struct handover *handover = data;
+
+    assert_non_null(arena_alloc(handover->arena, handover->size));
+    arena_free(handover->arena, handover->p, handover->size);
+    assert_ptr_equal(arena_alloc(handover->arena, handover->size), handover->p);
+    arena_free(handover->arena, handover->p, handover->size);
+    return NULL;
+}
+
+static void *
+look_for(void *data)
+{
+    struct handover *handover = data;
+
+    check_not_found(handover->arena, handover->p, handover->size);
+    return NULL;
+}
+
+/* The thread that frees has ended when the others allocate. */
+static void
+test_free_serves_only_the_thread_that_freed(void **state)
+{
+    struct handover handover = {.arena = arena_create(), .size = 48};
+
+    (void) state;
+    handover.p = arena_alloc(handover.arena, handover.size);
+    thread_run(alloc_and_free, &handover);
+    check_not_found(handover.arena, handover.p, handover.size);
+    thread_run(look_for, &handover);
+    arena_destroy(handover.arena);
+}
+
+static void *
+free_and_alloc(void *data)
+{
+    struct handover *handover = data;
+
+    arena_free(handover->arena, handover->p, handover->size);
+    check_not_found(handover->arena, handover->p, handover->size);
+    return NULL;
+}
+
+static void
+test_free_before_a_first_alloc_waits_for_the_reset(void **state)
+{
+    struct handover handover = {.arena = arena_create(), .size = 48};
+
+    (void) state;
+    handover.p = arena_alloc(handover.arena, handover.size);
+    thread_run(free_and_alloc, &handover);
+    check_not_found(handover.arena, handover.p, handover.size);
+    arena_reset(handover.arena);
+    assert_ptr_equal(arena_alloc(handover.arena, handover.size), handover.p);
+    arena_destroy(handover.arena);
+}
+
+static void *
+free_it(void *data)
+{
+    struct handover *handover = data;
+
+    arena_free(handover->arena, handover->p, handover->size);
+    return NULL;
+}
+
+/* The list of large objects is one for all threads: objects leave it in the
+ * middle, at its end, and at its begin. */
+static void
+test_free_takes_large_objects_of_any_thread(void **state)
+{
+    struct arena *arena = arena_create();
+    struct object objects[3];
+    static const int order[] = {1, 0, 2};
+
+    (void) state;
+    for (unsigned char i = 0; i < 3; i++) {
+        object_make(&objects[i], arena, ARENA_SMALL_MAX + 1, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        struct object *object = &objects[order[i]];
+        struct handover handover = {arena, object->p, object->size};
+
+        check_fill(object);
+        thread_run(free_it, &handover);
+    }
+    memset(arena_alloc(arena, ARENA_SMALL_MAX + 1), 1, ARENA_SMALL_MAX + 1);
+    arena_destroy(arena);
+}
+
+static void *
+reset(void *data)
+{
+    arena_reset(data);
+    memset(arena_alloc(data, 48), 1, 48);
+    return NULL;
+}
+
+/* The lists of the thread that created the arena are gone then. */
+static void
+test_reset_is_for_any_thread(void **state)
+{
+    struct arena *arena = arena_create();
+
+    (void) state;
+    arena_free(arena, arena_alloc(arena, 48), 48);
+    thread_run(reset, arena);
+    memset(arena_alloc(arena, 48), 1, 48);
+    arena_destroy(arena);
+}
+
+static void *
+work(void *data)
+{
+    struct exchange *exchange = data;
+    uint32_t random = SEED;
+
+    for (int step = 0; step < STEPS / 10; step++) {
+        size_t i = sample(&random) % OBJECTS;
+        struct object mine;
+        struct object other;
+
+        object_make(&mine, exchange->arena, sample(&random) % 500,
+                    (unsigned char) step);
+        if (step % 100 == 0) {
+            arena_free(exchange->arena, mine.p, mine.size);
+            object_make(&mine, exchange->arena, 5000, (unsigned char) step);
+        }
+        pthread_mutex_lock(&exchange->lock);
+        other = exchange->objects[i];
+        exchange->objects[i] = mine;
+        pthread_mutex_unlock(&exchange->lock);
+        if (other.p != NULL) {
+            check_fill(&other);
+            arena_free(exchange->arena, other.p, other.size);
+        }
+    }
+    return NULL;
+}
+
+/* Each thread frees objects of all the others. */
+static void
+test_alloc_serves_threads_at_once(void **state)
+{
+    static struct exchange exchange;
+    pthread_t threads[THREADS];
+
+    (void) state;
+    memset(&exchange, 0, sizeof(exchange));
+    exchange.arena = arena_create();
+    assert_int_equal(pthread_mutex_init(&exchange.lock, NULL), 0);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &exchange), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    for (size_t i = 0; i < OBJECTS; i++) {
+        if (exchange.objects[i].p != NULL) {
+            check_fill(&exchange.objects[i]);
+            check_apart(exchange.objects, &exchange.objects[i]);
+        }
+    }
+    assert_int_equal(pthread_mutex_destroy(&exchange.lock), 0);
+    arena_destroy(exchange.arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_class_size_rises_and_wastes_an_eighth),
+        cmocka_unit_test(test_alloc_wastes_15_bytes_or_an_eighth),
         cmocka_unit_test(test_alloc_aligns_every_size),
         cmocka_unit_test(test_alloc_keeps_live_objects_apart),
-        cmocka_unit_test(test_free_is_allocated_again_first),
-        cmocka_unit_test(test_refill_grows_its_batches),
-        cmocka_unit_test(test_refill_takes_few_large_objects),
-        cmocka_unit_test(test_refill_loses_nothing_of_a_chunk),
-        cmocka_unit_test(test_free_keeps_two_batches),
-        cmocka_unit_test(test_reset_keeps_chunks_and_no_objects),
-        cmocka_unit_test(test_reset_forgets_what_was_given_back),
         cmocka_unit_test(test_alloc_refuses_what_wraps),
-        cmocka_unit_test(test_thread_end_leaves_its_objects_to_others),
-        cmocka_unit_test(test_thread_takes_the_place_of_an_ended_one),
-        cmocka_unit_test(test_thread_end_leaves_its_spans_to_others),
-        cmocka_unit_test(test_thread_end_is_seen_without_join),
-        cmocka_unit_test(test_alloc_after_the_end_finds_nothing_of_before),
+        cmocka_unit_test(test_alloc_cuts_spans),
+        cmocka_unit_test(test_spans_grow),
+        cmocka_unit_test(test_free_is_allocated_again_first),
+        cmocka_unit_test(test_reset_forgets_freed_objects),
+        cmocka_unit_test(test_create_finds_nothing_of_the_last_arena),
+        cmocka_unit_test(test_free_serves_only_the_thread_that_freed),
+        cmocka_unit_test(test_free_before_a_first_alloc_waits_for_the_reset),
+        cmocka_unit_test(test_free_takes_large_objects_of_any_thread),
+        cmocka_unit_test(test_reset_is_for_any_thread),
         cmocka_unit_test(test_alloc_serves_threads_at_once),
-        cmocka_unit_test(test_alloc_serves_more_threads_than_have_places),
-        cmocka_unit_test(test_alloc_finds_many_arenas),
-        cmocka_unit_test(test_create_knows_nothing_of_the_dead),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
