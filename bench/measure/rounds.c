@@ -42,6 +42,9 @@ enum {
 
     /* A slice has at least as many batches, where a row runs in several. */
     SLICE_BATCHES = 2,
+
+    /* And they may spend this many times as long outside the clock as in it. */
+    SLICE_OVERHEAD = 2,
 };
 
 static const char rounds_option[] = "--round-child";
@@ -132,7 +135,7 @@ static double result_counter(const struct shim_result *result,
                              const char *name);
 static void set_iterations(const struct pass *pass, const struct rounds *rounds,
                            double left, int rounds_left);
-static void row_set_slices(struct row *row, double batches);
+static void row_set_slices(struct row *row, double batches, double overhead);
 static double run_seconds(const struct row *row);
 static double overhead_seconds(const struct row *row);
 static void pass_show(struct pass *pass);
@@ -667,7 +670,7 @@ set_iterations(const struct pass *pass, const struct rounds *rounds,
     run = run > rounds->run_max ? rounds->run_max : run;
     for (size_t i = 0; i < pass->count; i++) {
         struct row *row = pass->rows[i];
-        double overhead = overhead_seconds(row);
+        double overhead = overhead_seconds(row) / row->slices;
         double batches;
 
         if (row->reason[0] != '\0') {
@@ -675,19 +678,21 @@ set_iterations(const struct pass *pass, const struct rounds *rounds,
         }
         batches =
             run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
-        row_set_slices(row, batches);
-        row->seconds = overhead + run_seconds(row);
+        row_set_slices(row, batches, overhead / run);
+        row->seconds = overhead * row->slices + run_seconds(row);
     }
 }
 
-/* Shares batches among an odd number of slices, so that one is the median. */
+/* Shares batches among an odd number of slices, so that one is the median.
+ * overhead is that of a slice, over the time of all batches. */
 static void
-row_set_slices(struct row *row, double batches)
+row_set_slices(struct row *row, double batches, double overhead)
 {
     double each = 1;
 
     row->slices = ROW_SLICES;
-    while (row->slices > 1 && batches < SLICE_BATCHES * row->slices) {
+    while (row->slices > 1 && (batches < SLICE_BATCHES * row->slices ||
+                               overhead * row->slices > SLICE_OVERHEAD)) {
         row->slices -= 2;
     }
     each = batches / row->slices;

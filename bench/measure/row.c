@@ -18,6 +18,9 @@ enum {
     ROW_WARM_LEAST_NS = 100 * 1000,
     ROW_WARM_MOST_NS = 30 * 1000 * 1000,
 
+    /* After a batch that long, in ns, there is no second half. */
+    ROW_WARM_LONG_NS = 5 * 1000 * 1000,
+
     ROW_LATENCY_REGIONS = 2000, /* timed one by one in a round, at most */
 };
 
@@ -265,8 +268,13 @@ row_warm_up(struct row *row)
         double first;
         double second;
 
-        if (row_warm_for(row, ns, &first) != 0 ||
-            row_warm_for(row, ns, &second) != 0) {
+        if (row_warm_for(row, ns, &first) != 0) {
+            return -ENOMEM;
+        }
+        if (first * (double) row->batch > ROW_WARM_LONG_NS) {
+            break;
+        }
+        if (row_warm_for(row, ns, &second) != 0) {
             return -ENOMEM;
         }
         if (first < second * ROW_WARM_RATIO) {

@@ -9,8 +9,7 @@
 #include "workloads/order.h"
 
 static const struct workload_cells free_random_full[] = {
-    {"fixed4096", "1000,10000,100000"},
-    {"large", "1000"},
+    {"fixed4096", "1000,10000"},
     {NULL, NULL},
 };
 

@@ -6,8 +6,9 @@
 
 #include <stdlib.h>
 
+/* Replays of servers are mostly their requests, which have rows of their own. */
 static const struct workload_cells replay_full[] = {
-    {"*", NULL},
+    {"cc1,git_log,ldb_add,ldb_search,sqlite,svn_checkout,svn_log", NULL},
     {NULL, NULL},
 };
 
