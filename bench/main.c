@@ -47,8 +47,8 @@ enum {
  * report; and when to stop where the machine is slower than at first. */
 static const struct rounds quick = {.wanted = ROUNDS_QUICK,
                                     .layouts = LAYOUTS_QUICK,
-                                    .seconds = 60,
-                                    .limit = 70,
+                                    .seconds = 66,
+                                    .limit = 74,
                                     .least = ROUNDS_LEAST,
                                     .run_max = 0.05,
                                     .is_apart = 1};

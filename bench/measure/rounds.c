@@ -678,13 +678,14 @@ set_iterations(const struct pass *pass, const struct rounds *rounds,
         }
         batches =
             run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
-        row_set_slices(row, batches, overhead / run);
+        row_set_slices(row, batches, pass->round < 0 ? 0 : overhead / run);
         row->seconds = overhead * row->slices + run_seconds(row);
     }
 }
 
 /* Shares batches among an odd number of slices, so that one is the median.
- * overhead is that of a slice, over the time of all batches. */
+ * overhead is that of a slice, over the time of all batches; 0: not known yet.
+ */
 static void
 row_set_slices(struct row *row, double batches, double overhead)
 {

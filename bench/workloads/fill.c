@@ -27,7 +27,6 @@ static const struct workload_cells fill_trim_full[] = {
 };
 
 static const struct workload_cells fill_trim_quick[] = {
-    {"lognormal", "10000"},
     {NULL, NULL},
 };
 

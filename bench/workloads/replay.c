@@ -13,7 +13,6 @@ static const struct workload_cells replay_full[] = {
 };
 
 static const struct workload_cells replay_quick[] = {
-    {"svn_log", NULL},
     {NULL, NULL},
 };
 
