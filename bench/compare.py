@@ -255,7 +255,7 @@ def lines_of(run: load.Run) -> list[Line]:
 
 def instructions_of(run: load.Run) -> dict[str, tuple[float, float]]:
     """OLD's and NEW's instructions of an allocation, by cell."""
-    found = {row: counts.instructions for row, counts in run.instructions.items()}
+    found = {row: counts.instructions for row, counts in run.counts.items()}
     return {
         str(Cell(row.workload, row.sizes, row.n)): (
             found[row._replace(allocator=OLD)],
@@ -277,9 +277,8 @@ def compare_runs(arguments: argparse.Namespace) -> list[Line]:
         if row not in old.rates or not re.search(arguments.filter, str(row)):
             continue
         counts = None
-        if row in old.instructions and row in new.instructions:
-            counts = (old.instructions[row].instructions,
-                      new.instructions[row].instructions)
+        if row in old.counts and row in new.counts:
+            counts = (old.counts[row].instructions, new.counts[row].instructions)
         ratio = shift(times(old.rates[row]), times(rates), CONFIDENCE)
         lines.append(
             Line(str(row), ratio, verdict_of(ratio), ratio.low > TIME_MOST, counts)
@@ -306,8 +305,8 @@ def shift(old: list[float], new: list[float], confidence: float) -> Estimate:
 
 
 def verdict_of(ratio: Estimate) -> str:
-    if 1.0 / verdicts.EQUAL <= ratio.low and ratio.high <= verdicts.EQUAL:
-        return verdicts.EQUAL_TO
+    if 1.0 / verdicts.EQUAL_WITHIN <= ratio.low and ratio.high <= verdicts.EQUAL_WITHIN:
+        return verdicts.EQUAL
     if ratio.low <= 1.0 <= ratio.high:
         return verdicts.UNKNOWN
     return verdicts.FASTER if ratio.median < 1.0 else verdicts.SLOWER
