@@ -180,8 +180,8 @@ set_rounds(struct rounds *rounds, const struct options *options)
     *rounds = options->quick ? quick : full;
     if (options->rounds != 0) {
         rounds->wanted = options->rounds;
-        rounds->layouts = options->rounds < BENCH_LAYOUTS ? options->rounds
-                                                          : BENCH_LAYOUTS;
+        rounds->layouts =
+            options->rounds < BENCH_LAYOUTS ? options->rounds : BENCH_LAYOUTS;
     }
     rounds->seed = options->seed;
     if (!options->has_seed &&

@@ -200,8 +200,8 @@ test_cells_have_known_sizes_and_numbers(void **state)
         const struct workload_cells *const lists[] = {workload->full,
                                                       workload->quick};
 
+        assert_non_null(workload->full->sizes);
         for (size_t i = 0; i < 2; i++) {
-            assert_non_null(lists[i]->sizes);
             for (const struct workload_cells *cell = lists[i];
                  cell->sizes != NULL; cell++) {
                 for_each(workload, cell->sizes, check_sizes);

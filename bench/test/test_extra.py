@@ -116,6 +116,8 @@ class Rows(Extra):
                 "  skipped: example_plugin: it has no reset",
                 "fill_reset/my_malloc/fixed64/100"
                 "  skipped: my_malloc: it frees object by object, as under fill",
+                "memory/example_plugin/fixed64/100",
+                "memory/my_malloc/fixed64/100",
             ],
         )
 

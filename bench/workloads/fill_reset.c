@@ -6,7 +6,7 @@
 #include "workload.h"
 
 static const struct workload_cells fill_reset_full[] = {
-    {"lognormal", "25,100,1000,10000,100000"},
+    {"lognormal", "25,100,1000,10000"},
     {"nginx_request,fleet", "25,1000,10000"},
     {"uniform", "100,1000"},
     {NULL, NULL},

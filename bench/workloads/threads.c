@@ -18,7 +18,7 @@ enum {
 };
 
 static const struct workload_cells threads_full[] = {
-    {"lognormal", "100,10000"},
+    {"lognormal", "100"},
     {"nginx_request", "25"},
     {NULL, NULL},
 };
