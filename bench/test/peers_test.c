@@ -56,12 +56,20 @@ trace_at(const char *name, size_t length)
     return i;
 }
 
-/* The row of the first cell of a quick run. */
+/* That of a quick run, or of a full run where a quick one has none. */
+static const struct workload_cells *
+first_cell(const struct workload *workload)
+{
+    return workload->quick[0].sizes != NULL ? &workload->quick[0]
+                                            : &workload->full[0];
+}
+
+/* The row of the first cell. */
 static struct row
 row_of(size_t w, size_t c)
 {
     const struct workload *workload = contenders.shared->workloads[w];
-    const struct workload_cells *cell = &workload->quick[0];
+    const struct workload_cells *cell = first_cell(workload);
     size_t length = strcspn(cell->sizes, ",");
     size_t input = workload->is_replay ? trace_at(cell->sizes, length)
                                        : sizes_at(cell->sizes, length);
@@ -78,7 +86,7 @@ row_of(size_t w, size_t c)
 static size_t
 row_complete(struct row *row)
 {
-    const struct workload_cells *cell = &row->workload->quick[0];
+    const struct workload_cells *cell = first_cell(row->workload);
     size_t input = row->key.input;
 
     if (row->workload->is_replay) {
