@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compare the pool of two commits, or two runs. Ends with status 1 on a regression.
 
-usage: compare.py [--quick] [--filter REGEX] OLD NEW
+usage: compare.py [--quick] [--filter REGEX] [--build FOLDER] OLD NEW
 
-OLD and NEW are revisions of git, or "." for the files as they are. Both pools are
-built into one program, with today's harness. Each is linked a dozen times, and they
+OLD and NEW are revisions of git, or folders that have a pool/, such as "." for the
+files as they are. Both pools are built into one program, with today's harness. Each is linked a dozen times, and they
 run in the same rounds, in turn: each cell is a paired comparison over layouts.
 
 A cell has regressed
@@ -53,11 +53,8 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 BUILD = ROOT / "build-compare"
-COMMITS = ROOT / "build-commits"  # apart: meson takes no sources from a build
-LOG = BUILD / "compare.log"
 OLD = "pool_old"
 NEW = "pool_new"
-AS_IT_IS = "."
 
 INSTRUCTIONS_MOST = 1.002  # of NEW's over OLD's
 TIME_MOST = 1.03
@@ -121,17 +118,18 @@ def parse(words: list[str]) -> argparse.Namespace:
         prog="./run compare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--quick] [--filter REGEX] OLD NEW",
+        usage="%(prog)s [--quick] [--filter REGEX] [--build FOLDER] OLD NEW",
     )
     parser.add_argument("old", metavar="OLD")
     parser.add_argument("new", metavar="NEW")
     parser.add_argument("--quick", action="store_true", help="8 cells instead of 40")
+    parser.add_argument("--build", type=Path, default=BUILD, help="%(default)s")
     parser.add_argument("--filter", default=".", help="only rows whose name matches")
     return parser.parse_args(words)
 
 
 def is_run(word: str) -> bool:
-    return word != AS_IT_IS and run_json(word).is_file()
+    return run_json(word).is_file()
 
 
 def run_json(word: str) -> Path:
@@ -143,9 +141,12 @@ def run_json(word: str) -> Path:
 
 
 def compare_commits(arguments: argparse.Namespace) -> list[Line]:
+    folder = arguments.build.resolve()
+    # Apart, since meson takes no sources from a build folder.
+    commits = folder.with_name(folder.name + "-commits")
     for name, word in (("old", arguments.old), ("new", arguments.new)):
-        fetch(word, COMMITS / name)
-    build()
+        fetch(word, commits / name)
+    build(folder, commits)
     first = measure(arguments, arguments.filter, "first")
     lines = lines_of(first)
     again = [line.cell for line in lines if line.has_regressed]
@@ -166,10 +167,10 @@ def fetch(word: str, folder: Path) -> None:
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    if word == AS_IT_IS:
-        revision = "as it is"
-        for path in (ROOT / "pool").glob("**/*.[ch]"):
-            target = fresh / path.relative_to(ROOT)
+    if (Path(word) / "pool").is_dir():
+        revision = f"the files of {word}"
+        for path in (Path(word) / "pool").glob("**/*.[ch]"):
+            target = fresh / path.relative_to(word)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     else:
@@ -191,18 +192,19 @@ def git(*words: str) -> bytes:
     return done.stdout
 
 
-def build() -> None:
-    is_new = not (BUILD / "build.ninja").is_file()
-    setup = ["meson", "setup", str(BUILD), str(ROOT)]
-    if not is_new:
+def build(folder: Path, commits: Path) -> None:
+    """Raises CompareError where one of the pools does not build."""
+    setup = ["meson", "setup", str(folder), str(ROOT)]
+    if (folder / "build.ninja").is_file():
         setup.insert(2, "--reconfigure")
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "commits").write_text(f"{COMMITS}\n")
-    with LOG.open("w") as log:
-        for command in (setup, ["ninja", "-C", str(BUILD), "tools"]):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "commits").write_text(f"{commits}\n")
+    log_path = folder / "compare.log"
+    with log_path.open("w") as log:
+        for command in (setup, ["ninja", "-C", str(folder), "tools"]):
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
             if done.returncode != 0:
-                raise CompareError(f"one of them does not build: {LOG} says why")
+                raise CompareError(f"one of them does not build: {log_path} says why")
 
 
 def exact_filter(cells: Iterable[str]) -> str:
@@ -215,10 +217,11 @@ def exact_filter(cells: Iterable[str]) -> str:
 
 def measure(arguments: argparse.Namespace, rows: str, label: str) -> load.Run:
     quick = arguments.quick
+    folder = arguments.build.resolve()
     done = subprocess.run(
         [
-            str(BUILD / "bench" / "bench"),
-            "--results", str(BUILD / "results"), "--label", label,
+            str(folder / "bench" / "bench"),
+            "--results", str(folder / "results"), "--label", label,
             "--allocators", f"{OLD},{NEW}",
             "--workloads", WORKLOADS, "--sizes", SIZES[quick], "--ns", NS[quick],
             "--rounds", str(ROUNDS), "--filter", rows,
@@ -228,7 +231,7 @@ def measure(arguments: argparse.Namespace, rows: str, label: str) -> load.Run:
     )
     if done.returncode != 0:
         raise CompareError(f"bench ended with status {done.returncode}")
-    return load.load(BUILD / "results" / label)
+    return load.load(folder / "results" / label)
 
 
 def lines_of(run: load.Run) -> list[Line]:

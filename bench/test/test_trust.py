@@ -7,7 +7,6 @@ usage: test_trust.py BENCH
 import re
 import subprocess
 import sys
-import unittest
 from pathlib import Path
 
 from bench_case import BENCH, Folder, main
