@@ -25,9 +25,11 @@ struct instructions_row {
 struct plan;
 
 /*
- * Count the plan's rows of instructions that have no reason yet. Where nothing
- * can be counted, all get the reason. Returns how many failed; that valgrind is
- * not there, or Ctrl-C, is no failure.
+ * Count the plan's rows of instructions that have no reason yet. A row that
+ * fails gets one, also where it ends the process; the others are then counted
+ * in another one. Where nothing can be counted, all get the reason. Returns how
+ * many failed; that valgrind is not there or does not start is no failure, nor
+ * is Ctrl-C.
  */
 size_t instructions_run(struct plan *plan);
 

@@ -25,6 +25,11 @@ enum {
     PLAN_LATENCY_LEAST = 10,
     PLAN_LATENCY_MOST = 10000,
 
+    /* Instructions are counted of no others: callgrind makes them 100 times as
+     * slow, and whoever chooses rows does not want to wait for minutes. */
+    PLAN_COUNTED_LEAST = 10,
+    PLAN_COUNTED_MOST = 10000,
+
     PLAN_NUMBER_MAX = 24, /* a size_t's digits, and the end */
 };
 
@@ -34,7 +39,8 @@ enum {
 #define PLAN_MEMORY_QUICK    "lognormal,nginx_request"
 #define PLAN_MEMORY_QUICK_NS "100,10000"
 
-/* Rows whose instructions are counted. */
+/* Rows whose instructions are counted: of these workloads; and where the
+ * options choose no other sizes or n, of these. */
 #define PLAN_COUNTED_WORKLOADS "fill,fill_reset"
 #define PLAN_COUNTED_SIZES     "lognormal,nginx_request"
 #define PLAN_COUNTED_QUICK     "lognormal"
@@ -109,6 +115,8 @@ static int choice_wants_replay(const struct choice *choice,
 static int choice_wants_memory(const struct choice *choice,
                                const struct allocator *allocator,
                                const struct sizes *sizes, size_t n);
+static int choice_wants_count(const struct choice *choice,
+                              const struct row *row);
 static int is_quick_n(size_t n);
 static int plan_fill(struct plan *plan, const struct choice *choice);
 static size_t plan_add_all(struct plan *plan, const struct choice *choice);
@@ -116,7 +124,7 @@ static size_t plan_add_each(struct plan *plan, const struct choice *choice,
                             size_t w, size_t c);
 static int plan_fill_memory(struct plan *plan, const struct choice *choice);
 static int plan_fill_instructions(struct plan *plan,
-                                  const struct options *options);
+                                  const struct choice *choice);
 static void plan_add(struct plan *plan, const struct choice *choice,
                      struct row_key key, size_t n);
 static size_t largest_region(struct plan *plan, size_t s, size_t n);
@@ -158,7 +166,7 @@ plan_create(const struct options *options, char *error)
         plan_check_names(plan, options, error) != 0 ||
         choice_init(&choice, options, error) != 0 ||
         plan_fill(plan, &choice) != 0 || plan_fill_memory(plan, &choice) != 0 ||
-        plan_fill_instructions(plan, options) != 0) {
+        plan_fill_instructions(plan, &choice) != 0) {
         goto fail;
     }
     if (plan->count + plan->memory_count == 0) {
@@ -512,6 +520,29 @@ choice_wants_memory(const struct choice *choice,
                      sizes->name));
 }
 
+/* Whether the row's instructions are counted, too. */
+static int
+choice_wants_count(const struct choice *choice, const struct row *row)
+{
+    const struct options *options = choice->options;
+    char number[PLAN_NUMBER_MAX];
+
+    if (row->reason[0] != '\0' || row->workload == NULL || row->key.is_again ||
+        !list_has(PLAN_COUNTED_WORKLOADS, row->workload->name) ||
+        row->region.n < PLAN_COUNTED_LEAST ||
+        row->region.n > PLAN_COUNTED_MOST) {
+        return 0;
+    }
+    if (choice->has_filter) {
+        return 1;
+    }
+    snprintf(number, sizeof(number), "%zu", row->region.n);
+    return (options->ns != NULL || list_has(PLAN_COUNTED_NS, number)) &&
+           (options->sizes != NULL ||
+            list_has(options->quick ? PLAN_COUNTED_QUICK : PLAN_COUNTED_SIZES,
+                     row->sizes));
+}
+
 static int
 is_quick_n(size_t n)
 {
@@ -614,26 +645,16 @@ plan_fill_memory(struct plan *plan, const struct choice *choice)
     return 0;
 }
 
-/* Rows that are counted: those of PLAN_COUNTED. */
 static int
-plan_fill_instructions(struct plan *plan, const struct options *options)
+plan_fill_instructions(struct plan *plan, const struct choice *choice)
 {
     plan->instructions = calloc(plan->count + 1, sizeof(*plan->instructions));
     if (plan->instructions == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < plan->count; i++) {
-        const struct row *row = &plan->rows[i];
-        char n[PLAN_NUMBER_MAX];
-
-        snprintf(n, sizeof(n), "%zu", row->region.n);
-        if (row->reason[0] == '\0' && row->workload != NULL &&
-            !row->key.is_again &&
-            list_has(PLAN_COUNTED_WORKLOADS, row->workload->name) &&
-            list_has(options->quick ? PLAN_COUNTED_QUICK : PLAN_COUNTED_SIZES,
-                     row->sizes) &&
-            list_has(PLAN_COUNTED_NS, n)) {
-            plan->instructions[plan->instructions_count++].row = row;
+        if (choice_wants_count(choice, &plan->rows[i])) {
+            plan->instructions[plan->instructions_count++].row = &plan->rows[i];
         }
     }
     return 0;
