@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Replays of servers are mostly their requests, which have rows of their own. */
+/* Replays of servers are mostly requests, which have rows of their own. */
 static const struct workload_cells replay_full[] = {
     {"cc1,git_log,ldb_add,ldb_search,sqlite,svn_checkout,svn_log", NULL},
     {NULL, NULL},
