@@ -15,8 +15,8 @@ A cell has regressed
   measured once more with another seed, and only those that fail again count.
 
 OLD and NEW may be two runs instead: run.json, or the folder that holds it. The rows
-of each are compared by name. Such figures are not paired: what the machine did in
-one run and not in the other is in them. The interval is that of Hodges and Lehmann's
+of each are compared by name. Such figures are not paired: a disturbance of one
+run is in the ratios. The interval is that of Hodges and Lehmann's
 shift, from the Mann-Whitney distribution.
 
 Status: 0 no regression; 1 a regression; 2 the command line, a revision that does not
@@ -273,7 +273,7 @@ def instructions_of(run: load.Run) -> dict[str, tuple[float, float]]:
 
 
 def compare_runs(arguments: argparse.Namespace) -> list[Line]:
-    print("Not paired: two runs. What the machine did in one of them is in the ratios.")
+    print("Not paired: two runs. A disturbance of one of them is in the ratios.")
     old, new = (load.load(run_json(word).parent) for word in (arguments.old, arguments.new))
     lines = []
     for row, rates in sorted(new.rates.items()):

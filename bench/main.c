@@ -43,8 +43,8 @@ enum {
     ROUNDS_LEAST = 6,
 };
 
-/* Seconds: what the promised 90 and 900 leave beside the start, memory and the
- * report; and when to stop where the machine is slower than at first. */
+/* Of the promised 90 and 900 seconds, the rest is for the start, memory,
+ * instructions and the report. No round is begun that would end after limit. */
 static const struct rounds quick = {.wanted = ROUNDS_QUICK,
                                     .layouts = LAYOUTS_QUICK,
                                     .seconds = 66,

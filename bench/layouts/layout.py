@@ -23,7 +23,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALIGNMENT = 16  # bytes: what compilers align functions to
+ALIGNMENT = 16  # bytes, to which compilers align functions
 LINE = 64  # bytes of a cache line
 PAGE = 4096  # bytes
 

@@ -28,8 +28,8 @@ enum {
      * come before, so that an allocator has what it keeps. */
     COUNTED_ALLOCATIONS = 2000,
 
-    /* After so many rows that ended the process no other is tried: each costs
-     * a start of valgrind, a second or more. */
+    /* After that number of rows that ended the process no other is tried: each
+     * costs a start of valgrind, a second or more. */
     COUNTED_ENDS_MAX = 3,
 
     COUNTED_LINE_MAX = 512,
@@ -465,7 +465,7 @@ child_count(struct counted *counted, const struct contenders *contenders,
     free(pointers);
 }
 
-/* How many regions of n make so many allocations. */
+/* How many regions of n have at least that number of allocations. */
 static size_t
 regions_for(uint64_t n, size_t allocations)
 {

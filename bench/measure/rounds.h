@@ -1,7 +1,7 @@
 /*
- * The measurement: in every round each row runs once, in random order. What
- * drifts on the machine then affects all rows alike, and rows are compared
- * within a round. A first pass, which is no round, only finds out how many
+ * The measurement: in every round each row runs, in random order. A drift of
+ * the machine then affects all rows alike, and rows are compared within a
+ * round. A first pass, which is no round, only finds out how many
  * iterations a row needs.
  *
  * Each round has a process of its own, with a layout of its own: where code and

@@ -377,7 +377,7 @@ row_is_valid(const struct row *row)
     return row->workload->check(&row->region);
 }
 
-/* The bytes that so many regions ask for; the first begins at sample at. */
+/* The bytes that the regions ask for; the first begins at sample at. */
 static int64_t
 row_bytes(const struct row *row, size_t at, int64_t regions)
 {

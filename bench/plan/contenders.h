@@ -40,7 +40,7 @@ enum {
  * List all allocators of layout, and those of the libraries that mallocs and
  * plugins name, with commas between, "" for none. Open each of them, or, where
  * only is not CONTENDERS_ALL, the one of that index. Release with
- * contenders_done(); what was opened stays open.
+ * contenders_done(); libraries stay open.
  * Returns 0, or a negative errno: error then says why, in at most
  * LAYOUT_ERROR_MAX bytes.
  */

@@ -1,11 +1,14 @@
 #include "plan/inputs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "measure/process.h"
 
 enum {
     /* Samples after which sizes begin again: more than a branch predictor
@@ -53,33 +56,33 @@ static void write_trace(struct writer *writer, const struct replay *replay,
                         uint64_t at);
 static uint64_t writer_take(struct writer *writer, size_t size);
 static void *writer_at(const struct writer *writer, uint64_t offset);
-static int memory_create(size_t size, int *ret_fd, void **ret_memory);
 
 int
 inputs_init(struct inputs *inputs, struct sizes *const *sizes,
             size_t sizes_count, struct replay *const *traces)
 {
     struct writer writer = {0};
+    struct process memory;
     size_t traces_count = 0;
-    void *memory = NULL;
-    int fd = -1;
     int err;
+    int fd;
 
     while (traces[traces_count] != NULL) {
         traces_count++;
     }
     write_all(&writer, sizes, sizes_count, traces, traces_count);
-    err = memory_create(writer.used, &fd, &memory);
+    err = process_init(&memory, writer.used);
     if (err != 0) {
         return err;
     }
-    writer = (struct writer){.memory = memory};
+    writer = (struct writer){.memory = memory.memory};
     write_all(&writer, sizes, sizes_count, traces, traces_count);
-    (void) munmap(memory, writer.used);
-    err = inputs_open(inputs, fd);
-    if (err != 0) {
+    fd = fcntl(memory.fd, F_DUPFD_CLOEXEC, 0);
+    err = fd >= 0 ? inputs_open(inputs, fd) : -errno;
+    if (err != 0 && fd >= 0) {
         (void) close(fd);
     }
+    process_done(&memory);
     return err;
 }
 
@@ -246,28 +249,6 @@ static void *
 writer_at(const struct writer *writer, uint64_t offset)
 {
     return writer->memory != NULL ? writer->memory + offset : NULL;
-}
-
-static int
-memory_create(size_t size, int *ret_fd, void **ret_memory)
-{
-    int fd = memfd_create("bench-inputs", MFD_CLOEXEC);
-    void *memory = MAP_FAILED;
-    int err;
-
-    if (fd >= 0 && ftruncate(fd, (off_t) size) == 0) {
-        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    }
-    if (memory == MAP_FAILED) {
-        err = -errno;
-        if (fd >= 0) {
-            (void) close(fd);
-        }
-        return err;
-    }
-    *ret_fd = fd;
-    *ret_memory = memory;
-    return 0;
 }
 
 uint64_t

@@ -142,7 +142,7 @@ struct shim_benchmark *shim_register(const char *name, shim_fn fn,
 
 /*
  * Register google-benchmark's own loop in C++ around shim_keep(), in batches:
- * The same loop behind this face costs more by the face's price.
+ * The same loop through this face costs more, by the face's price.
  */
 struct shim_benchmark *shim_register_bare(const char *name,
                                           int64_t batch) SHIM_NOEXCEPT;

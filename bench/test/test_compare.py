@@ -25,7 +25,8 @@ PLACE = "ngx_palloc(ngx_pool_t *pool, size_t size)\n{\n"
 ONE_INSTRUCTION = '    __asm__ volatile("nop");\n\n'
 
 
-# Spins for so many ticks of the processor's clock at the end of each region.
+# Spins for a number of ticks of the processor's clock; the planted call is at the end
+# of each region.
 SPIN = """
 static void
 spin(void)

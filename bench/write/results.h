@@ -2,8 +2,8 @@
  * A run's folder, results/<label>: run.json, machine.json, and command.
  * run.json has google-benchmark's schema, one entry a row and round, whose
  * repetition_index is the round. It also has lists of its own, which
- * google-benchmark's tools do not look at: latencies, memory, complexity. What
- * an earlier run left in the folder stays until all is written.
+ * google-benchmark's tools do not look at: latencies, memory, instructions,
+ * complexity. An earlier run's files stay until all are written.
  */
 #ifndef BENCH_WRITE_RESULTS_H
 #define BENCH_WRITE_RESULTS_H
