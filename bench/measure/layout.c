@@ -109,11 +109,16 @@ int
 layout_run(uint64_t seed, int (*run)(void *data), void *data)
 {
     struct generator generator;
+    void *heap;
+    int result;
 
     generator_init(&generator, seed);
-    shim_keep(malloc(random_offset(&generator)));
+    heap = malloc(random_offset(&generator));
+    shim_keep(heap);
     shim_keep(alloca(random_offset(&generator)));
-    return run(data);
+    result = run(data);
+    free(heap);
+    return result;
 }
 
 /* At least one step. */

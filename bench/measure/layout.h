@@ -41,8 +41,8 @@ int layout_open(struct layout *layout, int number, char *error);
 
 /*
  * Call run(data), with the heap and the stack moved by random multiples of 16
- * bytes, less than a page. They depend on seed alone. The process's heap stays
- * moved. Returns what run() returns.
+ * bytes, less than a page. They depend on seed alone. Returns what run()
+ * returns.
  */
 int layout_run(uint64_t seed, int (*run)(void *data), void *data);
 

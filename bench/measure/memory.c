@@ -40,8 +40,10 @@ struct task {
 };
 
 static int memory_measure(const struct plan *plan, struct memory_row *row);
-static void task_measure(struct task *task);
-static int task_open(struct task *task, struct region *ret_region);
+static void task_run(struct task *task);
+static void task_measure(struct task *task, struct region region);
+static int task_open(struct task *task, struct contenders *contenders,
+                     struct inputs *inputs, struct region *ret_region);
 static int task_fill(const struct task *task, struct region region,
                      struct region *regions, void **pointers);
 static void task_empty(const struct task *task, struct region *regions);
@@ -126,10 +128,24 @@ memory_child(int argc, char **argv)
         process_memory(argc, argv, memory_option, sizeof(*task));
 
     if (task != NULL) {
-        task_measure(task);
+        task_run(task);
         task->is_done = 1;
         exit(EXIT_SUCCESS);
     }
+}
+
+static void
+task_run(struct task *task)
+{
+    struct contenders contenders = {0};
+    struct inputs inputs = {0};
+    struct region region;
+
+    if (task_open(task, &contenders, &inputs, &region) == 0) {
+        task_measure(task, region);
+    }
+    inputs_done(&inputs);
+    contenders_done(&contenders);
 }
 
 /* Sets the row's figures or its reason. Returns 0, or a negative errno. */
@@ -165,9 +181,8 @@ memory_measure(const struct plan *plan, struct memory_row *row)
 /* In the new process. Huge pages would add what the machine's settings make of
  * them; free memory from the program's start would hide what is taken. */
 static void
-task_measure(struct task *task)
+task_measure(struct task *task, struct region region)
 {
-    struct region region;
     struct region *regions = map(task->regions * sizeof(*regions));
     void **pointers = map(task->regions * task->n * sizeof(*pointers));
     struct memory_usage before;
@@ -175,9 +190,6 @@ task_measure(struct task *task)
     struct memory_usage after;
     int err;
 
-    if (task_open(task, &region) != 0) {
-        return;
-    }
     if (regions == NULL || pointers == NULL) {
         snprintf(task->reason, sizeof(task->reason), "out of memory");
         return;
@@ -210,29 +222,28 @@ task_measure(struct task *task)
 }
 
 /* Opens the row's allocator and finds its samples. Returns 0 or -1; the task's
- * reason is then set. */
+ * reason is then set. Release what is opened in both cases. */
 static int
-task_open(struct task *task, struct region *ret_region)
+task_open(struct task *task, struct contenders *contenders,
+          struct inputs *inputs, struct region *ret_region)
 {
     struct layout layout;
-    struct contenders contenders;
     const struct contender *contender;
-    struct inputs inputs;
     const struct samples *samples;
 
     if (layout_open(&layout, 0, task->reason) != 0 ||
-        contenders_init(&contenders, &layout, (int) task->contender,
+        contenders_init(contenders, &layout, (int) task->contender,
                         task->mallocs, task->plugins, task->reason) != 0) {
         return -1;
     }
-    contender = &contenders.list[task->contender];
-    if (contender->library == NULL || inputs_open(&inputs, PROCESS_INPUTS)) {
+    contender = &contenders->list[task->contender];
+    if (contender->library == NULL || inputs_open(inputs, PROCESS_INPUTS)) {
         snprintf(task->reason, sizeof(task->reason), "%s",
                  contender->library == NULL ? contender->reason
                                             : "no samples to read");
         return -1;
     }
-    samples = &inputs.samples[task->input];
+    samples = &inputs->samples[task->input];
     *ret_region = (struct region){.allocator = contender->allocator,
                                   .library = contender->library,
                                   .n = task->n,

@@ -122,6 +122,8 @@ static void pass_give(const struct pass *pass, const struct rounds *rounds,
                       const struct plan *plan, struct exchange *exchange);
 static void pass_take(struct pass *pass, struct exchange *exchange);
 static int child_run(void *data);
+static int child_pass(struct exchange *exchange, const struct plan *plan,
+                      struct pass *pass);
 static int child_open(struct exchange *exchange, struct plan *plan);
 static int child_rows(struct exchange *exchange, struct plan *plan);
 static int pass_run(struct pass *pass, uint64_t seed);
@@ -450,25 +452,42 @@ child_run(void *data)
                         .is_terminal = isatty(STDERR_FILENO)};
     int err = child_open(exchange, &plan);
 
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        err = child_rows(exchange, &plan);
     }
-    err = child_rows(exchange, &plan);
-    pass.rows = calloc(exchange->count, sizeof(struct row *));
-    if (err != 0 || pass.rows == NULL) {
-        return -ENOMEM;
+    if (err == 0) {
+        err = child_pass(exchange, &plan, &pass);
     }
-    for (size_t i = 0; i < exchange->count; i++) {
-        pass.rows[i] = &plan.rows[i];
-        pass.total += plan.rows[i].seconds;
-    }
-    err = pass_run(&pass, exchange->seed);
-    exchange->shown = pass.shown;
+    inputs_done(&plan.inputs);
+    contenders_done(&plan.contenders);
+    free(plan.rows);
+    free(plan.pointers);
     return err;
 }
 
-/* Opens the layout, its allocators and the inputs. The process's end releases
- * them. Returns 0, or a negative errno. */
+/* Returns 0, or a negative errno. */
+static int
+child_pass(struct exchange *exchange, const struct plan *plan,
+           struct pass *pass)
+{
+    int err;
+
+    pass->rows = calloc(exchange->count, sizeof(struct row *));
+    if (pass->rows == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < exchange->count; i++) {
+        pass->rows[i] = &plan->rows[i];
+        pass->total += plan->rows[i].seconds;
+    }
+    err = pass_run(pass, exchange->seed);
+    exchange->shown = pass->shown;
+    free(pass->rows);
+    return err;
+}
+
+/* Opens the layout, its allocators and the inputs. Returns 0, or a negative
+ * errno. */
 static int
 child_open(struct exchange *exchange, struct plan *plan)
 {

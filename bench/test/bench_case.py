@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 
 BENCH = str(Path(sys.argv[1]).resolve())
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds until a process must have done what is waited for
 
 
@@ -23,6 +24,16 @@ def bench(*words: str, **settings) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [BENCH, *words], capture_output=True, text=True, **settings
     )
+
+
+# All recorded programs take half a second to load. Where none is replayed, one that is
+# short will do.
+SHORT = ("--traces", str(ROOT / "corpus" / "seeds" / "burst.ops"))
+
+
+def listed(*words: str) -> list[str]:
+    """The rows that are chosen, those of recorded programs left out."""
+    return bench("--list", *SHORT, *words).stdout.splitlines()
 
 
 def load(path: Path) -> dict:
@@ -56,7 +67,9 @@ class Folder(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def measure(self, *words: str, **settings) -> subprocess.CompletedProcess[str]:
-        return bench("--quick", "--results", str(self.folder), *words, **settings)
+        return bench(
+            "--quick", "--results", str(self.folder), *SHORT, *words, **settings
+        )
 
     def run_json(self, label: str = "a") -> dict:
         return load(self.folder / label / "run.json")
@@ -64,7 +77,8 @@ class Folder(unittest.TestCase):
     def start(self, *words: str, **settings) -> subprocess.Popen[str]:
         """A measurement under way, of label "a"."""
         process = subprocess.Popen(
-            [BENCH, "--quick", "--results", str(self.folder), "--label", "a", *words],
+            [BENCH, "--quick", "--results", str(self.folder), *SHORT, "--label", "a",
+             *words],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings,
         )
         self.addCleanup(self.stop, process)

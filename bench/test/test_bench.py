@@ -14,11 +14,10 @@ import sys
 import unittest
 from pathlib import Path
 
-from bench_case import BENCH, Folder, bench, load, main
+from bench_case import BENCH, SHORT, Folder, bench, listed, load, main
 
 RUN = sys.argv[2]
 COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
-TRACE = Path(__file__).resolve().parents[2] / "corpus" / "seeds" / "burst.ops"  # a short one
 MIB = 1024 * 1024
 KEPT = 16 * MIB  # NGX_POOL_CACHE_SIZE: by a thread, at most
 PYTHON = "/usr/bin/python3"  # the one that compare.py's scipy belongs to
@@ -167,7 +166,7 @@ class Results(Folder):
         command = (self.folder / "b" / "command").read_text()
         self.assertEqual(
             shlex.split(command)[1:],
-            ["--quick", "--results", str(self.folder), *words],
+            ["--quick", "--results", str(self.folder), *SHORT, *words],
         )
 
     def test_default_label_is_date_time_and_commit(self) -> None:
@@ -245,9 +244,9 @@ class Memory(Folder):
 
     def need_malloc(self) -> None:
         """Under a sanitizer the figures are mostly its own."""
-        done = bench("--list", "--filter", "^memory/glibc/fixed64/10$")
-        if "malloc is served by" in done.stdout:
-            self.skipTest(done.stdout)
+        (row,) = listed("--filter", "^memory/glibc/fixed64/10$")
+        if "malloc is served by" in row:
+            self.skipTest(row)
 
     def test_figures_are_those_of_blocks(self) -> None:
         """16,384 bytes hold 254 allocations of 64 in a pool's first block and
@@ -293,7 +292,7 @@ class Memory(Folder):
         """With address space for the start, and none for a region of 182 MiB."""
         words = (
             "--workloads", "memory", "--filter", "/glibc/(large/1000|fixed64/10)$",
-            "--label", "a", "--traces", str(TRACE),
+            "--label", "a", *SHORT,
         )
 
         def limited(*more: str) -> subprocess.CompletedProcess[str]:
@@ -329,8 +328,10 @@ class Memory(Folder):
             self.assertEqual(self.run_json()["memory"], [])
 
     def test_quick_run_takes_a_part(self) -> None:
-        listed = bench("--list", "--quick", "--workloads", "memory").stdout.splitlines()
-        rows = [row.split()[0].split("/") for row in listed]
+        rows = [
+            row.split()[0].split("/")
+            for row in listed("--quick", "--workloads", "memory")
+        ]
         self.assertEqual({row[0] for row in rows}, {"memory"})
         self.assertEqual({row[2] for row in rows}, {"lognormal", "nginx_request"})
         self.assertEqual({row[3] for row in rows}, {"100", "10000"})
@@ -341,8 +342,8 @@ class Memory(Folder):
 class Skips(Folder):
     def test_too_large_a_region_is_skipped_in_words(self) -> None:
         row = "fill/pool/large/10000"
-        listed = bench("--list", "--filter", f"^{row}$")
-        self.assertRegex(listed.stdout, rf"{row}  skipped: a region asks for \d+ MiB")
+        (line,) = listed("--filter", f"^{row}$")
+        self.assertRegex(line, rf"{row}  skipped: a region asks for \d+ MiB")
 
         done = self.measure(
             "--filter", f"^{row}$|^fill/pool/fixed16/10$", "--rounds", "1",
@@ -372,8 +373,8 @@ class Skips(Folder):
         self.assertRegex(reason, r"^no tcmalloc: .")
 
     def reason(self, allocator: str) -> str | None:
-        listed = bench("--list", "--filter", f"^fill/{allocator}/fixed16/10$").stdout
-        return listed.rstrip("\n").partition("  skipped: ")[2] or None
+        line = listed("--filter", f"^fill/{allocator}/fixed16/10$")[0]
+        return line.partition("  skipped: ")[2] or None
 
 
 class Arguments(Folder):
@@ -425,10 +426,9 @@ class Arguments(Folder):
             self.assertIn(f"  --{option} ", done.stdout)
 
     def test_choices_narrow_the_list(self) -> None:
-        words = "--workloads fill_reset --allocators pool,talloc --sizes uniform,fleet"
-        done = bench("--list", *words.split())
+        words = "--workloads fill_reset --allocators pool,talloc --sizes uniform,fleet".split()
         self.assertEqual(
-            {tuple(row.split()[0].split("/")) for row in done.stdout.splitlines()},
+            {tuple(row.split()[0].split("/")) for row in listed(*words)},
             {
                 ("fill_reset", allocator, sizes, n)
                 for allocator in ("pool", "pool_again", "talloc")
@@ -436,19 +436,16 @@ class Arguments(Folder):
                 for n in ("1", "10", "25", "100", "1000", "10000", "100000", "1000000")
             },
         )
-        done = bench("--list", "--quick", *words.split(), "--sizes", "uniform")
         self.assertEqual(
-            {row.split()[0].split("/")[3] for row in done.stdout.splitlines()},
+            {row.split()[0].split("/")[3] for row in listed("--quick", *words)},
             {"10", "100", "1000", "10000"},
         )
-        done = bench("--list", "--quick", *words.split(), "--ns", "1,25")
         self.assertEqual(
-            {row.split()[0].split("/")[3] for row in done.stdout.splitlines()},
+            {row.split()[0].split("/")[3] for row in listed("--quick", *words, "--ns", "1,25")},
             {"1", "25"},
         )
-        done = bench("--list", "--workloads", "shim")
         self.assertEqual(
-            done.stdout.split(),
+            listed("--workloads", "shim"),
             ["shim/bare/1", "shim/bare/1024", "shim/c/1", "shim/c/1024"],
         )
 
@@ -463,46 +460,41 @@ class Arguments(Folder):
         self.assertIn('mine.csv:2: found "48;1", expected bytes,weight', done.stderr)
 
     def test_workloads_keep_to_what_they_are_about(self) -> None:
-        done = bench("--list", "--workloads", "fill_trim,free_random")
-        rows = {tuple(row.split()[0].split("/")) for row in done.stdout.splitlines()}
+        lines = listed("--filter", "^(fill_trim|free_random)/")
+        rows = {tuple(row.split()[0].split("/")) for row in lines}
         self.assertEqual(
             {sizes for workload, _, sizes, _ in rows if workload == "free_random"},
-            {"fixed4096"},
+            {"fixed4096", "large"},
         )
         self.assertTrue(all(int(row[3]) >= 1000 for row in rows))
-        for line in done.stdout.splitlines():
+        for line in lines:
             if line.startswith("free_random/arena/"):
                 self.assertIn("skipped: arena: its regions are freed as a whole", line)
 
     def test_large_blocks_may_take_more_than_a_region(self) -> None:
         """A region of 391 MiB, where there is memory for twice as much."""
         row = "free_random/pool/fixed4096/100000"
-        listed = bench("--list", "--filter", f"^{row}$").stdout.splitlines()[0]
+        line = listed("--filter", f"^{row}$")[0]
         fields = dict(
             line.split(":") for line in Path("/proc/meminfo").read_text().splitlines()
         )
         mib = int(fields["MemAvailable"].split()[0]) / 1024
         if mib > 2 * 400:
-            self.assertEqual(listed, row)
+            self.assertEqual(line, row)
         elif mib < 2 * 380:
-            self.assertRegex(listed, "a region asks for 391 MiB; at most")
-        listed = bench("--list", "--filter", "^free_random/pool/fixed4096/1000000$")
-        self.assertRegex(listed.stdout, r"3906 MiB; at most (\d|\d\d|\d{3}|1024) are")
+            self.assertRegex(line, "a region asks for 391 MiB; at most")
+        line = listed("--filter", "^free_random/pool/fixed4096/1000000$")[0]
+        self.assertRegex(line, r"3906 MiB; at most (\d|\d\d|\d{3}|1024) are")
 
     def test_quick_takes_one_row_of_the_side_lines(self) -> None:
-        done = bench("--list", "--quick", "--allocators", "pool")
-        rows = {
-            tuple(row.split()[0].split("/")[i] for i in (0, 2, 3))
-            for row in done.stdout.splitlines()
-            if row.split("/")[0] in ("fill_trim", "free_random", "threads_1", "threads_2")
-        }
-        self.assertEqual(
-            rows,
-            {
-                ("free_random", "fixed4096", "1000"),
-                ("threads_2", "lognormal", "100"),
-            },
-        )
+        rows = [row.split()[0].split("/") for row in listed("--quick", "--allocators", "pool")]
+        for workload, sizes, n in (
+            ("free_random", "fixed4096", "1000"), ("threads_2", "lognormal", "100")
+        ):
+            self.assertEqual(
+                [row[1:] for row in rows if row[0] == workload],
+                [["pool", sizes, n], ["pool_again", sizes, n]],
+            )
 
     def test_each_workload_has_a_row_or_a_reason_of_each_allocator(self) -> None:
         seen: dict[str, set[str]] = {}
@@ -521,9 +513,9 @@ class Arguments(Folder):
         """A row that neither plan has can be named."""
         row = "churn/glibc/fixed64/100"
         for words in ((), ("--quick",)):
-            self.assertNotIn(f"{row}\n", bench("--list", *words).stdout)
-            listed = bench("--list", *words, "--filter", f"^{row}$").stdout
-            self.assertIn(row, listed)
+            for chosen, count in ((), 0), (("--filter", f"^{row}$"), 1):
+                rows = [line.split()[0] for line in listed(*words, *chosen)]
+                self.assertEqual(rows.count(row), count)
 
     def test_plans_fit_their_time(self) -> None:
         """A row takes about 20 ms a round: 12 rounds have 15 minutes, and those of
@@ -540,14 +532,14 @@ class Arguments(Folder):
     def test_threads_need_as_many_cores(self) -> None:
         cores = os.sched_getaffinity(0)
         self.addCleanup(os.sched_setaffinity, 0, cores)
-        words = ("--list", "--filter", "^threads_./pool/fixed16/10$")
+        words = "--filter", "^threads_./pool/fixed16/10$"
         if len(cores) > 1:
-            self.assertNotIn("skipped", bench(*words).stdout)
+            self.assertNotIn("skipped", "".join(listed(*words)))
         os.sched_setaffinity(0, {min(cores)})
-        listed = bench(*words).stdout.splitlines()
-        self.assertEqual(listed[0], "threads_1/pool/fixed16/10")
+        lines = listed(*words)
+        self.assertEqual(lines[0], "threads_1/pool/fixed16/10")
         self.assertEqual(
-            listed[1],
+            lines[1],
             "threads_2/pool/fixed16/10  skipped: 2 threads at once; found 1 core",
         )
 
@@ -589,10 +581,11 @@ class Run(Folder):
         )
 
     def test_options_and_status_pass_through(self) -> None:
-        listed = self.run_py("--list")
-        self.assertEqual(listed.stdout, bench("--list").stdout)
-        self.assertEqual(listed.returncode, 0)
-        refused = self.run_py("--allocators", "none")
+        words = "--list", "--workloads", "shim"
+        done = self.run_py(*words)
+        self.assertEqual(done.stdout, bench(*words).stdout)
+        self.assertEqual(done.returncode, 0)
+        refused = self.run_py("--allocators", "none", *SHORT)
         self.assertEqual(refused.returncode, 2)
         self.assertIn("known:", refused.stderr)
 

@@ -10,7 +10,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from bench_case import BENCH, Folder, load, main
+from bench_case import BENCH, SHORT, Folder, load, main
 
 FILTER = "^fill/arena/fixed16/10$|^shim/c/1024$"
 ROWS = ("fill/arena/fixed16/10", "fill/arena_again/fixed16/10", "shim/c/1024")
@@ -153,8 +153,8 @@ class Elsewhere(Checked):
         os.environ["LD_LIBRARY_PATH"] = str(Path(BENCH).parent / "layouts")
         self.addCleanup(os.environ.pop, "LD_LIBRARY_PATH", None)
         return subprocess.run(
-            [*before, str(program), "--quick", "--results", str(self.folder), "--label",
-             "a", "--filter", FILTER, "--rounds", "2"],
+            [*before, str(program), "--quick", "--results", str(self.folder), *SHORT,
+             "--label", "a", "--filter", FILTER, "--rounds", "2"],
             capture_output=True, text=True, cwd="/",
         )
 
@@ -198,7 +198,8 @@ class Elsewhere(Checked):
         self.addCleanup(self.folder.chmod, 0o700)
         other = f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"
         listed = subprocess.run(
-            ["setpriv", *other, str(self.build / "bench"), "--list"], capture_output=True
+            ["setpriv", *other, str(self.build / "bench"), *SHORT, "--list"],
+            capture_output=True,
         )
         if listed.returncode != 0:
             self.skipTest("others cannot read the sources")

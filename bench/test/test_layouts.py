@@ -73,7 +73,8 @@ class Modules(unittest.TestCase):
                 first, second = places(one, number), places(other, number)
                 self.assertEqual(first.keys(), second.keys())
                 moved = [name for name in first if first[name] != second[name]]
-                self.assertGreater(len(moved), 0.8 * len(first))
+                # Those that compilers and sanitizers add are not placed.
+                self.assertGreater(len(moved), 0.5 * len(first))
                 if "ngx_palloc" in first:
                     same += first["ngx_palloc"] == second["ngx_palloc"]
             self.assertLess(same, 3)
