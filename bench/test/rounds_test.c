@@ -296,6 +296,7 @@ test_rounds_stop_at_the_limit(void **state)
     (void) state;
     rounds.keep = NULL;
     rounds.limit = 0.2;
+    rounds.least = 1;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_true(rounds.complete > 0);
     assert_true(rounds.complete < 1000);
@@ -303,7 +304,6 @@ test_rounds_stop_at_the_limit(void **state)
     complete = rounds.complete;
     before = turns_count;
     rounds.limit = 0;
-    rounds.least = 1;
     assert_int_equal(rounds_run(&rounds, plan), 0);
     assert_int_equal(rounds.complete, complete);
     assert_int_equal(turns_count, before);
