@@ -4,8 +4,9 @@
 usage: compare.py [--quick] [--filter REGEX] [--build FOLDER] OLD NEW
 
 OLD and NEW are revisions of git, or folders that have a pool/, such as "." for the
-files as they are. Both pools are built into one program, with today's harness. Each is linked a dozen times, and they
-run in the same rounds, in turn: each cell is a paired comparison over layouts.
+files as they are. Both pools are built into one program, with today's harness. Each
+is linked a dozen times, and they run in the same rounds, in turn: each cell is a
+paired comparison over layouts.
 
 A cell has regressed
 
