@@ -1,12 +1,18 @@
-"""The median and its sign-test interval.
+"""The median and its sign-test interval; how far one sample lies above another.
 
 The interval runs from one order statistic to the one as far from the other
 end. Its coverage is exact for any distribution, since how many of n
 independent values lie below the true median is binomial(n, 1/2). See Conover,
 Practical Nonparametric Statistics, 3rd ed., section 3.2.
+
+Two samples without pairs have Hodges and Lehmann's shift: the median of all
+differences between a value of one and a value of the other. Its interval is that
+of the Mann-Whitney test and is exact, too: how many differences lie below the true
+shift has the same distribution whatever the values' own is. See section 5.4 there.
 """
 
 import functools
+import itertools
 import math
 import statistics
 from collections.abc import Iterable
@@ -67,6 +73,50 @@ def estimate(values: Iterable[float], confidence: float) -> Estimate:
 def estimate_of_logs(logs: Iterable[float], confidence: float) -> Estimate:
     """The same of logarithms, as the values that they belong to."""
     return Estimate(*map(math.exp, estimate(logs, confidence)))
+
+
+def shift(old: list[float], new: list[float], confidence: float) -> Estimate:
+    """How far new lies above old; both hold at least shift_needed(confidence)."""
+    ordered = sorted(b - a for a, b in itertools.product(old, new))
+    first = shift_rank(len(old), len(new), confidence)
+    if first == 0:
+        raise ValueError(f"{len(old)} and {len(new)} values have no such interval")
+    return Estimate(statistics.median(ordered), ordered[first - 1], ordered[-first])
+
+
+@functools.cache
+def shift_rank(old: int, new: int, confidence: float) -> int:
+    """Which of the ordered differences, from 1, the interval begins at; as rank()."""
+    ways = _ways(old, new)
+    tail = (1.0 - confidence) / 2.0 * sum(ways)
+    found = 0
+    while 2 * found < len(ways) and sum(ways[: found + 1]) <= tail:
+        found += 1
+    return found
+
+
+@functools.cache
+def shift_needed(confidence: float) -> int:
+    """How many values both samples must have for an interval of this confidence."""
+    count = 1
+    while shift_rank(count, count, confidence) == 0:
+        count += 1
+    return count
+
+
+def _ways(old: int, new: int) -> list[int]:
+    """In how many orders of all values u differences are below 0, by u.
+
+    These are the coefficients of the Gaussian binomial.
+    """
+    most = old * new
+    ways = [1] + [0] * most
+    for i in range(1, new + 1):
+        for u in range(most, old + i - 1, -1):
+            ways[u] -= ways[u - old - i]
+        for u in range(i, most + 1):
+            ways[u] += ways[u - i]
+    return ways
 
 
 def _at_most(found: int, count: int) -> float:

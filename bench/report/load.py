@@ -106,15 +106,23 @@ class Run:
 
 def load(folder: Path) -> Run:
     """The run in folder. Raises InputError."""
-    path = folder / "run.json"
+    run = load_file(folder / "run.json")
+    run.machine = _read_object(folder / "machine.json")
+    run.command = _read_text(folder / "command").strip()
+    return run
+
+
+def load_file(path: Path) -> Run:
+    """The run in a run.json of any name, without its machine and its command.
+
+    Raises InputError.
+    """
     document = _read_object(path)
-    machine = _read_object(folder / "machine.json")
-    command = _read_text(folder / "command").strip()
     context = document.get("context", {})
     if not isinstance(context, dict):
         raise InputError(f'{path}: "context" is {context!r}; expected an object')
 
-    run = Run(path, context, machine, command)
+    run = Run(path, context, {}, "")
     entries = _measured(path, document.get("benchmarks"))
     reasons = _reasons(entries)
     run.skipped = {name: "; ".join(said) for name, said in sorted(reasons.items())}

@@ -29,7 +29,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from interval import Estimate, estimate_of_logs, values_needed
+from interval import Estimate, estimate_of_logs, shift, shift_needed, values_needed
 
 USUAL_CONFIDENCE = 0.95
 UNSTABLE_FROM = 2.0  # the largest ratio of a layout over the least
@@ -58,11 +58,13 @@ class Comparison(NamedTuple):
     """How one row's time compares to another one's."""
 
     ratio: Estimate  # of the times: above 1 is slower
-    by_layout: dict[int, float]  # the mean ratio of each layout
+    by_layout: dict[int, float]  # the mean ratio of each layout; {}: of two runs
 
     @property
     def swing(self) -> float:
         """The largest ratio of a layout over the least."""
+        if not self.by_layout:
+            return 1.0
         return max(self.by_layout.values()) / min(self.by_layout.values())
 
 
@@ -86,6 +88,29 @@ def compare(
         _estimate(means, confidence),
         {layout: math.exp(log) for layout, log in means.items()},
     )
+
+
+def compare_apart(
+    mine: Mapping[int, float],
+    my_layouts: Mapping[int, int],
+    theirs: Mapping[int, float],
+    their_layouts: Mapping[int, int],
+    confidence: float = USUAL_CONFIDENCE,
+) -> Comparison:
+    """The same of two runs, whose rounds and layouts have nothing in common.
+
+    Not paired: a disturbance of one run is in the ratio. Raises TooFewLayouts.
+    """
+    new, old = (
+        list(mean_logs(_log_times(rates), layouts).values())
+        for rates, layouts in ((mine, my_layouts), (theirs, their_layouts))
+    )
+    needed = shift_needed(confidence)
+    found = min(len(new), len(old))
+    if found < needed:
+        raise TooFewLayouts(found, needed)
+    logs = shift(old, new, confidence)
+    return Comparison(Estimate(*map(math.exp, logs)), {})
 
 
 def judge(found: Comparison, pair: Estimate | None) -> str:
@@ -136,6 +161,10 @@ def distance(ratio: float) -> float:
 def percent(distance: float) -> float:
     """A distance between logarithms as a reader's percents."""
     return 100.0 * math.expm1(distance)
+
+
+def _log_times(rates: Mapping[int, float]) -> dict[int, float]:
+    return {number: -math.log(rate) for number, rate in rates.items()}
 
 
 def _estimate(logs: Mapping[int, float], confidence: float) -> Estimate:

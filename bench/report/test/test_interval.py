@@ -103,5 +103,50 @@ class Interval(unittest.TestCase):
                 self.assertAlmostEqual(hits / 4000, said, delta=0.0103)
 
 
+class Shift(unittest.TestCase):
+    def test_ranks_are_the_tabled_ones(self) -> None:
+        # One more than the critical U of the two-sided test, as in any table.
+        tabled = {
+            0.95: {3: 0, 4: 1, 5: 3, 6: 6, 7: 9, 8: 14, 9: 18, 10: 24, 12: 38, 20: 128},
+            0.99: {4: 0, 5: 1, 6: 3, 7: 5, 8: 8, 10: 17, 20: 106},
+        }
+        for confidence, of in tabled.items():
+            for count, rank in of.items():
+                with self.subTest(confidence=confidence, count=count):
+                    found = interval.shift_rank(count, count, confidence)
+                    self.assertEqual(found, rank)
+        self.assertEqual(interval.shift_rank(5, 8, 0.95), 7)
+        self.assertEqual(interval.shift_rank(8, 5, 0.95), 7)
+
+    def test_values_needed(self) -> None:
+        # 2 of the 70 orders of 4 and 4 are 3 %, and 2 of the 20 of 3 and 3 are 10 %.
+        self.assertEqual(interval.shift_needed(0.95), 4)
+        self.assertEqual(interval.shift_needed(0.89), 3)
+        self.assertEqual(interval.shift_needed(0.999), 7)
+
+    def test_by_hand(self) -> None:
+        # 16 differences: 6 to 9 four times, less 0 to 3.
+        found = interval.shift([0, 1, 2, 3], [6, 7, 8, 9], 0.95)
+        self.assertEqual(found, (6, 3, 9))
+        self.assertEqual(interval.shift([6, 7, 8, 9], [0, 1, 2, 3], 0.95), (-6, -9, -3))
+
+    def test_too_few_values_are_refused(self) -> None:
+        with self.assertRaises(ValueError):
+            interval.shift([1, 2, 3], [1, 2, 3, 4], 0.95)
+
+    def test_covers_the_shift_as_often_as_it_says(self) -> None:
+        # 2000 draws: three standard errors of a share near 0.95 are 0.0146.
+        draw = random.Random(4)
+        for old, new in ((4, 9), (7, 7), (12, 12)):
+            with self.subTest(old=old, new=new):
+                hits = 0
+                for _ in range(2000):
+                    before = [draw.expovariate(1.0) for _ in range(old)]
+                    after = [2.0 + draw.expovariate(1.0) for _ in range(new)]
+                    found = interval.shift(before, after, 0.95)
+                    hits += found.low <= 2.0 <= found.high
+                self.assertGreaterEqual(hits / 2000, 0.95 - 0.0146)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import runs
-from load import Counts, Family, Fit, InputError, Latency, Memory, Row, load
+from load import (
+    Counts,
+    Family,
+    Fit,
+    InputError,
+    Latency,
+    Memory,
+    Row,
+    load,
+    load_file,
+)
 
 ROW = {"workload": "fill", "allocator": "pool", "sizes": "fixed_64", "n": 10}
 
@@ -242,6 +252,16 @@ class Files(Folder):
             runs.write(self.folder, self.run)
             (self.folder / name).unlink()
             self.refused(f"{name}: no such file; expected a results folder")
+
+    def test_file_alone_may_have_any_name(self) -> None:
+        whole = load(runs.write(self.folder, self.run))
+        for name in ("run.json", "machine.json", "command"):
+            (self.folder / name).rename(self.folder / f"other-{name}")
+        alone = load_file(self.folder / "other-run.json")
+        self.assertEqual(alone.rates, whole.rates)
+        self.assertEqual((alone.machine, alone.command), ({}, ""))
+        with self.assertRaisesRegex(InputError, "no.json: no such file"):
+            load_file(self.folder / "no.json")
 
     def test_broken_json(self) -> None:
         for name in ("run.json", "machine.json"):

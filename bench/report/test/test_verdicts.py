@@ -1,6 +1,7 @@
 """What is called faster, slower, equal, unknown or unstable."""
 
 import math
+import random
 import unittest
 
 import runs  # first: it makes the report's modules known
@@ -15,6 +16,7 @@ from verdicts import (
     Comparison,
     TooFewLayouts,
     compare,
+    compare_apart,
     judge,
     spread,
     typical,
@@ -141,6 +143,47 @@ class Comparing(unittest.TestCase):
         found = typical(values, layouts, 0.95)
         self.assertAlmostEqual(found.median, 3.0)
         self.assertAlmostEqual(found.high, 9.0)
+
+
+class TwoRuns(unittest.TestCase):
+    def test_ratio_is_of_times(self) -> None:
+        found = compare_apart(rates(*[1.0] * 8), LAYOUTS, rates(*[1.5] * 8), LAYOUTS)
+        for end in found.ratio:
+            self.assertAlmostEqual(end, 1.5)
+        self.assertEqual(judge(found, NO_SPREAD), SLOWER)
+
+    def test_rounds_of_either_run_may_have_any_numbers(self) -> None:
+        mine = {number + 100: 1.0 for number in range(5)}
+        layouts = {number: number for number in mine}
+        found = compare_apart(mine, layouts, rates(*[1.0] * 8), LAYOUTS)
+        self.assertEqual(judge(found, NO_SPREAD), EQUAL)
+
+    def test_a_layout_with_many_rounds_counts_once(self) -> None:
+        # Seven layouts that differ by far more than the rounds of one do: to take
+        # the rounds for independent would leave 1 outside in one case of six.
+        draw = random.Random(5)
+        layouts = {number: number % 7 for number in range(14)}
+
+        def run() -> dict[int, float]:
+            places = [draw.gauss(0.0, 0.05) for _ in range(7)]
+            return {
+                number: math.exp(places[layout] + draw.gauss(0.0, 0.005))
+                for number, layout in layouts.items()
+            }
+
+        hits = 0
+        for _ in range(1000):
+            ratio = compare_apart(run(), layouts, run(), layouts).ratio
+            hits += ratio.low <= 1.0 <= ratio.high
+        self.assertGreater(hits / 1000, 0.93)
+
+    def test_too_few_layouts_have_no_interval(self) -> None:
+        for few, many in ((3, 8), (8, 3)):
+            with self.assertRaises(TooFewLayouts) as caught:
+                compare_apart(
+                    rates(*[1.0] * few), LAYOUTS, rates(*[1.0] * many), LAYOUTS
+                )
+            self.assertEqual((caught.exception.found, caught.exception.needed), (3, 4))
 
 
 if __name__ == "__main__":
