@@ -1,95 +1,97 @@
 #!/usr/bin/env python3
-"""Compare the pool of two commits, or two runs. Ends with status 1 on a regression.
+"""Compare the pools of two commits, or two runs. Ends with status 1 on a regression.
 
-usage: compare.py [--quick] [--filter REGEX] [--build FOLDER] OLD NEW
+usage: ./run compare [--quick] [--filter REGEX] [--build FOLDER] OLD NEW
+
+  --quick         8 cells instead of 40: a minute
+  --filter REGEX  only cells whose rows match, such as fill_reset/pool_new/uniform/100
+  --build FOLDER  where to build; default: build-compare
 
 OLD and NEW are revisions of git, or folders that have a pool/, such as "." for the
 files as they are. Both pools are built into one program, with today's harness. Each
 is linked a dozen times, and they run in the same rounds, in turn: each cell is a
-paired comparison over layouts.
-
-A cell has regressed
+paired comparison over layouts. A cell has regressed
 
 - by instructions: NEW takes at least 0.2 % more, as counted by callgrind;
-- by time: the whole interval of the ratio is above 1.03. The interval spans all
-  layouts, so that chance alone fails no comparison of 40 cells. Such cells are then
-  measured once more with another seed, and only those that fail again count.
+- by time: the whole interval of NEW's time over OLD's lies above 1.03. It is the
+  interval of 99.9 %, from the least to the largest of 12 layouts, so that chance
+  alone fails no comparison of 40 cells. Such cells are measured once more with
+  another seed, and the better one of the two counts.
 
-OLD and NEW may be two runs instead: run.json, or the folder that holds it. The rows
-of each are compared by name. Such figures are not paired: a disturbance of one
-run is in the ratios. The interval is that of Hodges and Lehmann's
-shift, from the Mann-Whitney distribution.
+The verdict beside each cell goes by the usual interval of 95 %, as in the report.
 
-Status: 0 no regression; 1 a regression; 2 the command line, a revision that does not
-exist or does not build, or a run that cannot be read.
+OLD and NEW may be two runs instead: run.json, by any name, or the folder that holds
+one. Their rows are compared by name: those of OLD's baseline, or with --filter all
+that match. Such figures are not paired: a disturbance of one run is in the ratios.
+The interval is that of the Mann-Whitney test, over layouts.
+
+The readings of two commits stay in FOLDER/results/first/run.json. google-benchmark's
+compare.py reads them: compare.py filters .../run.json pool_old pool_new.
+
+Status: 0 no regression; 1 a regression; 2 all else: the command line, a revision that
+does not exist or does not build, a run that cannot be read, too few layouts.
 """
 
 import argparse
-import dataclasses
 import itertools
-import math
 import re
 import shutil
-import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench" / "report"))
 
-try:
-    import load
-    import verdicts
-    from interval import Estimate
-    from scipy.stats import norm
-except ModuleNotFoundError as missing:
-    sys.stderr.write(
-        f"compare: {missing.name}: no such Python module for {sys.executable}; "
-        "expected Debian's python3-scipy\n"
-    )
-    sys.exit(2)
+import load  # noqa: E402
+import verdicts  # noqa: E402
+from interval import Estimate  # noqa: E402
+from load import Row, Run  # noqa: E402
 
 BUILD = ROOT / "build-compare"
-OLD = "pool_old"
-NEW = "pool_new"
+NAMES = ("old", "new")
+OLD, NEW = (f"pool_{name}" for name in NAMES)
 
 INSTRUCTIONS_MOST = 1.002  # of NEW's over OLD's
 TIME_MOST = 1.03
-CONFIDENCE = 0.95
-ALL_LAYOUTS = 0.999  # the interval of 12 values from the least to the largest
+GATE_CONFIDENCE = 0.999
 
-WORKLOADS = "fill,fill_reset"
-SIZES = {False: "fleet,lognormal,nginx_request,uniform", True: "lognormal,nginx_request"}
-NS = {False: "10,25,100,1000,10000", True: "25,1000"}
+WORKLOADS = ("fill", "fill_reset")
+SIZES = {
+    False: ("fleet", "lognormal", "nginx_request", "uniform"),
+    True: ("lognormal", "nginx_request"),
+}
+NS = {False: (10, 25, 100, 1000, 10000), True: (25, 1000)}
 ROUNDS = 12  # one of each layout
+
+NOTHING = "no revision, no folder that has a pool/, and no run"
+
+REGRESSION = 1
+FAILURE = 2
+INTERRUPTED = 130
 
 
 class CompareError(Exception):
     """Nothing can be compared: why."""
 
 
-class Cell(NamedTuple):
-    workload: str
-    sizes: str
-    n: int
-
-    def __str__(self) -> str:
-        return "/".join(map(str, self))
-
-
 @dataclass(frozen=True)
 class Line:
-    """One cell: NEW's figure over OLD's."""
+    """One cell: NEW's figures over OLD's."""
 
-    cell: str
+    name: str
     time: Estimate
+    gate: Estimate  # the same with GATE_CONFIDENCE
     verdict: str
-    has_regressed: bool
-    instructions: tuple[float, float] | None = None  # OLD's and NEW's
+    instructions: tuple[float, float] | None  # OLD's and NEW's
+
+    @property
+    def is_slower(self) -> bool:
+        return self.gate.low > TIME_MOST
 
     @property
     def has_more_instructions(self) -> bool:
@@ -98,39 +100,59 @@ class Line:
         old, new = self.instructions
         return new >= old * INSTRUCTIONS_MOST
 
+    @property
+    def has_regressed(self) -> bool:
+        return self.is_slower or self.has_more_instructions
+
 
 def main() -> int:
     arguments = parse(sys.argv[1:])
     try:
-        if is_run(arguments.old) and is_run(arguments.new):
-            lines = compare_runs(arguments)
-        else:
-            lines = compare_commits(arguments)
-    except (CompareError, load.InputError) as error:
+        return show(compare(arguments))
+    except (CompareError, load.InputError, verdicts.TooFewLayouts, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        return 130
-    return show(lines)
+        return INTERRUPTED
+    except Exception:  # a fault of this program is no regression
+        traceback.print_exc()
+    return FAILURE
 
 
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./run compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s [--quick] [--filter REGEX] [--build FOLDER] OLD NEW",
+        add_help=False,
     )
     parser.add_argument("old", metavar="OLD")
     parser.add_argument("new", metavar="NEW")
-    parser.add_argument("--quick", action="store_true", help="8 cells instead of 40")
-    parser.add_argument("--build", type=Path, default=BUILD, help="%(default)s")
-    parser.add_argument("--filter", default=".", help="only rows whose name matches")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--filter", type=regex)
+    parser.add_argument("--build", type=Path, default=BUILD)
+    if {"-h", "--help"} & set(words):
+        print(__doc__.strip())
+        sys.exit(0)
     return parser.parse_args(words)
 
 
-def is_run(word: str) -> bool:
-    return run_json(word).is_file()
+def regex(word: str) -> re.Pattern[str]:
+    try:
+        return re.compile(word)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f'"{word}" is no regular expression: {error}'
+        ) from None
+
+
+def compare(arguments: argparse.Namespace) -> list[Line]:
+    runs = [run_json(word).is_file() for word in (arguments.old, arguments.new)]
+    if runs == [True, True]:
+        return compare_runs(arguments)
+    if True in runs:
+        raise CompareError(
+            "one is a run and the other is none; expected two runs, or two revisions"
+        )
+    return compare_commits(arguments)
 
 
 def run_json(word: str) -> Path:
@@ -142,29 +164,55 @@ def run_json(word: str) -> Path:
 
 
 def compare_commits(arguments: argparse.Namespace) -> list[Line]:
-    folder = arguments.build.resolve()
+    cells = chosen_cells(arguments)
+    build = arguments.build.resolve()
     # Apart, since meson takes no sources from a build folder.
-    commits = folder.with_name(folder.name + "-commits")
-    for name, word in (("old", arguments.old), ("new", arguments.new)):
-        fetch(word, commits / name)
-    build(folder, commits)
-    first = measure(arguments, arguments.filter, "first")
-    lines = lines_of(first)
-    again = [line.cell for line in lines if line.has_regressed]
-    if again:
-        print(f"compare: {len(again)} cells once more ...", file=sys.stderr)
-        second = lines_of(measure(arguments, exact_filter(again), "second"))
-        confirmed = {line.cell for line in second if line.has_regressed}
+    commits = build.with_name(build.name + "-commits")
+    for name, word in zip(NAMES, (arguments.old, arguments.new)):
+        print(f"{name}: {fetch(word, commits / name)}", flush=True)
+    compile_both(build, commits)
+
+    lines = lines_of(measure(build, cells, "first"))
+    slower = {of.name for of in lines if of.is_slower}
+    if slower:
+        print(f"compare: {len(slower)} cells once more ...", file=sys.stderr)
+        again = [row for row in cells if cell_name(row) in slower]
+        second = {of.name: of for of in lines_of(measure(build, again, "second"))}
         lines = [
-            dataclasses.replace(line, has_regressed=line.cell in confirmed)
-            for line in lines
+            min(of, second.get(of.name, of), key=lambda either: either.gate.low)
+            for of in lines
         ]
     return lines
 
 
-def fetch(word: str, folder: Path) -> None:
-    """Put the pool of a revision into folder/pool, and its name into
-    folder/revision."""
+def chosen_cells(arguments: argparse.Namespace) -> list[Row]:
+    """The rows of NEW that stand for the cells."""
+    quick, pattern = arguments.quick, arguments.filter
+    every = (
+        Row(workload, NEW, sizes, n)
+        for workload, sizes, n in itertools.product(WORKLOADS, SIZES[quick], NS[quick])
+    )
+    chosen = [
+        row
+        for row in every
+        if pattern is None or pattern.search(str(row)) or pattern.search(str(old_of(row)))
+    ]
+    if not chosen:
+        raise CompareError(f'--filter: no row matches "{pattern.pattern}"')
+    return chosen
+
+
+def old_of(row: Row) -> Row:
+    return row._replace(allocator=OLD)
+
+
+def cell_name(row: Row) -> str:
+    return f"{row.workload}/{row.sizes}/{row.n}"
+
+
+def fetch(word: str, folder: Path) -> str:
+    """Put the pool that word names into folder/pool. Returns which one it is, as
+    folder/revision then has it, too."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -175,99 +223,81 @@ def fetch(word: str, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     else:
-        revision = git("rev-parse", "--verify", "--quiet", f"{word}^{{commit}}").decode()
-        archive = git("archive", revision.strip(), "pool")
+        commit = f"{word}^{{commit}}"
+        revision = git(word, "rev-parse", "--verify", "--quiet", commit).decode().strip()
+        archive = git(word, "archive", revision, "pool")
         subprocess.run(["tar", "-x", "-C", str(fresh)], input=archive, check=True)
-    if not (fresh / "pool" / "ngx_palloc.c").is_file():
-        raise CompareError(f"{word}: found no pool/ngx_palloc.c in it")
-    (fresh / "revision").write_text(revision.strip() + "\n")
+    for name in ("pool/ngx_palloc.c", "pool/standalone/ngx_core.h"):
+        if not (fresh / name).is_file():
+            raise CompareError(f"{word}: found no {name} in it")
+    (fresh / "revision").write_text(f"{revision}\n")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
+    return revision
 
 
-def git(*words: str) -> bytes:
+def git(revision: str, *words: str) -> bytes:
     done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True)
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or "no such commit"
-        raise CompareError(f"{words[-1].removesuffix('^{commit}')}: {said}")
+        said = done.stderr.decode(errors="replace").strip()
+        raise CompareError(f"{revision}: {said or NOTHING}")
     return done.stdout
 
 
-def build(folder: Path, commits: Path) -> None:
-    """Raises CompareError where one of the pools does not build."""
-    setup = ["meson", "setup", str(folder), str(ROOT)]
-    if (folder / "build.ninja").is_file():
+def compile_both(build: Path, commits: Path) -> None:
+    setup = ["meson", "setup", str(build), str(ROOT)]
+    if (build / "build.ninja").is_file():
         setup.insert(2, "--reconfigure")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "commits").write_text(f"{commits}\n")
-    log_path = folder / "compare.log"
-    with log_path.open("w") as log:
-        for command in (setup, ["ninja", "-C", str(folder), "tools"]):
-            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
-            if done.returncode != 0:
-                raise CompareError(f"one of them does not build: {log_path} says why")
+    build.mkdir(parents=True, exist_ok=True)
+    (build / "commits").write_text(f"{commits}\n")
+    ninja = ["ninja", "-C", str(build)]
+    path = build / "compare.log"
+    with path.open("w") as log:
+        call(setup, log, f"the build cannot be configured: {path} says why")
+        for name in NAMES:
+            revision = (commits / name / "revision").read_text().strip()
+            call(
+                [*ninja, f"bench/layouts/libmeasured_{name}.a"],
+                log,
+                f"{name.upper()}, {revision}, does not build: {path} says why",
+            )
+        call([*ninja, "tools"], log, f"the program does not build: {path} says why")
 
 
-def exact_filter(cells: Iterable[str]) -> str:
-    names = []
-    for cell in cells:
-        workload, sizes, n = cell.split("/")
-        names.append(f"^{workload}/pool_(old|new)/{sizes}/{n}$")
-    return "|".join(names)
+def call(command: list[str], log: IO[str], problem: str) -> None:
+    done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        raise CompareError(problem)
 
 
-def measure(arguments: argparse.Namespace, rows: str, label: str) -> load.Run:
-    quick = arguments.quick
-    folder = arguments.build.resolve()
+def measure(build: Path, cells: Iterable[Row], label: str) -> Run:
+    rows = "|".join(f"^{row}$|^{old_of(row)}$" for row in cells)
     done = subprocess.run(
         [
-            str(folder / "bench" / "bench"),
-            "--results", str(folder / "results"), "--label", label,
-            "--allocators", f"{OLD},{NEW}",
-            "--workloads", WORKLOADS, "--sizes", SIZES[quick], "--ns", NS[quick],
-            "--rounds", str(ROUNDS), "--filter", rows,
-            *(["--quick"] if quick else []),
+            str(build / "bench" / "bench"),
+            "--results", str(build / "results"), "--label", label,
+            "--allocators", f"{OLD},{NEW}", "--rounds", str(ROUNDS), "--filter", rows,
         ],
         stdout=subprocess.PIPE,
     )
     if done.returncode != 0:
         raise CompareError(f"bench ended with status {done.returncode}")
-    return load.load(folder / "results" / label)
+    return load.load(build / "results" / label)
 
 
-def lines_of(run: load.Run) -> list[Line]:
-    lines = []
-    counted = instructions_of(run)
-    for row, rates in sorted(run.rates.items()):
-        if row.allocator != NEW:
-            continue
-        other = row._replace(allocator=OLD)
-        cell = str(Cell(row.workload, row.sizes, row.n))
-        found = verdicts.compare(rates, run.rates[other], run.layouts, CONFIDENCE)
-        whole = verdicts.compare(rates, run.rates[other], run.layouts, ALL_LAYOUTS)
-        lines.append(
-            Line(
-                cell,
-                found.ratio,
-                verdicts.judge(found, verdicts.NO_SPREAD),
-                whole.ratio.low > TIME_MOST,
-                counted.get(cell),
-            )
+def lines_of(run: Run) -> list[Line]:
+    return [
+        line_of(
+            cell_name(row),
+            (run, old_of(row)),
+            (run, row),
+            lambda confidence: verdicts.compare(
+                rates, run.rates[old_of(row)], run.layouts, confidence
+            ),
         )
-    return lines
-
-
-def instructions_of(run: load.Run) -> dict[str, tuple[float, float]]:
-    """OLD's and NEW's instructions of an allocation, by cell."""
-    found = {row: counts.instructions for row, counts in run.counts.items()}
-    return {
-        str(Cell(row.workload, row.sizes, row.n)): (
-            found[row._replace(allocator=OLD)],
-            count,
-        )
-        for row, count in found.items()
-        if row.allocator == NEW and row._replace(allocator=OLD) in found
-    }
+        for row, rates in sorted(run.rates.items())
+        if row.allocator == NEW
+    ]
 
 
 # Two runs.
@@ -275,87 +305,99 @@ def instructions_of(run: load.Run) -> dict[str, tuple[float, float]]:
 
 def compare_runs(arguments: argparse.Namespace) -> list[Line]:
     print("Not paired: two runs. A disturbance of one of them is in the ratios.")
-    old, new = (load.load(run_json(word).parent) for word in (arguments.old, arguments.new))
-    lines = []
-    for row, rates in sorted(new.rates.items()):
-        if row not in old.rates or not re.search(arguments.filter, str(row)):
-            continue
-        counts = None
-        if row in old.counts and row in new.counts:
-            counts = (old.counts[row].instructions, new.counts[row].instructions)
-        ratio = shift(times(old.rates[row]), times(rates), CONFIDENCE)
-        lines.append(
-            Line(str(row), ratio, verdict_of(ratio), ratio.low > TIME_MOST, counts)
+    old = load.load_file(run_json(arguments.old))
+    new = load.load_file(run_json(arguments.new))
+    rows = sorted(
+        row
+        for row in new.rates
+        if row in old.rates and is_chosen(row, old, arguments.filter)
+    )
+    if not rows:
+        raise CompareError("the two runs have none of the chosen rows in common")
+    return [
+        line_of(
+            str(row),
+            (old, row),
+            (new, row),
+            lambda confidence: verdicts.compare_apart(
+                new.rates[row], new.layouts, old.rates[row], old.layouts, confidence
+            ),
         )
-    if not lines:
-        raise CompareError("the two runs have no row in common")
-    return lines
+        for row in rows
+    ]
 
 
-def times(rates: Mapping[int, float]) -> list[float]:
-    return [1.0 / rate for rate in rates.values()]
+def is_chosen(row: Row, old: Run, pattern: re.Pattern[str] | None) -> bool:
+    """Only those of the baseline are this project's own. Instructions of some others
+    depend on addresses, so that they vary from run to run."""
+    if pattern is not None:
+        return pattern.search(str(row)) is not None
+    pair = old.context.get("aa_pair")
+    return not isinstance(pair, str) or row.allocator == pair.split(",")[0]
 
 
-def shift(old: list[float], new: list[float], confidence: float) -> Estimate:
-    """The ratio of new to old times: Hodges and Lehmann's estimate, and the
-    interval of the Mann-Whitney statistic's normal approximation. See Conover,
-    Practical Nonparametric Statistics, 3rd ed., section 5.4."""
-    ratios = sorted(b / a for a, b in itertools.product(old, new))
-    m, n = len(old), len(new)
-    z = float(norm.ppf(0.5 + confidence / 2.0))
-    reach = math.floor(m * n / 2.0 - z * math.sqrt(m * n * (m + n + 1) / 12.0))
-    reach = max(reach, 0)
-    return Estimate(statistics.median(ratios), ratios[reach], ratios[-1 - reach])
+# Both.
 
 
-def verdict_of(ratio: Estimate) -> str:
-    if 1.0 / verdicts.EQUAL_WITHIN <= ratio.low and ratio.high <= verdicts.EQUAL_WITHIN:
-        return verdicts.EQUAL
-    if ratio.low <= 1.0 <= ratio.high:
-        return verdicts.UNKNOWN
-    return verdicts.FASTER if ratio.median < 1.0 else verdicts.SLOWER
-
-
-# The table.
+def line_of(
+    name: str,
+    old: tuple[Run, Row],
+    new: tuple[Run, Row],
+    compare: Callable[[float], verdicts.Comparison],
+) -> Line:
+    counts = [run.counts.get(row) for run, row in (old, new)]
+    usual = compare(verdicts.USUAL_CONFIDENCE)
+    return Line(
+        name,
+        usual.ratio,
+        compare(GATE_CONFIDENCE).ratio,
+        verdicts.judge(usual, verdicts.NO_SPREAD),
+        None if None in counts else tuple(of.instructions for of in counts),
+    )
 
 
 def show(lines: list[Line]) -> int:
-    head = ["cell", "time, new / old", "verdict", "instructions", ""]
-    rows = [
-        [
-            line.cell,
-            f"{line.time.median:.3f} ({line.time.low:.3f} to {line.time.high:.3f})",
-            line.verdict,
-            counts(line),
-            remark(line),
-        ]
-        for line in lines
+    """Print the table. Returns the exit status."""
+    table = [
+        ["cell", "time, new / old", "95 %", "99.9 %", "verdict", "instructions", ""],
+        *(
+            [
+                of.name,
+                f"{of.time.median:.3f}",
+                ends(of.time),
+                ends(of.gate),
+                of.verdict,
+                counts(of),
+                remark(of),
+            ]
+            for of in lines
+        ),
     ]
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for row in table:
         print("  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip())
-    bad = [line for line in lines if line.has_regressed or line.has_more_instructions]
+    bad = sum(of.has_regressed for of in lines)
     print(
-        f"{len(lines)} cells, {len(bad)} regressed"
-        f" (time: {sum(line.has_regressed for line in lines)},"
-        f" instructions: {sum(line.has_more_instructions for line in lines)})"
+        f"{len(lines)} cells, {bad} regressed"
+        f" (time: {sum(of.is_slower for of in lines)},"
+        f" instructions: {sum(of.has_more_instructions for of in lines)})"
     )
-    return 1 if bad else 0
+    return REGRESSION if bad else 0
 
 
-def counts(line: Line) -> str:
-    if line.instructions is None:
+def ends(ratio: Estimate) -> str:
+    return f"{ratio.low:.3f} to {ratio.high:.3f}"
+
+
+def counts(of: Line) -> str:
+    if of.instructions is None:
         return "not counted"
-    old, new = line.instructions
+    old, new = of.instructions
     return f"{old:.2f} -> {new:.2f} ({100.0 * (new / old - 1.0):+.2f} %)"
 
 
-def remark(line: Line) -> str:
-    words = []
-    if line.has_regressed:
-        words.append("SLOWER")
-    if line.has_more_instructions:
-        words.append("MORE INSTRUCTIONS")
+def remark(of: Line) -> str:
+    words = ["SLOWER"] * of.is_slower + ["MORE INSTRUCTIONS"] * of.has_more_instructions
     return ", ".join(words)
 
 
