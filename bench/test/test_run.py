@@ -1,0 +1,90 @@
+"""./run answers --help at once.
+
+usage: test_run.py BENCH RUN
+
+BENCH is the program, RUN the front door.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+BENCH, RUN = (str(Path(path).resolve()) for path in sys.argv[1:3])
+HELP = "--help"
+
+# What would install or build.
+FORBIDDEN = ("apt-get", "dpkg-query", "sudo", "meson", "ninja", "cc", "gcc", "clang")
+
+
+class Help(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.called = self.folder / "called"
+        for name in FORBIDDEN:
+            path = self.folder / name
+            path.write_text(f'#!/bin/sh\necho "$0" >>"{self.called}"\nexit 1\n')
+            path.chmod(0o755)
+
+    def run_it(self, *words: str) -> subprocess.CompletedProcess[str]:
+        path = f"{self.folder}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [RUN, *words], capture_output=True, text=True, cwd=self.folder,
+            env=os.environ | {"PATH": path},
+        )
+        self.assertFalse(self.called.exists(), f"{words} called what must not be")
+        return done
+
+    def help_of(self, *words: str) -> str:
+        done = self.run_it(*words)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+        return done.stdout
+
+    def test_front_door(self) -> None:
+        said = self.help_of(HELP)
+        for command in "bench", "compare", "record", "replay", "test", "fuzz":
+            self.assertRegex(said, f"(?m)^  {command} ")
+        for words in ["help"], ["-h"], []:
+            self.assertEqual(self.help_of(*words), said)
+
+    def test_each_command_has_its_own(self) -> None:
+        for command, text in {
+            "bench": "--resume",
+            "compare": "two runs",
+            "record": "--api",
+            "replay": "--resume",
+            "test": "these steps alone",
+            "fuzz": "--plant",
+        }.items():
+            self.assertIn(text, self.help_of(command, HELP), command)
+            self.assertEqual(self.help_of(command, "-h"), self.help_of(command, HELP))
+
+    def test_anywhere_among_the_words(self) -> None:
+        expected = self.help_of("bench", HELP)
+        said = self.help_of("bench", "--quick", "--filter", "x", HELP)
+        self.assertEqual(said, expected)
+
+    def test_one_text_of_bench(self) -> None:
+        """The program prints what the front door does."""
+        own = subprocess.run([BENCH, HELP], capture_output=True, text=True)
+        self.assertEqual(own.stdout, self.help_of("bench", HELP))
+
+    def test_one_text_of_compare(self) -> None:
+        compare = str(Path(RUN).parent / "bench" / "compare.py")
+        own = subprocess.run(
+            [sys.executable, "-B", compare, HELP], capture_output=True, text=True
+        )
+        self.assertEqual(own.stdout.strip(), self.help_of("compare", HELP).strip())
+
+    def test_unknown_command(self) -> None:
+        done = self.run_it("no-such")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn('no command "no-such"', done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
