@@ -1,6 +1,7 @@
 #include "measure/rounds.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,9 @@ enum {
 
     /* And they may spend this many times as long outside the clock as in it. */
     SLICE_OVERHEAD = 2,
+
+    /* By which the length of a run is found: each halves what is left. */
+    BUDGET_STEPS = 12,
 };
 
 static const char rounds_option[] = "--round-child";
@@ -137,6 +141,7 @@ static double result_counter(const struct shim_result *result,
                              const char *name);
 static void set_iterations(const struct pass *pass, const struct rounds *rounds,
                            double left, int rounds_left);
+static double plan_turns(const struct pass *pass, double run);
 static void row_set_slices(struct row *row, double batches, double overhead);
 static double run_seconds(const struct row *row);
 static double overhead_seconds(const struct row *row);
@@ -674,32 +679,51 @@ static void
 set_iterations(const struct pass *pass, const struct rounds *rounds,
                double left, int rounds_left)
 {
-    double outside = 0;
-    double run;
+    double least = ROUNDS_RUN_MIN;
+    double most = rounds->run_max;
+    double budget;
 
     if (rounds_left < 1) {
         return;
     }
     for (size_t i = 0; i < pass->count; i++) {
-        outside += overhead_seconds(pass->rows[i]);
+        struct row *row = pass->rows[i];
+
+        row->overhead = overhead_seconds(row) / row->slices;
     }
-    run = (left * (1 - ROUNDS_SPARE) / rounds_left - outside) /
-          (double) pass->count;
-    run = run < ROUNDS_RUN_MIN ? ROUNDS_RUN_MIN : run;
-    run = run > rounds->run_max ? rounds->run_max : run;
+    budget = left * (1 - ROUNDS_SPARE) / rounds_left;
+    if (plan_turns(pass, most) <= budget) {
+        return;
+    }
+    for (int i = 0; i < BUDGET_STEPS; i++) {
+        double run = sqrt(least * most);
+
+        *(plan_turns(pass, run) <= budget ? &least : &most) = run;
+    }
+    (void) plan_turns(pass, least);
+}
+
+/* Let each row run for run seconds a round, or a little longer. Returns the
+ * seconds that a round will take. */
+static double
+plan_turns(const struct pass *pass, double run)
+{
+    double seconds = 0;
+
     for (size_t i = 0; i < pass->count; i++) {
         struct row *row = pass->rows[i];
-        double overhead = overhead_seconds(row) / row->slices;
-        double batches;
 
         if (row->reason[0] != '\0') {
             continue; /* it has failed, and expected_ns may be 0 */
         }
-        batches =
-            run * ROUNDS_NS_A_SECOND / (row->expected_ns * (double) row->batch);
-        row_set_slices(row, batches, pass->round < 0 ? 0 : overhead / run);
-        row->seconds = overhead * row->slices + run_seconds(row);
+        row_set_slices(row,
+                       run * ROUNDS_NS_A_SECOND /
+                           (row->expected_ns * (double) row->batch),
+                       pass->round < 0 ? 0 : row->overhead / run);
+        row->seconds = row->overhead * row->slices + run_seconds(row);
+        seconds += row->seconds;
     }
+    return seconds;
 }
 
 /* Shares batches among an odd number of slices, so that one is the median.

@@ -69,6 +69,7 @@ struct row {
     double expected_ns; /* of an iteration, by the pass that came last before
                            iterations were set */
     double seconds;     /* of a round, what lies outside the clock too */
+    double overhead;    /* seconds of a slice, outside the clock */
     int wants_warm_up;  /* whether regions come before the clock */
     int wants_latency;  /* whether its regions are also timed one by one */
     struct latency *latency;  /* of all rounds so far; NULL: not wanted */
