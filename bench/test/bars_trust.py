@@ -3,7 +3,7 @@
 
 usage: bars_trust.py rebuilds [--filter REGEX] [--quick] [--builds DIR,...] [FOLDER...]
        bars_trust.py again FOLDER...
-       bars_trust.py alone [--cells N] [--seed N] BUILD FOLDER
+       bars_trust.py alone [--cells N] [--turns N] [--seed N] BUILD FOLDER
 
 A FOLDER is results/<label> of a run, a BUILD is a folder that meson built in.
 
@@ -12,13 +12,14 @@ rebuilds  Do figures depend on the build? Builds five times with other alignment
           allocator's ratio to the baseline. In 95 % of the cells the interval of every
           rebuild must contain the median over the rebuilds, and in none may one rebuild
           say faster and another one slower. With --builds those are run instead, and
-          with FOLDERs those runs are judged. 15 minutes.
+          with FOLDERs those runs are judged. 35 minutes; with --quick, 12.
 again     Is an allocator equal to itself? In 95 % of the cells of the A/A pair, of all
           runs together, the interval must contain 1, and the median of |ratio - 1|
           must be below 1.5 %. Five full runs are asked for.
 alone     Does a figure depend on the rows around it? Draws 60 rows of a full run at
-          random and runs each alone. In 95 % of them the interval of the time alone
-          must overlap the one in the full run. 6 minutes.
+          random and runs each in processes of its own. They take turns, so that both
+          figures see the machine over minutes. In 95 % of the rows the interval of the
+          time alone must overlap the one in the full run. 10 minutes.
 
 Each prints the cells that fail, then a line for each bar. Exit status: 0 all bars are
 met, 1 one is not, 2 nothing could be judged.
@@ -30,6 +31,7 @@ from the least to the largest layout.
 """
 
 import argparse
+import dataclasses
 import math
 import os
 import random
@@ -65,7 +67,10 @@ REFERENCE = (
 )
 SHARE_LEAST = 0.95  # of cells
 SELF_MOST = 0.015  # median |ratio - 1| of the A/A pair
+QUICK_ROUNDS = 12  # one of each layout
 CELLS_ALONE = 60
+TURNS_ALONE = 12  # of each row
+SHORT_TRACE = ROOT / "corpus" / "seeds" / "burst.ops"
 
 
 class TrustError(Exception):
@@ -125,6 +130,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
     alone = command("alone", find_alone)
     alone.add_argument("--cells", type=int, default=CELLS_ALONE)
+    alone.add_argument("--turns", type=int, default=TURNS_ALONE)
     alone.add_argument("--seed", type=int, default=1)
     alone.add_argument("build", type=Path)
     alone.add_argument("folder", type=Path)
@@ -135,7 +141,9 @@ def find_rebuilds(arguments: argparse.Namespace) -> Finding:
     folders = arguments.folders
     if not folders:
         builds = [Path(word) for word in arguments.builds.split(",") if word] or make_builds()
-        options = ["--filter", arguments.filter, *(["--quick"] if arguments.quick else [])]
+        options = ["--filter", arguments.filter]
+        if arguments.quick:
+            options += ["--quick", "--rounds", str(QUICK_ROUNDS)]
         folders = [
             measure(build, FOLDER, f"rebuild-{number}", options)
             for number, build in enumerate(builds)
@@ -152,10 +160,13 @@ def find_alone(arguments: argparse.Namespace) -> Finding:
     run = load(arguments.folder)
     rows = sorted(row for row in run.rates if not row.allocator.endswith(AGAIN))
     drawn = random.Random(arguments.seed).sample(rows, min(arguments.cells, len(rows)))
+    turns = {row: [] for row in drawn}
     with tempfile.TemporaryDirectory() as folder:
-        alone = {
-            row: measure_alone(arguments.build, Path(folder), run, row) for row in drawn
-        }
+        for turn in range(arguments.turns):
+            for row in drawn:
+                turns[row].append(measure_alone(arguments.build, Path(folder), row, turn))
+            print(f"turn {turn + 1} of {arguments.turns}", file=sys.stderr)
+    alone = {row: joined(own, row) for row, own in turns.items()}
     return judge_alone(run, alone, arguments.confidence)
 
 
@@ -292,13 +303,21 @@ def measure(build: Path, results: Path, label: str, options: list[str]) -> Path:
     return results / label
 
 
-def measure_alone(build: Path, results: Path, run: Run, row: Row) -> Run:
-    """As the row was measured in run."""
-    options = ["--filter", f"^{re.escape(str(row))}$",
-               "--rounds", str(run.context["rounds"])]
-    if "--quick" in shlex.split(run.command):
-        options.append("--quick")
+def measure_alone(build: Path, results: Path, row: Row, turn: int) -> Run:
+    """One round, whose layout the turn's number gives."""
+    options = ["--filter", f"^{re.escape(str(row))}$", "--rounds", "1", "--seed", str(turn)]
+    if row.workload not in ("replay", "request"):
+        options += ["--traces", str(SHORT_TRACE)]  # it starts sooner
     return load(measure(build, results, "alone", options))
+
+
+def joined(runs: list[Run], row: Row) -> Run:
+    """Runs of a round each, as one."""
+    return dataclasses.replace(
+        runs[0],
+        layouts={number: run.layouts[0] for number, run in enumerate(runs)},
+        rates={row: {number: run.rates[row][0] for number, run in enumerate(runs)}},
+    )
 
 
 def call(*command: str, env: dict[str, str] | None = None) -> None:
