@@ -64,7 +64,9 @@ def text(seed: str, names: list[str]) -> str:
         offset = drawn[name].randrange(0, LINE, ALIGNMENT)
         lines.append(f". = ALIGN({LINE}) + {offset}; *(.text.{name})")
     body = "\n".join(f"    {line}" for line in lines)
-    return f"SECTIONS {{\n  .text.layout : {{\n{body}\n  }}\n}} INSERT AFTER .text;\n"
+    # Otherwise a compiler's -falign-functions=64 undoes what was drawn.
+    section = f".text.layout : SUBALIGN({ALIGNMENT})"
+    return f"SECTIONS {{\n  {section} {{\n{body}\n  }}\n}} INSERT AFTER .text;\n"
 
 
 if __name__ == "__main__":

@@ -133,6 +133,18 @@ class Scripts(Folder):
         self.assertLess(len(kept), len(every.splitlines()))
         self.assertEqual([line for line in every.splitlines() if line in kept], kept)
 
+    def test_functions_that_a_compiler_aligns_are_moved_too(self) -> None:
+        source, library = self.folder / "f.c", self.folder / "f.o"
+        source.write_text("".join(f"int f{i}(void) {{ return {i}; }}\n" for i in range(40)))
+        flags = ["-fPIC", "-ffunction-sections", "-falign-functions=64"]
+        subprocess.run(["cc", *flags, "-c", "-o", library, source], check=True)
+        self.assertEqual(self.call("a", "s", str(self.folder), "1", str(library)).returncode, 0)
+        linked = self.folder / "f.so"
+        script = self.folder / "a_0.ld"
+        subprocess.run(["cc", "-shared", f"-Wl,-T,{script}", "-o", linked, library], check=True)
+        found = {address % LINE for name, address, _ in symbols(linked) if name[0] == "f"}
+        self.assertEqual(found & {0, 16, 32, 48}, {0, 16, 32, 48})
+
     def test_what_it_cannot_use_is_refused(self) -> None:
         done = self.call("a", "s", str(self.folder), "x", *FILES)
         self.assertEqual(done.returncode, 2)
