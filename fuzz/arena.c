@@ -2,17 +2,43 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "asan.h"
+
+enum {
+    /* After each block, where AddressSanitizer watches. */
+    REDZONE = ASAN_ON ? 32 : 0,
+
+    /* Of a longer block only so many bytes are filled at its start, and so many
+     * at its end: the others are what the arena was filled with at first, or
+     * what an earlier block left. */
+    FRESH_MAX = 1024,
+    FRESH_END = 128,
+
+    /* Of a freed block only so many bytes are filled, and none where touching
+     * them is reported. */
+    STALE_MAX = 1024,
+
+    /* State of a block. */
+    LIVE = 0x6c697665,
+    FREED = 0x66726564,
+};
 
 /* Stands before each block. */
 struct header {
     size_t size;
+    size_t state;
 };
 
 static _Alignas(64) unsigned char memory[ARENA_SIZE];
 static size_t used;
+static size_t most; /* that was ever used */
 static size_t live;
+
+static void fill(unsigned char *p, size_t size);
 
 int
 arena_posix_memalign(void **ret_p, size_t alignment, size_t size)
@@ -22,27 +48,60 @@ arena_posix_memalign(void **ret_p, size_t alignment, size_t size)
     struct header *header;
 
     start = (start + alignment - 1) & ~(uintptr_t) (alignment - 1);
-    if (start - (uintptr_t) memory > ARENA_SIZE ||
-        size > ARENA_SIZE - (start - (uintptr_t) memory)) {
+    if (start - (uintptr_t) memory > ARENA_SIZE - REDZONE ||
+        size > ARENA_SIZE - REDZONE - (start - (uintptr_t) memory)) {
         return ENOMEM;
     }
     p = memory + (start - (uintptr_t) memory);
-    header = (struct header *) (void *) (p - sizeof(*header));
-    header->size = size;
-    memset(p, ARENA_FRESH, size);
-    used = (size_t) (p - memory) + size;
+    header = (struct header *) (void *) p - 1;
+    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header) + size);
+    *header = (struct header){.size = size, .state = LIVE};
+    fill(p, size);
+    ASAN_POISON_MEMORY_REGION(header, sizeof(*header));
+    ASAN_POISON_MEMORY_REGION(p + size, REDZONE);
+    used = (size_t) (p - memory) + size + REDZONE;
     live++;
     *ret_p = p;
     return 0;
 }
 
+static void
+fill(unsigned char *p, size_t size)
+{
+    size_t end = (size_t) (p - memory) + size;
+    size_t start = most > (size_t) (p - memory) ? most : (size_t) (p - memory);
+
+    if (end > most) {
+        memset(memory + start, ARENA_FRESH, end - start);
+        most = end;
+    }
+    memset(p, ARENA_FRESH, size < FRESH_MAX ? size : FRESH_MAX);
+    if (size > FRESH_MAX) {
+        size_t rest = size - FRESH_MAX;
+
+        rest = rest < FRESH_END ? rest : FRESH_END;
+        memset(p + size - rest, ARENA_FRESH, rest);
+    }
+}
+
 void
 arena_free(void *p)
 {
-    struct header *header =
-        (struct header *) (void *) ((unsigned char *) p - sizeof(*header));
+    struct header *header = (struct header *) p - 1;
+    size_t size;
 
-    memset(p, ARENA_STALE, header->size);
+    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
+    if (header->state != LIVE) {
+        fprintf(stderr, "arena: free() of %s\n",
+                header->state == FREED ? "a freed block" : "no block");
+        abort();
+    }
+    size = header->size;
+    header->state = FREED;
+    if (!ASAN_ON) {
+        memset(p, ARENA_STALE, size < STALE_MAX ? size : STALE_MAX);
+    }
+    ASAN_POISON_MEMORY_REGION(header, sizeof(*header) + size);
     if (--live == 0) {
         used = 0;
     }
