@@ -10,72 +10,18 @@
 #include <stddef.h>
 
 #include "run.h"
+#include "step.h"
 
 struct promise {
     unsigned number; /* oracles are asked in the table's order, not in this */
     const char *words;
 };
 
-enum step_kind {
-    STEP_CREATE,
-    STEP_DESTROY,
-    STEP_RESET,
-    STEP_ALLOC,
-    STEP_FREE,
-    STEP_CLEANUP, /* one was added */
-    STEP_HANDLER, /* one is being run */
-    STEP_FILE,    /* a descriptor's cleanup was run early */
-    STEP_OTHER,
-    STEP_BEFORE, /* made, or without it all of the pool, is about to go */
-    STEP_WRITE,  /* made has been written */
-    STEP_END,    /* all pools are gone */
-    STEP_REPEAT, /* the program has been done twice */
-    STEP_ALONE,  /* a pool's ops have been done without the others' */
-};
-
-/* One thing that was done, what the model says, and what came of it. */
-struct step {
-    enum step_kind kind;
-    unsigned pool;
-    enum op_code code;
-    int had_pool;
-    ngx_pool_t before; /* the pool's head, where had_pool */
-
-    size_t size;      /* of a pool, an allocation, a cleanup's data */
-    size_t alignment; /* of OP_PMEMALIGN */
-    int succeeds;     /* says the model */
-    int is_nginx;     /* it was done by nginx's own function */
-    struct model_spot spot;
-    const struct run_allocation *made; /* NULL: the call gave NULL */
-    size_t block;                      /* that made lies in, or their count */
-    size_t offset;                     /* in it */
-    const struct run_allocation *data; /* a cleanup's, where it has bytes */
-    const ngx_pool_cleanup_t *node;    /* as ngx_pool_cleanup_add() left it */
-
-    ngx_int_t answer; /* of ngx_pfree() */
-    const void *freed;
-
-    size_t calls;       /* of the system for memory, by this op */
-    size_t refusals;    /* of them */
-    size_t kept;        /* bytes that the thread kept before */
-    int is_plain;       /* of a reset or destroy: run's, and there was
-                          * bookkeeping of what is kept */
-    size_t empty_entry; /* before; see model_seen */
-    int is_old;         /* many large allocations are newer than the freed */
-    size_t taken;       /* see model_seen */
-    size_t ended;       /* bytes that a reset or destroy released */
-    size_t ended_least; /* those of them that the thread keeps, if it may */
-
-    const struct run_cleanup *due; /* NULL: none is */
-    const void *given;             /* what the handler was given */
-
-    uint64_t traces[2];
-};
-
 struct oracle {
     const char *name;
     const struct promise *promises;
     size_t promise_count;
+    unsigned kinds; /* of the steps that it looks at: ORACLE_KIND() of each */
 
     /* Returns NULL, or the promise that is broken. Changes nothing. */
     const struct promise *(*check)(const struct run *run,
@@ -114,12 +60,27 @@ extern const size_t oracle_count;
 const struct promise *oracles_check(const struct run *run,
                                     const struct step *step);
 
-/* Defines oracle_name from this file's promises[] and check(). */
-#define ORACLE_DEFINE(name_)                                                   \
+#define ORACLE_KIND(kind) (1u << (kind))
+
+/* A pool or what is in it may have changed. */
+#define ORACLE_CHANGES                                                         \
+    (ORACLE_KIND(STEP_CREATE) | ORACLE_KIND(STEP_DESTROY) |                    \
+     ORACLE_KIND(STEP_RESET) | ORACLE_KIND(STEP_ALLOC) |                       \
+     ORACLE_KIND(STEP_FREE) | ORACLE_KIND(STEP_CLEANUP) |                      \
+     ORACLE_KIND(STEP_HANDLER) | ORACLE_KIND(STEP_FILE) |                      \
+     ORACLE_KIND(STEP_OTHER))
+
+/* Memory has been made. */
+#define ORACLE_MAKES (ORACLE_KIND(STEP_ALLOC) | ORACLE_KIND(STEP_CLEANUP))
+
+/* Defines oracle_name from this file's promises[] and check(), which is called
+ * after steps of these kinds alone. */
+#define ORACLE_DEFINE(name_, kinds_)                                           \
     const struct oracle oracle_##name_ = {                                     \
         .name = #name_,                                                        \
         .promises = promises,                                                  \
         .promise_count = sizeof(promises) / sizeof(promises[0]),               \
+        .kinds = (kinds_),                                                     \
         .check = check,                                                        \
     }
 

@@ -38,4 +38,4 @@ check(const struct run *run, const struct step *step)
     }
 }
 
-ORACLE_DEFINE(alignment);
+ORACLE_DEFINE(alignment, ORACLE_KIND(STEP_ALLOC));

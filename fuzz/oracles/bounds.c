@@ -14,7 +14,7 @@ static const struct promise promises[] = {
 };
 
 static int is_outside(const struct run *run, unsigned pool,
-                      const struct run_allocation *allocation);
+                      const struct shadow_allocation *allocation);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -34,9 +34,9 @@ check(const struct run *run, const struct step *step)
 
 static int
 is_outside(const struct run *run, unsigned pool,
-           const struct run_allocation *allocation)
+           const struct shadow_allocation *allocation)
 {
-    const struct run_pool *self = &run->pools[pool];
+    const struct shadow_pool *self = &run->pools[pool];
     const struct model_pool *model = &run->model.pools[pool];
     size_t block;
     size_t offset;
@@ -44,7 +44,7 @@ is_outside(const struct run *run, unsigned pool,
     if (allocation == NULL || allocation->spot.place != MODEL_SMALL) {
         return 0;
     }
-    block = run_block_of(self, model, allocation->p);
+    block = shadow_block_of(self, model, allocation->p);
     if (block == self->block_count) {
         return 1;
     }
@@ -53,4 +53,4 @@ is_outside(const struct run *run, unsigned pool,
            allocation->size > model->blocks[block].size - offset;
 }
 
-ORACLE_DEFINE(bounds);
+ORACLE_DEFINE(bounds, ORACLE_MAKES);

@@ -65,7 +65,7 @@ check_new(const struct step *step)
 static const struct promise *
 check_due(const struct run *run, const struct step *step)
 {
-    const struct run_pool *pool = &run->pools[step->pool];
+    const struct shadow_pool *pool = &run->pools[step->pool];
     size_t i;
 
     if (step->due == NULL) {
@@ -74,15 +74,18 @@ check_due(const struct run *run, const struct step *step)
     if (step->given != step->due->data) {
         return &promises[ORDER];
     }
-    if (!run_is_written(step->given, step->due->size, step->due->fill)) {
+    if (!shadow_is_written(step->given, step->due->size, step->due->fill)) {
         return &promises[INTACT];
     }
-    for (i = 0; i < pool->allocation_count; i++) {
-        if (!run_is_intact(&pool->allocations[i])) {
+    /* What is gone too early is gone when the last one runs. */
+    for (i = 0; pool->cleanup_count == 0 && i < pool->allocation_count; i++) {
+        if (!shadow_is_intact(&pool->allocations[i])) {
             return &promises[BEFORE_FREE];
         }
     }
     return NULL;
 }
 
-ORACLE_DEFINE(cleanups);
+ORACLE_DEFINE(cleanups, ORACLE_KIND(STEP_CLEANUP) | ORACLE_KIND(STEP_HANDLER) |
+                            ORACLE_KIND(STEP_RESET) |
+                            ORACLE_KIND(STEP_DESTROY));

@@ -15,24 +15,28 @@ static const struct promise promises[] = {
                       "allocated and written"},
 };
 
-static int all_are_intact(const struct run_pool *pool);
-static int neighbours_are_intact(const struct run *run,
-                                 const struct run_allocation *made);
+enum {
+    NEIGHBOURS = 3,
+};
+
+static int all_are_intact(const struct shadow_pool *pool);
+static int neighbours_are_intact(const struct shadow_pool *pool,
+                                 const struct shadow_allocation *made);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct run_pool *pool = &run->pools[step->pool];
+    const struct shadow_pool *pool = &run->pools[step->pool];
 
     if (step->kind == STEP_WRITE && step->made != NULL) {
-        return neighbours_are_intact(run, step->made) ? NULL
-                                                      : &promises[NEIGHBOUR];
+        return neighbours_are_intact(pool, step->made) ? NULL
+                                                       : &promises[NEIGHBOUR];
     }
     if (step->kind != STEP_BEFORE) {
         return NULL;
     }
     if (step->made != NULL) {
-        return run_is_intact(step->made) ? NULL : &promises[BEFORE_PFREE];
+        return shadow_is_intact(step->made) ? NULL : &promises[BEFORE_PFREE];
     }
     if (all_are_intact(pool)) {
         return NULL;
@@ -41,43 +45,33 @@ check(const struct run *run, const struct step *step)
 }
 
 static int
-all_are_intact(const struct run_pool *pool)
+all_are_intact(const struct shadow_pool *pool)
 {
     size_t i;
 
     for (i = 0; i < pool->allocation_count; i++) {
-        if (!run_is_intact(&pool->allocations[i])) {
+        if (!shadow_is_intact(&pool->allocations[i])) {
             return 0;
         }
     }
     return 1;
 }
 
-/* The nearest one below made and the nearest one above, of whatever pool. */
+/* made, and those that were made before it: in a block they lie below. All are
+ * looked at before they end. */
 static int
-neighbours_are_intact(const struct run *run, const struct run_allocation *made)
+neighbours_are_intact(const struct shadow_pool *pool,
+                      const struct shadow_allocation *made)
 {
-    const struct run_allocation *below = NULL;
-    const struct run_allocation *above = NULL;
-    unsigned pool;
-    size_t i;
+    size_t nth = (size_t) (made - pool->allocations);
+    size_t least = nth < NEIGHBOURS ? 0 : nth - NEIGHBOURS;
 
-    for (pool = 0; pool < OP_POOLS; pool++) {
-        const struct run_pool *self = &run->pools[pool];
-
-        for (i = 0; i < self->allocation_count; i++) {
-            const struct run_allocation *other = &self->allocations[i];
-
-            if (other->p < made->p && (below == NULL || below->p < other->p)) {
-                below = other;
-            } else if (other->p > made->p &&
-                       (above == NULL || above->p > other->p)) {
-                above = other;
-            }
+    for (; nth > least; nth--) {
+        if (!shadow_is_intact(&pool->allocations[nth])) {
+            return 0;
         }
     }
-    return run_is_intact(made) && (below == NULL || run_is_intact(below)) &&
-           (above == NULL || run_is_intact(above));
+    return shadow_is_intact(&pool->allocations[nth]);
 }
 
-ORACLE_DEFINE(contents);
+ORACLE_DEFINE(contents, ORACLE_KIND(STEP_WRITE) | ORACLE_KIND(STEP_BEFORE));

@@ -86,7 +86,7 @@ check_result(const struct run *run, const struct step *step, int failed)
                    : NULL;
     }
     if (step->calls == step->refusals &&
-        step->kept - run->kept.size < needed(run, step)) {
+        step->kept - run->kept.stats.size < needed(run, step)) {
         return &promises[NO_MEMORY];
     }
     if (step->spot.place == MODEL_SMALL && !step->spot.is_fresh &&
@@ -121,4 +121,4 @@ is_same(const ngx_pool_t *before, const ngx_pool_t *after)
                   sizeof(*before) - others) == 0;
 }
 
-ORACLE_DEFINE(failure);
+ORACLE_DEFINE(failure, ORACLE_CHANGES | ORACLE_KIND(STEP_END));

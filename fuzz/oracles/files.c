@@ -61,4 +61,6 @@ is_due(const struct files_event *found, const struct files_event *due)
                                        : found->fd == due->fd;
 }
 
-ORACLE_DEFINE(files);
+ORACLE_DEFINE(files, ORACLE_KIND(STEP_DESTROY) | ORACLE_KIND(STEP_RESET) |
+                         ORACLE_KIND(STEP_FILE) | ORACLE_KIND(STEP_HANDLER) |
+                         ORACLE_KIND(STEP_END));

@@ -44,22 +44,22 @@ static int asks_again(const struct run *run, const struct step *step);
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const ngx_pool_cache_stats_t *kept = &run->kept;
+    const ngx_pool_cache_stats_t *kept = &run->kept.stats;
 
-    if (kept->size > run->limit) {
+    if (kept->size > run->kept.limit) {
         return &promises[BOUND];
     }
     if (kept->overhead > BOOKKEEPING_MAX) {
         return &promises[BOOKKEEPING];
     }
     if (4 * kept->size >
-        4 * (size_t) RUN_KEPT_ALWAYS + (QUARTERS + 1) * run->ended_sum) {
+        4 * (size_t) KEPT_ALWAYS + (QUARTERS + 1) * run->kept.ended_sum) {
         return &promises[BURST];
     }
     switch (step->kind) {
     case STEP_OTHER:
         return (step->code == OP_CACHE_TRIM ||
-                (step->code == OP_CACHE_LIMIT && run->limit == 0)) &&
+                (step->code == OP_CACHE_LIMIT && run->kept.limit == 0)) &&
                        kept->size + kept->overhead != 0
                    ? &promises[TRIM]
                    : NULL;
@@ -83,10 +83,10 @@ check(const struct run *run, const struct step *step)
 static const struct promise *
 check_end(const struct run *run, const struct step *step)
 {
-    size_t kept = run->kept.size;
+    size_t kept = run->kept.stats.size;
     size_t most = step->kept + step->ended;
 
-    if (most > run->limit) {
+    if (most > run->kept.limit) {
         return NULL;
     }
     if (kept > most ||
@@ -123,10 +123,12 @@ asks_again(const struct run *run, const struct step *step)
         return 0;
     }
     if (needs_block) {
-        return run->same_blocks.count != 0 && run->same_blocks.size == size;
+        return run->kept.same_blocks.count != 0 &&
+               run->kept.same_blocks.size == size;
     }
     return needs_large && step->before.index == NULL &&
-           run->same_large.count != 0 && run->same_large.size == step->taken;
+           run->kept.same_large.count != 0 &&
+           run->kept.same_large.size == step->taken;
 }
 
-ORACLE_DEFINE(kept);
+ORACLE_DEFINE(kept, ORACLE_CHANGES | ORACLE_KIND(STEP_END));

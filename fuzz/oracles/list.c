@@ -24,9 +24,9 @@ static const struct promise promises[] = {
 };
 
 enum {
-    /* Longer lists are looked at now and then, and before each reset and
-     * destroy. */
-    LOOKED_AT_MAX = 64,
+    /* Longer lists, and those that a step should not change, are looked at now
+     * and then, and before each reset and destroy. */
+    LOOKED_AT_MAX = 32,
     LOOKED_AT_ONE_IN = 16,
 
     ENTRIES_MAX = 4 * MODEL_OPS_MAX, /* a longer list has no end */
@@ -48,7 +48,7 @@ static size_t index_most(size_t peak);
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct run_pool *self = &run->pools[step->pool];
+    const struct shadow_pool *self = &run->pools[step->pool];
     const struct model_pool *model = &run->model.pools[step->pool];
     struct list list;
 
@@ -80,7 +80,12 @@ check(const struct run *run, const struct step *step)
 static int
 is_due(const struct run *run, const struct step *step)
 {
-    return run->model.pools[step->pool].large_peak <= LOOKED_AT_MAX ||
+    int is_same = step->kind == STEP_BEFORE ||
+                  (step->kind == STEP_ALLOC &&
+                   step->spot.place == MODEL_SMALL && !step->is_nginx);
+
+    return (run->model.pools[step->pool].large_peak <= LOOKED_AT_MAX &&
+            !is_same) ||
            run->op_count % LOOKED_AT_ONE_IN == 0 ||
            (step->kind == STEP_BEFORE && step->made == NULL);
 }
@@ -96,7 +101,7 @@ list_look(const ngx_pool_large_t *large)
             list.empty++;
         } else {
             list.live++;
-            list.sum += run_hash(large->alloc);
+            list.sum += shadow_hash(large->alloc);
         }
     }
     return list;
@@ -111,4 +116,4 @@ index_most(size_t peak)
     return INDEX_HEADER_MAX + entries * sizeof(ngx_pool_large_t);
 }
 
-ORACLE_DEFINE(list);
+ORACLE_DEFINE(list, ORACLE_CHANGES | ORACLE_KIND(STEP_BEFORE));

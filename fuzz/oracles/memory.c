@@ -19,9 +19,10 @@ static const struct promise promises[] = {
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const ngx_pool_cache_stats_t *kept = &run->kept;
-    size_t blocks = kept->blocks + kept->large + (kept->overhead != 0);
-    size_t bytes = kept->size + kept->overhead;
+    const struct kept *kept = &run->kept;
+    const ngx_pool_cache_stats_t *stats = &kept->stats;
+    size_t blocks = stats->blocks + stats->large + (stats->overhead != 0);
+    size_t bytes = stats->size + stats->overhead;
     unsigned pool;
 
     if (step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
@@ -40,10 +41,10 @@ check(const struct run *run, const struct step *step)
             bytes += model->bytes + model->large_bytes + index;
         }
     }
-    if (heap_live_blocks() != blocks) {
+    if (kept->is_counted && heap_live_blocks() != blocks) {
         return &promises[BLOCKS];
     }
     return heap_live_bytes() != bytes ? &promises[BYTES] : NULL;
 }
 
-ORACLE_DEFINE(memory);
+ORACLE_DEFINE(memory, ORACLE_CHANGES | ORACLE_KIND(STEP_END));

@@ -10,7 +10,13 @@ static const struct promise promises[] = {
     [EMPTY] = {10, "size 0 gives a pointer that is not NULL"},
 };
 
-static int overlaps(const struct run *run, const struct run_allocation *made);
+static int overlaps(const struct run *run, const struct step *step,
+                    const struct shadow_allocation *made);
+static int overlaps_small(const struct shadow_pool *self,
+                          const struct step *step,
+                          const struct shadow_allocation *made);
+static int overlaps_large(const struct run *run,
+                          const struct shadow_allocation *made);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -19,19 +25,39 @@ check(const struct run *run, const struct step *step)
         step->made == NULL) {
         return &promises[EMPTY];
     }
-    if ((step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
-        step->made == NULL) {
-        return NULL;
-    }
-    if (overlaps(run, step->made) ||
-        (step->data != NULL && overlaps(run, step->data))) {
-        return &promises[APART];
-    }
-    return NULL;
+    return overlaps(run, step, step->made) || overlaps(run, step, step->data)
+               ? &promises[APART]
+               : NULL;
 }
 
 static int
-overlaps(const struct run *run, const struct run_allocation *made)
+overlaps(const struct run *run, const struct step *step,
+         const struct shadow_allocation *made)
+{
+    if (made == NULL) {
+        return 0;
+    }
+    return made->spot.place == MODEL_SMALL
+               ? overlaps_small(&run->pools[step->pool], step, made)
+               : overlaps_large(run, made);
+}
+
+/* Small ones are cut from a block one after the other. So none starts before
+ * the end of what was cut from its block so far. */
+static int
+overlaps_small(const struct shadow_pool *self, const struct step *step,
+               const struct shadow_allocation *made)
+{
+    size_t block = made == step->made ? step->block : made->spot.block;
+
+    return block < self->block_count &&
+           made->p < (const unsigned char *) self->blocks[block] +
+                         self->block_ends[block];
+}
+
+/* Neither another large one nor a pool's block. */
+static int
+overlaps_large(const struct run *run, const struct shadow_allocation *made)
 {
     const unsigned char *start = made->p;
     const unsigned char *end = start + made->size;
@@ -39,18 +65,22 @@ overlaps(const struct run *run, const struct run_allocation *made)
     size_t i;
 
     for (pool = 0; pool < OP_POOLS; pool++) {
-        const struct run_pool *self = &run->pools[pool];
+        const struct shadow_pool *self = &run->pools[pool];
 
         for (i = 0; i < self->allocation_count; i++) {
-            const struct run_allocation *other = &self->allocations[i];
+            const struct shadow_allocation *other = &self->allocations[i];
 
-            if (other != made && other->p < end &&
-                start < other->p + other->size) {
+            if (other != made && other->spot.place == MODEL_LARGE &&
+                other->p < end && start < other->p + other->size) {
                 return 1;
             }
+        }
+        if (self->pool != NULL && shadow_block_of(self, &run->model.pools[pool],
+                                                  start) != self->block_count) {
+            return 1;
         }
     }
     return 0;
 }
 
-ORACLE_DEFINE(overlap);
+ORACLE_DEFINE(overlap, ORACLE_MAKES);

@@ -28,4 +28,4 @@ check(const struct run *run, const struct step *step)
     return gap >= NGX_ALIGNMENT ? &promises[PALLOC] : NULL;
 }
 
-ORACLE_DEFINE(packing);
+ORACLE_DEFINE(packing, ORACLE_KIND(STEP_ALLOC));

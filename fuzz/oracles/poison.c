@@ -31,16 +31,16 @@ void *__asan_region_is_poisoned(void *p, size_t size) __attribute__((weak));
 static const struct promise *check_blocks(const struct run *run, unsigned pool);
 static const struct promise *check_destroyed(const struct run *run,
                                              unsigned pool);
-static int ended_are_reported(const struct run_pool *self);
-static int end_is_reported(const struct run_allocation *allocation);
+static int ended_are_reported(const struct shadow_pool *self);
+static int end_is_reported(const struct shadow_allocation *allocation);
 static int are_untouched(const struct run *run, const struct step *step);
-static int is_untouched(const struct run_allocation *allocation);
+static int is_untouched(const struct shadow_allocation *allocation);
 static int is_reported(const void *block, size_t start, size_t end);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct run_pool *pool = &run->pools[step->pool];
+    const struct shadow_pool *pool = &run->pools[step->pool];
 
     if (__asan_address_is_poisoned == NULL || !run->is_marked) {
         return NULL;
@@ -67,7 +67,7 @@ check(const struct run *run, const struct step *step)
 static const struct promise *
 check_blocks(const struct run *run, unsigned pool)
 {
-    const struct run_pool *self = &run->pools[pool];
+    const struct shadow_pool *self = &run->pools[pool];
     const struct model_pool *model = &run->model.pools[pool];
     size_t i;
 
@@ -83,7 +83,7 @@ check_blocks(const struct run *run, unsigned pool)
 static const struct promise *
 check_destroyed(const struct run *run, unsigned pool)
 {
-    const struct run_pool *self = &run->pools[pool];
+    const struct shadow_pool *self = &run->pools[pool];
     size_t i;
 
     for (i = 0; i < self->block_count; i++) {
@@ -100,14 +100,14 @@ check_destroyed(const struct run *run, unsigned pool)
 
 /* Of those that a reset or a destroy has just ended. */
 static int
-ended_are_reported(const struct run_pool *self)
+ended_are_reported(const struct shadow_pool *self)
 {
     size_t i;
 
     for (i = 0; i < self->ended_count; i++) {
-        const struct run_allocation *ended = &self->allocations[i];
+        const struct shadow_allocation *ended = &self->allocations[i];
 
-        if (ended->spot.place == MODEL_LARGE && ended->kind == RUN_BYTES &&
+        if (ended->spot.place == MODEL_LARGE && ended->kind == SHADOW_BYTES &&
             ended->size <= FREED_MAX &&
             !is_reported(ended->p, sizeof(ngx_pool_data_t), ended->size)) {
             return 0;
@@ -117,7 +117,7 @@ ended_are_reported(const struct run_pool *self)
 }
 
 static int
-end_is_reported(const struct run_allocation *allocation)
+end_is_reported(const struct shadow_allocation *allocation)
 {
     return allocation == NULL ||
            __asan_address_is_poisoned(allocation->p + allocation->size);
@@ -127,7 +127,7 @@ end_is_reported(const struct run_allocation *allocation)
 static int
 are_untouched(const struct run *run, const struct step *step)
 {
-    const struct run_pool *self = &run->pools[step->pool];
+    const struct shadow_pool *self = &run->pools[step->pool];
     size_t i;
 
     if (step->made != NULL || step->kind == STEP_ALLOC) {
@@ -142,7 +142,7 @@ are_untouched(const struct run *run, const struct step *step)
 }
 
 static int
-is_untouched(const struct run_allocation *allocation)
+is_untouched(const struct shadow_allocation *allocation)
 {
     return allocation == NULL ||
            __asan_region_is_poisoned(allocation->p, allocation->size) == NULL;
@@ -160,4 +160,4 @@ is_reported(const void *block, size_t start, size_t end)
             __asan_address_is_poisoned(p + end - 1));
 }
 
-ORACLE_DEFINE(poison);
+ORACLE_DEFINE(poison, ORACLE_CHANGES | ORACLE_KIND(STEP_BEFORE));

@@ -55,4 +55,4 @@ declined(const struct step *step)
     }
 }
 
-ORACLE_DEFINE(release);
+ORACLE_DEFINE(release, ORACLE_KIND(STEP_FREE));

@@ -33,7 +33,7 @@ others_changed(const struct run *run, unsigned pool)
     unsigned other;
 
     for (other = 0; other < OP_POOLS; other++) {
-        const struct run_pool *self = &run->pools[other];
+        const struct shadow_pool *self = &run->pools[other];
 
         if (other != pool && self->pool != NULL &&
             (self->pool->d.last != self->after.d.last ||
@@ -48,4 +48,5 @@ others_changed(const struct run *run, unsigned pool)
     return 0;
 }
 
-ORACLE_DEFINE(repeat);
+ORACLE_DEFINE(repeat, ORACLE_CHANGES | ORACLE_KIND(STEP_REPEAT) |
+                          ORACLE_KIND(STEP_ALONE));

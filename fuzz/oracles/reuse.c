@@ -11,12 +11,12 @@ static const struct promise promises[] = {
                  "large allocation, the first block current"},
 };
 
-static int blocks_are_kept(const struct run_pool *self);
+static int blocks_are_kept(const struct shadow_pool *self);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct run_pool *self = &run->pools[step->pool];
+    const struct shadow_pool *self = &run->pools[step->pool];
     const ngx_pool_t *pool = self->pool;
 
     if (pool == NULL ||
@@ -33,7 +33,7 @@ check(const struct run *run, const struct step *step)
 }
 
 static int
-blocks_are_kept(const struct run_pool *self)
+blocks_are_kept(const struct shadow_pool *self)
 {
     size_t i;
 
@@ -45,4 +45,5 @@ blocks_are_kept(const struct run_pool *self)
     return self->blocks[i - 1]->d.next == NULL;
 }
 
-ORACLE_DEFINE(reuse);
+ORACLE_DEFINE(reuse, ORACLE_KIND(STEP_RESET) | ORACLE_KIND(STEP_BEFORE) |
+                         ORACLE_KIND(STEP_CREATE));

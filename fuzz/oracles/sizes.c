@@ -18,7 +18,7 @@ static const struct promise promises[] = {
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct run_pool *self = &run->pools[step->pool];
+    const struct shadow_pool *self = &run->pools[step->pool];
     const ngx_pool_t *pool = self->pool;
     int is_small;
 
@@ -44,4 +44,4 @@ check(const struct run *run, const struct step *step)
     return is_small ? NULL : &promises[SMALL];
 }
 
-ORACLE_DEFINE(sizes);
+ORACLE_DEFINE(sizes, ORACLE_KIND(STEP_CREATE) | ORACLE_MAKES);

@@ -28,13 +28,13 @@ static const struct promise promises[] = {
 enum {
     /* Of a longer chain, blocks before the one before current are looked at now
      * and then, and before and after each reset. */
-    LOOKED_AT_MAX = 16,
+    LOOKED_AT_MAX = 8,
     LOOKED_AT_ONE_IN = 16,
 };
 
 static const struct promise *find(const struct run *run,
                                   const struct step *step);
-static const struct promise *check_place(const struct run_pool *self,
+static const struct promise *check_place(const struct shadow_pool *self,
                                          const struct step *step);
 static size_t first_looked_at(const struct run *run, const struct step *step);
 
@@ -43,7 +43,8 @@ check(const struct run *run, const struct step *step)
 {
     const struct promise *broken;
 
-    if (run->pools[step->pool].pool == NULL || step->kind == STEP_WRITE) {
+    if (run->pools[step->pool].pool == NULL ||
+        (step->kind == STEP_BEFORE && step->made != NULL)) {
         return NULL;
     }
     broken = find(run, step);
@@ -54,7 +55,7 @@ check(const struct run *run, const struct step *step)
 static const struct promise *
 find(const struct run *run, const struct step *step)
 {
-    const struct run_pool *self = &run->pools[step->pool];
+    const struct shadow_pool *self = &run->pools[step->pool];
     const struct model_pool *model = &run->model.pools[step->pool];
     const struct promise *broken = check_place(self, step);
     int is_reset = step->kind == STEP_RESET;
@@ -87,9 +88,9 @@ find(const struct run *run, const struct step *step)
 }
 
 static const struct promise *
-check_place(const struct run_pool *self, const struct step *step)
+check_place(const struct shadow_pool *self, const struct step *step)
 {
-    const struct run_allocation *data = step->data;
+    const struct shadow_allocation *data = step->data;
 
     if (step->made == NULL ||
         (step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP)) {
@@ -121,4 +122,4 @@ first_looked_at(const struct run *run, const struct step *step)
     return model->current - 1;
 }
 
-ORACLE_DEFINE(state);
+ORACLE_DEFINE(state, ORACLE_CHANGES | ORACLE_KIND(STEP_BEFORE));

@@ -14,7 +14,7 @@ static const struct promise promises[] = {
 
 enum {
     /* Of a pool with more in it, statistics are looked at now and then. */
-    LOOKED_AT_MAX = 64,
+    LOOKED_AT_MAX = 4,
     LOOKED_AT_ONE_IN = 16,
 };
 
@@ -29,11 +29,11 @@ check(const struct run *run, const struct step *step)
         step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
         return NULL;
     }
-    if (run->kept.limit != run->limit ||
-        run->kept.size != ngx_pool_cache_size() ||
+    if (run->kept.stats.limit != run->kept.limit ||
+        run->kept.stats.size != ngx_pool_cache_size() ||
         ((step->kind == STEP_RESET || step->kind == STEP_DESTROY) &&
-         (run->kept.blocks < run->same_blocks.count ||
-          run->kept.large < run->same_large.count))) {
+         (run->kept.stats.blocks < run->kept.same_blocks.count ||
+          run->kept.stats.large < run->kept.same_large.count))) {
         return &promises[THREAD];
     }
     if (run->pools[step->pool].pool == NULL ||
@@ -74,4 +74,4 @@ check_pool(const struct run *run, unsigned pool)
                                                          : NULL;
 }
 
-ORACLE_DEFINE(stats);
+ORACLE_DEFINE(stats, ORACLE_CHANGES | ORACLE_KIND(STEP_END));

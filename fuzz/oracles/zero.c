@@ -12,8 +12,8 @@ check(const struct run *run, const struct step *step)
         step->made == NULL) {
         return NULL;
     }
-    return run_is_uniform(step->made->p, step->made->size, 0) ? NULL
-                                                              : &promises[0];
+    return shadow_is_uniform(step->made->p, step->made->size, 0) ? NULL
+                                                                 : &promises[0];
 }
 
-ORACLE_DEFINE(zero);
+ORACLE_DEFINE(zero, ORACLE_KIND(STEP_ALLOC));

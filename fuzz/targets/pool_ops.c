@@ -10,7 +10,7 @@
 
 enum {
     /* Of so many programs one is done again, and each pool of it alone. */
-    AGAIN_ONE_IN = 64,
+    AGAIN_ONE_IN = 256,
 };
 
 static const struct run_options options = {
@@ -26,7 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct run *run = run_program(data, size, &options);
 
-    if (run->trace % AGAIN_ONE_IN == 0) {
+    if ((run->trace >> 32) % AGAIN_ONE_IN == 1) {
         run_program_again(data, size, &options);
     }
     return 0;

@@ -1,0 +1,457 @@
+#include "act.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "files.h"
+#include "heap.h"
+#include "kept.h"
+#include "note.h"
+
+enum {
+    /* nginx's own functions look at so many entries for an empty one. */
+    ENTRIES_LOOKED_AT = 5,
+
+    /* There a pool's size is a multiple of this, or their end - m wraps. */
+    NGINX_UNIT = 16,
+
+    /* What version 1 cannot name is one of its sizes: the heap has not room for
+     * many more. Those that no heap has are left. */
+    SIZES = 128 * 1024,
+
+    /* Kept small, so that many programs run in a second: live bytes of blocks
+     * and of large allocations, each, past which a pool's ops do nothing. */
+    POOL_BYTES_MAX = 8 * 1024 * 1024,
+
+    FAILS_WITHIN = 4, /* no op takes more of the system's allocations */
+};
+
+/* What fail_files chooses among. */
+static const struct {
+    enum files_kind kind;
+    int err;
+} file_faults[] = {
+    {FILES_CLOSE, 0},       {FILES_UNLINK, 0},  {FILES_UNLINK, ENOENT},
+    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EIO},
+};
+
+/* Where AddressSanitizer is not linked, these are NULL. */
+void __asan_poison_memory_region(const volatile void *p, size_t size)
+    __attribute__((weak));
+void __asan_unpoison_memory_region(const volatile void *p, size_t size)
+    __attribute__((weak));
+
+static void act_any(struct run *run, const struct op *op);
+static void act_on(struct run *run, const struct op *op, size_t size);
+static void act_aged(struct run *run, const struct op *op);
+static int is_chosen(const struct run *run, unsigned pool);
+static void create(struct run *run, unsigned pool, size_t size);
+static void reset(struct run *run, unsigned pool);
+static void write_again(struct run *run, const struct op *op);
+static void tail(struct run *run, const struct op *op, size_t size);
+static void cache_trim(struct run *run);
+static void fail_alloc(struct run *run, unsigned nth);
+static void fail_files(struct run *run, const struct op *op);
+
+void
+act(struct run *run, const struct op *op)
+{
+    if (run->op_count == MODEL_OPS_MAX) {
+        return;
+    }
+    run->op_count++;
+    run->op = *op;
+    run->has_called = 0;
+    note(run, (struct source_call){.code = SOURCE_OP,
+                                   .number = (uint32_t) run->op_number,
+                                   .op = *op});
+    run->made_count += op_makes(op->code) != 0;
+    act_any(run, op);
+    run->effective += run->has_called != 0;
+}
+
+static void
+act_any(struct run *run, const struct op *op)
+{
+    switch (op->code) {
+    case OP_CACHE_LIMIT:
+        act_cache_limit(run, act_size(run, op));
+        break;
+    case OP_CACHE_TRIM:
+        cache_trim(run);
+        break;
+    case OP_FAIL_ALLOC:
+        fail_alloc(run, op->who % FAILS_WITHIN);
+        break;
+    case OP_FAIL_FILES:
+        fail_files(run, op);
+        break;
+    case OP_NGINX:
+        if (run->options.nginx != NULL) {
+            run->has_called = 1;
+            run->by_nginx = op->who;
+        }
+        break;
+    case OP_FREE:
+    case OP_RESIZE:
+        act_aged(run, op);
+        break;
+    case OP_CREATE:
+    case OP_CHILD:
+        if (is_chosen(run, op->pool)) {
+            create(run, op->pool, act_size(run, op));
+        }
+        break;
+    default:
+        if (is_chosen(run, op->pool) && run->pools[op->pool].pool != NULL) {
+            act_on(run, op, act_size(run, op));
+        }
+        break;
+    }
+}
+
+/* On a pool that is there. */
+static void
+act_on(struct run *run, const struct op *op, size_t size)
+{
+    switch (op->code) {
+    case OP_DESTROY:
+        act_destroy(run, op->pool);
+        break;
+    case OP_RESET:
+        reset(run, op->pool);
+        break;
+    case OP_PALLOC:
+    case OP_PNALLOC:
+    case OP_PCALLOC:
+    case OP_PMEMALIGN:
+        act_alloc(run, op, (enum op_code) op->code, size);
+        break;
+    case OP_PFREE_LARGE:
+        act_free_large(run, op, 0);
+        break;
+    case OP_PFREE_TWICE:
+        act_free_large(run, op, 1);
+        break;
+    case OP_PFREE_SMALL:
+    case OP_PFREE_FOREIGN:
+    case OP_PFREE_INNER:
+    case OP_PFREE_STALE:
+    case OP_PFREE_NULL:
+        act_decline(run, op, size);
+        break;
+    case OP_CLEANUP:
+        act_cleanup(run, op, (enum shadow_handler)(op->who % SHADOW_HANDLERS),
+                    size);
+        break;
+    case OP_CLEANUP_CANCEL:
+    case OP_CLEANUP_RUN: /* the pool itself knows no such thing */
+        act_cancel(run, op);
+        break;
+    case OP_CLEANUP_FILE:
+        act_cleanup(run, op, SHADOW_CLOSE, sizeof(ngx_pool_cleanup_file_t));
+        break;
+    case OP_DELETE_FILE:
+        act_cleanup(run, op, SHADOW_DELETE, sizeof(ngx_pool_cleanup_file_t));
+        break;
+    case OP_RUN_FILE:
+        act_run_file(run, op);
+        break;
+    case OP_WRITE:
+        write_again(run, op);
+        break;
+    case OP_TAIL_GROW:
+    case OP_TAIL_SHRINK:
+        tail(run, op, size);
+        break;
+    default: /* nothing to a pool */
+        break;
+    }
+}
+
+/* On an object, whichever pool's it is. */
+static void
+act_aged(struct run *run, const struct op *op)
+{
+    int is_resize = op->code == OP_RESIZE;
+    size_t number = run->made_count - (size_t) is_resize - op->who;
+    unsigned pool;
+
+    for (pool = 0; pool < OP_POOLS; pool++) {
+        struct shadow_allocation *old =
+            shadow_numbered(&run->pools[pool], number);
+        struct op alone = *op;
+
+        alone.pool = pool;
+        if (old == NULL) {
+            continue;
+        }
+        if (is_resize) {
+            act_alloc(run, &alone, OP_PALLOC, act_size(run, &alone));
+            old = shadow_numbered(&run->pools[pool], number);
+        }
+        if (old != NULL) {
+            act_free(run, pool, shadow_target_of(old),
+                     old->spot.place == MODEL_LARGE ? old : NULL);
+        }
+        return;
+    }
+}
+
+/* Whether ops on this pool are done. */
+static int
+is_chosen(const struct run *run, unsigned pool)
+{
+    return run->options.only == RUN_ALL || run->options.only == pool;
+}
+
+static void
+create(struct run *run, unsigned pool, size_t size)
+{
+    struct shadow_pool *self = &run->pools[pool];
+    struct source_call call;
+    struct model_seen seen;
+    struct step step;
+    int is_too_small;
+
+    if (self->pool != NULL) {
+        act_destroy(run, pool);
+    }
+    if (run->options.nginx != NULL) {
+        size -= size % NGINX_UNIT;
+    }
+    is_too_small = size < sizeof(ngx_pool_t) + 2 * run->options.redzone;
+    call = (struct source_call){
+        .code = SOURCE_CREATE,
+        .answer =
+            is_too_small || size > HEAP_SIZE_MAX ? SOURCE_REFUSED : SOURCE_DONE,
+        .pool = pool,
+        .size = size,
+    };
+    note(run, call);
+    step = step_begin(run, STEP_CREATE, pool, OP_CREATE);
+    step.size = size;
+    act_begin(run, &step);
+    self->pool = ngx_create_pool(size, &run->log);
+    seen = act_end(run, &step, self->pool == NULL);
+    step.succeeds = model_create(&run->model, pool, size, &seen);
+    run->log_others += is_too_small;
+    note_answer(run, call, step.succeeds);
+
+    shadow_start(self, self->pool);
+    step_check(run, &step);
+}
+
+void
+act_destroy(struct run *run, unsigned pool)
+{
+    struct shadow_pool *self = &run->pools[pool];
+    struct step step = step_begin(run, STEP_BEFORE, pool, OP_DESTROY);
+
+    step_check(run, &step);
+    note_end(run, pool, SOURCE_DESTROY);
+    act_cleanups(run, pool, ngx_destroy_pool, &step);
+    step.kind = STEP_DESTROY;
+    kept_end(run, &step);
+    model_destroy(&run->model, pool);
+    self->pool = NULL;
+    shadow_end(self);
+    step_check(run, &step);
+}
+
+static void
+reset(struct run *run, unsigned pool)
+{
+    struct shadow_pool *self = &run->pools[pool];
+    struct step step = step_begin(run, STEP_BEFORE, pool, OP_RESET);
+
+    step_check(run, &step);
+    self->pool->chain = (ngx_chain_t *) self->pool; /* as ngx_buf does */
+    note_end(run, pool, SOURCE_RESET);
+    act_cleanups(run, pool, ngx_reset_pool, &step);
+    step.kind = STEP_RESET;
+    kept_end(run, &step);
+    model_reset(&run->model, pool);
+    shadow_end(self);
+    step_check(run, &step);
+}
+
+static void
+write_again(struct run *run, const struct op *op)
+{
+    struct shadow_pool *self = &run->pools[op->pool];
+    struct step step = step_begin(run, STEP_BEFORE, op->pool, OP_WRITE);
+    struct shadow_allocation *allocation;
+
+    if (self->allocation_count == 0) {
+        return;
+    }
+    allocation = &self->allocations[self->allocation_count - 1 -
+                                    op->who % self->allocation_count];
+    if (allocation->kind != SHADOW_BYTES) {
+        return;
+    }
+    step.made = allocation;
+    step_check(run, &step);
+    if (allocation->key != MODEL_NO_KEY) {
+        note(run, (struct source_call){.code = SOURCE_WRITE,
+                                       .pool = op->pool,
+                                       .object = allocation->key});
+    }
+    shadow_fill(allocation,
+                (unsigned char) (1 + run->key_next++ % SHADOW_FILLS));
+    step.kind = STEP_WRITE;
+    step_check(run, &step);
+}
+
+/* ngx_array does this to grow its elements, and to give them back. */
+static void
+tail(struct run *run, const struct op *op, size_t size)
+{
+    struct shadow_pool *self = &run->pools[op->pool];
+    ngx_pool_data_t *d = &self->pool->d;
+    struct step step =
+        step_begin(run, STEP_OTHER, op->pool, (enum op_code) op->code);
+    struct shadow_allocation *a = shadow_last(self);
+
+    if (a == NULL) {
+        return;
+    }
+    if (op->code == OP_TAIL_GROW && size <= (size_t) (d->end - d->last)) {
+        note_tail(run, op->pool, a, a->size + size);
+        if (run->is_marked && __asan_unpoison_memory_region != NULL) {
+            __asan_unpoison_memory_region(d->last, size);
+        }
+        d->last += size;
+        a->size += size;
+        model_tail_move(&run->model, op->pool, (long) size);
+    } else if (op->code == OP_TAIL_SHRINK) {
+        size = size < a->size ? size : a->size;
+        note_tail(run, op->pool, a, a->size - size);
+        d->last -= size;
+        a->size -= size;
+        model_tail_move(&run->model, op->pool, -(long) size);
+        if (run->is_marked && __asan_poison_memory_region != NULL) {
+            __asan_poison_memory_region(d->last, size);
+        }
+    }
+    shadow_note_cut(self, a);
+    shadow_fill(a, (unsigned char) (1 + a->key % SHADOW_FILLS));
+    step_check(run, &step);
+}
+
+void
+act_cache_limit(struct run *run, size_t size)
+{
+    struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_LIMIT);
+
+    run->kept.limit = size;
+    note(run, (struct source_call){.code = SOURCE_CACHE_LIMIT, .size = size});
+    ngx_pool_cache_limit(size);
+    step_check(run, &step);
+}
+
+static void
+cache_trim(struct run *run)
+{
+    struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_TRIM);
+
+    note(run, (struct source_call){.code = SOURCE_CACHE_TRIM});
+    ngx_pool_cache_trim();
+    step_check(run, &step);
+}
+
+static void
+fail_alloc(struct run *run, unsigned nth)
+{
+    if (!run->options.no_faults) {
+        note(run,
+             (struct source_call){.code = SOURCE_FAIL_ALLOC, .number = nth});
+        heap_fail_at(nth);
+    }
+}
+
+static void
+fail_files(struct run *run, const struct op *op)
+{
+    size_t nth = op->who % (sizeof(file_faults) / sizeof(file_faults[0]));
+
+    note(run, (struct source_call){.code = SOURCE_FAIL_FILES});
+    files_fail(file_faults[nth].kind, file_faults[nth].err);
+    run->file_errs[file_faults[nth].kind] = file_faults[nth].err;
+}
+
+void
+act_begin(const struct run *run, struct step *step)
+{
+    const ngx_pool_t *pool = run->pools[step->pool].pool;
+    const ngx_pool_large_t *large = pool != NULL ? pool->large : NULL;
+    size_t entry;
+
+    step->empty_entry = MODEL_NO_ENTRY;
+    for (entry = 0; large != NULL && entry < ENTRIES_LOOKED_AT; entry++) {
+        if (large->alloc == NULL) {
+            step->empty_entry = entry;
+            break;
+        }
+        large = large->next;
+    }
+    step->kept = run->kept.stats.size;
+    step->calls = heap_calls();
+    step->refusals = heap_refusals();
+}
+
+struct model_seen
+act_end(struct run *run, struct step *step, int is_null)
+{
+    struct shadow_pool *self = &run->pools[step->pool];
+    const ngx_pool_t *pool = self->pool;
+    struct model_seen seen = {.is_null = is_null,
+                              .empty_entry = step->empty_entry};
+
+    step->calls = heap_calls() - step->calls;
+    step->refusals = heap_refusals() - step->refusals;
+    seen.is_refused = step->refusals != 0;
+    if (pool == NULL || !step->had_pool) {
+        return seen;
+    }
+    seen.has_block = self->blocks[self->block_count - 1]->d.next != NULL;
+    shadow_note_blocks(self);
+    seen.failed = step->before.current->d.failed;
+    seen.has_index = step->before.index != NULL;
+    /* An entry that is the list's first now, and in a block, is not. */
+    seen.is_indexed =
+        pool->index != NULL &&
+        (pool->large == step->before.large || pool->large == NULL ||
+         shadow_block_of(self, &run->model.pools[step->pool],
+                         (const unsigned char *) pool->large) ==
+             self->block_count);
+    return seen;
+}
+
+size_t
+act_size(const struct run *run, const struct op *op)
+{
+    struct op_scale scale = {.page = ngx_pagesize};
+    size_t size;
+
+    if (op->code == OP_CREATE || op->code == OP_CHILD ||
+        op->code == OP_CACHE_LIMIT) {
+        scale.max = sizeof(ngx_pool_t);
+        scale.left = NGX_MIN_POOL_SIZE;
+        scale.page += sizeof(ngx_pool_t);
+    } else {
+        scale.max = run->model.pools[op->pool].max;
+        scale.left = model_left(&run->model, op->pool);
+    }
+    size = op_size(op, &scale);
+    return size >= SIZES && size <= HEAP_SIZE_MAX ? size % SIZES : size;
+}
+
+int
+act_is_full(const struct run *run, unsigned pool)
+{
+    const struct model_pool *model = &run->model.pools[pool];
+
+    return model->bytes > POOL_BYTES_MAX || model->large_bytes > POOL_BYTES_MAX;
+}

@@ -1,0 +1,269 @@
+#include "act.h"
+
+#include <errno.h>
+
+#include "files.h"
+#include "heap.h"
+#include "note.h"
+
+static const char *const file_names[ACT_DESCRIPTORS] = {
+    "0", "1", "2", "3", "4", "5", "6", "7",
+};
+
+/* The run whose pool runs its cleanups: a handler is given its data and nothing
+ * else. */
+static struct run *running;
+
+static void cleanup_fill(struct run *run, unsigned pool,
+                         struct shadow_cleanup *cleanup,
+                         struct shadow_allocation *data);
+static void handler(void *data);
+static void handler_act(struct run *run, struct shadow_cleanup *due);
+static int cleanup_due(struct run *run, unsigned pool,
+                       struct shadow_cleanup *ret_due);
+static void file_expect(struct run *run, const struct shadow_cleanup *cleanup);
+
+void
+act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
+            size_t size)
+{
+    unsigned pool = op->pool;
+    struct shadow_pool *self = &run->pools[pool];
+    unsigned key = run->key_next++;
+    struct step step = step_begin(run, STEP_CLEANUP, pool, OP_CLEANUP);
+    struct source_call call = note_cleanup(op, kind, size, key);
+    struct shadow_allocation *data = NULL;
+    struct shadow_cleanup *cleanup = &self->cleanups[self->cleanup_count];
+    struct model_cleanup model;
+    struct model_seen seen;
+    ngx_pool_cleanup_t *node;
+
+    if (act_is_full(run, pool)) {
+        return;
+    }
+    step.size = size;
+    note(run, call);
+    /* When it fails, nginx's own keeps the node, which must be small
+     * then: nobody knows its address. */
+    step.is_nginx = run->by_nginx & OP_BY_NGINX_CLEANUP &&
+                    self->pool->max >= sizeof(ngx_pool_cleanup_t);
+    self->is_mixed |= step.is_nginx;
+    act_begin(run, &step);
+    node = step.is_nginx ? run->options.nginx->cleanup_add(self->pool, size)
+                         : ngx_pool_cleanup_add(self->pool, size);
+    seen = act_end(run, &step, node == NULL);
+    if (node != NULL && size > self->pool->max) {
+        seen.taken =
+            heap_usable_size(step.is_nginx ? node->data : (void *) node);
+    }
+    step.taken = seen.taken;
+    model = step.is_nginx
+                ? model_nginx_cleanup(&run->model, pool, size, key, &seen)
+                : model_cleanup(&run->model, pool, size, key, &seen);
+    step.spot = model.node;
+    step.spot.is_fresh |= model.data.is_fresh;
+    step.succeeds = model.node.place != MODEL_NOWHERE;
+    note_answer(run, call, step.succeeds);
+
+    step.node = node;
+    if (node != NULL) {
+        struct shadow_allocation *made = shadow_add(
+            self, (unsigned char *) node, sizeof(*node), SHADOW_NODE);
+
+        made->spot = model.node;
+        step.made = made;
+        if (node->data != NULL) {
+            data = shadow_add(self, node->data, size, SHADOW_DATA);
+            data->key = key;
+            data->spot = model.data;
+            step.data = data;
+        }
+        if (size > self->pool->max) {
+            act_large_made(run, pool,
+                           step.is_nginx ? node->data : (void *) node);
+        }
+    }
+    step_check(run, &step);
+
+    if (node != NULL) {
+        *cleanup = (struct shadow_cleanup){.handler = kind,
+                                           .node = node,
+                                           .number = key,
+                                           .size = size,
+                                           .op = *op};
+        self->cleanup_count++;
+        shadow_note_cut(self, data != NULL ? data : step.made);
+        cleanup_fill(run, pool, cleanup, data);
+    }
+}
+
+/* Sets what a user of the new cleanup sets. */
+static void
+cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
+             struct shadow_allocation *data)
+{
+    struct step step = step_begin(run, STEP_WRITE, pool, OP_CLEANUP);
+    ngx_pool_cleanup_t *node = cleanup->node;
+
+    if (cleanup->handler == SHADOW_CLOSE || cleanup->handler == SHADOW_DELETE) {
+        ngx_pool_cleanup_file_t *file = node->data;
+        unsigned fd = cleanup->op.who % ACT_DESCRIPTORS;
+
+        file->fd = (ngx_fd_t) fd;
+        file->name = (u_char *) (uintptr_t) file_names[fd];
+        file->log = &run->log;
+        node->handler = cleanup->handler == SHADOW_CLOSE ? ngx_pool_cleanup_file
+                                                         : ngx_pool_delete_file;
+    } else {
+        if (data != NULL) {
+            shadow_fill(data, (unsigned char) (1 + data->key % SHADOW_FILLS));
+            cleanup->fill = data->fill;
+        } else {
+            node->data = node;
+        }
+        node->handler = cleanup->handler == SHADOW_NONE ? NULL : handler;
+    }
+    cleanup->data = node->data;
+    step.made = data;
+    step_check(run, &step);
+}
+
+void
+act_cancel(struct run *run, const struct op *op)
+{
+    struct shadow_pool *self = &run->pools[op->pool];
+
+    if (self->cleanup_count != 0) {
+        struct shadow_cleanup *cleanup =
+            &self->cleanups[self->cleanup_count - 1 -
+                            op->who % self->cleanup_count];
+
+        note(run, (struct source_call){.code = SOURCE_CANCEL,
+                                       .number = cleanup->number});
+        cleanup->node->handler = NULL;
+        cleanup->is_over = 1;
+    }
+}
+
+void
+act_run_file(struct run *run, const struct op *op)
+{
+    struct shadow_pool *self = &run->pools[op->pool];
+    unsigned fd = op->who % ACT_DESCRIPTORS;
+    struct step step = step_begin(run, STEP_FILE, op->pool, OP_RUN_FILE);
+    size_t i;
+
+    for (i = self->cleanup_count; i-- != 0;) {
+        struct shadow_cleanup *cleanup = &self->cleanups[i];
+
+        if (cleanup->handler == SHADOW_CLOSE && !cleanup->is_over &&
+            cleanup->op.who % ACT_DESCRIPTORS == fd) {
+            file_expect(run, cleanup);
+            cleanup->is_over = 1;
+            break;
+        }
+    }
+    note(run, (struct source_call){
+                  .code = SOURCE_RUN_FILE, .pool = op->pool, .file = fd});
+    ngx_pool_run_cleanup_file(self->pool, (ngx_fd_t) fd);
+    step_check(run, &step);
+}
+
+void
+act_cleanups(struct run *run, unsigned pool, void (*call)(ngx_pool_t *pool),
+             struct step *step)
+{
+    static struct shadow_cleanup left;
+
+    run->running_pool = pool;
+    run->is_running = 1;
+    running = run;
+    call(run->pools[pool].pool);
+    run->is_running = 0;
+    running = NULL;
+    step->due = cleanup_due(run, pool, &left) ? &left : NULL;
+}
+
+/* Called by the pool, with a cleanup's data and nothing else. */
+static void
+handler(void *data)
+{
+    struct run *run = running;
+    unsigned pool = run->running_pool;
+    struct step step = step_begin(run, STEP_HANDLER, pool, OP_CLEANUP);
+    struct shadow_cleanup due;
+
+    step.due = cleanup_due(run, pool, &due) ? &due : NULL;
+    step.given = data;
+    step_check(run, &step);
+    note(run, (struct source_call){
+                  .code = SOURCE_HANDLER,
+                  .object = due.size != 0 ? due.number : SOURCE_NONE,
+                  .number = due.number,
+              });
+    if (run->op_count < MODEL_OPS_MAX) {
+        run->op_count++;
+        handler_act(run, &due);
+    }
+    note(run, (struct source_call){.code = SOURCE_HANDLER_END});
+}
+
+/* Does what a due cleanup's kind does to the pool. */
+static void
+handler_act(struct run *run, struct shadow_cleanup *due)
+{
+    struct op *op = &due->op;
+
+    switch (due->handler) {
+    case SHADOW_ALLOCATING:
+        act_alloc(run, op, OP_PALLOC, act_size(run, op));
+        break;
+    case SHADOW_FREEING:
+        op->code = OP_PFREE_LARGE;
+        act_free_large(run, op, 0);
+        break;
+    case SHADOW_ADDING:
+        act_cleanup(run, op, SHADOW_PLAIN, act_size(run, op));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Takes off the newest cleanup that runs a handler of ours. Those of files are
+ * taken off on the way; what they do to files is expected from now on. */
+static int
+cleanup_due(struct run *run, unsigned pool, struct shadow_cleanup *ret_due)
+{
+    struct shadow_pool *self = &run->pools[pool];
+
+    while (self->cleanup_count != 0) {
+        struct shadow_cleanup *cleanup = &self->cleanups[--self->cleanup_count];
+
+        if (cleanup->is_over || cleanup->handler == SHADOW_NONE) {
+            continue;
+        }
+        if (cleanup->handler < SHADOW_HANDLERS) {
+            *ret_due = *cleanup;
+            return 1;
+        }
+        file_expect(run, cleanup);
+    }
+    return 0;
+}
+
+static void
+file_expect(struct run *run, const struct shadow_cleanup *cleanup)
+{
+    unsigned fd = cleanup->op.who % ACT_DESCRIPTORS;
+    int err = run->file_errs[FILES_UNLINK];
+
+    if (cleanup->handler == SHADOW_DELETE) {
+        run->events[run->event_count++] = (struct files_event){
+            .kind = FILES_UNLINK, .fd = -1, .name = file_names[fd]};
+        run->log_others += err != 0 && err != ENOENT;
+    }
+    run->events[run->event_count++] =
+        (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
+    run->log_others += run->file_errs[FILES_CLOSE] != 0;
+}

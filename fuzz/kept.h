@@ -1,0 +1,55 @@
+/*
+ * What a thread keeps for later pools: which of it must be there, as promise 51
+ * has it. What else is kept, and in which order, the library decides.
+ */
+#ifndef FUZZ_KEPT_H
+#define FUZZ_KEPT_H
+
+#include <stddef.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_palloc.h>
+
+enum {
+    /* What so many regions have not needed, a thread does not keep, except for
+     * KEPT_ALWAYS bytes. */
+    KEPT_REGIONS = 64,
+    KEPT_ALWAYS = 1024 * 1024,
+
+    /* Smaller pieces of memory need not be kept. */
+    KEPT_SIZE_MIN = 128,
+};
+
+/* Pieces of memory of one size. */
+struct kept_pieces {
+    size_t size;
+    size_t count;
+};
+
+struct kept {
+    ngx_pool_cache_stats_t stats; /* after the last op, */
+    int is_counted;               /* its blocks and large ones, too */
+    size_t limit;
+    int is_plain; /* all memory of pools came where it may go when they end */
+    struct kept_pieces same_blocks; /* that were kept last, */
+    struct kept_pieces same_large;  /* and their like of large allocations */
+    size_t ended_at;                /* the next place in ended */
+    size_t ended_sum;               /* of ended */
+    size_t ended[KEPT_REGIONS];     /* bytes that the last regions ended with */
+};
+
+struct run;
+struct step;
+
+/* Nothing is kept. */
+void kept_start(struct kept *kept);
+
+/* A reset or a destroy has been done: sets what it released. */
+void kept_end(struct run *run, struct step *step);
+
+/* After a step has been checked: what it took of the pieces that are kept. */
+void kept_note(struct run *run, const struct step *step);
+
+#endif

@@ -1,0 +1,244 @@
+#include "shadow.h"
+
+#include <string.h>
+
+enum {
+    /* Of a longer allocation only so many bytes at either end are written. */
+    WRITTEN_MAX = 128,
+
+    OLD = 64, /* large allocations that are newer than an old one */
+};
+
+void
+shadow_clear(struct shadow_pool *shadow)
+{
+    shadow->pool = NULL;
+    shadow->is_mixed = 0;
+    shadow->block_count = 0;
+    shadow->index_size = 0;
+    shadow->large_sum = 0;
+    shadow->ended_count = 0;
+    shadow->allocation_count = 0;
+    shadow->cleanup_count = 0;
+    shadow->stale_count = 0;
+    shadow->trace = 0;
+}
+
+void
+shadow_start(struct shadow_pool *shadow, ngx_pool_t *pool)
+{
+    uint64_t trace = shadow->trace;
+
+    shadow_clear(shadow);
+    shadow->trace = trace;
+    shadow->pool = pool;
+    shadow->block_ends[0] = 0;
+    shadow->blocks[0] = pool;
+    shadow->block_count = pool != NULL;
+}
+
+void
+shadow_end(struct shadow_pool *shadow)
+{
+    memset(shadow->block_ends, 0,
+           shadow->block_count * sizeof(shadow->block_ends[0]));
+    shadow->is_mixed = 0;
+    shadow->large_sum = 0;
+    shadow->ended_count = shadow->allocation_count;
+    shadow->allocation_count = 0;
+}
+
+struct shadow_allocation *
+shadow_add(struct shadow_pool *shadow, unsigned char *p, size_t size,
+           enum shadow_kind kind)
+{
+    struct shadow_allocation *allocation =
+        &shadow->allocations[shadow->allocation_count++];
+
+    *allocation = (struct shadow_allocation){
+        .p = p, .size = size, .key = MODEL_NO_KEY, .kind = kind};
+    return allocation;
+}
+
+struct shadow_allocation *
+shadow_last(struct shadow_pool *shadow)
+{
+    size_t i;
+
+    for (i = shadow->allocation_count; i-- != 0;) {
+        struct shadow_allocation *allocation = &shadow->allocations[i];
+
+        if (allocation->kind == SHADOW_BYTES &&
+            allocation->spot.place == MODEL_SMALL &&
+            allocation->spot.block == 0 &&
+            allocation->p + allocation->size == shadow->pool->d.last) {
+            return allocation;
+        }
+    }
+    return NULL;
+}
+
+struct shadow_allocation *
+shadow_pick(struct shadow_pool *shadow, unsigned who, enum model_place place)
+{
+    size_t count = shadow->allocation_count;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        struct shadow_allocation *allocation =
+            &shadow->allocations[count - 1 - (who + i) % count];
+
+        if (allocation->kind == SHADOW_BYTES &&
+            allocation->spot.place == place) {
+            return allocation;
+        }
+    }
+    return NULL;
+}
+
+struct shadow_allocation *
+shadow_numbered(struct shadow_pool *shadow, size_t number)
+{
+    size_t i;
+
+    for (i = 0; i < shadow->allocation_count; i++) {
+        if (shadow->allocations[i].number == number && number != 0) {
+            return &shadow->allocations[i];
+        }
+    }
+    return NULL;
+}
+
+void
+shadow_remove(struct shadow_pool *shadow, struct shadow_allocation *allocation)
+{
+    struct shadow_allocation *end =
+        shadow->allocations + shadow->allocation_count;
+
+    memmove(allocation, allocation + 1,
+            (size_t) (end - allocation - 1) * sizeof(*allocation));
+    shadow->allocation_count--;
+}
+
+int
+shadow_is_old(const struct shadow_pool *shadow,
+              const struct shadow_allocation *allocation)
+{
+    const struct shadow_allocation *end =
+        shadow->allocations + shadow->allocation_count;
+    unsigned newer = 0;
+
+    while (++allocation < end) {
+        newer += allocation->spot.place == MODEL_LARGE &&
+                 allocation->kind == SHADOW_BYTES;
+    }
+    return newer >= OLD;
+}
+
+int
+shadow_is_live(const struct shadow_pool *shadow, const void *p)
+{
+    size_t i;
+
+    for (i = 0; i < shadow->allocation_count; i++) {
+        if (shadow->allocations[i].p == p) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+struct shadow_target
+shadow_target_of(const struct shadow_allocation *allocation)
+{
+    if (allocation == NULL) {
+        return (struct shadow_target){.key = MODEL_NO_KEY};
+    }
+    return (struct shadow_target){.p = allocation->p, .key = allocation->key};
+}
+
+void
+shadow_fill(struct shadow_allocation *allocation, unsigned char value)
+{
+    unsigned char *p = allocation->p;
+    size_t size = allocation->size;
+
+    allocation->fill = value;
+    if (size <= 2 * WRITTEN_MAX) {
+        memset(p, value, size);
+    } else {
+        memset(p, value, WRITTEN_MAX);
+        memset(p + size - WRITTEN_MAX, value, WRITTEN_MAX);
+    }
+}
+
+int
+shadow_is_intact(const struct shadow_allocation *allocation)
+{
+    return shadow_is_written(allocation->p, allocation->size, allocation->fill);
+}
+
+int
+shadow_is_written(const void *p, size_t size, unsigned char fill)
+{
+    if (fill == 0) {
+        return 1;
+    }
+    if (size <= 2 * WRITTEN_MAX) {
+        return shadow_is_uniform(p, size, fill);
+    }
+    return shadow_is_uniform(p, WRITTEN_MAX, fill) &&
+           shadow_is_uniform((const unsigned char *) p + size - WRITTEN_MAX,
+                             WRITTEN_MAX, fill);
+}
+
+int
+shadow_is_uniform(const void *p, size_t size, unsigned char value)
+{
+    const unsigned char *bytes = p;
+
+    return size == 0 ||
+           (bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+void
+shadow_note_blocks(struct shadow_pool *shadow)
+{
+    ngx_pool_t *next;
+
+    while (shadow->block_count < MODEL_BLOCKS_MAX &&
+           (next = shadow->blocks[shadow->block_count - 1]->d.next) != NULL) {
+        shadow->block_ends[shadow->block_count] = 0;
+        shadow->blocks[shadow->block_count++] = next;
+    }
+}
+
+void
+shadow_note_cut(struct shadow_pool *shadow,
+                const struct shadow_allocation *allocation)
+{
+    size_t block = allocation->spot.block;
+
+    if (allocation->spot.place == MODEL_SMALL) {
+        shadow->block_ends[block] =
+            (size_t) (allocation->p + allocation->size -
+                      (const unsigned char *) shadow->blocks[block]);
+    }
+}
+
+size_t
+shadow_block_of(const struct shadow_pool *shadow,
+                const struct model_pool *model, const unsigned char *p)
+{
+    size_t i;
+
+    for (i = shadow->block_count; i-- != 0;) {
+        uintptr_t start = (uintptr_t) shadow->blocks[i];
+
+        if ((uintptr_t) p >= start &&
+            (uintptr_t) p - start <= model->blocks[i].size) {
+            return i;
+        }
+    }
+    return shadow->block_count;
+}

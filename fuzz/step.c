@@ -1,0 +1,140 @@
+#include "step.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "heap.h"
+#include "oracle.h"
+
+enum {
+    COUNTED_ONE_IN = 16, /* of ops after which pieces may have gone */
+};
+
+static void look_at_kept(struct run *run, const struct step *step);
+static void step_fail(const struct run *run, const struct step *step,
+                      const struct promise *broken);
+static void trace_step(struct run *run, const struct step *step);
+
+struct step
+step_begin(const struct run *run, enum step_kind kind, unsigned pool,
+           enum op_code code)
+{
+    struct step step = {.kind = kind, .pool = pool, .code = code};
+
+    if (run->pools[pool].pool != NULL) {
+        step.had_pool = 1;
+        step.before = *run->pools[pool].pool;
+    }
+    return step;
+}
+
+void
+step_check(struct run *run, struct step *step)
+{
+    struct shadow_pool *self = &run->pools[step->pool];
+    const struct promise *broken;
+
+    if (self->pool != NULL) {
+        shadow_note_blocks(self);
+        if (step->made != NULL) {
+            step->block = shadow_block_of(self, &run->model.pools[step->pool],
+                                          step->made->p);
+            if (step->block < self->block_count) {
+                step->offset =
+                    (size_t) (step->made->p -
+                              (unsigned char *) self->blocks[step->block]);
+            }
+        }
+        if (self->pool->index != self->after.index || self->index_size == 0) {
+            ngx_pool_stats_t stats = {0};
+
+            if (self->pool->index != NULL) {
+                ngx_pool_stats(self->pool, &stats);
+                run->was_indexed = 1;
+            }
+            self->index_size = stats.index;
+        }
+        self->after = *self->pool;
+    } else {
+        self->index_size = 0;
+    }
+    look_at_kept(run, step);
+    trace_step(run, step);
+
+    broken = oracles_check(run, step);
+    if (broken != NULL) {
+        step_fail(run, step, broken);
+    }
+    kept_note(run, step);
+}
+
+/* What the thread keeps now. Counting its pieces looks at each bin, so that it
+ * is done now and then where bytes alone have changed. */
+static void
+look_at_kept(struct run *run, const struct step *step)
+{
+    struct kept *kept = &run->kept;
+    size_t size = ngx_pool_cache_size();
+
+    if (step->kind == STEP_RESET || step->kind == STEP_DESTROY ||
+        step->kind == STEP_OTHER ||
+        (step->calls != 0 && kept->stats.overhead == 0) ||
+        (!kept->is_counted && run->op_count % COUNTED_ONE_IN == 0)) {
+        ngx_pool_cache_stats(&kept->stats);
+        kept->is_counted = 1;
+    } else if (size != kept->stats.size) {
+        kept->stats.size = size;
+        kept->is_counted = 0;
+    }
+}
+
+static void
+step_fail(const struct run *run, const struct step *step,
+          const struct promise *broken)
+{
+    char text[OP_TEXT_SIZE];
+
+    op_print(&run->op, text);
+    fprintf(stderr, "op %zu, %s: broken promise %u: %s\n", run->op_number,
+            run->is_over ? "the end" : text, broken->number, broken->words);
+    if (step->kind == STEP_ALLOC) {
+        fprintf(stderr,
+                "  %zu bytes: expected place %d, block %zu, offset %zu; found "
+                "%s, block %zu, offset %zu\n",
+                step->size, (int) step->spot.place, step->spot.block,
+                step->spot.offset, step->made == NULL ? "NULL" : "memory",
+                step->block, step->offset);
+    }
+    fprintf(stderr,
+            "  live: %zu blocks, %zu bytes; kept: %zu bytes of at most %zu\n",
+            heap_live_blocks(), heap_live_bytes(), run->kept.stats.size,
+            run->kept.limit);
+    abort();
+}
+
+static void
+trace_step(struct run *run, const struct step *step)
+{
+    struct shadow_pool *self = &run->pools[step->pool];
+    uint64_t trace = self->trace;
+
+    trace = shadow_mix(trace, (uint64_t) step->kind << 8 | step->code);
+    trace = shadow_mix(trace, (uint64_t) step->answer);
+    if (step->made != NULL) {
+        trace = shadow_mix(trace, step->made->size);
+        trace = shadow_mix(trace, (uint64_t) step->block << 32 | step->offset);
+    }
+    if (self->pool != NULL) {
+        trace = shadow_mix(trace, (uint64_t) self->pool->d.failed << 32 |
+                                      self->block_count);
+    }
+    self->trace = trace;
+
+    run->trace = shadow_mix(run->trace, trace);
+    /* An index orders its list by addresses, by which what is
+     * kept may differ. */
+    if (!run->was_indexed) {
+        run->trace = shadow_mix(run->trace, heap_live_blocks());
+        run->trace = shadow_mix(run->trace, heap_live_bytes());
+    }
+}
