@@ -10,6 +10,8 @@
  *     ngxops stats FILE        regions, objects, sizes, lifetimes
  *     ngxops run FILE...       under a checked executor: run.h's, or, if it is
  *                              longer than that takes, checked.h's
+ *     ngxops trace FILE...     under run.h's executor: a hash of what each did,
+ *                              which depends on FILE alone, whatever the build
  *     ngxops list              every op, and what it does
  *
  * FILE is text if its name ends in .ops, else bytes; "-" is standard input,
@@ -77,10 +79,12 @@ static int command_stats(int count, char **paths);
 static int command_run(int count, char **paths);
 static int run_short(const struct input *input);
 static int run_long(const struct input *input);
+static int command_trace(int count, char **paths);
 static int command_list(int count, char **paths);
 static int usage(FILE *out);
 
 static int input_read(struct input *input, const char *path);
+static int input_read_any(struct input *input, const char *path);
 static int input_parse(struct input *input);
 static uint8_t *read_all(const char *path, size_t *ret_size);
 static int write_all(const char *path, const uint8_t *data, size_t size);
@@ -104,7 +108,7 @@ static const struct {
     {"c", 1, 1, command_c},         {"convert", 2, 2, command_convert},
     {"list", 0, 0, command_list},   {"parse", 2, 2, command_parse},
     {"print", 1, 1, command_print}, {"run", 1, 1024, command_run},
-    {"stats", 1, 1, command_stats},
+    {"stats", 1, 1, command_stats}, {"trace", 1, 1024, command_trace},
 };
 
 static int notes; /* where to write calls */
@@ -395,6 +399,26 @@ run_long(const struct input *input)
 }
 
 static int
+command_trace(int count, char **paths)
+{
+    const struct run_options options = {.only = RUN_ALL};
+    int i;
+
+    for (i = 0; i < count; i++) {
+        struct input input;
+
+        if (input_read_any(&input, paths[i]) != 0) {
+            return EXIT_FAILURE;
+        }
+        printf("%016" PRIx64 " %s\n",
+               run_program(input.data, input.size, &options)->trace,
+               input.path);
+        free(input.data);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int
 command_list(int count, char **paths)
 {
     unsigned code;
@@ -421,6 +445,7 @@ usage(FILE *out)
           "                                version, 1 or 2\n"
           "       ngxops stats FILE        regions, objects, sizes, lifetimes\n"
           "       ngxops run FILE...       under the checked executor\n"
+          "       ngxops trace FILE...     a hash of what each does there\n"
           "       ngxops list              every op, and what it does\n"
           "FILE is text if its name ends in .ops, else bytes; - is standard\n"
           "input.\n",
@@ -432,16 +457,10 @@ usage(FILE *out)
 static int
 input_read(struct input *input, const char *path)
 {
-    const char *end = strrchr(path, '.');
     char error[PROGRAM_ERROR_MAX];
 
-    input->path = path;
-    input->data = read_all(path, &input->size);
-    if (input->data == NULL) {
+    if (input_read_any(input, path) != 0) {
         return -1;
-    }
-    if (end != NULL && strcmp(end, ".ops") == 0) {
-        return input_parse(input);
     }
     if (program_check(input->data, input->size, error) != 0) {
         fprintf(stderr, "ngxops: %s: %s\n", path, error);
@@ -449,6 +468,20 @@ input_read(struct input *input, const char *path)
         return -1;
     }
     return 0;
+}
+
+/* Any bytes, as a fuzzer has them; or text. */
+static int
+input_read_any(struct input *input, const char *path)
+{
+    const char *end = strrchr(path, '.');
+
+    input->path = path;
+    input->data = read_all(path, &input->size);
+    if (input->data == NULL) {
+        return -1;
+    }
+    return end != NULL && strcmp(end, ".ops") == 0 ? input_parse(input) : 0;
 }
 
 /* Text becomes bytes. */

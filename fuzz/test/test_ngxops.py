@@ -1,6 +1,7 @@
 """ngxops: what it prints it reads, and what is wrong it names."""
 
 import pathlib
+import random
 import re
 import subprocess
 import sys
@@ -103,6 +104,18 @@ class Ngxops(unittest.TestCase):
         for seed in sorted((CORPUS / "seeds").glob("*.ops")):
             path = self.file("long.ops", seed.read_text() + "\nfree #256\n")
             self.assertIn("no promise broken", ngxops("run", path))
+
+    def test_trace_depends_on_the_program_alone(self) -> None:
+        """Not on those that the process has done before."""
+        files = sorted(SEEDS.iterdir()) + sorted((CORPUS / "pool_ops").iterdir())
+        alone = [ngxops("trace", path).strip() for path in files]
+        self.assertEqual(len({line.split()[0] for line in alone}), len(files))
+        self.assertEqual(ngxops("trace", *files).splitlines(), alone)
+        orders = random.Random(1)
+        for _ in range(20):
+            drawn = orders.sample(range(len(files)), len(files))
+            said = ngxops("trace", *(files[nth] for nth in drawn)).splitlines()
+            self.assertEqual(said, [alone[nth] for nth in drawn])
 
     def test_list_has_every_op(self) -> None:
         said = ngxops("list")
