@@ -150,7 +150,8 @@ apr_reset(void *state)
 
 /* A row: what its threads keep at most, and the functions that depend on it. */
 #define APR_ROW(row, bytes, said)                                              \
-    static _Thread_local struct apr_thread row##_thread;                       \
+    static _Thread_local struct apr_thread row##_thread                        \
+        __attribute__((tls_model("initial-exec")));                            \
                                                                                \
     static void *row##_create(void *library, size_t size, size_t count)        \
     {                                                                          \

@@ -36,7 +36,8 @@ struct mimalloc_heap {
     const struct mimalloc *mimalloc;
 };
 
-static _Thread_local struct mimalloc_heap *mimalloc_idle;
+static _Thread_local struct mimalloc_heap *mimalloc_idle
+    __attribute__((tls_model("initial-exec")));
 
 static void *
 mimalloc_open(char *reason)

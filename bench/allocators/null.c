@@ -24,7 +24,8 @@ enum {
     NULL_ALIGNMENT = 4096, /* mmap()'s */
 };
 
-static _Thread_local void *null_memory;
+static _Thread_local void *null_memory
+    __attribute__((tls_model("initial-exec")));
 
 static void *
 null_create(void *library, size_t size, size_t count)

@@ -176,7 +176,7 @@ const struct allocator allocator_pool_inline = {
 static _Thread_local struct {
     int is_lifted;
     size_t limit; /* before */
-} pool_thread;
+} pool_thread __attribute__((tls_model("initial-exec")));
 
 static void
 pool_lift_limit(void)
