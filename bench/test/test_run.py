@@ -6,6 +6,7 @@ BENCH is the program, RUN the front door.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,20 @@ class Help(unittest.TestCase):
         done = self.run_it("no-such")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn('no command "no-such"', done.stderr)
+
+    def test_source_that_cannot_be_written_to(self) -> None:
+        """It says how to build elsewhere. As root alone, since it is mounted."""
+        place = self.folder / "source"
+        place.mkdir()
+        mount = ["mount", "-t", "tmpfs", "none", str(place)]
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+            self.skipTest("nothing can be mounted")
+        self.addCleanup(subprocess.run, ["umount", str(place)], check=True)
+        shutil.copy(RUN, place)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        done = subprocess.run([place / "run", "bench"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn(f"{place} cannot be written to", done.stderr)
 
 
 if __name__ == "__main__":
