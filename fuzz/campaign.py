@@ -3,21 +3,24 @@
 
 Builds with the engine's compiler in BUILD/fuzz-ENGINE, runs each target, shows
 its speed and coverage, and on a finding makes the input small and says how to
-replay it. With --plant, the code has a bug of fuzz/mutants/, and the campaign
-succeeds if it is found. The target pool_mixed needs nginx's source: NGINX_SRC, or
-what BUILD was configured with. Exit: 0 as expected, 1 not, 2 cannot run.
+replay it. A crash is a finding, and so is an input without an end. With --plant,
+the code has a bug of fuzz/mutants/, and the campaign succeeds if it is found.
+The target pool_mixed needs nginx's source: NGINX_SRC, or what BUILD was
+configured with. Exit: 0 as expected, 1 not, 2 cannot run.
 """
 
 import argparse
 import hashlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "mutants"))
@@ -46,7 +49,9 @@ PLANTED_IN = {
 INPUT_SIZE_MAX = 256
 EMPTY = b"\x02"  # a program without ops, pool/ops/program.h
 
-RUN_TIMEOUT = 20  # of one input, in seconds
+RUN_TIMEOUT = 20  # of one input, in seconds; then it has no end
+CUT_SECONDS = 1  # of processor time, while an input without an end is cut
+NO_END = "no end within"
 SHOW_EVERY = 2  # seconds
 NAME_SIZE = 16  # of a kept input's: digits of its hash
 REPORT_LINES = 12
@@ -65,6 +70,14 @@ AFL_ENVIRONMENT = {
 
 class Refused(Exception):
     """The campaign cannot run as asked."""
+
+
+class Task(NamedTuple):
+    """What an engine runs."""
+
+    binary: Path
+    work: Path  # its folder, with corpus/ in it
+    seconds: int
 
 
 class Finding:
@@ -162,22 +175,32 @@ def run_quietly(command: list[str], environment: dict[str, str]) -> None:
         raise Refused(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}")
 
 
-def fails(binary: Path, path: Path) -> str | None:
-    """What binary says when it fails on the input at path; None: it does not."""
+def fails(binary: Path, path: Path, cpu_seconds: int = 0) -> str | None:
+    """What binary says when it fails on the input at path; None: it does not.
+    It fails if it has no end within RUN_TIMEOUT, or within cpu_seconds of the
+    processor's time, which do not depend on what else runs; 0: no limit."""
+
+    def limit() -> None:
+        if cpu_seconds:
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+
     try:
         done = subprocess.run(
             [str(binary), str(path)], text=True, errors="replace",
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=RUN_TIMEOUT,
+            timeout=RUN_TIMEOUT, preexec_fn=limit,
         )
     except subprocess.TimeoutExpired:
-        return f"no end within {RUN_TIMEOUT} s"
+        return f"{NO_END} {RUN_TIMEOUT} s"
+    if cpu_seconds and -done.returncode in (signal.SIGXCPU, signal.SIGKILL):
+        return f"{NO_END} {cpu_seconds} s"
     return None if done.returncode == 0 else done.stdout
 
 
 def signature(report: str) -> str:
     """What makes two reports the same finding."""
     for pattern in (
+        NO_END,
         r"broken promise(?: \d+)?: .*",
         r"SUMMARY: \w+: [\w-]+",
         r"runtime error: [^0-9\n]*",
@@ -193,7 +216,8 @@ def headline(report: str) -> str:
     told = [
         line for line in report.splitlines()
         if re.search(r"broken promise|^  (live|\d+ bytes)|ERROR: \w+Sanitizer|"
-                     r"CHECK failed|runtime error|in ngx_|no end within", line)
+                     r"CHECK failed|runtime error|in ngx_", line)
+        or line.startswith(NO_END)
     ]
     return "\n".join(told[:REPORT_LINES]) or report.strip()[-REPORT_SIZE:]
 
@@ -231,13 +255,15 @@ def minimise(
 ) -> Finding:
     """Take parts out, half of them at once at first, as long as it fails. The
     bytes of ops may become others; where those no longer fail, bytes are the
-    parts."""
+    parts. While an input without an end is cut, less time shows that it has
+    none; the result has to run for as long as the input that was found."""
     wanted = signature(finding.report)
+    cpu_seconds = CUT_SECONDS if wanted == NO_END else 0
     trial = out.with_suffix(".trial")
 
     def still_fails(pieces: list[bytes]) -> str | None:
         parts.write(pieces, trial)
-        said = fails(binary, trial)
+        said = fails(binary, trial, cpu_seconds)
         return said if said is not None and signature(said) == wanted else None
 
     pieces = parts.pieces(finding.path)
@@ -259,6 +285,11 @@ def minimise(
         step //= 2
     trial.unlink(missing_ok=True)
     parts.write(pieces, out)
+    if wanted == NO_END:
+        report = fails(binary, out) or ""
+        if signature(report) != wanted:
+            shutil.copy(finding.path, out)
+            report = finding.report
     return Finding(out, report)
 
 
@@ -276,14 +307,15 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def run_libfuzzer(
-    binary: Path, work: Path, seconds: int, progress: Progress
+    task: Task, progress: Progress
 ) -> tuple[Finding | None, int]:
     """Returns the finding, if any, and how many inputs were run."""
-    crashes = work / "crashes"
+    binary, work = task.binary, task.work
+    crashes = work / "crashes"  # timeouts are written there too
     crashes.mkdir(exist_ok=True)
     command = [
         str(binary), f"-max_len={INPUT_SIZE_MAX}",
-        f"-max_total_time={seconds}", f"-timeout={RUN_TIMEOUT}",
+        f"-max_total_time={task.seconds}", f"-timeout={RUN_TIMEOUT}",
         f"-artifact_prefix={crashes}/", str(work / "corpus"),
     ]
     runs = 0
@@ -308,21 +340,21 @@ def run_libfuzzer(
                 runs = int(match.group(1))
     finally:
         stop(process)
+        process.stderr.close()
     found = sorted(p for p in crashes.iterdir() if p.is_file())
     return first_finding(binary, found), runs
 
 
-def run_afl(
-    binary: Path, work: Path, seconds: int, progress: Progress
-) -> tuple[Finding | None, int]:
+def run_afl(task: Task, progress: Progress) -> tuple[Finding | None, int]:
     """As run_libfuzzer()."""
+    binary, work = task.binary, task.work
     corpus = work / "corpus"
     if not any(corpus.iterdir()):
         # AFL++ refuses an empty folder; this is an empty program.
         (corpus / "empty").write_bytes(EMPTY)
     environment = dict(os.environ, **AFL_ENVIRONMENT)
     command = [
-        "afl-fuzz", "-S", "main", "-V", str(seconds),
+        "afl-fuzz", "-S", "main", "-V", str(task.seconds),
         "-G", str(INPUT_SIZE_MAX), "-t", str(1000 * RUN_TIMEOUT),
         "-i", str(corpus), "-o", str(work / "afl"), "--", str(binary),
     ]
@@ -330,12 +362,11 @@ def run_afl(
     process = subprocess.Popen(
         command, env=environment, stdout=log, stderr=subprocess.STDOUT
     )
-    crashes = work / "afl/main/crashes"
     found: list[Path] = []
     try:
         while process.poll() is None and not found:
             time.sleep(0.2)
-            found = sorted(crashes.glob("id:*"))
+            found = afl_found(work)
             stats = afl_stats(work)
             if stats:
                 # AFL++ counts anew once a minute; until then it says inf.
@@ -349,10 +380,16 @@ def run_afl(
         stop(process)
         log.close()
     stats = afl_stats(work)
-    found = found or sorted(crashes.glob("id:*"))
+    found = found or afl_found(work)
     if not stats and not found:
         raise Refused(f"afl-fuzz did not start; see {work / 'afl.log'}")
     return first_finding(binary, found), int(stats.get("execs_done", 0))
+
+
+def afl_found(work: Path) -> list[Path]:
+    """Inputs that crashed, then those without an end."""
+    return [path for kind in ("crashes", "hangs")
+            for path in sorted((work / "afl/main" / kind).glob("id:*"))]
 
 
 def afl_stats(work: Path) -> dict[str, str]:
@@ -423,6 +460,7 @@ def campaign(
     binary = folder / "fuzz" / binary_name
 
     work = folder / "campaigns" / binary.name
+    task = Task(binary, work, arguments.seconds)
     shutil.rmtree(work, ignore_errors=True)
     kept = source / "corpus" / family(name)
     folders = [folder / "fuzz/seeds", kept]
@@ -435,7 +473,7 @@ def campaign(
     run = run_afl if engine == "afl" else run_libfuzzer
     interrupted = False
     try:
-        finding, runs = run(binary, work, arguments.seconds, progress)
+        finding, runs = run(task, progress)
     except KeyboardInterrupt:
         finding, runs, interrupted = None, 0, True
     elapsed = time.monotonic() - start

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The campaign's own parts: what it refuses, and how it cuts an input down."""
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -26,6 +27,26 @@ TARGET_OPS = """#!/bin/sh
 "{replay}" --print "$1" | tr '\\n' ';' | grep -q 'palloc.*reset' || exit 0
 echo 'op 1, nop: broken promise 3: words'
 exit 1
+"""
+
+# Has no end when the input holds an 'h'.
+TARGET_HANG = """
+#include <stddef.h>
+#include <stdint.h>
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i < size; i++) {
+        if (data[i] == 'h') {
+            for (;;) {
+            }
+        }
+    }
+    return 0;
+}
 """
 
 
@@ -75,6 +96,53 @@ class Places(unittest.TestCase):
                 campaign.plant.plant("m", self.row(old), "a a")
             self.assertIn("m: found its old text", str(refused.exception))
             self.assertIn("in a.c", str(refused.exception))
+
+
+class Engines(unittest.TestCase):
+    """Targets of a few lines, under each engine."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.addCleanup(setattr, campaign, "RUN_TIMEOUT", campaign.RUN_TIMEOUT)
+        campaign.RUN_TIMEOUT = 2
+
+    def run_target(
+        self, engine: str, text: str, seconds: int
+    ) -> campaign.Finding | None:
+        compiler = campaign.COMPILERS[engine]
+        if shutil.which(compiler) is None:
+            self.skipTest(f"no {compiler}")
+        source = self.folder / "target.c"
+        source.write_text(text)
+        built = subprocess.run(
+            [compiler, "-fsanitize=fuzzer", source, "-o", self.folder / "target"],
+            capture_output=True, text=True, check=False,
+        )
+        if built.returncode != 0:
+            self.skipTest(f"{compiler} has no engine: {built.stderr[-200:]}")
+        (self.folder / "corpus").mkdir()
+        (self.folder / "corpus/seed").write_bytes(b"abcdefg")
+        run = getattr(campaign, f"run_{engine}")
+        task = campaign.Task(self.folder / "target", self.folder, seconds)
+        finding, _ = run(task, campaign.Progress())
+        return finding
+
+    def check_hang(self, engine: str) -> None:
+        finding = self.run_target(engine, TARGET_HANG, 60)
+        self.assertIsNotNone(finding)
+        self.assertEqual(campaign.headline(finding.report), "no end within 2 s")
+        small = campaign.minimise(self.folder / "target", finding,
+                                  self.folder / "small", campaign.Bytes())
+        self.assertEqual(small.path.read_bytes(), b"h")
+        self.assertEqual(small.report, "no end within 2 s")
+
+    def test_libfuzzer_finds_an_input_without_an_end(self) -> None:
+        self.check_hang("libfuzzer")
+
+    def test_afl_finds_an_input_without_an_end(self) -> None:
+        self.check_hang("afl")
 
 
 class Reduction(unittest.TestCase):
