@@ -52,6 +52,7 @@ EMPTY = b"\x02"  # a program without ops, pool/ops/program.h
 RUN_TIMEOUT = 20  # of one input, in seconds; then it has no end
 CUT_SECONDS = 1  # of processor time, while an input without an end is cut
 NO_END = "no end within"
+STABLE = "100.00%"  # as AFL++ writes it
 SHOW_EVERY = 2  # seconds
 NAME_SIZE = 16  # of a kept input's: digits of its hash
 REPORT_LINES = 12
@@ -78,6 +79,7 @@ class Task(NamedTuple):
     binary: Path
     work: Path  # its folder, with corpus/ in it
     seconds: int
+    is_calibrated: bool = False  # AFL++ runs each new input often, not quickly
 
 
 class Finding:
@@ -353,6 +355,8 @@ def run_afl(task: Task, progress: Progress) -> tuple[Finding | None, int]:
         # AFL++ refuses an empty folder; this is an empty program.
         (corpus / "empty").write_bytes(EMPTY)
     environment = dict(os.environ, **AFL_ENVIRONMENT)
+    if task.is_calibrated:
+        del environment["AFL_FAST_CAL"]
     command = [
         "afl-fuzz", "-S", "main", "-V", str(task.seconds),
         "-G", str(INPUT_SIZE_MAX), "-t", str(1000 * RUN_TIMEOUT),
@@ -460,7 +464,7 @@ def campaign(
     binary = folder / "fuzz" / binary_name
 
     work = folder / "campaigns" / binary.name
-    task = Task(binary, work, arguments.seconds)
+    task = Task(binary, work, arguments.seconds, arguments.stability)
     shutil.rmtree(work, ignore_errors=True)
     kept = source / "corpus" / family(name)
     folders = [folder / "fuzz/seeds", kept]
@@ -491,10 +495,23 @@ def campaign(
         parts = (Ops(printer, folder / "fuzz/ngxops")
                  if family(name) == "pool_ops" else Bytes())
         report_finding(binary, finding, folder / "campaigns", printer, parts)
+    is_stable = engine != "afl" or show_stability(binary, afl_stats(work))
     if arguments.keep and finding is None:
         known = [path for each in folders for path in files_of(each)]
         print(f"{keep(work, engine, known, kept)} new inputs in {kept}")
+    if arguments.stability and not is_stable:
+        return False
     return (finding is not None) == (mutant is not None)
+
+
+def show_stability(binary: Path, stats: dict[str, str]) -> bool:
+    """Print how much of what an input does is the same each time that it is
+    run, by edges. Returns whether that is all."""
+    found = stats.get("stability", "unknown")
+    print(f"{binary.name}: stability {found}, "
+          f"{stats.get('var_byte_count', 'unknown')} of "
+          f"{stats.get('edges_found', 'unknown')} edges vary")
+    return found == STABLE
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -513,6 +530,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         help="start from an empty corpus")
     parser.add_argument("--plant", metavar="MUTANT",
                         help="plant this bug of fuzz/mutants/, and find it")
+    parser.add_argument("--stability", action="store_true",
+                        help="with AFL++: fail where a target's stability is "
+                        f"below {STABLE}")
     parser.add_argument("--build", type=Path, metavar="FOLDER",
                         help="where to build (default: build)")
     return parser.parse_args(argv)
@@ -521,6 +541,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def main() -> int:
     source = Path(__file__).resolve().parent.parent
     arguments = parse(sys.argv[1:])
+    if arguments.stability:
+        arguments.engine = "afl"
     engine = arguments.engine
     parent = (arguments.build or source / "build").resolve()
     try:

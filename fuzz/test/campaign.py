@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The campaign's own parts: what it refuses, and how it cuts an input down."""
 
+import contextlib
+import io
 import shutil
 import stat
 import subprocess
@@ -44,6 +46,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             for (;;) {
             }
         }
+    }
+    return 0;
+}
+"""
+
+# Does not do the same each time.
+TARGET_UNSTABLE = """
+#include <stddef.h>
+#include <stdint.h>
+
+static volatile unsigned runs;
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    (void) data;
+    (void) size;
+    if (runs++ % 2 == 0) {
+        runs += 2;
     }
     return 0;
 }
@@ -143,6 +164,41 @@ class Engines(unittest.TestCase):
 
     def test_afl_finds_an_input_without_an_end(self) -> None:
         self.check_hang("afl")
+
+    def test_afl_sees_that_a_target_keeps_state(self) -> None:
+        self.assertIsNone(self.run_target("afl", TARGET_UNSTABLE, 5))
+        stats = campaign.afl_stats(self.folder)
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertFalse(
+                campaign.show_stability(self.folder / "target", stats))
+        self.assertNotEqual(stats["var_byte_count"], "0")
+
+
+class Stability(unittest.TestCase):
+    def check(self, stats: str, is_stable: bool, words: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(folder)
+            (work / "afl/main").mkdir(parents=True)
+            (work / "afl/main/fuzzer_stats").write_text(stats)
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                said = campaign.show_stability(Path("a/pool_ops"),
+                                               campaign.afl_stats(work))
+        self.assertEqual(said, is_stable)
+        self.assertEqual(out.getvalue(), f"pool_ops: stability {words}\n")
+
+    def test_less_than_all_is_not_stable(self) -> None:
+        self.check("execs_per_sec     : 1\nstability         : 84.85%\n"
+                   "edges_found       : 561\nvar_byte_count    : 85\n",
+                   False, "84.85%, 85 of 561 edges vary")
+
+    def test_all_is_stable(self) -> None:
+        self.check("execs_per_sec     : 1\nstability         : 100.00%\n"
+                   "edges_found       : 561\nvar_byte_count    : 0\n",
+                   True, "100.00%, 0 of 561 edges vary")
+
+    def test_a_campaign_without_figures_is_not_stable(self) -> None:
+        self.check("", False, "unknown, unknown of unknown edges vary")
 
 
 class Reduction(unittest.TestCase):
