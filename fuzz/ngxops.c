@@ -13,10 +13,13 @@
  *     ngxops trace FILE...     under run.h's executor: a hash of what each did,
  *                              which depends on FILE alone, whatever the build
  *     ngxops list              every op, and what it does
+ *     ngxops dictionary        every op as bytes and as text, as a dictionary
+ *                              for libFuzzer and AFL++
  *
  * FILE is text if its name ends in .ops, else bytes; "-" is standard input,
  * with bytes in it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,6 +84,11 @@ static int run_short(const struct input *input);
 static int run_long(const struct input *input);
 static int command_trace(int count, char **paths);
 static int command_list(int count, char **paths);
+static int command_dictionary(int count, char **paths);
+static void dictionary_text(const char *text);
+static void dictionary_op(const struct op *op);
+static void dictionary_entry(const char *kind, const char *name,
+                             const uint8_t *data, size_t size);
 static int usage(FILE *out);
 
 static int input_read(struct input *input, const char *path);
@@ -105,10 +113,15 @@ static const struct {
     int most;
     int (*run)(int count, char **paths);
 } commands[] = {
-    {"c", 1, 1, command_c},         {"convert", 2, 2, command_convert},
-    {"list", 0, 0, command_list},   {"parse", 2, 2, command_parse},
-    {"print", 1, 1, command_print}, {"run", 1, 1024, command_run},
-    {"stats", 1, 1, command_stats}, {"trace", 1, 1024, command_trace},
+    {"c", 1, 1, command_c},
+    {"convert", 2, 2, command_convert},
+    {"dictionary", 0, 0, command_dictionary},
+    {"list", 0, 0, command_list},
+    {"parse", 2, 2, command_parse},
+    {"print", 1, 1, command_print},
+    {"run", 1, 1024, command_run},
+    {"stats", 1, 1, command_stats},
+    {"trace", 1, 1024, command_trace},
 };
 
 static int notes; /* where to write calls */
@@ -435,6 +448,82 @@ command_list(int count, char **paths)
     return EXIT_SUCCESS;
 }
 
+/* Bytes of each op, and of one with a size for each boundary; and the words of
+ * the text. */
+static int
+command_dictionary(int count, char **paths)
+{
+    static const char *const sizes[] = {
+        "64", "max+0", "max+1", "left+0", "left+1", "page+0", "4096*8", "top-0",
+    };
+    unsigned code;
+    size_t i;
+
+    (void) count;
+    (void) paths;
+    printf("# Made by ngxops dictionary of the list in pool/ops/op.h.\n");
+    for (code = 0; code < OP_COUNT; code++) {
+        struct op op = {.code = (uint8_t) code};
+
+        dictionary_text(op_name(code));
+        if (!op_has(code, 's')) {
+            dictionary_op(&op);
+        }
+        for (i = 0; op_has(code, 's') && i < sizeof(sizes) / sizeof(sizes[0]);
+             i++) {
+            char text[OP_TEXT_SIZE];
+            struct op sized;
+
+            (void) snprintf(text, sizeof(text), "palloc p0 %s", sizes[i]);
+            if (op_parse(&sized, text) == 0) {
+                op.amount = sized.amount;
+                dictionary_op(&op);
+            }
+        }
+    }
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        dictionary_text(sizes[i]);
+    }
+    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void
+dictionary_text(const char *text)
+{
+    dictionary_entry("text", text, (const uint8_t *) text, strlen(text));
+}
+
+/* On the pool of the op before. */
+static void
+dictionary_op(const struct op *op)
+{
+    uint8_t record[OP_SIZE_MAX];
+    char text[OP_TEXT_SIZE];
+    uint32_t pool = 0;
+
+    (void) op_print(op, text);
+    dictionary_entry("op", text, record,
+                     op_encode(op, OP_VARIABLE, &pool, record));
+}
+
+/* What it is called is made of letters, digits and '_'. */
+static void
+dictionary_entry(const char *kind, const char *name, const uint8_t *data,
+                 size_t size)
+{
+    size_t i;
+
+    printf("%s_", kind);
+    for (; *name != '\0'; name++) {
+        putchar(isalnum((unsigned char) *name) ? *name : '_');
+    }
+    printf("=\"");
+    for (i = 0; i < size; i++) {
+        printf("\\x%02x", data[i]);
+    }
+    printf("\"\n");
+}
+
 static int
 usage(FILE *out)
 {
@@ -447,6 +536,7 @@ usage(FILE *out)
           "       ngxops run FILE...       under the checked executor\n"
           "       ngxops trace FILE...     a hash of what each does there\n"
           "       ngxops list              every op, and what it does\n"
+          "       ngxops dictionary        every op, for a fuzzing engine\n"
           "FILE is text if its name ends in .ops, else bytes; - is standard\n"
           "input.\n",
           out);

@@ -146,6 +146,29 @@ class Ngxops(unittest.TestCase):
         said = ngxops("parse", path, self.folder / "no" / "out", status=1)
         self.assertIn("no/out: No such file", said)
 
+    def test_dictionary_has_every_op(self) -> None:
+        words = [line.split()[0] for line in ngxops("list").splitlines()]
+        lines = ngxops("dictionary").splitlines()
+        entries = {}
+        for line in lines[1:]:
+            match = re.fullmatch(r'(\w+)="((?:\\x[0-9a-f]{2})+)"', line)
+            self.assertIsNotNone(match, line)
+            self.assertNotIn(match[1], entries)
+            entries[match[1]] = bytes.fromhex(match[2].replace("\\x", ""))
+        self.assertTrue(lines[0].startswith("#"))
+        printed = set()
+        for name, data in entries.items():
+            if name.startswith("op_"):
+                path = self.file("entry", b"\x02" + data)
+                text = ngxops("print", path).splitlines()
+                self.assertEqual(len(text), 1)
+                self.assertEqual(name, "op_" + re.sub(r"\W", "_", text[0]))
+                printed.add(text[0].split()[0])
+        self.assertEqual(printed, set(words))
+        for word in words:
+            self.assertEqual(entries[f"text_{word}"], word.encode())
+        self.assertIn("op_palloc_p0_left_0", entries)
+
     def test_usage(self) -> None:
         self.assertIn("usage: ngxops c ", ngxops("--help"))
         for words in [], ["nothing"], ["print"], ["print", "a", "b"]:
