@@ -45,6 +45,14 @@ PLANTED_IN = {
     "trace_reader": "trace_reader",
 }
 
+# Whose ops a target's mutator draws, fuzz/mutator.h, where AFL++ loads it.
+MUTATORS = {
+    "pool_ops": "mutator_pool",
+    "pool_mixed": "mutator_mixed",
+    "trace_reader": "mutator_trace",
+}
+DICTIONARY = "ops.dict"
+
 # Longer inputs say nothing new about a pool and are slower.
 INPUT_SIZE_MAX = 256
 EMPTY = b"\x02"  # a program without ops, pool/ops/program.h
@@ -79,6 +87,8 @@ class Task(NamedTuple):
     binary: Path
     work: Path  # its folder, with corpus/ in it
     seconds: int
+    dictionary: Path | None = None
+    mutator: Path | None = None  # AFL++'s; libFuzzer's is part of the binary
     is_calibrated: bool = False  # AFL++ runs each new input often, not quickly
 
 
@@ -159,7 +169,8 @@ def build(
                      *(["--reconfigure"] if configured else [])], environment)
     elif not configured:
         run_quietly(["meson", "setup", str(folder), str(source)], environment)
-    targets = [f"fuzz/{name}" for name in [*names, "ngxops", "seeds.stamp"]]
+    targets = [f"fuzz/{name}"
+               for name in [*names, "ngxops", "seeds.stamp", DICTIONARY]]
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
 
 
@@ -318,8 +329,11 @@ def run_libfuzzer(
     command = [
         str(binary), f"-max_len={INPUT_SIZE_MAX}",
         f"-max_total_time={task.seconds}", f"-timeout={RUN_TIMEOUT}",
-        f"-artifact_prefix={crashes}/", str(work / "corpus"),
+        f"-artifact_prefix={crashes}/",
     ]
+    if task.dictionary is not None:
+        command.append(f"-dict={task.dictionary}")
+    command.append(str(work / "corpus"))
     runs = 0
     process = subprocess.Popen(
         command, text=True, errors="replace",
@@ -354,14 +368,21 @@ def run_afl(task: Task, progress: Progress) -> tuple[Finding | None, int]:
     if not any(corpus.iterdir()):
         # AFL++ refuses an empty folder; this is an empty program.
         (corpus / "empty").write_bytes(EMPTY)
-    environment = dict(os.environ, **AFL_ENVIRONMENT)
+    # The mutator reads the limit in the environment as AFL++ does.
+    environment = dict(os.environ, **AFL_ENVIRONMENT,
+                       AFL_INPUT_LEN_MAX=str(INPUT_SIZE_MAX))
     if task.is_calibrated:
         del environment["AFL_FAST_CAL"]
+    if task.mutator is not None:
+        environment["AFL_CUSTOM_MUTATOR_LIBRARY"] = str(task.mutator)
     command = [
         "afl-fuzz", "-S", "main", "-V", str(task.seconds),
-        "-G", str(INPUT_SIZE_MAX), "-t", str(1000 * RUN_TIMEOUT),
-        "-i", str(corpus), "-o", str(work / "afl"), "--", str(binary),
+        "-t", str(1000 * RUN_TIMEOUT),
+        "-i", str(corpus), "-o", str(work / "afl"),
     ]
+    if task.dictionary is not None:
+        command += ["-x", str(task.dictionary)]
+    command += ["--", str(binary)]
     log = (work / "afl.log").open("w")
     process = subprocess.Popen(
         command, env=environment, stdout=log, stderr=subprocess.STDOUT
@@ -459,12 +480,17 @@ def campaign(
     engine, mutant = arguments.engine, arguments.plant
     binary_name = name if mutant is None else f"mutants/{name}_{mutant}"
     replay = f"replay_{family(name)}"
-    build(source, folder, engine, [binary_name, replay],
+    mutator = f"{MUTATORS[name]}.so" if engine == "afl" and name in MUTATORS else ""
+    build(source, folder, engine,
+          [binary_name, replay, *([mutator] if mutator else [])],
           nginx_source(folder.parent))
     binary = folder / "fuzz" / binary_name
 
     work = folder / "campaigns" / binary.name
-    task = Task(binary, work, arguments.seconds, arguments.stability)
+    task = Task(binary, work, arguments.seconds,
+                folder / "fuzz" / DICTIONARY,
+                folder / "fuzz" / mutator if mutator else None,
+                arguments.stability)
     shutil.rmtree(work, ignore_errors=True)
     kept = source / "corpus" / family(name)
     folders = [folder / "fuzz/seeds", kept]

@@ -1,0 +1,50 @@
+/*
+ * libFuzzer's hooks for a mutator of the target's own. FUZZ_USE says which ops
+ * the target is for: enum mutator_use.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mutator.h"
+
+enum {
+    /* Of so many mutations one is libFuzzer's own, of bytes: it knows what the
+     * target compares with, and tries what no encoder writes. */
+    BYTES_ONE_IN = 16,
+};
+
+/* libFuzzer's. Each of its hooks is called by libFuzzer alone. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max,
+                               unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data, size_t size,
+                                 const uint8_t *other, size_t other_size,
+                                 uint8_t *out, size_t size_max, unsigned seed);
+
+size_t
+LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max,
+                        unsigned seed)
+{
+    struct mutator mutator;
+
+    if (seed % BYTES_ONE_IN == 0) {
+        return LLVMFuzzerMutate(data, size, size_max);
+    }
+    mutator_init(&mutator, FUZZ_USE, seed);
+    mutator_read(&mutator, data, size);
+    mutator_mutate(&mutator, NULL, 0);
+    return mutator_write(&mutator, data, size_max);
+}
+
+size_t
+LLVMFuzzerCustomCrossOver(const uint8_t *data, size_t size,
+                          const uint8_t *other, size_t other_size, uint8_t *out,
+                          size_t size_max, unsigned seed)
+{
+    struct mutator mutator;
+
+    mutator_init(&mutator, FUZZ_USE, seed);
+    mutator_read(&mutator, data, size);
+    mutator_mutate(&mutator, other, other_size);
+    return mutator_write(&mutator, out, size_max);
+}

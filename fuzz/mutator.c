@@ -1,0 +1,926 @@
+#include "mutator.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include "program.h"
+
+/*
+ * The figures below decide how soon a campaign finds a bug. They were chosen by
+ * the runs that it takes libFuzzer to find planted ones: README.md.
+ */
+enum {
+    /* Of so many ops, mutations, ... at most; each one more is half as likely
+     * as the one before. */
+    INSERTED_MAX = 8,
+    COPIES_MAX = 4,
+    REPEATS_MAX =
+        8, /* ops again in a row: what a thread keeps changes slowly */
+    STEPS_MAX = 4,
+
+    DUPLICATED_MAX = 16, /* ops of a run */
+    SPLICED_MAX = 64,
+    SWAP_REACH = 8, /* ops between two that are swapped, mostly */
+
+    POOLS = OP_POOLS, /* that programs are given */
+    NEWEST = 4,       /* ages that are more likely than the rest */
+    AGE = 0,          /* in place of an end: who is an age */
+
+    TRIES = 16, /* to change something */
+
+    BYTES_BITS = 13, /* of sizes: what version 1 holds */
+    BYTES_BITS_LEAST = 6,
+    BEYOND_BITS = 12,
+    NEIGHBOURS = 8, /* a number and its neighbour differ by less */
+
+    MODES = 8,
+    MAX_VALUES = 7, /* that make a difference; see enum op_mode */
+    LEFT_VALUES = 17,
+    PAGE_VALUES = 3,
+    SMALL_VALUES = 64,
+    BIG_VALUES = 32,
+
+    /* Ops done by a program: so many at most by every second one, twice as many
+     * by every fourth one, and so on. So as much time goes to long programs as
+     * to short ones. */
+    WORK = 32,
+    WORK_DOUBLINGS = 5,
+
+    AGAIN_MAX = 16, /* times more, see op.h */
+
+    DROPPED_BYTES = 4, /* about so many an op has, when a program is too long */
+};
+
+/* How often a mode is drawn. */
+static const uint8_t sizes_of_pools[MODES] = {
+    [OP_BYTES] = 12, [OP_UNITS] = 2, [OP_MAX] = 2,
+    [OP_LEFT] = 2,   [OP_PAGE] = 2,  [OP_BIG] = 1,
+};
+static const uint8_t sizes_of_allocations[MODES] = {
+    [OP_BYTES] = 6, [OP_UNITS] = 2, [OP_MAX] = 6, [OP_LEFT] = 6,
+    [OP_PAGE] = 2,  [OP_SMALL] = 4, [OP_BIG] = 3, [OP_BEYOND] = 1,
+};
+static const uint8_t sizes_of_tails[MODES] = {
+    [OP_BYTES] = 1,
+    [OP_LEFT] = 3,
+    [OP_SMALL] = 4,
+};
+static const uint8_t sizes_of_limits[MODES] = {
+    [OP_BYTES] = 1, [OP_UNITS] = 1,  [OP_SMALL] = 1,
+    [OP_BIG] = 3,   [OP_BEYOND] = 6,
+};
+
+/* An op as it is drawn: how often, by use; who is below an end, or an age; and
+ * how often its size has which mode. */
+struct kind {
+    uint8_t weights[MUTATOR_USES];
+    uint8_t who_end;
+    const uint8_t *modes;
+};
+
+static const struct kind kinds[OP_COUNT] = {
+    [OP_CREATE] = {{8, 8, 8}, 0, sizes_of_pools},
+    [OP_DESTROY] = {{4, 4, 4}, 0, NULL},
+    [OP_RESET] = {{6, 6, 6}, 0, NULL},
+    [OP_PALLOC] = {{20, 20, 12}, 0, sizes_of_allocations},
+    [OP_PNALLOC] = {{12, 12, 8}, 0, sizes_of_allocations},
+    [OP_PCALLOC] = {{8, 8, 4}, 0, sizes_of_allocations},
+    [OP_PMEMALIGN] = {{3, 3, 4}, 24, sizes_of_allocations},
+    [OP_PFREE_LARGE] = {{10, 10, 4}, AGE, NULL},
+    [OP_PFREE_SMALL] = {{1, 1, 1}, AGE, NULL},
+    [OP_PFREE_FOREIGN] = {{2, 2, 1}, AGE, NULL},
+    [OP_PFREE_INNER] = {{1, 1, 1}, AGE, sizes_of_tails},
+    [OP_PFREE_STALE] = {{1, 1, 1}, AGE, NULL},
+    [OP_PFREE_TWICE] = {{1, 1, 1}, AGE, NULL},
+    [OP_PFREE_NULL] = {{1, 1, 1}, 0, NULL},
+    [OP_CLEANUP] = {{6, 6, 4}, 5, sizes_of_allocations},
+    [OP_CLEANUP_CANCEL] = {{1, 1, 2}, AGE, NULL},
+    [OP_CLEANUP_FILE] = {{4, 4, 2}, 2, NULL},
+    [OP_DELETE_FILE] = {{3, 3, 2}, 2, NULL},
+    [OP_RUN_FILE] = {{4, 4, 2}, 2, NULL},
+    [OP_WRITE] = {{1, 1, 1}, AGE, NULL},
+    [OP_TAIL_GROW] = {{3, 3, 1}, 0, sizes_of_tails},
+    [OP_TAIL_SHRINK] = {{3, 3, 1}, 0, sizes_of_tails},
+    [OP_CACHE_LIMIT] = {{8, 8, 2}, 0, sizes_of_limits},
+    [OP_CACHE_TRIM] = {{2, 2, 1}, 0, NULL},
+    [OP_FAIL_ALLOC] = {{8, 8, 1}, 4, NULL},
+    [OP_FAIL_FILES] = {{3, 3, 1}, 5, NULL},
+    [OP_AGAIN] = {{12, 12, 8}, 16, NULL},
+    [OP_THREAD] = {{0, 0, 6}, 3, NULL},
+    [OP_CHILD] = {{0, 0, 8}, POOLS, sizes_of_pools},
+    [OP_ADOPT] = {{0, 0, 6}, POOLS, NULL},
+    [OP_FREE] = {{3, 3, 8}, AGE, NULL},
+    [OP_RESIZE] = {{2, 2, 8}, AGE, sizes_of_allocations},
+    [OP_STEAL] = {{0, 0, 8}, AGE, NULL},
+    [OP_CLEANUP_RUN] = {{1, 1, 6}, AGE, NULL},
+    [OP_NGINX] = {{0, 12, 0}, AGE, NULL},
+};
+
+/* What there is where an op is drawn. */
+struct scene {
+    unsigned pools; /* that exist: a bit each */
+    uint32_t pool;  /* of the op before */
+    uint32_t made;  /* ops before whose age counts */
+};
+
+typedef int (*mutation_fn)(struct mutator *mutator);
+
+/* How often a mutation is done. */
+static const struct {
+    mutation_fn mutate;
+    uint8_t weight;
+} mutations[] = {
+    {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
+    {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
+    {mutator_replace, 2},
+};
+
+enum {
+    MUTATIONS = sizeof(mutations) / sizeof(mutations[0]),
+    OTHER_ONE_IN = 2, /* mutations that take from another program, if any */
+};
+
+static void work_limit(struct mutator *mutator);
+static size_t work_of(const struct mutator *mutator);
+static uint32_t times_of(const struct op *op);
+static size_t length_of(const struct mutator *mutator);
+static size_t encode(const struct mutator *mutator, size_t at,
+                     struct program_end *end, uint8_t *out);
+static void ops_delete(struct mutator *mutator, size_t at, size_t count);
+static struct op *ops_open(struct mutator *mutator, size_t at, size_t count);
+static size_t ops_count(const uint8_t *data, size_t size);
+static void ops_copy(struct op *to, const uint8_t *data, size_t size,
+                     size_t from, size_t count);
+static int ops_differ(const struct op *a, const struct op *b);
+static struct op op_draw(struct mutator *mutator, size_t at);
+static struct scene scene_before(const struct mutator *mutator, size_t at);
+static int creates(unsigned code);
+static uint8_t code_draw(struct mutator *mutator, size_t at);
+static uint32_t pool_draw(struct mutator *mutator, const struct scene *scene,
+                          unsigned code);
+static uint32_t who_draw(struct mutator *mutator, const struct scene *scene,
+                         unsigned code);
+static uint32_t nginx_draw(struct mutator *mutator);
+static uint64_t amount_draw(struct mutator *mutator, unsigned code);
+static uint64_t value_draw(struct mutator *mutator, enum op_mode mode);
+static void operand_tweak(struct mutator *mutator, size_t at, char operand);
+static uint64_t amount_neighbour(struct mutator *mutator, uint64_t amount);
+static uint64_t number_neighbour(struct mutator *mutator, uint64_t number);
+static char operand_pick(struct mutator *mutator, unsigned code);
+static const struct op *op_pick(struct mutator *mutator, char operand);
+
+static uint64_t next(struct mutator *mutator);
+static uint32_t below(struct mutator *mutator, size_t end);
+static int one_in(struct mutator *mutator, uint32_t count);
+static size_t few(struct mutator *mutator, size_t most);
+static uint64_t number_draw(struct mutator *mutator, unsigned bits);
+static size_t weighted(struct mutator *mutator, const uint8_t *weights,
+                       size_t step, size_t count);
+
+void
+mutator_init(struct mutator *mutator, enum mutator_use use, uint64_t seed)
+{
+    mutator->use = use;
+    mutator->random = seed;
+    mutator->version = OP_VARIABLE;
+    mutator->count = 0;
+}
+
+void
+mutator_read(struct mutator *mutator, const uint8_t *data, size_t size)
+{
+    struct program program;
+    struct op op;
+
+    program_init(&program, data, size);
+    mutator->version = program.version;
+    mutator->count = 0;
+    while (mutator->count < MUTATOR_OPS_MAX && program_next(&program, &op)) {
+        if (op.code < OP_COUNT) {
+            mutator->ops[mutator->count++] = op;
+        }
+    }
+}
+
+size_t
+mutator_write(struct mutator *mutator, uint8_t *out, size_t size)
+{
+    struct program_end end;
+    size_t length;
+    size_t i;
+
+    if (size == 0) {
+        return 0;
+    }
+    while ((length = length_of(mutator)) > size) {
+        size_t most = 1 + (length - size) / DROPPED_BYTES;
+        size_t at = below(mutator, mutator->count);
+
+        if (most > mutator->count - at) {
+            most = mutator->count - at;
+        }
+        ops_delete(mutator, at, 1 + below(mutator, most));
+    }
+
+    length = program_end_init(&end, mutator->version, out);
+    for (i = 0; i < mutator->count; i++) {
+        uint8_t record[OP_SIZE_MAX];
+        size_t added = encode(mutator, i, &end, record);
+
+        memcpy(out + length, record, added);
+        length += added;
+    }
+    return length;
+}
+
+int
+mutator_insert(struct mutator *mutator)
+{
+    size_t count = few(mutator, INSERTED_MAX);
+    size_t at = mutator->count;
+    size_t i;
+
+    /* What is done last meets the most state. */
+    if (!one_in(mutator, 3)) {
+        at = below(mutator, mutator->count + 1);
+    }
+    for (i = 0; i < count; i++) {
+        struct op op = op_draw(mutator, at + i);
+        struct op *place = ops_open(mutator, at + i, 1);
+
+        if (place == NULL) {
+            return i != 0;
+        }
+        *place = op;
+    }
+    return 1;
+}
+
+int
+mutator_delete(struct mutator *mutator)
+{
+    size_t count = 1;
+    size_t at;
+
+    if (mutator->count == 0) {
+        return 0;
+    }
+    at = below(mutator, mutator->count);
+    if (one_in(mutator, 4)) {
+        count += below(mutator, mutator->count - at);
+    }
+    ops_delete(mutator, at, count);
+    return 1;
+}
+
+int
+mutator_swap(struct mutator *mutator)
+{
+    size_t count = mutator->count;
+    size_t tries;
+
+    if (count < 2) {
+        return 0;
+    }
+    for (tries = 0; tries < TRIES; tries++) {
+        size_t one = below(mutator, count);
+        size_t reach = one_in(mutator, 4) ? count : SWAP_REACH;
+        size_t two = one + 1 + below(mutator, reach);
+        struct op op = mutator->ops[one];
+
+        if (two < count && ops_differ(&op, &mutator->ops[two])) {
+            mutator->ops[one] = mutator->ops[two];
+            mutator->ops[two] = op;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+mutator_tweak(struct mutator *mutator)
+{
+    size_t tries;
+
+    for (tries = 0; tries < TRIES && mutator->count != 0; tries++) {
+        size_t at = below(mutator, mutator->count);
+        struct op before = mutator->ops[at];
+        char operand = operand_pick(mutator, before.code);
+
+        if (operand != '\0') {
+            operand_tweak(mutator, at, operand);
+        }
+        if (ops_differ(&before, &mutator->ops[at])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+mutator_replace(struct mutator *mutator)
+{
+    size_t tries;
+
+    for (tries = 0; tries < TRIES && mutator->count != 0; tries++) {
+        size_t at = below(mutator, mutator->count);
+        struct op before = mutator->ops[at];
+        struct op op = op_draw(mutator, at);
+
+        if (op_has(before.code, 'p')) {
+            op.pool = before.pool;
+        }
+        if (op_has(before.code, 'w')) {
+            op.who = before.who;
+        }
+        if (op_has(before.code, 's')) {
+            op.amount = before.amount;
+        }
+        if (op.code != before.code) {
+            mutator->ops[at] = op;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+mutator_duplicate(struct mutator *mutator)
+{
+    size_t copies = few(mutator, COPIES_MAX);
+    struct op run[DUPLICATED_MAX];
+    size_t count;
+    size_t from;
+    size_t to;
+    size_t i;
+
+    if (mutator->count == 0) {
+        return 0;
+    }
+    from = below(mutator, mutator->count);
+    count = 1 + below(mutator, DUPLICATED_MAX);
+    if (count > mutator->count - from) {
+        count = mutator->count - from;
+    }
+    to = from + count;
+    if (one_in(mutator, 4)) {
+        to = below(mutator, mutator->count + 1);
+    }
+    memcpy(run, mutator->ops + from, count * sizeof(run[0]));
+    for (i = 0; i < copies; i++) {
+        struct op *place = ops_open(mutator, to, count);
+
+        if (place == NULL) {
+            return i != 0;
+        }
+        memcpy(place, run, count * sizeof(run[0]));
+    }
+    return 1;
+}
+
+int
+mutator_repeat(struct mutator *mutator)
+{
+    size_t count = 1 + below(mutator, REPEATS_MAX);
+    struct op *place;
+    size_t at;
+    size_t i;
+
+    if (mutator->count == 0) {
+        return 0;
+    }
+    at = 1 + below(mutator, mutator->count);
+    place = ops_open(mutator, at, count);
+    if (place == NULL) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        place[i] = (struct op){.code = OP_AGAIN, .who = AGAIN_MAX - 1};
+    }
+    return 1;
+}
+
+int
+mutator_splice(struct mutator *mutator, const uint8_t *other, size_t size)
+{
+    size_t all = ops_count(other, size);
+    struct op *place;
+    size_t count;
+    size_t from;
+    size_t to;
+
+    if (all == 0) {
+        return 0;
+    }
+    from = below(mutator, all);
+    count = 1 + below(mutator, SPLICED_MAX);
+    if (count > all - from) {
+        count = all - from;
+    }
+    to = below(mutator, mutator->count + 1);
+    place = ops_open(mutator, to, count);
+    if (place == NULL) {
+        return 0;
+    }
+    ops_copy(place, other, size, from, count);
+    return 1;
+}
+
+int
+mutator_cross(struct mutator *mutator, const uint8_t *other, size_t size)
+{
+    size_t all = ops_count(other, size);
+    size_t head = below(mutator, mutator->count + 1);
+    size_t from = 0;
+    size_t count;
+
+    if (all == 0 || head == MUTATOR_OPS_MAX) {
+        return 0;
+    }
+    if (one_in(mutator, 2)) {
+        from = below(mutator, all);
+    }
+    count = all - from;
+    if (count > MUTATOR_OPS_MAX - head) {
+        count = MUTATOR_OPS_MAX - head;
+    }
+    ops_copy(mutator->ops + head, other, size, from, count);
+    mutator->count = head + count;
+    return 1;
+}
+
+void
+mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
+{
+    size_t steps = few(mutator, STEPS_MAX);
+    size_t tries = TRIES;
+
+    while (steps != 0 && tries-- != 0) {
+        int changed;
+
+        if (other != NULL && one_in(mutator, OTHER_ONE_IN)) {
+            changed = one_in(mutator, 2) ? mutator_cross(mutator, other, size)
+                                         : mutator_splice(mutator, other, size);
+        } else {
+            size_t kind = weighted(mutator, &mutations[0].weight,
+                                   sizeof(mutations[0]), MUTATIONS);
+
+            changed = mutations[kind].mutate(mutator);
+        }
+        steps -= changed != 0;
+    }
+    work_limit(mutator);
+}
+
+/* Delete ops, and let others be done less often, until the program does no more
+ * than what is drawn. */
+static void
+work_limit(struct mutator *mutator)
+{
+    size_t limit = (size_t) WORK << (few(mutator, 1 + WORK_DOUBLINGS) - 1);
+    size_t work;
+
+    while ((work = work_of(mutator)) > limit) {
+        size_t at = below(mutator, mutator->count);
+        size_t most = 1 + (work - limit) / AGAIN_MAX;
+        struct op *op = &mutator->ops[at];
+
+        if (op->code == OP_AGAIN && one_in(mutator, 2)) {
+            op->who = op->who % AGAIN_MAX / 2;
+        } else {
+            most = most < mutator->count - at ? most : mutator->count - at;
+            ops_delete(mutator, at, 1 + below(mutator, most));
+        }
+    }
+}
+
+/* In ops that are done. */
+static size_t
+work_of(const struct mutator *mutator)
+{
+    size_t work = 0;
+    size_t i;
+
+    for (i = 0; i < mutator->count; i++) {
+        work += times_of(&mutator->ops[i]);
+    }
+    return work;
+}
+
+/* How often it is done; or, if it is again, the op before it. */
+static uint32_t
+times_of(const struct op *op)
+{
+    return op->code == OP_AGAIN ? 1 + op->who % AGAIN_MAX : 1;
+}
+
+/* Of the bytes that the program is written as. */
+static size_t
+length_of(const struct mutator *mutator)
+{
+    uint8_t record[OP_SIZE_MAX];
+    struct program_end end;
+    size_t length = program_end_init(&end, mutator->version, record);
+    size_t i;
+
+    for (i = 0; i < mutator->count; i++) {
+        length += encode(mutator, i, &end, record);
+    }
+    return length;
+}
+
+static size_t
+encode(const struct mutator *mutator, size_t at, struct program_end *end,
+       uint8_t *out)
+{
+    struct op op = mutator->ops[at];
+
+    if (mutator->version == OP_FIXED) {
+        op.pool %= OP_POOLS;
+        op.who %= UINT8_MAX + 1;
+        op.amount = op_amount(op_amount_mode(op.amount),
+                              op_amount_value(op.amount) % OP_VALUES_1);
+    }
+    return program_end_add(end, &op, out);
+}
+
+static void
+ops_delete(struct mutator *mutator, size_t at, size_t count)
+{
+    struct op *gone = mutator->ops + at;
+
+    mutator->count -= count;
+    memmove(gone, gone + count, (mutator->count - at) * sizeof(*gone));
+}
+
+/* A place for count ops; those at it and after it move on. NULL: there is
+ * none. */
+static struct op *
+ops_open(struct mutator *mutator, size_t at, size_t count)
+{
+    struct op *place = mutator->ops + at;
+
+    if (count > MUTATOR_OPS_MAX - mutator->count) {
+        return NULL;
+    }
+    memmove(place + count, place, (mutator->count - at) * sizeof(*place));
+    mutator->count += count;
+    return place;
+}
+
+/* Those on the list. */
+static size_t
+ops_count(const uint8_t *data, size_t size)
+{
+    struct program program;
+    size_t count = 0;
+    struct op op;
+
+    program_init(&program, data, size);
+    while (program_next(&program, &op)) {
+        count += op.code < OP_COUNT;
+    }
+    return count;
+}
+
+/* Of those on the list, count from number from on; there are as many. */
+static void
+ops_copy(struct op *to, const uint8_t *data, size_t size, size_t from,
+         size_t count)
+{
+    struct program program;
+    size_t number = 0;
+    struct op op;
+
+    program_init(&program, data, size);
+    while (number < from + count && program_next(&program, &op)) {
+        if (op.code < OP_COUNT && number++ >= from) {
+            *to++ = op;
+        }
+    }
+}
+
+/* In what they have. */
+static int
+ops_differ(const struct op *a, const struct op *b)
+{
+    return a->code != b->code || (op_has(a->code, 'p') && a->pool != b->pool) ||
+           (op_has(a->code, 'w') && a->who != b->who) ||
+           (op_has(a->code, 's') && a->amount != b->amount);
+}
+
+/* An op that may stand at a place. */
+static struct op
+op_draw(struct mutator *mutator, size_t at)
+{
+    struct scene scene = scene_before(mutator, at);
+    struct op op = {.code = code_draw(mutator, at)};
+
+    if (scene.pools == 0 && op_has(op.code, 'p')) {
+        op.code = OP_CREATE;
+    }
+    if (op_has(op.code, 'p')) {
+        op.pool = pool_draw(mutator, &scene, op.code);
+    }
+    if (op_has(op.code, 'w')) {
+        op.who = who_draw(mutator, &scene, op.code);
+    }
+    if (op_has(op.code, 's')) {
+        op.amount = amount_draw(mutator, op.code);
+    }
+    return op;
+}
+
+static struct scene
+scene_before(const struct mutator *mutator, size_t at)
+{
+    struct scene scene = {0};
+    int makes = 0; /* does the last op that is not again */
+    size_t i;
+
+    for (i = 0; i < at; i++) {
+        const struct op *op = &mutator->ops[i];
+        unsigned bit = 1u << op->pool % POOLS;
+
+        if (creates(op->code)) {
+            scene.pools |= bit;
+        } else if (op->code == OP_DESTROY) {
+            scene.pools &= ~bit;
+        }
+        if (op_has(op->code, 'p')) {
+            scene.pool = op->pool % POOLS;
+        }
+        makes = op->code == OP_AGAIN ? makes : op_makes(op->code);
+        scene.made += makes ? times_of(op) : 0;
+    }
+    return scene;
+}
+
+static int
+creates(unsigned code)
+{
+    return code == OP_CREATE || code == OP_CHILD;
+}
+
+/* Many bugs show after many ops of one kind: at times that of the op before. */
+static uint8_t
+code_draw(struct mutator *mutator, size_t at)
+{
+    uint8_t before = at != 0 ? mutator->ops[at - 1].code : OP_NOP;
+
+    if (before != OP_NOP && one_in(mutator, before == OP_AGAIN ? 2 : 8)) {
+        return before;
+    }
+    return (uint8_t) weighted(mutator, &kinds[0].weights[mutator->use],
+                              sizeof(kinds[0]), OP_COUNT);
+}
+
+static uint32_t
+pool_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
+{
+    uint32_t pool = below(mutator, POOLS);
+
+    if (one_in(mutator, 16)) {
+        return pool;
+    }
+    if (creates(code)) {
+        return scene->pools == 0 ? 0 : pool;
+    }
+    if (scene->pools >> scene->pool & 1 && !one_in(mutator, 4)) {
+        return scene->pool;
+    }
+    while (scene->pools != 0 && !(scene->pools >> pool & 1)) {
+        pool = (pool + 1) % POOLS;
+    }
+    return pool;
+}
+
+static uint32_t
+who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
+{
+    uint32_t end = kinds[code].who_end;
+
+    if (code == OP_NGINX) {
+        return nginx_draw(mutator);
+    }
+    if (code == OP_AGAIN && one_in(mutator, 2)) {
+        return end - 1;
+    }
+    if (end == AGE) {
+        end = one_in(mutator, 2) ? NEWEST : scene->made + 1;
+    }
+    return below(mutator, end);
+}
+
+/* One kind of op, any of them, or none. */
+static uint32_t
+nginx_draw(struct mutator *mutator)
+{
+    if (one_in(mutator, 8)) {
+        return 0;
+    }
+    return one_in(mutator, 2) ? 1u << below(mutator, CHAR_BIT)
+                              : below(mutator, 1u << CHAR_BIT);
+}
+
+/* At times another op's: memory is used again for what has the same size. */
+static uint64_t
+amount_draw(struct mutator *mutator, unsigned code)
+{
+    const uint8_t *modes = kinds[code].modes;
+    enum op_mode mode;
+
+    if (modes == NULL) {
+        return 0;
+    }
+    if (one_in(mutator, 4)) {
+        const struct op *op = op_pick(mutator, 's');
+
+        if (op != NULL && creates(op->code) == creates(code)) {
+            return op->amount;
+        }
+    }
+    mode = (enum op_mode) weighted(mutator, modes, sizeof(modes[0]), MODES);
+    return op_amount(mode, value_draw(mutator, mode));
+}
+
+static uint64_t
+value_draw(struct mutator *mutator, enum op_mode mode)
+{
+    unsigned bits = BYTES_BITS_LEAST;
+
+    switch (mode) {
+    case OP_BYTES:
+    case OP_UNITS:
+        bits += below(mutator, BYTES_BITS - BYTES_BITS_LEAST + 1);
+        return number_draw(mutator, bits);
+    case OP_MAX:
+        return below(mutator, MAX_VALUES);
+    case OP_LEFT:
+        return one_in(mutator, 2) ? LEFT_VALUES / 2
+                                  : below(mutator, LEFT_VALUES);
+    case OP_PAGE:
+        return below(mutator, PAGE_VALUES);
+    case OP_SMALL:
+        return below(mutator, SMALL_VALUES);
+    case OP_BIG:
+        return below(mutator, BIG_VALUES);
+    case OP_BEYOND:
+        return number_draw(mutator, below(mutator, BEYOND_BITS + 1));
+    }
+    return 0;
+}
+
+/* To a neighbour, to what another op has, or to what might be drawn. */
+static void
+operand_tweak(struct mutator *mutator, size_t at, char operand)
+{
+    struct op *op = &mutator->ops[at];
+    struct scene scene = scene_before(mutator, at);
+    const struct op *other = op_pick(mutator, operand);
+    uint32_t way = below(mutator, 4);
+
+    switch (operand) {
+    case 'p':
+        op->pool = way == 0   ? (op->pool + 1) % POOLS
+                   : way == 1 ? other->pool
+                              : pool_draw(mutator, &scene, op->code);
+        break;
+    case 'w':
+        op->who = way == 0   ? (uint32_t) number_neighbour(mutator, op->who)
+                  : way == 1 ? other->who
+                             : who_draw(mutator, &scene, op->code);
+        break;
+    default:
+        op->amount = way == 0   ? amount_neighbour(mutator, op->amount)
+                     : way == 1 ? other->amount
+                                : amount_draw(mutator, op->code);
+        break;
+    }
+}
+
+static uint64_t
+amount_neighbour(struct mutator *mutator, uint64_t amount)
+{
+    uint64_t value = number_neighbour(mutator, op_amount_value(amount));
+
+    return op_amount(op_amount_mode(amount), value);
+}
+
+/* Not below 0. */
+static uint64_t
+number_neighbour(struct mutator *mutator, uint64_t number)
+{
+    uint64_t distance = 1 + below(mutator, NEIGHBOURS);
+
+    return one_in(mutator, 2) && number >= distance ? number - distance
+                                                    : number + distance;
+}
+
+/* One that the op has; '\0': it has none. */
+static char
+operand_pick(struct mutator *mutator, unsigned code)
+{
+    static const char operands[] = {'p', 'w', 's'};
+    size_t start = below(mutator, sizeof(operands));
+    size_t i;
+
+    for (i = 0; i < sizeof(operands); i++) {
+        char operand = operands[(start + i) % sizeof(operands)];
+
+        if (op_has(code, operand)) {
+            return operand;
+        }
+    }
+    return '\0';
+}
+
+/* One that has the operand, or NULL. */
+static const struct op *
+op_pick(struct mutator *mutator, char operand)
+{
+    size_t start;
+    size_t i;
+
+    if (mutator->count == 0) {
+        return NULL;
+    }
+    start = below(mutator, mutator->count);
+    for (i = 0; i < mutator->count; i++) {
+        const struct op *op = &mutator->ops[(start + i) % mutator->count];
+
+        if (op_has(op->code, operand)) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * The random generator: Steele, Lea and Flood 2014, "Fast splittable
+ * pseudorandom number generators". Any seed is as good as any other.
+ * C does not say which operand of an expression comes first. So no expression
+ * draws twice, or compilers would differ.
+ */
+static uint64_t
+next(struct mutator *mutator)
+{
+    uint64_t number = mutator->random += 0x9e3779b97f4a7c15;
+
+    number = (number ^ number >> 30) * 0xbf58476d1ce4e5b9;
+    number = (number ^ number >> 27) * 0x94d049bb133111eb;
+    return number ^ number >> 31;
+}
+
+/* 0 ... end - 1 */
+static uint32_t
+below(struct mutator *mutator, size_t end)
+{
+    assert(end != 0 && end <= UINT32_MAX);
+    return (uint32_t) ((next(mutator) >> 32) * end >> 32);
+}
+
+static int
+one_in(struct mutator *mutator, uint32_t count)
+{
+    return below(mutator, count) == 0;
+}
+
+/* 1 ... most, each half as likely as the one before. */
+static size_t
+few(struct mutator *mutator, size_t most)
+{
+    size_t count = 1;
+
+    while (count < most && one_in(mutator, 2)) {
+        count++;
+    }
+    return count;
+}
+
+static uint64_t
+number_draw(struct mutator *mutator, unsigned bits)
+{
+    return bits == 0 ? 0 : next(mutator) >> (64 - bits);
+}
+
+/* An index, as often as its weight says: the first of them is at weights, and
+ * step bytes lie between two. */
+static size_t
+weighted(struct mutator *mutator, const uint8_t *weights, size_t step,
+         size_t count)
+{
+    uint32_t sum = 0;
+    uint32_t drawn;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        sum += weights[i * step];
+    }
+    drawn = below(mutator, sum);
+    for (i = 0; drawn >= weights[i * step]; i++) {
+        drawn -= weights[i * step];
+    }
+    return i;
+}

@@ -1,0 +1,98 @@
+/*
+ * The mutator: changes a program op by op, so that what an engine tries next is
+ * a program too, and most of its ops do something. A byte that changes at
+ * random mostly makes an op whose pool does not exist, or shifts the bytes of
+ * all ops after it.
+ *
+ * Everything here depends on the input and on the seed alone: the same two give
+ * the same bytes on every compiler and every machine. What a mutator writes is
+ * valid for program_check(), whatever it has read.
+ *
+ * All functions: any thread, one thread for each mutator.
+ */
+#ifndef FUZZ_MUTATOR_H
+#define FUZZ_MUTATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "op.h"
+
+enum {
+    /* Of a program that is mutated; the executor does no more. The ops after
+     * them are dropped. */
+    MUTATOR_OPS_MAX = 1024,
+};
+
+/* The target that the ops are for: each has ops that mean nothing to it. */
+enum mutator_use {
+    MUTATOR_POOL,  /* pool_ops in each of its builds */
+    MUTATOR_MIXED, /* pool_mixed: the op nginx as well */
+    MUTATOR_TRACE, /* trace_reader: the ops of recorded programs */
+    MUTATOR_USES,
+};
+
+/* A program that is being mutated, and the state of the random generator. */
+struct mutator {
+    enum mutator_use use;
+    uint64_t random;
+    enum op_version version; /* that the program is written in */
+    size_t count;
+    struct op ops[MUTATOR_OPS_MAX];
+};
+
+/* Start with a program that has no ops. */
+void mutator_init(struct mutator *mutator, enum mutator_use use, uint64_t seed);
+
+/* Take the program at data, of size bytes, in place of the one before. Ops that
+ * are not on the list are left out. */
+void mutator_read(struct mutator *mutator, const uint8_t *data, size_t size);
+
+/*
+ * Write the program to out, of size bytes. If it is too long for them, ops at
+ * random places are deleted first. A number that version 1 cannot hold is
+ * reduced to one that it can.
+ * Returns the bytes written: at least 1, the version; 0 if size is 0.
+ */
+size_t mutator_write(struct mutator *mutator, uint8_t *out, size_t size);
+
+/*
+ * The mutations. Each returns whether it has changed the program. One that
+ * cannot leaves it as it was: a program without ops has nothing to delete, and
+ * one of MUTATOR_OPS_MAX has no place for more.
+ */
+
+/* Insert one op, or a few in a row. A pool is created before it is used. */
+int mutator_insert(struct mutator *mutator);
+
+/* Delete a run of ops, mostly of one. */
+int mutator_delete(struct mutator *mutator);
+
+/* Swap two ops that differ, mostly close to each other. */
+int mutator_swap(struct mutator *mutator);
+
+/* Change one operand of one op: to a neighbour, to a boundary, to what another
+ * op has, or to what an inserted op might have. */
+int mutator_tweak(struct mutator *mutator);
+
+/* Let an op be another op. Operands that both have stay. */
+int mutator_replace(struct mutator *mutator);
+
+/* Copy a run of ops once or a few times, to after it or to another place. */
+int mutator_duplicate(struct mutator *mutator);
+
+/* Let an op be done 16 to 128 times more. */
+int mutator_repeat(struct mutator *mutator);
+
+/* Insert a run of the ops of the program at other, of size bytes. */
+int mutator_splice(struct mutator *mutator, const uint8_t *other, size_t size);
+
+/* Let a tail of the program at other, or the whole of it, follow a head of this
+ * program. */
+int mutator_cross(struct mutator *mutator, const uint8_t *other, size_t size);
+
+/* Do one mutation or a few, of kinds that are drawn. With other, splices and
+ * cross-overs are among them; NULL: there is no other program. */
+void mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size);
+
+#endif

@@ -1,0 +1,955 @@
+/* The mutator: each mutation does what it says and no more, what is written is
+ * a program that fits, and all depends on input and seed alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "draw.h"
+#include "mutator.h"
+#include "program.h"
+
+enum {
+    SEEDS = 3000,
+    SEEDS_MANY = 30000, /* until one of several thousand tweaks is drawn */
+    BYTES_MAX = 300,
+    GUARD = 0xee, /* bytes after what may be written */
+    GUARD_SIZE = 16,
+
+    /* Of all that test_output_is_the_same_everywhere writes. It changes with
+     * the mutator's figures and with the list of ops, and only with them. */
+    EVERYWHERE = 0xc61a453e,
+};
+
+/* What mutations start from: each op once with numbers of its own. */
+static const char text[] = "create p0 1000\n"
+                           "palloc p0 100\n"
+                           "create p1 2000\n"
+                           "pnalloc p1 max+1\n"
+                           "again #15\n"
+                           "pcalloc p0 left+0\n"
+                           "pmemalign p1 #3 16*300\n"
+                           "cleanup p0 #2 24\n"
+                           "cache_limit top-0\n"
+                           "pfree_large p0 #0\n"
+                           "reset p0\n"
+                           "cache_trim\n"
+                           "free #5\n"
+                           "destroy p1\n";
+
+static const char other_text[] = "create p2 4096*3\n"
+                                 "palloc p2 page+0\n"
+                                 "fail_alloc #1\n"
+                                 "cleanup_file p2 #7\n"
+                                 "run_cleanup_file p2 #7\n"
+                                 "destroy p2\n";
+
+/* What the engines call, see fuzz/engines/. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t length, size_t room);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t length, size_t room,
+                               unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data, size_t length,
+                                 const uint8_t *more, size_t more_length,
+                                 uint8_t *out, size_t room, unsigned seed);
+void *afl_custom_init(void *afl, unsigned seed);
+size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t length, uint8_t **out,
+                       uint8_t *more, size_t more_length, size_t room);
+void afl_custom_deinit(void *data);
+
+static unsigned byte_mutations; /* that libFuzzer was asked for */
+
+/* Large, so not on the stack; each test starts it again. */
+static struct mutator before;
+static struct mutator after;
+
+static uint8_t bytes[BYTES_MAX];
+static size_t size;
+static uint8_t other[BYTES_MAX];
+static size_t other_size;
+
+typedef int (*mutation_fn)(struct mutator *mutator);
+
+static int
+splice(struct mutator *mutator)
+{
+    return mutator_splice(mutator, other, other_size);
+}
+
+static int
+cross(struct mutator *mutator)
+{
+    return mutator_cross(mutator, other, other_size);
+}
+
+static int
+setup(void **state)
+{
+    (void) state;
+    assert_int_equal(
+        program_parse(text, OP_VARIABLE, bytes, sizeof(bytes), &size), 0);
+    assert_int_equal(program_parse(other_text, OP_VARIABLE, other,
+                                   sizeof(other), &other_size),
+                     0);
+    return 0;
+}
+
+/* Do it to a program; both are then as they were before and after. */
+static void
+mutate(mutation_fn mutation, uint64_t seed)
+{
+    mutator_init(&before, MUTATOR_POOL, seed);
+    mutator_read(&before, bytes, size);
+    after = before;
+    assert_int_equal(mutation(&after), 1);
+}
+
+static int
+is_same(const struct op *a, const struct op *b)
+{
+    return a->code == b->code && a->pool == b->pool && a->who == b->who &&
+           a->amount == b->amount;
+}
+
+/* How many ops two programs share from the start. */
+static size_t
+same_head(const struct mutator *a, const struct mutator *b)
+{
+    size_t i = 0;
+
+    while (i < a->count && i < b->count && is_same(&a->ops[i], &b->ops[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* And up to the end. */
+static size_t
+same_tail(const struct mutator *a, const struct mutator *b)
+{
+    size_t i = 0;
+
+    while (i < a->count && i < b->count &&
+           is_same(&a->ops[a->count - 1 - i], &b->ops[b->count - 1 - i])) {
+        i++;
+    }
+    return i;
+}
+
+/* Whether the ops stand one after the other in a program. */
+static int
+is_run(const struct mutator *mutator, const struct op *ops, size_t count)
+{
+    size_t from;
+    size_t i;
+
+    for (from = 0; from + count <= mutator->count; from++) {
+        for (i = 0; i < count && is_same(&mutator->ops[from + i], &ops[i]);
+             i++) {
+        }
+        if (i == count) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Besides one run of ops that after has more, both are the same. */
+static size_t
+check_inserted(size_t *ret_at)
+{
+    size_t head = same_head(&before, &after);
+
+    assert_true(after.count > before.count);
+    assert_true(head + same_tail(&before, &after) >= before.count);
+    *ret_at = head;
+    return after.count - before.count;
+}
+
+static unsigned
+operands_changed(const struct op *a, const struct op *b)
+{
+    return (unsigned) (a->pool != b->pool) + (unsigned) (a->who != b->who) +
+           (unsigned) (a->amount != b->amount);
+}
+
+static void
+test_insert_adds_a_run_of_ops(void **state)
+{
+    size_t most = 0;
+    uint64_t seed;
+    size_t at;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t count;
+
+        mutate(mutator_insert, seed);
+        count = check_inserted(&at);
+        most = count > most ? count : most;
+    }
+    assert_in_range(most, 4, 8);
+}
+
+static void
+test_insert_creates_a_pool_before_it_is_used(void **state)
+{
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t i = 0;
+
+        mutator_init(&after, MUTATOR_POOL, seed);
+        assert_int_equal(mutator_insert(&after), 1);
+        while (i < after.count && !op_has(after.ops[i].code, 'p')) {
+            i++;
+        }
+        if (i < after.count) {
+            assert_int_equal(after.ops[i].code, OP_CREATE);
+        }
+    }
+}
+
+/* All but those that never did anything, or that do nothing any more. */
+static void
+test_insert_knows_every_op_of_the_list(void **state)
+{
+    unsigned drawn[OP_COUNT] = {0};
+    enum mutator_use use;
+    uint64_t seed;
+    unsigned code;
+
+    (void) state;
+    for (use = MUTATOR_POOL; use < MUTATOR_USES; use++) {
+        for (seed = 0; seed < SEEDS; seed++) {
+            mutator_init(&after, use, seed);
+            mutator_read(&after, bytes, size);
+            mutator_insert(&after);
+            while (after.count-- != 0) {
+                drawn[after.ops[after.count].code] += use + 1u;
+            }
+        }
+    }
+    for (code = 0; code < OP_COUNT; code++) {
+        if (code == OP_NOP || code == OP_GROW) {
+            assert_int_equal(drawn[code], 0);
+        } else {
+            assert_int_not_equal(drawn[code], 0);
+        }
+    }
+}
+
+static void
+test_insert_leaves_nginx_to_the_mixed_pool(void **state)
+{
+    enum mutator_use use;
+    uint64_t seed;
+
+    (void) state;
+    for (use = MUTATOR_POOL; use < MUTATOR_USES; use++) {
+        unsigned count = 0;
+
+        for (seed = 0; seed < SEEDS; seed++) {
+            mutator_init(&after, use, seed);
+            mutator_insert(&after);
+            while (after.count-- != 0) {
+                count += after.ops[after.count].code == OP_NGINX;
+            }
+        }
+        assert_int_equal(count != 0, use == MUTATOR_MIXED);
+    }
+}
+
+static void
+test_delete_removes_one_run(void **state)
+{
+    size_t most = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t gone;
+
+        mutate(mutator_delete, seed);
+        gone = before.count - after.count;
+        assert_in_range(gone, 1, before.count);
+        assert_true(same_head(&before, &after) + same_tail(&before, &after) >=
+                    after.count);
+        most = gone > most ? gone : most;
+    }
+    assert_int_equal(most, before.count);
+}
+
+static void
+test_swap_exchanges_two_ops(void **state)
+{
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t one;
+        size_t two;
+        struct op op;
+
+        mutate(mutator_swap, seed);
+        assert_int_equal(after.count, before.count);
+        one = same_head(&before, &after);
+        two = before.count - 1 - same_tail(&before, &after);
+        assert_true(one < two && two < before.count);
+        op = after.ops[one];
+        after.ops[one] = after.ops[two];
+        after.ops[two] = op;
+        assert_int_equal(same_head(&before, &after), before.count);
+    }
+}
+
+static void
+test_tweak_changes_one_operand_that_the_op_has(void **state)
+{
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        const struct op *old;
+        const struct op *new;
+        size_t at;
+
+        mutate(mutator_tweak, seed);
+        assert_int_equal(after.count, before.count);
+        at = same_head(&before, &after);
+        assert_int_equal(at + 1 + same_tail(&before, &after), before.count);
+        old = &before.ops[at];
+        new = &after.ops[at];
+        assert_int_equal(old->code, new->code);
+        assert_int_equal(operands_changed(old, new), 1);
+        assert_true(old->pool == new->pool || op_has(old->code, 'p'));
+        assert_true(old->who == new->who || op_has(old->code, 'w'));
+        assert_true(old->amount == new->amount || op_has(old->code, 's'));
+    }
+}
+
+/* Whether some tweak lets op number at have the amount. */
+static int
+reaches(size_t at, uint64_t amount)
+{
+    uint64_t seed;
+
+    for (seed = 0; seed < SEEDS_MANY; seed++) {
+        mutate(mutator_tweak, seed);
+        if (after.ops[at].amount == amount && before.ops[at].amount != amount) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+test_tweak_reaches_neighbours_boundaries_and_other_ops(void **state)
+{
+    enum {
+        PALLOC = 1,
+    };
+
+    (void) state;
+    assert_true(reaches(PALLOC, op_amount(OP_BYTES, 99)));
+    assert_true(reaches(PALLOC, op_amount(OP_BYTES, 101)));
+    assert_true(reaches(PALLOC, op_amount(OP_MAX, 3)));
+    assert_true(reaches(PALLOC, op_amount(OP_MAX, 4)));
+    assert_true(reaches(PALLOC, op_amount(OP_LEFT, 8)));
+    assert_true(reaches(PALLOC, op_amount(OP_LEFT, 9)));
+    assert_true(reaches(PALLOC, op_amount(OP_PAGE, 1)));
+    assert_true(reaches(PALLOC, op_amount(OP_BEYOND, 0)));
+    assert_true(reaches(PALLOC, op_amount(OP_UNITS, 300)));
+    assert_true(reaches(PALLOC, op_amount(OP_BYTES, 1000)));
+}
+
+static void
+test_replace_keeps_the_operands_that_both_have(void **state)
+{
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        const struct op *old;
+        const struct op *new;
+        size_t at;
+
+        mutate(mutator_replace, seed);
+        assert_int_equal(after.count, before.count);
+        at = same_head(&before, &after);
+        assert_int_equal(at + 1 + same_tail(&before, &after), before.count);
+        old = &before.ops[at];
+        new = &after.ops[at];
+        assert_int_not_equal(old->code, new->code);
+        assert_true(old->pool == new->pool || !op_has(old->code, 'p') ||
+                    !op_has(new->code, 'p'));
+        assert_true(old->who == new->who || !op_has(old->code, 'w') ||
+                    !op_has(new->code, 'w'));
+        assert_true(old->amount == new->amount || !op_has(old->code, 's') ||
+                    !op_has(new->code, 's'));
+    }
+}
+
+/* The run that is there more than before is one of the program's, or a few
+ * times one. */
+static void
+test_duplicate_copies_a_run(void **state)
+{
+    unsigned seen[5] = {0};
+    unsigned follows = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t copies;
+        size_t count;
+        size_t at;
+        size_t i;
+
+        mutate(mutator_duplicate, seed);
+        count = check_inserted(&at);
+        for (copies = 1; copies <= 4; copies++) {
+            size_t run = count / copies;
+
+            if (count % copies != 0 || !is_run(&before, &after.ops[at], run)) {
+                continue;
+            }
+            for (i = run; i < count &&
+                          is_same(&after.ops[at + i], &after.ops[at + i - run]);
+                 i++) {
+            }
+            if (i == count) {
+                break;
+            }
+        }
+        assert_in_range(copies, 1, 4);
+        seen[copies]++;
+        for (i = 0;
+             i < count / copies && at >= count / copies &&
+             is_same(&after.ops[at + i], &after.ops[at + i - count / copies]);
+             i++) {
+        }
+        follows += i == count / copies;
+    }
+    assert_true(seen[1] != 0 && seen[2] != 0 && seen[3] != 0 && seen[4] != 0);
+    assert_in_range(follows, SEEDS / 2, SEEDS - 1);
+}
+
+static void
+test_repeat_lets_an_op_be_done_more_often(void **state)
+{
+    size_t most = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t count;
+        size_t at;
+        size_t i;
+
+        mutate(mutator_repeat, seed);
+        count = check_inserted(&at);
+        assert_true(at != 0);
+        for (i = 0; i < count; i++) {
+            assert_int_equal(after.ops[at + i].code, OP_AGAIN);
+            assert_int_equal(after.ops[at + i].who, 15);
+        }
+        most = count > most ? count : most;
+    }
+    assert_int_equal(most, 8);
+}
+
+static void
+test_splice_inserts_a_run_of_the_other_program(void **state)
+{
+    static struct mutator donor;
+    uint64_t seed;
+
+    (void) state;
+    mutator_init(&donor, MUTATOR_POOL, 0);
+    mutator_read(&donor, other, other_size);
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t count;
+        size_t at;
+
+        mutate(splice, seed);
+        count = check_inserted(&at);
+        assert_in_range(count, 1, donor.count);
+        assert_true(is_run(&donor, &after.ops[at], count));
+    }
+}
+
+static void
+test_cross_joins_a_head_and_a_tail(void **state)
+{
+    static struct mutator donor;
+    unsigned whole = 0;
+    uint64_t seed;
+
+    (void) state;
+    mutator_init(&donor, MUTATOR_POOL, 0);
+    mutator_read(&donor, other, other_size);
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t head;
+        size_t tail;
+
+        mutate(cross, seed);
+        head = same_head(&before, &after);
+        tail = same_tail(&donor, &after);
+        assert_in_range(tail, 1, donor.count);
+        assert_int_equal(head + tail, after.count);
+        whole += tail == donor.count;
+    }
+    assert_in_range(whole, SEEDS / 4, SEEDS - 1);
+}
+
+static void
+test_mutations_of_nothing_change_nothing(void **state)
+{
+    static const mutation_fn mutations[] = {
+        mutator_delete,  mutator_swap,      mutator_tweak,
+        mutator_replace, mutator_duplicate, mutator_repeat,
+    };
+    size_t i;
+
+    (void) state;
+    mutator_init(&after, MUTATOR_POOL, 0);
+    for (i = 0; i < sizeof(mutations) / sizeof(mutations[0]); i++) {
+        assert_int_equal(mutations[i](&after), 0);
+        assert_int_equal(after.count, 0);
+    }
+    assert_int_equal(mutator_splice(&after, NULL, 0), 0);
+    assert_int_equal(mutator_cross(&after, NULL, 0), 0);
+    assert_int_equal(after.count, 0);
+}
+
+static void
+test_full_programs_have_no_place_for_more(void **state)
+{
+    static const mutation_fn mutations[] = {
+        mutator_insert,
+        mutator_duplicate,
+        mutator_repeat,
+        splice,
+    };
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(mutations) / sizeof(mutations[0]); i++) {
+        mutator_init(&before, MUTATOR_POOL, i);
+        while (before.count != MUTATOR_OPS_MAX) {
+            before.ops[before.count++] = (struct op){.code = OP_CREATE};
+        }
+        after = before;
+        assert_int_equal(mutations[i](&after), 0);
+        assert_int_equal(after.count, MUTATOR_OPS_MAX);
+        assert_int_equal(same_head(&before, &after), MUTATOR_OPS_MAX);
+    }
+    assert_int_equal(cross(&after), 1);
+    assert_in_range(after.count, 1, MUTATOR_OPS_MAX);
+}
+
+static void
+test_a_mutation_changes_the_program(void **state)
+{
+    uint64_t seed;
+    size_t same = 0;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        uint8_t out[BYTES_MAX];
+        size_t length;
+
+        mutator_init(&after, MUTATOR_POOL, seed);
+        mutator_read(&after, bytes, size);
+        mutator_mutate(&after, NULL, 0);
+        length = mutator_write(&after, out, sizeof(out));
+        same += length == size && memcmp(out, bytes, size) == 0;
+    }
+    /* A few mutations in a row may undo each other. */
+    assert_true(same < SEEDS / 100);
+}
+
+/* In ops that are done. */
+static size_t
+work_of(const struct mutator *mutator)
+{
+    size_t work = 0;
+    size_t i;
+
+    for (i = 0; i < mutator->count; i++) {
+        const struct op *op = &mutator->ops[i];
+
+        work += op->code == OP_AGAIN ? 1 + op->who % 16 : 1;
+    }
+    return work;
+}
+
+/* Half of all programs do no more than 32 ops, a quarter no more than 64, ... */
+static void
+test_long_programs_are_rare(void **state)
+{
+    size_t within_32 = 0;
+    size_t within_64 = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t work;
+
+        mutator_init(&after, MUTATOR_POOL, seed);
+        while (after.count != MUTATOR_OPS_MAX) {
+            after.ops[after.count++] = (struct op){.code = OP_AGAIN, .who = 15};
+        }
+        mutator_mutate(&after, NULL, 0);
+        work = work_of(&after);
+        assert_in_range(work, 0, 1024);
+        within_32 += work <= 32;
+        within_64 += work <= 64;
+    }
+    assert_in_range(within_32, SEEDS * 4 / 10, SEEDS * 6 / 10);
+    assert_in_range(within_64, SEEDS * 6 / 10, SEEDS * 9 / 10);
+}
+
+/* Any bytes: half of them near to a program. */
+static size_t
+draw_bytes(uint32_t *seed, uint8_t *out)
+{
+    size_t length = draw(seed) % BYTES_MAX;
+    unsigned way = draw(seed) % 4;
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        out[i] = (uint8_t) draw(seed);
+        if (way == 0) {
+            out[i] %= OP_COUNT + 2;
+        }
+    }
+    if (length != 0 && way < 3) {
+        out[0] = 1 + (uint8_t) (draw(seed) % 2);
+    }
+    return length;
+}
+
+/* In memory that ends where they end, so that a checker sees what is read after
+ * them. */
+static uint8_t *
+exactly(const uint8_t *data, size_t length)
+{
+    uint8_t *copy = malloc(length != 0 ? length : 1);
+
+    assert_non_null(copy);
+    memcpy(copy, data, length);
+    return copy;
+}
+
+static uint64_t
+mix(uint64_t hash, const uint8_t *data, size_t length)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        hash = (hash ^ data[i]) * 0x100000001b3;
+    }
+    return (hash ^ length) * 0x100000001b3;
+}
+
+/* Mutate drawn bytes with drawn ones and check what is written. Returns its
+ * hash. */
+static uint64_t
+check_output(uint32_t *seed)
+{
+    uint8_t drawn[2][BYTES_MAX];
+    uint8_t out[2 * BYTES_MAX + GUARD_SIZE];
+    char error[PROGRAM_ERROR_MAX] = "";
+    enum mutator_use use;
+    size_t lengths[2];
+    uint8_t *data[2];
+    size_t room;
+    size_t length;
+    uint64_t hash;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        lengths[i] = draw_bytes(seed, drawn[i]);
+        data[i] = exactly(drawn[i], lengths[i]);
+    }
+    room = 1 + draw(seed) % (2 * BYTES_MAX);
+    memset(out, GUARD, sizeof(out));
+
+    /* One at a time, since arguments have no order. */
+    use = (enum mutator_use)(draw(seed) % MUTATOR_USES);
+    mutator_init(&after, use, draw(seed));
+    mutator_read(&after, data[0], lengths[0]);
+    mutator_mutate(&after, draw(seed) % 2 ? data[1] : NULL, lengths[1]);
+    length = mutator_write(&after, out, room);
+
+    assert_in_range(length, 1, room);
+    for (i = 0; i < GUARD_SIZE; i++) {
+        assert_int_equal(out[room + i], GUARD);
+    }
+    assert_int_equal(program_check(out, length, error), 0);
+    assert_string_equal(error, "");
+    assert_int_equal(out[0], lengths[0] != 0 && data[0][0] == OP_FIXED
+                                 ? OP_FIXED
+                                 : OP_VARIABLE);
+    hash = mix(0, out, length);
+    free(data[0]);
+    free(data[1]);
+    return hash;
+}
+
+static void
+test_output_is_a_program_that_fits_whatever_the_input(void **state)
+{
+    uint32_t seed = 1;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < SEEDS; i++) {
+        (void) check_output(&seed);
+    }
+}
+
+static void
+test_output_of_no_bytes_is_none(void **state)
+{
+    uint8_t out[1] = {GUARD};
+
+    (void) state;
+    mutator_init(&after, MUTATOR_POOL, 1);
+    mutator_read(&after, bytes, size);
+    assert_int_equal(mutator_write(&after, out, 0), 0);
+    assert_int_equal(out[0], GUARD);
+    assert_int_equal(mutator_write(&after, out, 1), 1);
+    assert_int_equal(out[0], OP_VARIABLE);
+}
+
+static void
+test_output_of_version_1_has_numbers_that_it_can_hold(void **state)
+{
+    static const uint8_t version[] = {OP_FIXED};
+    uint8_t out[1 + OP_SIZE];
+    struct op op;
+    uint32_t pool = 0;
+
+    (void) state;
+    mutator_init(&after, MUTATOR_POOL, 1);
+    mutator_read(&after, version, sizeof(version));
+    after.ops[after.count++] = (struct op){
+        .code = OP_PMEMALIGN,
+        .pool = OP_POOLS + 1,
+        .who = UINT8_MAX + 3,
+        .amount = op_amount(OP_UNITS, OP_VALUES_1 + 5),
+    };
+    assert_int_equal(mutator_write(&after, out, sizeof(out)), sizeof(out));
+    op_decode(&op, OP_FIXED, &pool, out + 1, OP_SIZE);
+    assert_int_equal(op.code, OP_PMEMALIGN);
+    assert_int_equal(op.pool, 1);
+    assert_int_equal(op.who, 2);
+    assert_true(op.amount == op_amount(OP_UNITS, 5));
+}
+
+static void
+test_output_that_is_unchanged_is_the_input(void **state)
+{
+    uint8_t out[BYTES_MAX];
+
+    (void) state;
+    mutator_init(&after, MUTATOR_POOL, 1);
+    mutator_read(&after, bytes, size);
+    assert_int_equal(mutator_write(&after, out, size), size);
+    assert_memory_equal(out, bytes, size);
+}
+
+/* Whichever compiler, machine and optimization. */
+static void
+test_output_is_the_same_everywhere(void **state)
+{
+    uint32_t seed = 1;
+    uint64_t hash = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < SEEDS; i++) {
+        uint32_t again = seed;
+        uint64_t one = check_output(&seed);
+
+        assert_true(one == check_output(&again));
+        hash = hash * 31 + one;
+    }
+    assert_int_equal((uint32_t) (hash >> 32), EVERYWHERE);
+}
+
+size_t
+LLVMFuzzerMutate(uint8_t *data, size_t length, size_t room)
+{
+    assert_in_range(length, 0, room);
+    assert_non_null(data);
+    byte_mutations++;
+    return length;
+}
+
+/* Whether a program has an op that only the other one has, and no mutation
+ * draws. */
+static int
+has_of_other(const uint8_t *data, size_t length)
+{
+    struct mutator program;
+    size_t i;
+
+    mutator_init(&program, MUTATOR_POOL, 0);
+    mutator_read(&program, data, length);
+    for (i = 0; i < program.count; i++) {
+        const struct op *op = &program.ops[i];
+
+        if ((op->code == OP_RUN_FILE || op->code == OP_CLEANUP_FILE) &&
+            op->who == 7) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* In place; at times it is libFuzzer that mutates. */
+static void
+test_libfuzzer_mutates_records_and_bytes(void **state)
+{
+    char error[PROGRAM_ERROR_MAX];
+    unsigned seed;
+
+    (void) state;
+    byte_mutations = 0;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t room = size + seed % 32;
+        uint8_t *data = malloc(room);
+        size_t length;
+
+        assert_non_null(data);
+        memcpy(data, bytes, size);
+        length = LLVMFuzzerCustomMutator(data, size, room, seed);
+        assert_in_range(length, 1, room);
+        assert_int_equal(program_check(data, length, error), 0);
+        free(data);
+    }
+    assert_in_range(byte_mutations, 1, SEEDS / 2);
+}
+
+static void
+test_libfuzzer_crosses_over(void **state)
+{
+    char error[PROGRAM_ERROR_MAX];
+    unsigned from_other = 0;
+    unsigned seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t room = 1 + seed % BYTES_MAX;
+        uint8_t *out = malloc(room);
+        size_t length;
+
+        assert_non_null(out);
+        length = LLVMFuzzerCustomCrossOver(bytes, size, other, other_size, out,
+                                           room, seed);
+        assert_in_range(length, 1, room);
+        assert_int_equal(program_check(out, length, error), 0);
+        from_other += has_of_other(out, length);
+        free(out);
+    }
+    assert_in_range(from_other, SEEDS / 8, SEEDS);
+}
+
+static void
+test_afl_keeps_to_its_limit(void **state)
+{
+    char error[PROGRAM_ERROR_MAX];
+    unsigned from_other = 0;
+    void *data;
+    unsigned i;
+
+    (void) state;
+    assert_int_equal(setenv("AFL_INPUT_LEN_MAX", "40", 1), 0);
+    data = afl_custom_init(NULL, 1);
+    assert_non_null(data);
+    for (i = 0; i < SEEDS; i++) {
+        size_t room = i % 2 ? BYTES_MAX : 20;
+        uint8_t *out;
+        size_t length =
+            afl_custom_fuzz(data, bytes, size, &out, other, other_size, room);
+
+        assert_in_range(length, 1, i % 2 ? 40 : 20);
+        assert_int_equal(program_check(out, length, error), 0);
+        from_other += has_of_other(out, length);
+    }
+    assert_in_range(from_other, SEEDS / 16, SEEDS);
+    afl_custom_deinit(data);
+}
+
+/* From the same seed the same outputs, without another program too. */
+static void
+test_afl_depends_on_its_seed(void **state)
+{
+    void *data[2];
+    unsigned i;
+
+    (void) state;
+    assert_int_equal(unsetenv("AFL_INPUT_LEN_MAX"), 0);
+    data[0] = afl_custom_init(NULL, 7);
+    data[1] = afl_custom_init(NULL, 7);
+    assert_true(data[0] != NULL && data[1] != NULL);
+    for (i = 0; i < SEEDS; i++) {
+        size_t lengths[2];
+        uint8_t *outs[2];
+        unsigned j;
+
+        for (j = 0; j < 2; j++) {
+            lengths[j] = afl_custom_fuzz(data[j], bytes, size, &outs[j], NULL,
+                                         0, BYTES_MAX);
+        }
+        assert_int_equal(lengths[0], lengths[1]);
+        assert_memory_equal(outs[0], outs[1], lengths[0]);
+    }
+    afl_custom_deinit(data[0]);
+    afl_custom_deinit(data[1]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_insert_adds_a_run_of_ops),
+        cmocka_unit_test(test_insert_creates_a_pool_before_it_is_used),
+        cmocka_unit_test(test_insert_knows_every_op_of_the_list),
+        cmocka_unit_test(test_insert_leaves_nginx_to_the_mixed_pool),
+        cmocka_unit_test(test_delete_removes_one_run),
+        cmocka_unit_test(test_swap_exchanges_two_ops),
+        cmocka_unit_test(test_tweak_changes_one_operand_that_the_op_has),
+        cmocka_unit_test(
+            test_tweak_reaches_neighbours_boundaries_and_other_ops),
+        cmocka_unit_test(test_replace_keeps_the_operands_that_both_have),
+        cmocka_unit_test(test_duplicate_copies_a_run),
+        cmocka_unit_test(test_repeat_lets_an_op_be_done_more_often),
+        cmocka_unit_test(test_splice_inserts_a_run_of_the_other_program),
+        cmocka_unit_test(test_cross_joins_a_head_and_a_tail),
+        cmocka_unit_test(test_mutations_of_nothing_change_nothing),
+        cmocka_unit_test(test_full_programs_have_no_place_for_more),
+        cmocka_unit_test(test_a_mutation_changes_the_program),
+        cmocka_unit_test(test_long_programs_are_rare),
+        cmocka_unit_test(test_output_is_a_program_that_fits_whatever_the_input),
+        cmocka_unit_test(test_output_of_no_bytes_is_none),
+        cmocka_unit_test(test_output_of_version_1_has_numbers_that_it_can_hold),
+        cmocka_unit_test(test_output_that_is_unchanged_is_the_input),
+        cmocka_unit_test(test_output_is_the_same_everywhere),
+        cmocka_unit_test(test_libfuzzer_mutates_records_and_bytes),
+        cmocka_unit_test(test_libfuzzer_crosses_over),
+        cmocka_unit_test(test_afl_keeps_to_its_limit),
+        cmocka_unit_test(test_afl_depends_on_its_seed),
+    };
+
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
