@@ -30,9 +30,12 @@ import plant  # noqa: E402
 COMPILERS = {"libfuzzer": "clang", "afl": "afl-clang-fast"}
 TARGETS = {
     "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_inline",
-                  "pool_ops_ubsan", "pool_mixed", "ops_decoder",
-                  "trace_reader"],
-    "afl": ["pool_ops", "pool_mixed", "ops_decoder", "trace_reader"],
+                  "pool_ops_ubsan", "pool_mixed", "pool_oom", "pool_threads",
+                  "pool_threads_tsan", "ops_decoder", "trace_reader",
+                  "arena_ops", "adapters", "sizes_csv", "run_json"],
+    "afl": ["pool_ops", "pool_mixed", "pool_oom", "pool_threads",
+            "ops_decoder", "trace_reader", "arena_ops", "adapters",
+            "sizes_csv", "run_json"],
 }
 NEEDS_NGINX = "pool_mixed"
 
@@ -41,8 +44,6 @@ PLANTED_IN = {
     "exact": "pool_ops",
     "hardened": "pool_ops",
     "mixed": "pool_mixed",
-    "ops_decoder": "ops_decoder",
-    "trace_reader": "trace_reader",
 }
 
 # Whose ops a target's mutator draws, fuzz/mutator.h, where AFL++ loads it.
@@ -52,6 +53,20 @@ MUTATORS = {
     "trace_reader": "mutator_trace",
 }
 DICTIONARY = "ops.dict"
+
+# Targets with the corpus, and the printer, of another one.
+FAMILIES = {
+    "pool_mixed": "pool_ops",
+    "pool_ops_hardened": "pool_ops",
+    "pool_ops_inline": "pool_ops",
+    "pool_ops_ubsan": "pool_ops",
+    "pool_threads_tsan": "pool_threads",
+}
+
+# What a target's input is: a program, which is cut down op by op; a program
+# whose bytes matter too; or no program, for which there are no seeds in text.
+PROGRAMS = ("pool_ops", "pool_oom", "pool_threads", "arena_ops")
+OTHERS = ("run_json", "sizes_csv")
 
 # Longer inputs say nothing new about a pool and are slower.
 INPUT_SIZE_MAX = 256
@@ -134,12 +149,13 @@ def choose(kind: str, name: str, known: list[str]) -> None:
 
 
 def planted_target(source: Path, mutant: str) -> str:
-    return PLANTED_IN[mutants(source)[mutant]["runs"]]
+    runs = mutants(source)[mutant]["runs"]
+    return PLANTED_IN.get(runs, runs)
 
 
 def family(target: str) -> str:
     """The target whose corpus, and whose printer, another one shares."""
-    return "pool_ops" if target.startswith("pool_") else target
+    return FAMILIES.get(target, target)
 
 
 def nginx_source(parent: Path) -> str:
@@ -158,7 +174,7 @@ def build(
     compiler = COMPILERS[engine]
     if shutil.which(compiler) is None:
         raise Refused(f"{compiler} is not installed")
-    environment = dict(os.environ, CC=compiler)
+    environment = dict(os.environ, CC=compiler, CXX=compiler + "++")
     if engine == "afl":
         environment["AFL_LLVM_ALLOWLIST"] = str(source / "fuzz/afl-allowlist.txt")
         environment["AFL_QUIET"] = "1"
@@ -228,7 +244,7 @@ def headline(report: str) -> str:
     """The lines of a report that say what is wrong, and where in the pool."""
     told = [
         line for line in report.splitlines()
-        if re.search(r"broken promise|^  (live|\d+ bytes)|ERROR: \w+Sanitizer|"
+        if re.search(r"broken promise|^  (live|\d+ bytes)|\w+: \w+Sanitizer|"
                      r"CHECK failed|runtime error|in ngx_", line)
         or line.startswith(NO_END)
     ]
@@ -468,7 +484,8 @@ def report_finding(
     out = folder / f"{binary.name}.reproducer"
     small = minimise(binary, finding, out, parts)
     print(headline(small.report))
-    subprocess.run([str(replay), "--print", str(small.path)], check=False)
+    if replay.name.removeprefix("replay_") not in OTHERS:
+        subprocess.run([str(replay), "--print", str(small.path)], check=False)
     print(f"reproducer: {small.path}")
     print(f"replay:     {binary} {small.path}")
 
@@ -493,8 +510,10 @@ def campaign(
                 arguments.stability)
     shutil.rmtree(work, ignore_errors=True)
     kept = source / "corpus" / family(name)
-    folders = [folder / "fuzz/seeds", kept]
-    if family(name) != "pool_ops":
+    folders = [kept]
+    if family(name) not in OTHERS:
+        folders.insert(0, folder / "fuzz/seeds")
+    if family(name) not in PROGRAMS + OTHERS:
         folders.append(folder / "fuzz/seeds_1")
     copy_corpus(work / "corpus", [] if arguments.empty else folders)
 
@@ -519,7 +538,7 @@ def campaign(
         printer = folder / "fuzz" / replay
         # A reader's bug may be in how bytes become ops.
         parts = (Ops(printer, folder / "fuzz/ngxops")
-                 if family(name) == "pool_ops" else Bytes())
+                 if family(name) in PROGRAMS else Bytes())
         report_finding(binary, finding, folder / "campaigns", printer, parts)
     is_stable = engine != "afl" or show_stability(binary, afl_stats(work))
     if arguments.keep and finding is None:

@@ -98,6 +98,10 @@ run_start(struct run *run, const struct run_options *options)
 
     files_reset();
     heap_fail_at(HEAP_NEVER);
+    if (options->fail_from != 0) {
+        (options->fails_once ? heap_fail_at
+                             : heap_fail_from)(options->fail_from - 1);
+    }
     model_init(&run->model, options->redzone);
     note(run, (struct source_call){.code = SOURCE_CACHE_LIMIT});
     ngx_pool_cache_limit(0);

@@ -52,6 +52,11 @@ struct run_options {
     unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
     int no_faults;  /* fail_alloc does nothing */
 
+    /* The system refuses the program's allocation of this number, from 1, and,
+     * unless fails_once, all later ones. 0: none. */
+    size_t fail_from;
+    int fails_once;
+
     /* What palloc and pnalloc call; NULL: ngx_palloc() and ngx_pnalloc(). */
     void *(*palloc)(ngx_pool_t *pool, size_t size);
     void *(*pnalloc)(ngx_pool_t *pool, size_t size);

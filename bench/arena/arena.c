@@ -72,10 +72,10 @@ struct list {
     size_t span_count; /* objects in the span's rest */
 };
 
-/* A thread's free memory in one arena, in whose chunks this lies. Other threads
- * read only next and thread, which do not change. */
+/* A thread's free memory in one arena, in whose chunks this lies; objects
+ * follow it. Other threads read only next and thread, which do not change. */
 struct cache {
-    struct cache *next;
+    _Alignas(ARENA_ALIGNMENT) struct cache *next;
     uint64_t thread; /* its number */
     char *rest;      /* of the thread's latest chunk: spans are cut from it */
     char *end;

@@ -1,5 +1,6 @@
 #include "plan/sizes.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -16,6 +17,9 @@
 
 /* How often a sequence may repeat a line: far more than anybody records. */
 #define SIZES_REPEAT_MAX 1e6
+
+/* What a message shows of a line, so that there is room for the rest of it. */
+#define SIZES_SHOWN "%.80s"
 
 static const char header[] = "bytes,weight";
 static const char suffix[] = ".csv";
@@ -135,14 +139,15 @@ sizes_list_destroy(struct sizes **list, size_t count)
 double
 sizes_mean(const struct sizes *sizes)
 {
-    double sum = 0;
+    double total = sizes_total(sizes);
+    double mean = 0;
     double before = 0;
 
     for (size_t i = 0; i < sizes->count; i++) {
-        sum += sizes->bytes[i] * (sizes->until[i] - before);
+        mean += sizes->bytes[i] * ((sizes->until[i] - before) / total);
         before = sizes->until[i];
     }
-    return sum / sizes_total(sizes);
+    return mean;
 }
 
 size_t
@@ -221,14 +226,17 @@ sizes_read(struct sizes *sizes, struct reader *reader, FILE *file)
 {
     char *line = NULL;
     size_t room = 0;
+    ssize_t length;
     int err = 0;
 
-    while (err == 0 && getline(&line, &room, file) >= 0) {
+    while (err == 0 && (length = getline(&line, &room, file)) >= 0) {
         reader->line++;
-        err = sizes_read_line(sizes, reader, line);
+        err = strlen(line) == (size_t) length
+                  ? sizes_read_line(sizes, reader, line)
+                  : reader_fail(reader, "found a NUL byte, expected text");
     }
     free(line);
-    if (err == 0 && ferror(file)) {
+    if (err == 0 && !feof(file)) {
         err = reader_fail(reader, "cannot be read");
     }
     if (err == 0 && sizes->count == 0) {
@@ -259,8 +267,9 @@ sizes_read_line(struct sizes *sizes, struct reader *reader, char *line)
         return sizes_read_pair(sizes, reader, text);
     }
     if (strcmp(text, header) != 0) {
-        return reader_fail(reader, "found \"%s\", expected the header \"%s\"",
-                           text, header);
+        return reader_fail(
+            reader, "found \"" SIZES_SHOWN "\", expected the header \"%s\"",
+            text, header);
     }
     reader->has_header = 1;
     return 0;
@@ -278,7 +287,8 @@ sizes_read_order(struct sizes *sizes, struct reader *reader,
     }
     if (strcmp(comment + strlen(order), "sequence") != 0) {
         return reader_fail(reader,
-                           "found the order \"%s\", expected \"sequence\"",
+                           "found the order \"" SIZES_SHOWN
+                           "\", expected \"sequence\"",
                            comment + strlen(order));
     }
     if (reader->has_header) {
@@ -298,26 +308,38 @@ sizes_read_pair(struct sizes *sizes, struct reader *reader, const char *line)
 
     errno = 0;
     bytes = strtoull(line, &end, 10);
-    if (end == line || *end != ',' || *line == '-') {
-        return reader_fail(reader, "found \"%s\", expected bytes,weight", line);
+    if (!isdigit((unsigned char) *line) || *end != ',') {
+        return reader_fail(
+            reader, "found \"" SIZES_SHOWN "\", expected bytes,weight", line);
     }
     if (errno != 0 || bytes == 0 || bytes > SIZES_BYTES_MAX) {
-        return reader_fail(reader, "found \"%s\", expected bytes in 1 to %d",
-                           line, SIZES_BYTES_MAX);
+        return reader_fail(
+            reader, "found \"" SIZES_SHOWN "\", expected bytes in 1 to %d",
+            line, SIZES_BYTES_MAX);
     }
 
     line = end + 1;
     weight = strtod(line, &end);
     if (end == line || *end != '\0' || !isfinite(weight) || weight <= 0) {
-        return reader_fail(
-            reader, "found the weight \"%s\", expected a number above 0", line);
+        return reader_fail(reader,
+                           "found the weight \"" SIZES_SHOWN
+                           "\", expected a number above 0",
+                           line);
     }
     if (sizes->is_sequence &&
         (weight != floor(weight) || weight > SIZES_REPEAT_MAX)) {
         return reader_fail(reader,
-                           "found the weight \"%s\", expected, in a sequence, "
-                           "a whole number up to %.0f",
+                           "found the weight \"" SIZES_SHOWN
+                           "\", expected, in a sequence, a whole number up to "
+                           "%.0f",
                            line, SIZES_REPEAT_MAX);
+    }
+    if (sizes->count > 0 && !isfinite(sizes_total(sizes) + weight)) {
+        return reader_fail(reader,
+                           "found the weight \"" SIZES_SHOWN
+                           "\", expected a smaller one: the sum of all weights "
+                           "is too large",
+                           line);
     }
     return sizes_add(sizes, reader, (uint32_t) bytes, weight);
 }

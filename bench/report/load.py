@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 SHIM = "shim"  # the workload of the harness's own rows
 MEMORY = "memory"  # stands for a workload in the rows of memory
+WHOLE_END = 2**63  # what bench writes is an int64_t
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 Object = dict[str, Any]
@@ -151,7 +152,7 @@ class _Entry:
 
     def refuse(self, key: str, expected: str) -> InputError:
         name = self.of.get("name")
-        where = f"{self.where}: {name}" if isinstance(name, str) else self.where
+        where = f"{self.where}: {name}" if _is_text(name) else self.where
         found = repr(self.of[key]) if key in self.of else "missing"
         return InputError(
             f"{self.path}: {where}: {key} is {found}; expected {expected}"
@@ -159,14 +160,16 @@ class _Entry:
 
     def text(self, key: str) -> str:
         value = self.of.get(key)
-        if type(value) is not str or not value:
+        if not _is_text(value) or not value:
             raise self.refuse(key, "a text")
         return value
 
     def whole(self, key: str, least: int, meaning: str) -> int:
         value = self.of.get(key)
-        if type(value) is not int or value < least:
-            raise self.refuse(key, f"{meaning}, a whole number from {least} on")
+        if type(value) is not int or not least <= value < WHOLE_END:
+            raise self.refuse(
+                key, f"{meaning}, a whole number from {least} on and below 2**63"
+            )
         return value
 
     def number(self, key: str) -> float:
@@ -194,7 +197,18 @@ class _Entry:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return type(value) in (int, float) and math.isfinite(value)
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # of an int
+        return False
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    """Whether it is one that can be written: JSON can have half a character."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def _read_text(path: Path) -> str:
@@ -219,6 +233,12 @@ def _read_object(path: Path) -> Object:
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}:{error.lineno}:{error.colno}: broken JSON: {error.msg}"
+        ) from None
+    except RecursionError:
+        raise InputError(f"{path}: broken JSON: too deep") from None
+    except ValueError:
+        raise InputError(
+            f"{path}: broken JSON: a number of too many digits"
         ) from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected a JSON object")
@@ -251,6 +271,7 @@ def _reasons(entries: list[_Entry]) -> dict[str, list[str]]:
         if entry.of.get("error_occurred"):
             said = reasons.setdefault(entry.text("name"), [])
             message = str(entry.of.get("error_message") or "no reason given")
+            message = message.encode(errors="replace").decode()
             if message not in said:
                 said.append(message)
     return reasons
@@ -298,7 +319,7 @@ def _add_details(run: Run, entry: _Entry, row: Row, number: int) -> None:
 
 def _time_ns(entry: _Entry) -> float:
     unit = entry.of.get("time_unit", "ns")
-    if unit not in NANOSECONDS:
+    if not isinstance(unit, str) or unit not in NANOSECONDS:
         raise entry.refuse("time_unit", "one of " + ", ".join(NANOSECONDS))
     return entry.positive("real_time") * NANOSECONDS[unit]
 

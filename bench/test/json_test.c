@@ -1,5 +1,6 @@
 #include "write/json.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,8 @@ test_json_writes_what_a_parser_reads(void **state)
         "    0.10000000000000001,\n"
         "    {}\n"
         "  ],\n"
+        "  \"no number\": null,\n"
+        "  \"no text\": \"a\\ufffdb\\ufffd\\ufffd\\ufffd\xf0\x9f\x98\x80\",\n"
         "  \"raw\": [1]\n"
         "}\n";
     char *text = NULL;
@@ -38,6 +41,8 @@ test_json_writes_what_a_parser_reads(void **state)
     json_open(&json, NULL, '{');
     json_close(&json, '}');
     json_close(&json, ']');
+    json_number(&json, "no number", NAN);
+    json_string(&json, "no text", "a\xff\x62\xed\xa0\x80\xf0\x9f\x98\x80");
     json_raw(&json, "raw", "[1]");
     json_close(&json, '}');
     assert_int_equal(fclose(file), 0);

@@ -84,6 +84,10 @@ test_sizes_says_what_is_wrong_where(void **state)
         {"bytes,weight\n8,-1\n", "found the weight \"-1\""},
         {"bytes,weight\n8,nan\n", "found the weight \"nan\""},
         {"bytes,weight\n8,1,2\n", "found the weight \"1,2\""},
+        {"bytes,weight\n+8,1\n", ":2: found \"+8,1\", expected bytes,weight"},
+        {"bytes,weight\n\v-18446744073709551615,1\n", "expected bytes,weight"},
+        {"bytes,weight\n8,1e308\n9,1e308\n",
+         ":3: found the weight \"1e308\", expected a smaller one"},
         {"# order: random\nbytes,weight\n8,1\n",
          ":1: found the order \"random\", expected \"sequence\""},
         {"bytes,weight\n8,1\n# order: sequence\n",
@@ -102,6 +106,37 @@ test_sizes_says_what_is_wrong_where(void **state)
                      cases[i].says);
         }
     }
+}
+
+/* A message shows the start of a long line, and then what was expected. */
+static void
+test_sizes_shows_long_lines_in_part(void **state)
+{
+    char error[SIZES_ERROR_MAX] = "";
+    char text[2 * SIZES_ERROR_MAX] = "bytes,weight\n";
+
+    (void) state;
+    memset(text + strlen(text), 'x', SIZES_ERROR_MAX);
+    assert_null(load(text, error));
+    assert_non_null(strstr(error, ".csv:2: found \"xxx"));
+    assert_non_null(strstr(error, "xxx\", expected bytes,weight"));
+}
+
+static void
+test_sizes_refuses_nul_bytes(void **state)
+{
+    static const char text[] = "bytes,weight\n8,1\0,2\n";
+    char path[] = "sizes_XXXXXX.csv";
+    char error[SIZES_ERROR_MAX] = "";
+    int fd = mkstemps(path, 4);
+
+    (void) state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    assert_null(sizes_create(path, error));
+    unlink(path);
+    assert_non_null(strstr(error, ".csv:2: found a NUL byte, expected text"));
 }
 
 static void
@@ -269,9 +304,11 @@ main(void)
         cmocka_unit_test(test_sizes_list_names_the_broken_file),
         cmocka_unit_test(test_sizes_nginx_request_keeps_its_order),
         cmocka_unit_test(test_sizes_reads_pairs_and_comments),
+        cmocka_unit_test(test_sizes_refuses_nul_bytes),
         cmocka_unit_test(test_sizes_says_what_is_wrong_where),
         cmocka_unit_test(test_sizes_sequence_is_played_as_it_stands),
         cmocka_unit_test(test_sizes_shipped_files_are_as_described),
+        cmocka_unit_test(test_sizes_shows_long_lines_in_part),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

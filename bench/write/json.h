@@ -22,11 +22,11 @@ void json_init(struct json *json, FILE *file);
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
 
-/* value NULL is null. Bytes that are no printable ASCII are passed on. */
+/* value NULL is null. Bytes that are no UTF-8 become U+FFFD, each of them. */
 void json_string(struct json *json, const char *key, const char *value);
 void json_integer(struct json *json, const char *key, int64_t value);
 
-/* So that reading it gives the same number; value is finite. */
+/* So that reading it gives the same number. What is not finite is null. */
 void json_number(struct json *json, const char *key, double value);
 
 /* text is JSON already. */

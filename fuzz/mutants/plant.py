@@ -11,7 +11,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-RUNS = ("exact", "hardened", "mixed", "ops_decoder", "trace_reader")
+RUNS = ("exact", "hardened", "mixed", "ops_decoder", "trace_reader",
+        "adapters", "arena_ops", "pool_oom", "pool_threads",
+        "pool_threads_tsan", "run_json", "sizes_csv")
 
 
 class Refused(Exception):

@@ -116,20 +116,36 @@ test_alloc_wastes_15_bytes_or_an_eighth(void **state)
     arena_destroy(arena);
 }
 
+/* Sets size to the first that is not aligned, or to one beyond all. */
+static void *
+find_unaligned(void *data)
+{
+    struct handover *handover = data;
+
+    for (handover->size = 0; handover->size <= 2 * ARENA_SMALL_MAX;
+         handover->size++) {
+        handover->p = arena_alloc(handover->arena, handover->size);
+        if (handover->p == NULL ||
+            (uintptr_t) handover->p % ARENA_ALIGNMENT != 0) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* Also on a thread whose cache does not lie in the arena's first chunk. */
 static void
 test_alloc_aligns_every_size(void **state)
 {
-    struct arena *arena = arena_create();
+    struct handover handover = {.arena = arena_create()};
 
     (void) state;
-    assert_non_null(arena);
-    for (size_t size = 0; size <= 2 * ARENA_SMALL_MAX; size++) {
-        uintptr_t address = (uintptr_t) arena_alloc(arena, size);
-
-        assert_true(address != 0);
-        assert_int_equal(address % ARENA_ALIGNMENT, 0);
-    }
-    arena_destroy(arena);
+    assert_non_null(handover.arena);
+    (void) find_unaligned(&handover);
+    assert_int_equal(handover.size, 2 * ARENA_SMALL_MAX + 1);
+    thread_run(find_unaligned, &handover);
+    assert_int_equal(handover.size, 2 * ARENA_SMALL_MAX + 1);
+    arena_destroy(handover.arena);
 }
 
 /* A random program. The array of objects is the model: no two of them overlap,

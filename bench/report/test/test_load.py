@@ -1,5 +1,8 @@
 """What is read, what is refused, and in which words."""
 
+import copy
+import json
+import random
 import tempfile
 import unittest
 from collections.abc import Callable
@@ -289,6 +292,122 @@ class Files(Folder):
         ):
             path.write_text(text)
             self.refused("run.json: " + words)
+
+
+class Damage(Folder):
+    """A run.json that anything may have happened to is read, or refused in words.
+
+    The refusal names the file. Nothing else is ever raised.
+    """
+
+    RUNS = 400
+    VALUES: list[Any] = [
+        None, True, 0, -1, 1.5, 10**400, float("nan"), float("inf"), "", "x", [], {},
+        [1], {"a": 1}, "\ud800", "1e400", "ns", "shim", "aggregate",
+    ]
+
+    def setUp(self) -> None:
+        super().setUp()
+        small = runs.document(
+            {"pool": 4.0, "pool_again": 4.0}, sizes=["fixed_64"], ns=[10], rounds=2
+        )
+        self.run = runs.add_measures(small)
+        self.run["benchmarks"].append(runs.entry("shim/c/1024", 0, 1.0))
+        self.draw = random.Random(20250101)
+        runs.write(self.folder, self.run)
+        self.path = self.folder / "run.json"
+
+    def read_or_refused(self) -> bool:
+        """Whether it was read."""
+        try:
+            load(self.folder)
+        except InputError as error:
+            text = str(error)
+            self.assertTrue(text.startswith(str(self.path)), text)
+            self.assertGreater(len(text), len(str(self.path)) + 5, text)
+            text.encode()
+            return False
+        return True
+
+    def damage(self, value: Any) -> None:
+        """Change something somewhere in value, an object or a list."""
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        if not keys:
+            return
+        key = self.draw.choice(keys)
+        if isinstance(value[key], (dict, list)) and self.draw.random() < 0.9:
+            self.damage(value[key])
+            return
+        kind = self.draw.randrange(4)
+        if kind == 0:
+            del value[key]
+        elif kind == 1 and isinstance(value, list):
+            value.append(copy.deepcopy(value[key]))
+        else:
+            value[key] = copy.deepcopy(self.draw.choice(self.VALUES))
+
+    def test_values_of_another_kind(self) -> None:
+        read = 0
+        for number in range(self.RUNS):
+            run = copy.deepcopy(self.run)
+            for _ in range(1 + number % 3):
+                self.damage(run)
+            self.path.write_text(json.dumps(run), encoding="utf-8")
+            with self.subTest(number=number):
+                read += self.read_or_refused()
+        # Not all of it matters, and most of it does.
+        self.assertIn(read, range(self.RUNS // 20, self.RUNS * 3 // 4))
+
+    def test_bytes_that_are_changed_lost_or_added(self) -> None:
+        whole = self.path.read_bytes()
+        for number in range(self.RUNS):
+            data = bytearray(whole)
+            for _ in range(1 + number % 4):
+                at = self.draw.randrange(len(data))
+                kind = self.draw.randrange(4)
+                if kind == 0:
+                    data[at] = self.draw.randrange(256)
+                elif kind == 1:
+                    del data[at : at + self.draw.randrange(1, 50)]
+                elif kind == 2:
+                    data[at:at] = self.draw.randbytes(self.draw.randrange(1, 5))
+                else:
+                    del data[at:]
+                if not data:
+                    break
+            self.path.write_bytes(data)
+            with self.subTest(number=number):
+                self.read_or_refused()
+
+    def test_every_cut_is_refused(self) -> None:
+        whole = self.path.read_bytes()
+        for size in range(0, len(whole) - 1, 97):
+            self.path.write_bytes(whole[:size])
+            self.assertFalse(self.read_or_refused(), size)
+
+    def test_what_python_itself_refuses(self) -> None:
+        for text, words in (
+            ("[" * 100_000, "too deep"),
+            ('{"benchmarks": ' + "9" * 5000 + "}", "a number of too many digits"),
+        ):
+            self.path.write_text(text)
+            self.refused("run.json: broken JSON: " + words)
+
+    def test_numbers_that_no_double_holds(self) -> None:
+        self.changed(
+            lambda entry: entry.update(items_per_second=10**400),
+            "items_per_second is 1000.*; expected a number above 0",
+        )
+
+    def test_texts_that_no_file_holds(self) -> None:
+        self.changed(
+            lambda entry: entry.update(sizes="\ud800"),
+            r"sizes is '.ud800'; expected a text",
+        )
+        self.changed(
+            lambda entry: entry.update(workload="shim", time_unit=["ns"]),
+            r"time_unit is \['ns'\]; expected one of ns, us, ms, s",
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,846 @@
+#include "regions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap.h"
+#include "program.h"
+#include "worker.h"
+
+enum {
+    REGIONS = OP_POOLS,
+    OBJECTS_MAX = 512, /* alive in a region */
+    STEPS_MAX = 1024,
+    AGAIN_MAX = 16,
+
+    /* Kept small, so that many programs run in a second: bytes that a region is
+     * asked for in all. fuzz/arena.h gives all of them once. */
+    REGION_BYTES_MAX = 8 * 1024 * 1024,
+
+    /* Larger sizes are taken by this, except those that no heap has. */
+    SIZES = 128 * 1024,
+
+    /* Of a longer object only so many bytes at either end are written. */
+    WRITTEN_MAX = 512,
+
+    FILLS = 255, /* values that a written byte takes, never 0 */
+
+    /* What sizes are relative to without a scale(). */
+    SCALE_MAX = 4096,
+    SCALE_LEFT = 512,
+    SCALE_PAGE = 4096,
+
+    ALIGNMENTS = 13,      /* 1 << 0 ... 1 << 12 */
+    BYTES_AN_OBJECT = 64, /* of those that create() is to expect */
+
+    NO_REGION = REGIONS,
+    NO_THREAD = REGIONS_THREADS,
+};
+
+/* An op, once it is known which thread does it to which region. */
+struct step {
+    struct op op;
+    unsigned thread;
+    unsigned region; /* or NO_REGION */
+    uint32_t number; /* of the program's op, from 1 */
+
+    /* Of an op that makes: which one it is, from 1. Of one that frees: which
+     * one it frees. 0: none. */
+    uint32_t made;
+    uint32_t freed;
+    int is_end; /* of the thread */
+};
+
+struct region {
+    void *state;     /* NULL: there is none */
+    unsigned thread; /* that made it */
+    size_t total;    /* bytes that it was asked for, former ones included */
+
+    /* What create() was told, and what of it has been asked for. */
+    size_t size;
+    size_t count;
+    size_t asked;
+    size_t asked_count;
+
+    size_t cleanups;
+    size_t ran;
+    size_t object_count; /* oldest first */
+    struct regions_object objects[OBJECTS_MAX];
+};
+
+/* A worker's part of a run. */
+struct part {
+    unsigned thread;
+    size_t from; /* of the steps */
+    size_t to;
+};
+
+static struct {
+    const struct face *face;
+    enum regions_mode mode;
+    size_t step_count;
+    struct step steps[STEPS_MAX];
+    struct region regions[REGIONS];
+    struct worker workers[REGIONS_THREADS];
+    int is_there[REGIONS_THREADS]; /* the thread has entered */
+    int is_over;                   /* what is left goes */
+} run;
+
+static _Thread_local unsigned self;
+static _Thread_local const struct step *current;
+
+static void decode(const uint8_t *data, size_t size);
+static void run_scheduled(void);
+static void run_concurrent(void);
+static int is_idle(const struct step *step);
+static size_t epoch_end(size_t from);
+static void on(unsigned thread, size_t from, size_t to);
+static void begin(struct part *part);
+static void part_do(void *data);
+static void finish(void);
+static void thread_enter(unsigned thread);
+static void thread_end(unsigned thread);
+static void thread_leave(void *data);
+static void perform(const struct step *step);
+static void perform_on(struct region *region, const struct step *step);
+static void region_create(struct region *region, const struct step *step);
+static void region_destroy(struct region *region);
+static void region_reset(struct region *region);
+static void region_empty(struct region *region);
+static void region_end(struct region *region, void (*end)(void *state));
+static int is_elsewhere(const struct region *region);
+static size_t size_of(const struct region *region, const struct op *op);
+static struct regions_object *object_make(struct region *region,
+                                          const struct step *step);
+static void *object_alloc(struct region *region, const struct step *step,
+                          struct regions_object *object);
+static int is_refusal_right(const struct region *region, size_t size,
+                            size_t refusals);
+static void object_check(const struct regions_object *object);
+static void object_check_apart(const struct regions_object *object);
+static void object_free(struct region *region, size_t nth);
+static void object_resize(struct region *region, const struct step *step);
+static size_t object_made(const struct region *region, uint32_t number);
+static void fill(struct regions_object *object, unsigned char value);
+static int is_uniform(const void *p, size_t size, unsigned char value);
+
+void
+regions_run(const struct face *face, enum regions_mode mode,
+            const uint8_t *data, size_t size)
+{
+    run.face = face;
+    run.mode = mode;
+    run.is_over = 0;
+    for (unsigned i = 0; i < REGIONS; i++) {
+        run.regions[i].state = NULL;
+        run.regions[i].total = 0;
+    }
+    self = 0;
+    current = NULL;
+    decode(data, size);
+    if (mode == REGIONS_SCHEDULED) {
+        run_scheduled();
+    } else {
+        run_concurrent();
+    }
+    finish();
+}
+
+_Noreturn void
+regions_fail(const char *words)
+{
+    char text[OP_TEXT_SIZE] = "the end";
+
+    if (current != NULL && !run.is_over) {
+        op_print(&current->op, text);
+    }
+    fprintf(stderr, "%s: op %u, %s: broken promise: %s\n", run.face->name,
+            current != NULL ? (unsigned) current->number : 0u, text, words);
+    abort();
+}
+
+unsigned
+regions_thread(void)
+{
+    return self;
+}
+
+void
+regions_each(void (*visit)(void *state, const struct regions_object *object,
+                           void *data),
+             void *data)
+{
+    for (unsigned i = 0; i < REGIONS; i++) {
+        const struct region *region = &run.regions[i];
+
+        for (size_t j = 0; region->state != NULL && j < region->object_count;
+             j++) {
+            visit(region->state, &region->objects[j], data);
+        }
+    }
+}
+
+void
+regions_each_state(void (*visit)(void *state, void *data), void *data)
+{
+    for (unsigned i = 0; i < REGIONS; i++) {
+        if (run.regions[i].state != NULL) {
+            visit(run.regions[i].state, data);
+        }
+    }
+}
+
+/* Says of each op who does it to what: that does not depend on what came of the
+ * ops before. */
+static void
+decode(const uint8_t *data, size_t size)
+{
+    static unsigned char regions_of[STEPS_MAX + 1]; /* by number of the maker */
+    struct program program;
+    struct op last = {0};
+    struct op op;
+    unsigned thread = 0;
+    uint32_t number = 0;
+    uint32_t made = 0;
+
+    run.step_count = 0;
+    program_init(&program, data, size);
+    while (program_next(&program, &op)) {
+        unsigned times = 1;
+
+        number++;
+        if (op.code == OP_AGAIN) {
+            times += op.who % AGAIN_MAX;
+            op = last;
+        }
+        last = op;
+        if (op.code == OP_THREAD) {
+            thread = op.who % REGIONS_THREADS;
+        }
+        for (; times != 0 && run.step_count < STEPS_MAX; times--) {
+            struct step *step = &run.steps[run.step_count++];
+            uint32_t age = op.who;
+
+            *step = (struct step){
+                .op = op,
+                .thread = thread,
+                .number = number,
+                .region = op_has(op.code, 'p') ? op.pool % REGIONS : NO_REGION,
+                .is_end =
+                    op.code == OP_THREAD && op.who / REGIONS_THREADS % 2 != 0,
+            };
+            if ((op.code == OP_FREE || op.code == OP_RESIZE) && age < made) {
+                step->freed = made - age;
+                step->region = regions_of[step->freed];
+            }
+            if (op_makes(op.code)) {
+                step->made = ++made;
+                regions_of[made] = (unsigned char) step->region;
+            }
+        }
+    }
+}
+
+static void
+run_scheduled(void)
+{
+    size_t i = 0;
+
+    while (i < run.step_count) {
+        size_t to = i;
+
+        if (run.steps[i].is_end) {
+            thread_end(run.steps[i].thread);
+        }
+        if (is_idle(&run.steps[i])) {
+            i++;
+            continue;
+        }
+        while (to < run.step_count &&
+               run.steps[to].thread == run.steps[i].thread &&
+               !run.steps[to].is_end) {
+            to++;
+        }
+        on(run.steps[i].thread, i, to);
+        i = to;
+    }
+}
+
+/* Whether the op does nothing, so that no thread need be started for it. */
+static int
+is_idle(const struct step *step)
+{
+    switch (step->op.code) {
+    case OP_CREATE:
+    case OP_CHILD:
+    case OP_CACHE_TRIM:
+    case OP_CACHE_LIMIT:
+    case OP_FAIL_ALLOC:
+        return 0;
+    default:
+        return step->region == NO_REGION ||
+               run.regions[step->region].state == NULL;
+    }
+}
+
+/* Within an epoch each region is one thread's, and no thread ends. */
+static void
+run_concurrent(void)
+{
+    size_t i = 0;
+
+    while (i < run.step_count) {
+        struct part parts[REGIONS_THREADS];
+        size_t to = epoch_end(i);
+
+        if (run.steps[i].is_end) {
+            thread_end(run.steps[i].thread);
+        }
+        for (unsigned t = REGIONS_THREADS; t-- > 0;) {
+            parts[t] = (struct part){.thread = t, .from = i, .to = to};
+            begin(&parts[t]);
+        }
+        for (unsigned t = 1; t < REGIONS_THREADS; t++) {
+            if (run.workers[t].is_alive) {
+                worker_wait(&run.workers[t]);
+            }
+        }
+        i = to;
+    }
+}
+
+static size_t
+epoch_end(size_t from)
+{
+    unsigned threads[REGIONS + 1];
+    size_t i;
+
+    for (unsigned region = 0; region < REGIONS; region++) {
+        threads[region] = NO_THREAD;
+    }
+    for (i = from; i < run.step_count; i++) {
+        const struct step *step = &run.steps[i];
+        unsigned *thread = &threads[step->region];
+
+        if (step->is_end && i != from) {
+            break;
+        }
+        if (step->region != NO_REGION && *thread != NO_THREAD &&
+            *thread != step->thread) {
+            break;
+        }
+        *thread = step->thread;
+    }
+    return i;
+}
+
+/* Lets the thread do steps, to their end. */
+static void
+on(unsigned thread, size_t from, size_t to)
+{
+    struct part part = {.thread = thread, .from = from, .to = to};
+
+    begin(&part);
+    if (thread != 0) {
+        worker_wait(&run.workers[thread]);
+    }
+}
+
+/* Lets the thread do those of the part's steps that are its own. */
+static void
+begin(struct part *part)
+{
+    if (part->thread == 0) {
+        part_do(part);
+    } else {
+        worker_begin(&run.workers[part->thread], part_do, part);
+    }
+}
+
+static void
+part_do(void *data)
+{
+    const struct part *part = data;
+
+    thread_enter(part->thread);
+    for (size_t i = part->from; i < part->to; i++) {
+        if (run.steps[i].thread == self) {
+            current = &run.steps[i];
+            perform(current);
+            if (run.mode == REGIONS_SCHEDULED && run.face->check != NULL) {
+                run.face->check();
+            }
+        }
+    }
+}
+
+/* What is left ends: what is bound to a thread with it, all else here. */
+static void
+finish(void)
+{
+    run.is_over = 1;
+    for (unsigned t = 1; t < REGIONS_THREADS; t++) {
+        thread_end(t);
+    }
+    thread_enter(0);
+    for (unsigned i = 0; i < REGIONS; i++) {
+        if (run.regions[i].state != NULL) {
+            region_destroy(&run.regions[i]);
+        }
+    }
+    if (run.face->leave != NULL) {
+        run.face->leave(0);
+    }
+    run.is_there[0] = 0;
+}
+
+/* On the thread, before it does anything. */
+static void
+thread_enter(unsigned thread)
+{
+    self = thread;
+    if (!run.is_there[self]) {
+        run.is_there[self] = 1;
+        if (run.face->enter != NULL) {
+            run.face->enter(self);
+        }
+    }
+}
+
+static void
+thread_end(unsigned thread)
+{
+    struct worker *worker = &run.workers[thread];
+
+    if (!worker->is_alive) {
+        return;
+    }
+    worker_begin(worker, thread_leave, NULL);
+    worker_wait(worker);
+    worker_end(worker);
+    run.is_there[thread] = 0;
+    if (run.face->left != NULL) {
+        run.face->left(thread);
+    }
+}
+
+static void
+thread_leave(void *data)
+{
+    (void) data;
+    for (unsigned i = 0; i < REGIONS; i++) {
+        struct region *region = &run.regions[i];
+
+        if (run.face->is_bound_to_thread && region->state != NULL &&
+            region->thread == self) {
+            region_destroy(region);
+        }
+    }
+    if (run.face->leave != NULL) {
+        run.face->leave(self);
+    }
+}
+
+static void
+perform(const struct step *step)
+{
+    const struct face *face = run.face;
+    struct region *region;
+
+    switch (step->op.code) {
+    case OP_CACHE_TRIM:
+        if (face->trim != NULL) {
+            face->trim();
+        }
+        return;
+    case OP_CACHE_LIMIT:
+        if (face->limit != NULL) {
+            face->limit(size_of(NULL, &step->op));
+        }
+        return;
+    case OP_FAIL_ALLOC:
+        if (face->fail_alloc != NULL && run.mode == REGIONS_SCHEDULED) {
+            face->fail_alloc(step->op.who);
+        }
+        return;
+    default:
+        break;
+    }
+    if (step->region == NO_REGION) {
+        return;
+    }
+    region = &run.regions[step->region];
+    if (region->state != NULL && is_elsewhere(region)) {
+        return;
+    }
+    if (step->op.code == OP_CREATE || step->op.code == OP_CHILD) {
+        region_create(region, step);
+    } else if (region->state != NULL) {
+        perform_on(region, step);
+    }
+}
+
+static void
+perform_on(struct region *region, const struct step *step)
+{
+    const struct op *op = &step->op;
+    size_t count = region->object_count;
+    size_t nth = count == 0 ? count : count - 1 - op->who % count;
+
+    switch (op->code) {
+    case OP_DESTROY:
+        region_destroy(region);
+        break;
+    case OP_RESET:
+        region_reset(region);
+        break;
+    case OP_PALLOC:
+    case OP_PNALLOC:
+    case OP_PCALLOC:
+    case OP_PMEMALIGN:
+        (void) object_make(region, step);
+        break;
+    case OP_RESIZE:
+        object_resize(region, step);
+        break;
+    case OP_FREE:
+        nth = object_made(region, step->freed);
+        if (nth < count) {
+            object_free(region, nth);
+        }
+        break;
+    case OP_PFREE_LARGE:
+    case OP_PFREE_SMALL:
+    case OP_PFREE_TWICE:
+        if (nth < count) {
+            object_free(region, nth);
+        }
+        break;
+    case OP_WRITE:
+        if (nth < count) {
+            struct regions_object *object = &region->objects[nth];
+
+            object_check(object);
+            fill(object, (unsigned char) (1 + step->number % FILLS));
+        }
+        break;
+    case OP_CLEANUP:
+        if (run.face->cleanup != NULL &&
+            run.face->cleanup(region->state, &region->ran) == 0) {
+            region->cleanups++;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+region_create(struct region *region, const struct step *step)
+{
+    const struct face *face = run.face;
+    size_t size = size_of(NULL, &step->op);
+    size_t refusals = face->refusals != NULL ? face->refusals() : 0;
+    int is_refused =
+        face->is_refused_size != NULL && face->is_refused_size(size);
+
+    if (region->state != NULL) {
+        region_destroy(region);
+        refusals = face->refusals != NULL ? face->refusals() : 0;
+    }
+    if (region->total > REGION_BYTES_MAX) {
+        return;
+    }
+    region->size = size;
+    region->count = size / BYTES_AN_OBJECT;
+    region->total += size < SIZES ? size : 0;
+    region->thread = self;
+    region->asked = 0;
+    region->asked_count = 0;
+    region->cleanups = 0;
+    region->ran = 0;
+    region->object_count = 0;
+    region->state = face->create(size, region->count);
+    if (region->state == NULL && !is_refused &&
+        (face->refusals == NULL || face->refusals() == refusals)) {
+        regions_fail("a region is refused only where the system refuses");
+    }
+    if (region->state != NULL && is_refused) {
+        regions_fail("a region of such a size is refused");
+    }
+}
+
+static void
+region_destroy(struct region *region)
+{
+    void *state = region->state;
+
+    region_empty(region);
+    region->state = NULL;
+    run.face->destroy(state);
+    region_end(region, NULL);
+}
+
+static void
+region_reset(struct region *region)
+{
+    if (run.face->reset == NULL ||
+        (region->cleanups != 0 && !run.face->reset_runs_cleanups)) {
+        return;
+    }
+    region_empty(region);
+    region_end(region, run.face->reset);
+    region->asked = 0;
+    region->asked_count = 0;
+}
+
+/* All objects are as they were written. Those of a general allocator go. */
+static void
+region_empty(struct region *region)
+{
+    for (size_t i = 0; i < region->object_count; i++) {
+        object_check(&region->objects[i]);
+    }
+    if (region->ran != 0) {
+        regions_fail("a cleanup does not run before its region's end");
+    }
+    while (run.face->is_general && region->object_count != 0) {
+        /* Old ones and new ones in turn. */
+        object_free(region, region->object_count % 2 == 0
+                                ? 0
+                                : region->object_count - 1);
+    }
+}
+
+/* After end(), if any, the region has no objects. */
+static void
+region_end(struct region *region, void (*end)(void *state))
+{
+    if (end != NULL) {
+        end(region->state);
+    }
+    if (region->ran != region->cleanups) {
+        regions_fail("each cleanup runs once");
+    }
+    region->ran = 0;
+    region->cleanups = 0;
+    for (size_t i = 0; run.face->ended != NULL && i < region->object_count;
+         i++) {
+        run.face->ended(&region->objects[i]);
+    }
+    region->object_count = 0;
+}
+
+/* Whether another thread than its maker would use it. */
+static int
+is_elsewhere(const struct region *region)
+{
+    return run.face->is_bound_to_thread && region->thread != self;
+}
+
+/* Of a region that is not there yet: sizes are about a pool's header. */
+static size_t
+size_of(const struct region *region, const struct op *op)
+{
+    const struct face *face = run.face;
+    struct op_scale scale = {SCALE_MAX, SCALE_LEFT, SCALE_PAGE};
+    size_t size;
+
+    if (face->scale != NULL) {
+        face->scale(region != NULL ? region->state : NULL, &scale);
+    }
+    size = op_size(op, &scale);
+    if (size >= SIZES && (size <= HEAP_SIZE_MAX || !face->takes_any_size ||
+                          run.mode == REGIONS_CONCURRENT)) {
+        size %= SIZES;
+    }
+    return size;
+}
+
+/* NULL: there is none. */
+static struct regions_object *
+object_make(struct region *region, const struct step *step)
+{
+    struct regions_object *object = &region->objects[region->object_count];
+    size_t size = size_of(region, &step->op);
+    size_t refusals = run.face->refusals != NULL ? run.face->refusals() : 0;
+
+    if (region->object_count == OBJECTS_MAX ||
+        region->total > REGION_BYTES_MAX) {
+        return NULL;
+    }
+    *object = (struct regions_object){
+        .size = size, .code = step->op.code, .number = step->made};
+    object->p = object_alloc(region, step, object);
+    if (object->p == NULL) {
+        if (!is_refusal_right(region, size, refusals)) {
+            regions_fail("memory is refused only where the system refuses it");
+        }
+        return NULL;
+    }
+    if (size > HEAP_SIZE_MAX) {
+        regions_fail("a size that no system has is refused");
+    }
+    region->total += size;
+    region->asked += size;
+    region->asked_count++;
+    if ((uintptr_t) object->p % object->alignment != 0) {
+        regions_fail("an object is aligned as its allocator says");
+    }
+    object_check_apart(object);
+    region->object_count++;
+    fill(object, (unsigned char) (1 + step->number % FILLS));
+    return object;
+}
+
+static void *
+object_alloc(struct region *region, const struct step *step,
+             struct regions_object *object)
+{
+    const struct face *face = run.face;
+    void *state = region->state;
+    size_t size = object->size;
+    void *p;
+
+    object->alignment = face->alignment;
+    switch (object->code) {
+    case OP_PNALLOC:
+        if (face->alloc_packed != NULL) {
+            object->alignment = 1;
+            return face->alloc_packed(state, size);
+        }
+        break;
+    case OP_PCALLOC:
+        if (face->alloc_zeroed != NULL) {
+            p = face->alloc_zeroed(state, size);
+            if (p != NULL && size <= HEAP_SIZE_MAX && !is_uniform(p, size, 0)) {
+                regions_fail("what is asked for as zeros is zero");
+            }
+            return p;
+        }
+        break;
+    case OP_PMEMALIGN:
+        if (face->alloc_aligned != NULL) {
+            object->alignment = (size_t) 1 << step->op.who % ALIGNMENTS;
+            return face->alloc_aligned(state, size, object->alignment);
+        }
+        break;
+    default:
+        break;
+    }
+    return face->alloc(state, size);
+}
+
+static int
+is_refusal_right(const struct region *region, size_t size, size_t refusals)
+{
+    const struct face *face = run.face;
+
+    return size > HEAP_SIZE_MAX ||
+           (face->refusals != NULL && face->refusals() != refusals) ||
+           (face->is_limited && (region->asked + size > region->size ||
+                                 region->asked_count >= region->count));
+}
+
+static void
+object_check(const struct regions_object *object)
+{
+    size_t size = object->size;
+    size_t part = size <= 2 * WRITTEN_MAX ? size : WRITTEN_MAX;
+
+    if (!is_uniform(object->p, part, object->fill) ||
+        !is_uniform(object->p + size - part, part, object->fill)) {
+        regions_fail("what is written into an object stays until its end");
+    }
+}
+
+/* In concurrent runs only the threads' own regions are looked at: what the
+ * others' objects hold shows the rest. */
+static void
+object_check_apart(const struct regions_object *object)
+{
+    for (unsigned i = 0; i < REGIONS; i++) {
+        const struct region *region = &run.regions[i];
+        int is_own =
+            object >= region->objects && object < region->objects + OBJECTS_MAX;
+
+        if (!is_own && run.mode == REGIONS_CONCURRENT) {
+            continue;
+        }
+        for (size_t j = 0; region->state != NULL && j < region->object_count;
+             j++) {
+            const struct regions_object *other = &region->objects[j];
+
+            if (other->size != 0 && object->size != 0 &&
+                other->p < object->p + object->size &&
+                object->p < other->p + other->size) {
+                regions_fail("objects do not overlap");
+            }
+        }
+    }
+}
+
+static void
+object_free(struct region *region, size_t nth)
+{
+    struct regions_object *object = &region->objects[nth];
+    const struct face *face = run.face;
+
+    if (face->free == NULL ||
+        (face->frees_newest_only && nth != region->object_count - 1)) {
+        return;
+    }
+    object_check(object);
+    if (face->free(region->state, object)) {
+        region->object_count--;
+        memmove(object, object + 1,
+                (region->object_count - nth) * sizeof(*object));
+    }
+}
+
+/* As a user without realloc() does it: another object, then a free. */
+static void
+object_resize(struct region *region, const struct step *step)
+{
+    size_t nth = object_made(region, step->freed);
+
+    if (nth == region->object_count) {
+        return;
+    }
+    if (object_make(region, step) != NULL) {
+        object_free(region, nth);
+    }
+}
+
+/* The place of the object by the number of its maker, or the count. */
+static size_t
+object_made(const struct region *region, uint32_t number)
+{
+    size_t i = 0;
+
+    while (i < region->object_count && region->objects[i].number != number) {
+        i++;
+    }
+    return i;
+}
+
+static void
+fill(struct regions_object *object, unsigned char value)
+{
+    size_t size = object->size;
+    size_t part = size <= 2 * WRITTEN_MAX ? size : WRITTEN_MAX;
+
+    object->fill = value;
+    memset(object->p, value, part);
+    memset(object->p + size - part, value, part);
+}
+
+static int
+is_uniform(const void *p, size_t size, unsigned char value)
+{
+    const unsigned char *bytes = p;
+
+    return size == 0 ||
+           (bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0);
+}

@@ -1,0 +1,197 @@
+/*
+ * adapters: every allocator that is compared with the pool does rightly what
+ * bench/allocator.h says, so that what is compared is also right: what
+ * fuzz/regions.h states, for regions in any order and of several threads, with
+ * resets, single frees, cleanups and trims between.
+ *
+ * The first byte chooses the adapter, and a program of version 2 follows, see
+ * pool/ops/program.h. So a program of version 2 is an input too. A replay does
+ * it with each adapter. An adapter whose library is not there, or not under
+ * this sanitizer, is left out, and named on stderr.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "op.h"
+#include "regions.h"
+#include "replay.h"
+
+enum {
+    ADAPTERS_MAX = 32,
+    INPUT_SIZE_MAX = 64 * 1024,
+};
+
+/* An adapter that is there. */
+static struct {
+    const struct allocator *allocator;
+    void *library;
+    struct face face;
+} adapters[ADAPTERS_MAX];
+static size_t adapters_count;
+
+static size_t chosen; /* of them */
+
+static void adapter_run(size_t nth, const uint8_t *data, size_t size);
+static void adapter_add(const struct allocator *allocator, void *library);
+static void *adapter_create(size_t size, size_t count);
+static void adapter_destroy(void *state);
+static void adapter_reset(void *state);
+static void *adapter_alloc(void *state, size_t size);
+static int adapter_free(void *state, const struct regions_object *object);
+static int adapter_cleanup(void *state, size_t *ran);
+static void adapter_leave(unsigned thread);
+static void adapter_trim(void);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size != 0) {
+        adapter_run(data[0] % adapters_count, data, size);
+    }
+    return 0;
+}
+
+void
+replay_one(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < adapters_count; i++) {
+        adapter_run(i, data, size);
+    }
+}
+
+/* Before all, so that each program is as the first: also one region of each
+ * adapter, for what it does but once. */
+__attribute__((constructor)) static void
+load(void)
+{
+    for (size_t i = 0; i < allocators_count; i++) {
+        char reason[ALLOCATOR_REASON_MAX] = "its objects are not apart";
+        void *library =
+            allocators[i]->is_null ? NULL : allocators[i]->open(reason);
+
+        if (library == NULL) {
+            fprintf(stderr, "# no %s: %s\n", allocators[i]->name, reason);
+        } else if (adapters_count < ADAPTERS_MAX) {
+            adapter_add(allocators[i], library);
+        }
+    }
+    if (adapters_count == 0) {
+        abort();
+    }
+}
+
+static void
+adapter_add(const struct allocator *allocator, void *library)
+{
+    adapters[adapters_count].allocator = allocator;
+    adapters[adapters_count].library = library;
+    adapters[adapters_count].face = (struct face){
+        .name = allocator->name,
+        .alignment = allocator->alignment,
+        .is_general = allocator->kind == ALLOCATOR_GENERAL,
+        .is_bound_to_thread = allocator->is_bound_to_thread,
+        .is_limited = allocator->class == ALLOCATOR_LIMIT,
+        .frees_newest_only =
+            allocator->free == NULL && allocator->free_early == NULL,
+        .create = adapter_create,
+        .destroy = adapter_destroy,
+        .reset = allocator->reset != NULL ? adapter_reset : NULL,
+        .alloc = adapter_alloc,
+        .free = allocator->free != NULL || allocator->free_early != NULL ||
+                        allocator->free_newest != NULL
+                    ? adapter_free
+                    : NULL,
+        .cleanup = allocator->cleanup != NULL ? adapter_cleanup : NULL,
+        .leave = adapter_leave,
+        .trim = adapter_trim,
+    };
+    chosen = adapters_count++;
+    adapter_destroy(adapter_create(0, 0));
+    adapter_trim();
+}
+
+/* data is a program but for its first byte. */
+static void
+adapter_run(size_t nth, const uint8_t *data, size_t size)
+{
+    static uint8_t program[INPUT_SIZE_MAX];
+
+    if (size == 0 || size > sizeof(program)) {
+        return;
+    }
+    memcpy(program, data, size);
+    program[0] = OP_VARIABLE;
+    chosen = nth;
+    /* Also so that an engine sees, with the first input that it tries, that
+     * the adapters are instrumented. */
+    if (adapters[nth].allocator->entry(adapters[nth].library) == NULL) {
+        abort();
+    }
+    regions_run(&adapters[nth].face, REGIONS_SCHEDULED, program, size);
+}
+
+static void *
+adapter_create(size_t size, size_t count)
+{
+    return adapters[chosen].allocator->create(adapters[chosen].library, size,
+                                              count);
+}
+
+static void
+adapter_destroy(void *state)
+{
+    adapters[chosen].allocator->destroy(state);
+}
+
+static void
+adapter_reset(void *state)
+{
+    adapters[chosen].allocator->reset(state);
+}
+
+static void *
+adapter_alloc(void *state, size_t size)
+{
+    return adapters[chosen].allocator->alloc(state, size);
+}
+
+/* What an early free declines lives on, but nobody uses it any more. */
+static int
+adapter_free(void *state, const struct regions_object *object)
+{
+    const struct allocator *allocator = adapters[chosen].allocator;
+
+    if (allocator->free != NULL) {
+        allocator->free(state, object->p);
+    } else if (allocator->free_early != NULL) {
+        allocator->free_early(state, object->p);
+    } else {
+        allocator->free_newest(state, object->p);
+    }
+    return 1;
+}
+
+static int
+adapter_cleanup(void *state, size_t *ran)
+{
+    return adapters[chosen].allocator->cleanup(state, ran);
+}
+
+static void
+adapter_leave(unsigned thread)
+{
+    (void) thread;
+    adapter_trim();
+}
+
+static void
+adapter_trim(void)
+{
+    if (adapters[chosen].allocator->trim != NULL) {
+        adapters[chosen].allocator->trim(adapters[chosen].library);
+    }
+}

@@ -1,0 +1,291 @@
+/*
+ * arena_ops: whatever ops come, on whichever threads, the arena that pools are
+ * compared with (bench/arena/arena.h) keeps its promises: what fuzz/regions.h
+ * states; the system's memory, which is counted and fails on demand, is taken
+ * in chunks and in large objects, and all of it goes back; a freed object is
+ * the next one of its thread; AddressSanitizer knows what is not allocated. The
+ * input is a program, see pool/ops/program.h.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "arena/arena.h"
+#include "heap.h"
+#include "regions.h"
+#include "replay.h"
+
+enum {
+    FAILS_WITHIN = 2, /* no call takes more of the system's allocations */
+};
+
+/* An arena, and what must be true of it. */
+struct attacked {
+    struct arena *arena;
+    size_t large;      /* live objects that are blocks of the system's */
+    unsigned small_on; /* the threads that have small objects of it: bits */
+
+    /* The thread's last call freed this one, if it is not NULL. */
+    struct {
+        void *p;
+        size_t size;
+    } freed[REGIONS_THREADS];
+};
+
+/* The system's memory before a call. */
+struct before {
+    size_t calls;
+    size_t blocks;
+    size_t bytes;
+};
+
+/* Where AddressSanitizer is not linked, this is NULL. */
+int __asan_address_is_poisoned(const volatile void *p) __attribute__((weak));
+
+static size_t arenas_count;
+static size_t threads_count;
+
+static void *attacked_create(size_t size, size_t count);
+static void attacked_destroy(void *state);
+static void attacked_reset(void *state);
+static void *attacked_alloc(void *state, size_t size);
+static int attacked_free(void *state, const struct regions_object *object);
+static void attacked_ended(const struct regions_object *object);
+static void attacked_enter(unsigned thread);
+static void attacked_leave(unsigned thread);
+static void forget(void *state, void *data);
+static void attacked_fail(unsigned nth);
+static void attacked_check(void);
+static struct before before(void);
+static int is_unchanged(const struct before *before);
+static int is_poisoned(const void *p);
+
+static const struct face face = {
+    .name = "arena",
+    .alignment = ARENA_ALIGNMENT,
+    .takes_any_size = 1,
+    .create = attacked_create,
+    .destroy = attacked_destroy,
+    .reset = attacked_reset,
+    .alloc = attacked_alloc,
+    .free = attacked_free,
+    .ended = attacked_ended,
+    .enter = attacked_enter,
+    .leave = attacked_leave,
+    .trim = arena_trim,
+    .fail_alloc = attacked_fail,
+    .refusals = heap_refusals,
+    .check = attacked_check,
+};
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    heap_fail_at(HEAP_NEVER);
+    regions_run(&face, REGIONS_SCHEDULED, data, size);
+    if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
+        regions_fail("all of the system's memory goes back");
+    }
+    return 0;
+}
+
+void
+replay_one(const uint8_t *data, size_t size)
+{
+    (void) LLVMFuzzerTestOneInput(data, size);
+}
+
+/* The main thread gets its number: each program is then as the first. */
+__attribute__((constructor)) static void
+load(void)
+{
+    arena_destroy(arena_create());
+    arena_trim();
+}
+
+static void *
+attacked_create(size_t size, size_t count)
+{
+    struct attacked *attacked = calloc(1, sizeof(*attacked));
+    struct before was = before();
+
+    (void) size;
+    (void) count;
+    if (attacked == NULL) {
+        abort();
+    }
+    attacked->arena = arena_create();
+    if (attacked->arena == NULL) {
+        free(attacked);
+        return NULL;
+    }
+    if (heap_calls() > was.calls + 1) {
+        regions_fail("an arena takes one chunk");
+    }
+    arenas_count++;
+    return attacked;
+}
+
+static void
+attacked_destroy(void *state)
+{
+    struct attacked *attacked = state;
+    struct before was = before();
+
+    arena_destroy(attacked->arena);
+    if (heap_calls() != was.calls ||
+        heap_live_blocks() > was.blocks - attacked->large) {
+        regions_fail("an arena's end gives its large objects back");
+    }
+    arenas_count--;
+    free(attacked);
+}
+
+static void
+attacked_reset(void *state)
+{
+    struct attacked *attacked = state;
+    struct before was = before();
+
+    arena_reset(attacked->arena);
+    if (heap_calls() != was.calls ||
+        heap_live_blocks() != was.blocks - attacked->large) {
+        regions_fail("a reset gives large objects back and keeps chunks");
+    }
+    *attacked = (struct attacked){.arena = attacked->arena};
+}
+
+static void *
+attacked_alloc(void *state, size_t size)
+{
+    struct attacked *attacked = state;
+    unsigned thread = regions_thread();
+    void *freed = attacked->freed[thread].p;
+    struct before was = before();
+    char *p = arena_alloc(attacked->arena, size);
+
+    if (p == NULL) {
+        if (!is_unchanged(&was)) {
+            regions_fail("a call that gives NULL leaves the arena as it was");
+        }
+        return NULL;
+    }
+    attacked->freed[thread].p = NULL;
+    if (size > ARENA_SMALL_MAX) {
+        attacked->large++;
+        if (heap_live_blocks() != was.blocks + 1) {
+            regions_fail("a large object is a block of the system's");
+        }
+        return p;
+    }
+    attacked->small_on |= 1u << thread;
+    if (freed != NULL && size == attacked->freed[thread].size && p != freed) {
+        regions_fail("the thread that frees an object allocates it first");
+    }
+    if (heap_live_bytes() != was.bytes &&
+        heap_live_bytes() != was.bytes + ARENA_CHUNK_SIZE) {
+        regions_fail("small objects take memory by chunks");
+    }
+    if (size % ARENA_ALIGNMENT != 0 && !is_poisoned(p + size)) {
+        regions_fail("the byte after an object is marked");
+    }
+    return p;
+}
+
+static int
+attacked_free(void *state, const struct regions_object *object)
+{
+    struct attacked *attacked = state;
+    unsigned thread = regions_thread();
+    struct before was = before();
+    size_t size = object->size;
+    int is_large = size > ARENA_SMALL_MAX;
+
+    arena_free(attacked->arena, object->p, size);
+    if (heap_calls() != was.calls ||
+        heap_live_blocks() != was.blocks - (size_t) is_large) {
+        regions_fail("what is freed goes back only where it is large");
+    }
+    attacked->large -= (size_t) is_large;
+    attacked->freed[thread].p = NULL;
+    if (!is_large && (attacked->small_on & 1u << thread) != 0) {
+        attacked->freed[thread].p = object->p;
+        attacked->freed[thread].size = size;
+    }
+    attacked_ended(object);
+    return 1;
+}
+
+static void
+attacked_ended(const struct regions_object *object)
+{
+    if (object->size != 0 && (!is_poisoned(object->p) ||
+                              !is_poisoned(object->p + object->size - 1))) {
+        regions_fail("an object that has ended is marked");
+    }
+}
+
+static void
+attacked_enter(unsigned thread)
+{
+    (void) thread;
+    threads_count++;
+}
+
+/* A new thread of that number has no objects. */
+static void
+attacked_leave(unsigned thread)
+{
+    regions_each_state(forget, &thread);
+    arena_trim();
+    threads_count--;
+}
+
+static void
+forget(void *state, void *data)
+{
+    struct attacked *attacked = state;
+    const unsigned *thread = data;
+
+    attacked->small_on &= ~(1u << *thread);
+    attacked->freed[*thread].p = NULL;
+}
+
+static void
+attacked_fail(unsigned nth)
+{
+    heap_fail_at(nth % FAILS_WITHIN);
+}
+
+static void
+attacked_check(void)
+{
+    if (arenas_count == 0 &&
+        heap_live_blocks() > threads_count * ARENA_KEPT_CHUNKS_MAX) {
+        regions_fail("a thread keeps no more chunks than it may");
+    }
+}
+
+static struct before
+before(void)
+{
+    return (struct before){
+        .calls = heap_calls(),
+        .blocks = heap_live_blocks(),
+        .bytes = heap_live_bytes(),
+    };
+}
+
+static int
+is_unchanged(const struct before *before)
+{
+    return heap_live_blocks() == before->blocks &&
+           heap_live_bytes() == before->bytes;
+}
+
+/* Without AddressSanitizer nothing is marked, and all is well. */
+static int
+is_poisoned(const void *p)
+{
+    return __asan_address_is_poisoned == NULL || __asan_address_is_poisoned(p);
+}

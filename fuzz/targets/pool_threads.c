@@ -1,0 +1,393 @@
+/*
+ * pool_threads: pools that are made on one thread, used and destroyed on others
+ * keep their promises, and so does the memory that a thread keeps: at most the
+ * thread's limit, and at most what its own pools asked for; a new thread begins
+ * with the limit that it should; at a thread's end all of it goes back, also
+ * where a later handler of the thread's end destroys a pool. What the system
+ * has given is what pools and threads have, exactly, after each op. The input
+ * is a program, see pool/ops/program.h; fuzz/regions.h says what its op thread
+ * does.
+ *
+ * With FUZZ_SCHEDULED only one thread runs at a time. Without, threads run
+ * freely between barriers, and the system's memory is not counted: that is for
+ * ThreadSanitizer, which proves that there is no data race.
+ */
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_palloc.h>
+
+#include "heap.h"
+#include "regions.h"
+#include "replay.h"
+
+enum {
+    FAILS_WITHIN = 4,
+
+    ASKED_MAX = HEAP_SIZE_MAX, /* more than a thread ever keeps */
+
+    LATE_SIZE = 512, /* of a pool that a handler of a thread's end destroys */
+};
+
+/* What must be true of each thread. */
+static struct thread {
+    size_t limit;
+    size_t asked; /* the most that its pools may have asked the system for */
+    size_t has;   /* kept bytes and bookkeeping, after its last op */
+    size_t late;  /* bytes of its late pool */
+} threads[REGIONS_THREADS];
+
+/* Made after the pool's own key: glibc then calls late_end() after the pool's
+ * handler. */
+static pthread_key_t late_key;
+static int has_late_key;
+
+/* Where AddressSanitizer is not linked, this is NULL. */
+void __asan_init(void) __attribute__((weak));
+
+static void *pool_create(size_t size, size_t count);
+static void pool_destroy(void *state);
+static void pool_reset(void *state);
+static void *pool_palloc(void *state, size_t size);
+static void *pool_pnalloc(void *state, size_t size);
+static void *pool_pcalloc(void *state, size_t size);
+static void *pool_pmemalign(void *state, size_t size, size_t alignment);
+static int pool_free(void *state, const struct regions_object *object);
+static int pool_cleanup(void *state, size_t *ran);
+static void pool_cleaned(void *data);
+static void pool_scale(void *state, struct op_scale *ret_scale);
+static int pool_is_refused_size(size_t size);
+static int is_large(const ngx_pool_t *pool,
+                    const struct regions_object *object);
+static void asks(size_t calls, const ngx_pool_t *pool, size_t size);
+static void thread_enter(unsigned number);
+static void thread_leave(unsigned number);
+static void thread_left(unsigned number);
+static void thread_limit(size_t size);
+static void late_end(void *pool);
+static void fail_alloc(unsigned nth);
+static void check(void);
+static void check_live(void);
+static void count_pool(void *state, void *data);
+static void count_object(void *state, const struct regions_object *object,
+                         void *data);
+
+static const struct face face = {
+    .name = "pool_threads",
+    .alignment = NGX_ALIGNMENT,
+    .takes_any_size = 1,
+    .reset_runs_cleanups = 1,
+    .create = pool_create,
+    .destroy = pool_destroy,
+    .reset = pool_reset,
+    .alloc = pool_palloc,
+    .alloc_packed = pool_pnalloc,
+    .alloc_zeroed = pool_pcalloc,
+    .alloc_aligned = pool_pmemalign,
+    .free = pool_free,
+    .cleanup = pool_cleanup,
+    .scale = pool_scale,
+    .is_refused_size = pool_is_refused_size,
+    .enter = thread_enter,
+    .leave = thread_leave,
+    .left = thread_left,
+    .trim = ngx_pool_cache_trim,
+    .limit = thread_limit,
+    .fail_alloc = fail_alloc,
+    .refusals = heap_refusals,
+    .check = check,
+};
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!has_late_key && pthread_key_create(&late_key, late_end) != 0) {
+        abort();
+    }
+    has_late_key = 1;
+    heap_fail_at(HEAP_NEVER);
+    regions_run(&face, FUZZ_SCHEDULED ? REGIONS_SCHEDULED : REGIONS_CONCURRENT,
+                data, size);
+    if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
+        regions_fail("all of the system's memory goes back");
+    }
+    return 0;
+}
+
+void
+replay_one(const uint8_t *data, size_t size)
+{
+    (void) LLVMFuzzerTestOneInput(data, size);
+}
+
+static void *
+pool_create(size_t size, size_t count)
+{
+    size_t calls = heap_calls();
+    ngx_pool_t *pool = ngx_create_pool(size, NULL);
+
+    (void) count;
+    asks(calls, NULL, size);
+    return pool;
+}
+
+static void
+pool_destroy(void *state)
+{
+    size_t calls = heap_calls();
+
+    ngx_destroy_pool(state);
+    if (heap_calls() != calls) {
+        regions_fail("a destroy needs no memory");
+    }
+}
+
+static void
+pool_reset(void *state)
+{
+    size_t calls = heap_calls();
+
+    ngx_reset_pool(state);
+    if (heap_calls() != calls) {
+        regions_fail("a reset needs no memory");
+    }
+}
+
+static void *
+pool_palloc(void *state, size_t size)
+{
+    size_t calls = heap_calls();
+    void *p = ngx_palloc(state, size);
+
+    asks(calls, state, size);
+    return p;
+}
+
+static void *
+pool_pnalloc(void *state, size_t size)
+{
+    size_t calls = heap_calls();
+    void *p = ngx_pnalloc(state, size);
+
+    asks(calls, state, size);
+    return p;
+}
+
+static void *
+pool_pcalloc(void *state, size_t size)
+{
+    size_t calls = heap_calls();
+    void *p = ngx_pcalloc(state, size);
+
+    asks(calls, state, size);
+    return p;
+}
+
+static void *
+pool_pmemalign(void *state, size_t size, size_t alignment)
+{
+    size_t calls = heap_calls();
+    void *p = ngx_pmemalign(state, size, alignment);
+
+    asks(calls, state, size);
+    return p;
+}
+
+static int
+pool_free(void *state, const struct regions_object *object)
+{
+    int is_gone = ngx_pfree(state, object->p) == NGX_OK;
+
+    if (is_gone != is_large(state, object)) {
+        regions_fail("a large allocation can be freed, and no other one");
+    }
+    return is_gone;
+}
+
+static int
+pool_cleanup(void *state, size_t *ran)
+{
+    size_t calls = heap_calls();
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(state, 0);
+
+    asks(calls, state, sizeof(*cleanup));
+    if (cleanup == NULL) {
+        return -1;
+    }
+    cleanup->handler = pool_cleaned;
+    cleanup->data = ran;
+    return 0;
+}
+
+static void
+pool_cleaned(void *data)
+{
+    size_t *ran = data;
+
+    ++*ran;
+}
+
+/* A new pool's sizes are about its header and the least useful size. */
+static void
+pool_scale(void *state, struct op_scale *ret_scale)
+{
+    const ngx_pool_t *pool = state;
+
+    ret_scale->page = ngx_pagesize;
+    if (pool == NULL) {
+        ret_scale->max = sizeof(*pool);
+        ret_scale->left = NGX_MIN_POOL_SIZE;
+        ret_scale->page += sizeof(*pool);
+    } else {
+        ret_scale->max = pool->max;
+        ret_scale->left =
+            (size_t) (pool->current->d.end - pool->current->d.last);
+    }
+}
+
+static int
+pool_is_refused_size(size_t size)
+{
+    return size < sizeof(ngx_pool_t) || size > HEAP_SIZE_MAX;
+}
+
+static int
+is_large(const ngx_pool_t *pool, const struct regions_object *object)
+{
+    return object->code == OP_PMEMALIGN || object->size > pool->max;
+}
+
+/* The calling thread's pool has asked the system for memory, maybe; also for
+ * what the system refused. */
+static void
+asks(size_t calls, const ngx_pool_t *pool, size_t size)
+{
+    size_t *asked = &threads[regions_thread()].asked;
+    size_t block = pool == NULL ? 0 : (size_t) (pool->d.end - (u_char *) pool);
+
+    if (heap_calls() != calls) {
+        *asked = size > ASKED_MAX || *asked > ASKED_MAX ? SIZE_MAX
+                                                        : *asked + size + block;
+    }
+}
+
+/* Under AddressSanitizer a thread keeps nothing until it is told to. */
+static void
+thread_enter(unsigned number)
+{
+    struct thread *thread = &threads[number];
+    ngx_pool_cache_stats_t stats;
+    ngx_pool_t *late;
+
+    *thread = (struct thread){0};
+    ngx_pool_cache_stats(&stats);
+    if (number != 0 &&
+        (stats.limit != (__asan_init != NULL ? 0 : NGX_POOL_CACHE_SIZE) ||
+         stats.size != 0 || stats.overhead != 0)) {
+        regions_fail("a new thread keeps nothing, and may keep 16 MiB");
+    }
+    thread_limit(NGX_POOL_CACHE_SIZE);
+    if (number != 0) {
+        late = pool_create(LATE_SIZE, 0);
+        thread->late = late != NULL ? LATE_SIZE : 0;
+        (void) pthread_setspecific(late_key, late);
+    }
+}
+
+/* A worker's memory goes back by its end alone. */
+static void
+thread_leave(unsigned number)
+{
+    if (number == 0) {
+        ngx_pool_cache_limit(0);
+        threads[0] = (struct thread){0};
+    }
+}
+
+static void
+thread_left(unsigned number)
+{
+    threads[number] = (struct thread){0};
+    check_live();
+}
+
+static void
+thread_limit(size_t size)
+{
+    ngx_pool_cache_limit(size);
+    threads[regions_thread()].limit = size;
+}
+
+static void
+late_end(void *pool)
+{
+    ngx_destroy_pool(pool);
+}
+
+static void
+fail_alloc(unsigned nth)
+{
+    heap_fail_at(nth % FAILS_WITHIN);
+}
+
+static void
+check(void)
+{
+    struct thread *thread = &threads[regions_thread()];
+    ngx_pool_cache_stats_t stats;
+
+    ngx_pool_cache_stats(&stats);
+    thread->has = stats.size + stats.overhead;
+    if (stats.limit != thread->limit || stats.size > stats.limit) {
+        regions_fail("a thread keeps at most its own limit");
+    }
+    if (stats.size > thread->asked) {
+        regions_fail("a thread keeps at most what its own pools asked for");
+    }
+    check_live();
+}
+
+/* Not where threads run freely: nothing is counted then. */
+static void
+check_live(void)
+{
+    size_t expected = 0;
+
+    if (!FUZZ_SCHEDULED) {
+        return;
+    }
+    for (unsigned i = 0; i < REGIONS_THREADS; i++) {
+        expected += threads[i].has + threads[i].late;
+    }
+    regions_each_state(count_pool, &expected);
+    regions_each(count_object, &expected);
+    if (expected != heap_live_bytes()) {
+        regions_fail("what the system has given is the pools' and what threads "
+                     "keep");
+    }
+}
+
+static void
+count_pool(void *state, void *data)
+{
+    size_t *sum = data;
+    ngx_pool_stats_t stats;
+
+    ngx_pool_stats(state, &stats);
+    *sum += stats.size + stats.index;
+}
+
+static void
+count_object(void *state, const struct regions_object *object, void *data)
+{
+    size_t *sum = data;
+
+    if (is_large(state, object)) {
+        *sum += heap_usable_size(object->p);
+    }
+}

@@ -1,0 +1,296 @@
+/*
+ * sizes_csv: whatever bytes a file of sizes has (bench/plan/sizes.h), it is
+ * refused in words that name the file and the line and say what was expected,
+ * or it is a distribution whose figures are those of its lines: they are read
+ * once more here, in another way. Memory that runs out is an error like others,
+ * and nothing leaks. The input is the file.
+ */
+#include <ctype.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/sizes.h"
+#include "replay.h"
+#include "seam.h"
+
+#define PATH "folder/name.csv"
+
+enum {
+    LINES_MAX = 4096, /* no input has as many */
+    TEXT_MAX = 64 * 1024,
+    SAMPLES = 64,
+};
+
+static const char blanks[] = " \t\r";
+static const char order[] = "order: sequence";
+
+/* The file as it is understood here. */
+static struct {
+    int is_sequence;
+    size_t count;
+    uint32_t bytes[LINES_MAX];
+    double weights[LINES_MAX];
+} expected;
+
+static void check_sizes(const uint8_t *data, size_t size);
+static void check_error(const char *error, const uint8_t *data, size_t size);
+static void check_first(const char *error, const uint8_t *data, size_t before,
+                        size_t until);
+static size_t line_end(const uint8_t *data, size_t size, size_t line);
+static void check_figures(const struct sizes *sizes);
+static void check_samples(const struct sizes *sizes);
+static int is_size(const struct sizes *sizes, uint32_t bytes);
+static void read_again(const uint8_t *data, size_t size);
+static void read_line(const char *line, size_t size);
+static void check(int holds, const char *words);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    check_sizes(data, size);
+    return 0;
+}
+
+void
+replay_one(const uint8_t *data, size_t size)
+{
+    check_sizes(data, size);
+}
+
+static void
+check_sizes(const uint8_t *data, size_t size)
+{
+    char error[SIZES_ERROR_MAX] = "";
+    struct sizes *sizes;
+    size_t nth = 0;
+    int is_refused;
+
+    /* Where memory runs out, at each place in turn. */
+    do {
+        seam_begin(data, size, nth++);
+        sizes = sizes_create(PATH, error);
+        is_refused = seam_refusals() != 0;
+        if (is_refused) {
+            check(sizes == NULL &&
+                      (strstr(error, "out of memory") != NULL ||
+                       strstr(error, "cannot be read") != NULL) &&
+                      strncmp(error, PATH ":", strlen(PATH ":")) == 0,
+                  "without memory the error says so");
+            check(seam_live() == 0, "a file that is refused leaves nothing");
+        }
+    } while (is_refused);
+
+    if (sizes == NULL) {
+        check_error(error, data, size);
+    } else {
+        read_again(data, size);
+        check_figures(sizes);
+        check_samples(sizes);
+        sizes_destroy(sizes);
+    }
+    check(seam_live() == 0, "nothing is left of a file");
+}
+
+static void
+check_error(const char *error, const uint8_t *data, size_t size)
+{
+    char *end;
+    unsigned long line;
+
+    check(strnlen(error, SIZES_ERROR_MAX) < SIZES_ERROR_MAX,
+          "an error fits into its room");
+    check(strncmp(error, PATH ":", strlen(PATH ":")) == 0,
+          "an error names the file");
+    line = strtoul(error + strlen(PATH ":"), &end, 10);
+    check(*end == ':' && (line != 0 || size == 0), "an error names the line");
+    check(strstr(end, "found ") != NULL && strstr(end, "expected") != NULL,
+          "an error says what was found and what was expected");
+    if (line != 0) {
+        check_first(error, data, line_end(data, size, line - 1),
+                    line_end(data, size, line));
+    }
+}
+
+/* The line that the error names is the first that is wrong: what stands before
+ * it may lack more lines, and has no other fault. What follows does not
+ * count. */
+static void
+check_first(const char *error, const uint8_t *data, size_t before, size_t until)
+{
+    char again[SIZES_ERROR_MAX] = "";
+    struct sizes *sizes;
+
+    check(before < until, "an error names a line of the file");
+    seam_begin(data, until, SIZE_MAX);
+    check(sizes_create(PATH, again) == NULL && strcmp(error, again) == 0,
+          "an error is that of the lines up to it");
+    seam_begin(data, before, SIZE_MAX);
+    sizes = sizes_create(PATH, again);
+    check(sizes != NULL || strstr(again, "found the end") != NULL,
+          "an error is the first one");
+    sizes_destroy(sizes);
+}
+
+/* Where the line of that number, from 1, ends, its newline included. */
+static size_t
+line_end(const uint8_t *data, size_t size, size_t line)
+{
+    size_t at = 0;
+
+    for (; line != 0 && at < size; line--) {
+        const uint8_t *newline = memchr(data + at, '\n', size - at);
+
+        at = newline == NULL ? size : (size_t) (newline + 1 - data);
+    }
+    return at;
+}
+
+static void
+check_figures(const struct sizes *sizes)
+{
+    long double total = 0;
+    long double mean = 0;
+    size_t least = SIZES_BYTES_MAX;
+    size_t most = 0;
+
+    check(strcmp(sizes->name, "name") == 0, "the name is the file's");
+    check(sizes->is_sequence == expected.is_sequence,
+          "the order is the file's");
+    check(sizes->count == expected.count && sizes->count > 0,
+          "each line is read once");
+    for (size_t i = 0; i < sizes->count; i++) {
+        size_t bytes = sizes->bytes[i];
+
+        check(bytes == expected.bytes[i], "the bytes are those of the line");
+        check(bytes >= 1 && bytes <= SIZES_BYTES_MAX, "the bytes are in range");
+        total += (long double) expected.weights[i];
+        check(isfinite(sizes->until[i]) && fabsl((long double) sizes->until[i] -
+                                                 total) <= total * 1e-12L,
+              "until is the sum of the weights so far");
+        least = bytes < least ? bytes : least;
+        most = bytes > most ? bytes : most;
+    }
+    check(sizes_min(sizes) == least && sizes_max(sizes) == most,
+          "least and most are those of the lines");
+    for (size_t i = 0; i < sizes->count; i++) {
+        mean += (long double) expected.weights[i] / total *
+                (long double) sizes->bytes[i];
+    }
+    check(fabsl((long double) sizes_mean(sizes) - mean) <=
+              (long double) most * 1e-9L,
+          "the mean is that of the lines");
+}
+
+/* Of a sequence, the lines as they stand; else sizes of the file. */
+static void
+check_samples(const struct sizes *sizes)
+{
+    uint32_t samples[SAMPLES];
+    uint32_t again[SAMPLES];
+    size_t line = 0;
+    double played = 0;
+
+    sizes_sample(sizes, samples, SAMPLES);
+    sizes_sample(sizes, again, SAMPLES);
+    check(memcmp(samples, again, sizeof(samples)) == 0,
+          "the samples are the same each time");
+    for (size_t i = 0; i < SAMPLES; i++) {
+        if (sizes->is_sequence) {
+            check(samples[i] == expected.bytes[line], "a sequence is played");
+            if (++played >= expected.weights[line]) {
+                played = 0;
+                line = (line + 1) % expected.count;
+            }
+        } else {
+            check(is_size(sizes, samples[i]), "a sample is one of the sizes");
+        }
+    }
+    if (sizes->is_sequence) {
+        size_t length = (size_t) sizes->until[sizes->count - 1];
+        size_t period = sizes_period(sizes, SAMPLES);
+
+        check(period % length == 0 && period >= SAMPLES &&
+                  period - SAMPLES < length,
+              "a sequence ends with its last line");
+    } else {
+        check(sizes_period(sizes, SAMPLES) == SAMPLES,
+              "what is drawn has no period");
+    }
+}
+
+static int
+is_size(const struct sizes *sizes, uint32_t bytes)
+{
+    for (size_t i = 0; i < sizes->count; i++) {
+        if (sizes->bytes[i] == bytes) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A file that was taken, line by line. */
+static void
+read_again(const uint8_t *data, size_t size)
+{
+    size_t from = 0;
+
+    expected.count = 0;
+    expected.is_sequence = 0;
+    for (size_t i = 0; i <= size; i++) {
+        if (i == size || data[i] == '\n') {
+            read_line((const char *) data + from, i - from);
+            from = i + 1;
+        }
+    }
+}
+
+/* Of a file that was taken: the header, an empty line, or digits, a comma and a
+ * weight. */
+static void
+read_line(const char *line, size_t size)
+{
+    static char text[TEXT_MAX];
+    char *comment;
+    char *at;
+    char *end;
+
+    check(memchr(line, '\0', size) == NULL, "a line with a NUL is refused");
+    check(size < sizeof(text) && expected.count < LINES_MAX,
+          "the input is not as long");
+    memcpy(text, line, size);
+    text[size] = '\0';
+    comment = strchr(text, '#');
+    if (comment != NULL) {
+        *comment++ = '\0';
+        comment += strspn(comment, blanks);
+        expected.is_sequence |= strncmp(comment, order, strlen(order)) == 0;
+    }
+    at = text + strspn(text, blanks);
+    if (*at == '\0' || *at == 'b') {
+        return;
+    }
+
+    expected.bytes[expected.count] = 0;
+    check(isdigit((unsigned char) *at), "a line of no digits is refused");
+    for (; isdigit((unsigned char) *at); at++) {
+        expected.bytes[expected.count] =
+            10 * expected.bytes[expected.count] + (uint32_t) (*at - '0');
+    }
+    check(*at == ',', "a line without a comma is refused");
+    expected.weights[expected.count++] = strtod(at + 1, &end);
+    check(end[strspn(end, blanks)] == '\0', "what follows a line is refused");
+}
+
+static void
+check(int holds, const char *words)
+{
+    if (!holds) {
+        fprintf(stderr, "broken promise: %s\n", words);
+        abort();
+    }
+}

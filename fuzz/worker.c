@@ -1,0 +1,79 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void worker_start(struct worker *worker);
+static void *worker_main(void *data);
+static void take(sem_t *semaphore);
+
+void
+worker_begin(struct worker *worker, worker_fn *fn, void *data)
+{
+    if (!worker->is_alive) {
+        worker_start(worker);
+    }
+    worker->fn = fn;
+    worker->data = data;
+    (void) sem_post(&worker->has_work);
+}
+
+void
+worker_wait(struct worker *worker)
+{
+    take(&worker->is_done);
+}
+
+void
+worker_end(struct worker *worker)
+{
+    if (!worker->is_alive) {
+        return;
+    }
+    worker->fn = NULL;
+    (void) sem_post(&worker->has_work);
+    (void) pthread_join(worker->thread, NULL);
+    (void) sem_destroy(&worker->has_work);
+    (void) sem_destroy(&worker->is_done);
+    worker->is_alive = 0;
+}
+
+static void
+worker_start(struct worker *worker)
+{
+    int err;
+
+    (void) sem_init(&worker->has_work, 0, 0);
+    (void) sem_init(&worker->is_done, 0, 0);
+    err = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (err != 0) {
+        fprintf(stderr, "a worker's thread: %s\n", strerror(err));
+        abort();
+    }
+    worker->is_alive = 1;
+}
+
+static void *
+worker_main(void *data)
+{
+    struct worker *worker = data;
+
+    for (;;) {
+        take(&worker->has_work);
+        if (worker->fn == NULL) {
+            return NULL;
+        }
+        worker->fn(worker->data);
+        (void) sem_post(&worker->is_done);
+    }
+}
+
+static void
+take(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0 && errno == EINTR) {
+        /* a signal's handler has run */
+    }
+}
