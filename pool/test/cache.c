@@ -1221,5 +1221,5 @@ main(void)
         FIXTURE_TEST(test_cache_is_released_at_the_processs_end),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

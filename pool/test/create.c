@@ -228,5 +228,5 @@ main(void)
         FIXTURE_TEST(test_create_refuses_sizes_near_the_greatest),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

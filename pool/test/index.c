@@ -427,5 +427,5 @@ main(void)
         FIXTURE_TEST(test_index_makes_pfree_linear),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

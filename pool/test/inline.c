@@ -175,5 +175,5 @@ main(void)
         FIXTURE_TEST(test_inline_returns_null_when_memory_runs_out),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

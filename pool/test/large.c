@@ -434,5 +434,5 @@ main(void)
         FIXTURE_TEST(test_pfree_lets_entries_be_used_again),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -449,5 +449,5 @@ main(void)
         FIXTURE_TEST(test_oom_in_a_handler),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

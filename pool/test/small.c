@@ -515,5 +515,5 @@ main(void)
         FIXTURE_TEST(test_palloc_leaves_neighbours_alone),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }
