@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "checked.h"
+#include "heap.h"
 #include "program.h"
 #include "run.h"
 #include "source.h"
@@ -144,7 +145,7 @@ main(int argc, char **argv)
 }
 
 /* Whether run.h's executor does all of it: what it knows of pools and sizes is
- * what version 1 has numbers for. */
+ * what version 1 has numbers for, and sizes that no heap has. */
 static int
 is_short(const struct input *input)
 {
@@ -158,6 +159,10 @@ is_short(const struct input *input)
         uint32_t pool = 0;
 
         count++;
+        if (op_amount_mode(op.amount) == OP_BYTES &&
+            op_amount_value(op.amount) > HEAP_SIZE_MAX) {
+            op.amount = 0;
+        }
         if (count > MODEL_OPS_MAX ||
             op_encode(&op, OP_FIXED, &pool, record) == 0) {
             return 0;

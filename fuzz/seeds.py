@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes bytes of seeds, which are text: one file for each in OUT, and one of
-version 1 in OUT_1.
+version 1 in OUT_1, unless a line "# version 2: ..." says that it has none.
 
 usage: seeds.py NGXOPS OUT STAMP SEED...
 """
@@ -19,8 +19,9 @@ def main() -> None:
         folder.mkdir(parents=True)
     for seed in map(pathlib.Path, sys.argv[4:]):
         subprocess.run([ngxops, "parse", seed, out / seed.stem], check=True)
-        subprocess.run([ngxops, "convert", out / seed.stem, fixed / seed.stem],
-                       check=True)
+        if "\n# version 2: " not in seed.read_text():
+            subprocess.run([ngxops, "convert", out / seed.stem,
+                            fixed / seed.stem], check=True)
     pathlib.Path(stamp).touch()
 
 

@@ -22,6 +22,12 @@ static const struct promise promises[] = {
 enum {
     /* ASan itself unmaps what does not fit its quarantine. */
     FREED_MAX = 128 * 1024,
+
+    /* Of kept memory the library's own words stay readable. */
+    KEPT_HEAD = 2 * sizeof(size_t),
+
+    /* Bytes from a start on that are all looked at. */
+    LOOKED_AT = 64,
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */
@@ -89,9 +95,8 @@ check_destroyed(const struct run *run, unsigned pool)
     for (i = 0; i < self->block_count; i++) {
         size_t size = run->model.pools[pool].blocks[i].size;
 
-        /* The links of kept blocks stay readable. */
         if (size <= FREED_MAX &&
-            !is_reported(self->blocks[i], sizeof(ngx_pool_data_t), size)) {
+            !is_reported(self->blocks[i], KEPT_HEAD, size)) {
             return &promises[DESTROYED];
         }
     }
@@ -109,7 +114,7 @@ ended_are_reported(const struct shadow_pool *self)
 
         if (ended->spot.place == MODEL_LARGE && ended->kind == SHADOW_BYTES &&
             ended->size <= FREED_MAX &&
-            !is_reported(ended->p, sizeof(ngx_pool_data_t), ended->size)) {
+            !is_reported(ended->p, KEPT_HEAD, ended->size)) {
             return 0;
         }
     }
@@ -148,15 +153,20 @@ is_untouched(const struct shadow_allocation *allocation)
            __asan_region_is_poisoned(allocation->p, allocation->size) == NULL;
 }
 
-/* Tries the first byte, the last one, and the one between. */
+/* Tries the first bytes, the last one, and the one between. */
 static int
 is_reported(const void *block, size_t start, size_t end)
 {
     const unsigned char *p = block;
+    size_t i;
 
+    for (i = start; i < end && i < start + LOOKED_AT; i++) {
+        if (!__asan_address_is_poisoned(p + i)) {
+            return 0;
+        }
+    }
     return start >= end ||
-           (__asan_address_is_poisoned(p + start) &&
-            __asan_address_is_poisoned(p + start + (end - start) / 2) &&
+           (__asan_address_is_poisoned(p + start + (end - start) / 2) &&
             __asan_address_is_poisoned(p + end - 1));
 }
 

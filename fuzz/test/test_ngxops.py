@@ -31,6 +31,10 @@ def ngxops(*words: str | pathlib.Path, status: int = 0) -> str:
     return done.stdout if status == 0 else done.stderr
 
 
+def needs_version_2(seed: pathlib.Path) -> bool:
+    return "\n# version 2: " in seed.read_text()
+
+
 class Ngxops(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -66,6 +70,10 @@ class Ngxops(unittest.TestCase):
     def test_the_other_version_is_the_same_program(self) -> None:
         one, two = self.folder / "one", self.folder / "two"
         for seed in sorted(SEEDS.iterdir()):
+            if needs_version_2(CORPUS / "seeds" / f"{seed.name}.ops"):
+                self.assertIn("expected numbers that version 1 can hold",
+                              ngxops("convert", seed, one, status=1))
+                continue
             ngxops("convert", seed, one)
             ngxops("convert", one, two)
             self.assertEqual(one.read_bytes()[:1], b"\x01")
@@ -102,6 +110,8 @@ class Ngxops(unittest.TestCase):
 
     def test_long_programs_run_as_well(self) -> None:
         for seed in sorted((CORPUS / "seeds").glob("*.ops")):
+            if needs_version_2(seed):
+                continue  # sizes that recorded programs do not have
             path = self.file("long.ops", seed.read_text() + "\nfree #256\n")
             self.assertIn("no promise broken", ngxops("run", path))
 

@@ -197,5 +197,5 @@ main(void)
         FIXTURE_TEST(test_pagesize_is_the_systems_before_main),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -1,6 +1,6 @@
 /*
  * ASAN_ON is 1 where AddressSanitizer is on in this file, else 0, and its marks
- * are empty. Any thread.
+ * are empty: no byte is marked. Any thread.
  */
 #ifndef POOL_TEST_ASAN_H
 #define POOL_TEST_ASAN_H
@@ -15,10 +15,12 @@
 
 #if defined(ASAN_ON)
 #include <sanitizer/asan_interface.h>
+#define ASAN_IS_MARKED(p) __asan_address_is_poisoned(p)
 #else
 #define ASAN_ON                              0
 #define ASAN_POISON_MEMORY_REGION(p, size)   ((void) (p), (void) (size))
 #define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void) (p), (void) (size))
+#define ASAN_IS_MARKED(p)                    ((void) (p), 0)
 #endif
 
 #endif

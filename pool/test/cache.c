@@ -33,6 +33,8 @@ static void grow(ngx_pool_t *pool, size_t blocks);
 static void run_region(size_t size, size_t bytes, size_t large);
 static void end_regions(size_t count);
 static ngx_pool_cache_stats_t stats(void);
+static void check_marks(const u_char *p, size_t start, size_t end,
+                        int is_marked);
 static void in_a_thread(void *(*run)(void *), void *data);
 
 static void
@@ -173,6 +175,42 @@ test_cache_serves_large_allocations(void **state)
     assert_ptr_equal(ngx_pool_cleanup_add(pool, LARGE - 100), p);
     assert_int_equal(heap_calls(), calls);
     ngx_destroy_pool(pool);
+}
+
+/* Also for lists with an index, of every length about those at which one is
+ * made or grows. */
+static void
+test_cache_serves_large_allocations_of_an_index(void **state)
+{
+    enum {
+        LISTED = 130,
+    };
+    size_t count;
+    size_t turn;
+    size_t i;
+
+    (void) state;
+    for (count = 1; count < LISTED; count++) {
+        ngx_pool_t *pool;
+        size_t calls = 0;
+
+        ngx_pool_cache_limit(LIMIT);
+        pool = ngx_create_pool(16 * POOL_SIZE, NULL);
+        for (turn = 0; turn < 3; turn++) {
+            calls = heap_calls();
+            for (i = 0; i < count; i++) {
+                assert_non_null(ngx_palloc(pool, LARGE));
+            }
+            assert_int_equal(heap_calls() - calls, turn == 0 ? count : 0);
+            assert_int_equal(ngx_pfree(pool, &count), NGX_DECLINED);
+            assert_int_equal(pool->index != NULL, count >= 16);
+            ngx_reset_pool(pool);
+            assert_int_equal(stats().large, count);
+            assert_int_equal(ngx_pool_cache_size(), count * LARGE);
+        }
+        ngx_destroy_pool(pool);
+        ngx_pool_cache_limit(0);
+    }
 }
 
 /* Kept memory that is served holds the size that was asked for. It is of that
@@ -748,6 +786,54 @@ test_cache_limit_can_be_raised(void **state)
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
 }
 
+/* Whichever bit of a limit is the upper one: what fits it is kept, to the byte.
+ * And of those far above what a thread uses, all bits count. */
+static void
+test_cache_limit_of_every_bit(void **state)
+{
+    enum {
+        BLOCKS = 3,
+    };
+    size_t bit;
+    size_t i;
+
+    (void) state;
+    for (bit = 1; bit != 0; bit *= 2) {
+        const size_t limits[] = {bit - 1, bit, bit + 1, bit | POOL_SIZE};
+
+        for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+            size_t fits = limits[i] / POOL_SIZE;
+
+            ngx_pool_cache_limit(limits[i]);
+            keep(POOL_SIZE, BLOCKS);
+            assert_int_equal(stats().limit, limits[i]);
+            assert_int_equal(stats().blocks, fits < BLOCKS ? fits : BLOCKS);
+            ngx_pool_cache_trim();
+            assert_int_equal(stats().limit, limits[i]);
+        }
+    }
+}
+
+/* Each as large as all memory: the limit is no sum that wraps. */
+static void
+test_cache_limit_is_not_reached_by_what_fails(void **state)
+{
+    ngx_pool_t *pool;
+    size_t n;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    keep(POOL_SIZE, 3);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (n = 0; n < 10; n++) {
+        assert_null(ngx_palloc(pool, SIZE_MAX / 2));
+        assert_null(ngx_palloc(pool, SIZE_MAX));
+    }
+    (void) ngx_palloc(pool, LARGE);
+    ngx_destroy_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 3 * POOL_SIZE + LARGE);
+}
+
 static void
 test_cache_trim_releases_all_and_keeps_the_limit(void **state)
 {
@@ -787,6 +873,43 @@ test_cache_trim_while_pools_live(void **state)
     (void) ngx_palloc(pool, LARGE);
     ngx_destroy_pool(pool);
     assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE + LARGE);
+}
+
+/* Of what is kept, only the library's own words may be touched; of what is
+ * served again, only what was asked for. */
+static void
+test_cache_marks_every_byte_that_it_keeps(void **state)
+{
+    enum {
+        SHORT = LARGE - 100,
+    };
+    ngx_pool_t *pool;
+    u_char *block;
+    u_char *p;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    grow(pool, 2);
+    block = (u_char *) pool->d.next;
+    p = ngx_palloc(pool, LARGE);
+    ngx_reset_pool(pool);
+    check_marks(p, 0, KEPT_MIN, 0);
+    check_marks(p, KEPT_MIN, LARGE, NGX_POOL_POISON);
+
+    assert_ptr_equal(ngx_palloc(pool, SHORT), p);
+    check_marks(p, 0, SHORT, 0);
+    check_marks(p, SHORT, LARGE, NGX_POOL_POISON);
+    ngx_destroy_pool(pool);
+    check_marks(p, KEPT_MIN, LARGE, NGX_POOL_POISON);
+    check_marks(block, KEPT_MIN, POOL_SIZE, NGX_POOL_POISON);
+    check_marks((u_char *) pool, KEPT_MIN, POOL_SIZE, NGX_POOL_POISON);
+
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    check_marks((u_char *) pool, 0, sizeof(ngx_pool_t), 0);
+    check_marks((u_char *) pool, sizeof(ngx_pool_t), POOL_SIZE,
+                NGX_POOL_POISON);
+    ngx_destroy_pool(pool);
 }
 
 static void
@@ -1165,6 +1288,15 @@ stats(void)
     return cache;
 }
 
+/* Each of p's bytes from start to end is marked, or none is. */
+static void
+check_marks(const u_char *p, size_t start, size_t end, int is_marked)
+{
+    for (; start < end; start++) {
+        assert_int_equal(ASAN_IS_MARKED(p + start), is_marked);
+    }
+}
+
 static void
 in_a_thread(void *(*run)(void *), void *data)
 {
@@ -1184,6 +1316,7 @@ main(void)
         FIXTURE_TEST(test_cache_serves_the_newest_block_first),
         FIXTURE_TEST(test_cache_serves_blocks_of_the_very_size_alone),
         FIXTURE_TEST(test_cache_serves_large_allocations),
+        FIXTURE_TEST(test_cache_serves_large_allocations_of_an_index),
         FIXTURE_TEST(test_cache_serves_large_allocations_that_fit),
         FIXTURE_TEST(test_cache_serves_a_large_allocation_of_the_next_class),
         FIXTURE_TEST(test_cache_keeps_nothing_of_pfree),
@@ -1207,8 +1340,11 @@ main(void)
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
         FIXTURE_TEST(test_cache_limit_releases_what_is_beyond),
         FIXTURE_TEST(test_cache_limit_can_be_raised),
+        FIXTURE_TEST(test_cache_limit_of_every_bit),
+        FIXTURE_TEST(test_cache_limit_is_not_reached_by_what_fails),
         FIXTURE_TEST(test_cache_trim_releases_all_and_keeps_the_limit),
         FIXTURE_TEST(test_cache_trim_while_pools_live),
+        FIXTURE_TEST(test_cache_marks_every_byte_that_it_keeps),
         FIXTURE_TEST(test_cache_serves_when_memory_runs_out),
         FIXTURE_TEST(test_cache_without_memory_for_itself_keeps_nothing),
         FIXTURE_TEST(test_cache_limit_is_16_mib_at_first_or_0_under_asan),
@@ -1221,5 +1357,5 @@ main(void)
         FIXTURE_TEST(test_cache_is_released_at_the_processs_end),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

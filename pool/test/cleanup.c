@@ -451,5 +451,5 @@ main(void)
         CLEANUP_TEST(test_cleanup_may_add_others_that_run_next),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

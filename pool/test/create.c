@@ -210,6 +210,26 @@ test_create_refuses_sizes_near_the_greatest(void **state)
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
+/* Sizes that differ from a good one in an upper bit alone. */
+static void
+test_create_refuses_sizes_of_every_bit(void **state)
+{
+    struct lines lines;
+    size_t blocks = heap_live_blocks();
+    size_t bit;
+
+    (void) state;
+    for (bit = 2 * (size_t) HEAP_SIZE_MAX; bit != 0; bit *= 2) {
+        lines_init(&lines, NGX_LOG_EMERG);
+        assert_null(ngx_create_pool(bit, &lines.log));
+        assert_null(ngx_create_pool(bit | POOL_SIZE, &lines.log));
+        assert_int_equal(lines.count, 2);
+        assert_int_equal(lines.line[0].level, NGX_LOG_EMERG);
+        assert_int_equal(lines.line[1].level, NGX_LOG_EMERG);
+    }
+    assert_int_equal(heap_live_blocks(), blocks);
+}
+
 int
 main(void)
 {
@@ -226,7 +246,8 @@ main(void)
         FIXTURE_TEST(test_create_of_the_least_size_holds_two_larges),
         FIXTURE_TEST(test_create_default_size_is_16_kib),
         FIXTURE_TEST(test_create_refuses_sizes_near_the_greatest),
+        FIXTURE_TEST(test_create_refuses_sizes_of_every_bit),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

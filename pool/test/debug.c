@@ -202,5 +202,5 @@ main(void)
         FIXTURE_TEST(test_debug_without_a_log_is_silent),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -105,5 +105,5 @@ main(void)
         FIXTURE_TEST(test_debug_palloc_out_of_memory_changes_nothing),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -255,5 +255,5 @@ main(void)
         FIXTURE_TEST(test_run_cleanup_file_runs_no_other_handler),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -3,7 +3,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "files.h"
 #include "heap.h"
 
 static size_t blocks_before;
@@ -12,8 +11,6 @@ int
 fixture_setup(void **state)
 {
     (void) state;
-    heap_fail_at(HEAP_NEVER);
-    files_reset();
     ngx_pool_cache_limit(0);
     blocks_before = heap_live_blocks();
     return 0;

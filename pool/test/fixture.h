@@ -1,17 +1,12 @@
 /*
- * The setup and teardown of every cmocka test of a seam build. A test starts
- * with an empty cache whose limit is 0, with no failure ordered and no file
- * call recorded, whatever ran before it. One thread.
+ * The setup and teardown of every cmocka test of a seam build. A test starts in
+ * a process of its own (group.h), with an empty cache whose limit is 0. One
+ * thread.
  */
 #ifndef POOL_TEST_FIXTURE_H
 #define POOL_TEST_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "group.h"
 
 #define FIXTURE_TEST(test)                                                     \
     cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)

@@ -618,5 +618,5 @@ main(void)
         FIXTURE_TEST(test_foreign_cleanups_run_with_ours),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -13,12 +13,16 @@
 
 enum {
     POOL_SIZE = 4096,
-    WALKED = 16, /* entries of a list that is walked */
+    WALKED = 16,      /* entries of a list that is walked */
+    INDEX_SLOTS = 64, /* of the smallest index */
+    LISTED = 260,     /* more than the third growth of an index */
     COUNT = 2000,
     SIZE = 1, /* of each, by ngx_pmemalign(): large, but cheap */
     ALIGNMENT = 16,
 };
 
+static ngx_pool_t *make_index(size_t count);
+static size_t slots_of(const ngx_pool_t *pool);
 static void *allocate(ngx_pool_t *pool);
 static ngx_pool_stats_t stats_of(const ngx_pool_t *pool);
 static void check_list(const ngx_pool_t *pool, void *const *p, size_t count);
@@ -293,6 +297,84 @@ test_index_takes_no_more_memory_than_it_needs(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* A power of two of slots, 64 or more, of which three quarters hold the live
+ * allocations, whatever their number. */
+static void
+test_index_has_the_slots_that_it_needs(void **state)
+{
+    size_t slots = INDEX_SLOTS;
+    size_t count;
+
+    (void) state;
+    for (count = WALKED; count < LISTED; count++) {
+        ngx_pool_t *pool = make_index(count);
+
+        while (4 * count > 3 * slots) {
+            slots *= 2;
+        }
+        assert_int_equal(slots_of(pool), slots);
+        ngx_destroy_pool(pool);
+    }
+}
+
+/* When seven eighths of its slots are linked, to what the list then needs. */
+static void
+test_index_grows_when_it_is_full(void **state)
+{
+    static const size_t grows_at[] = {57, 113, 225};
+    ngx_pool_t *pool = make_index(WALKED);
+    size_t slots = INDEX_SLOTS;
+    size_t count;
+    size_t nth = 0;
+
+    (void) state;
+    for (count = WALKED + 1; count < LISTED; count++) {
+        (void) allocate(pool);
+        if (nth < 3 && count == grows_at[nth]) {
+            slots *= 2;
+            nth++;
+        }
+        assert_int_equal(slots_of(pool), slots);
+        assert_int_equal(stats_of(pool).large, count);
+    }
+    assert_int_equal(nth, 3);
+    ngx_destroy_pool(pool);
+}
+
+/* Around each length at which it is made or grows. */
+static void
+test_index_of_every_length_finds_each(void **state)
+{
+    void *p[LISTED];
+    size_t count;
+    size_t i;
+
+    (void) state;
+    for (count = WALKED; count < LISTED; count++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        size_t built_at = count * 7919 % (count - WALKED + 1) + WALKED;
+
+        for (i = 0; i < count; i++) {
+            p[i] = allocate(pool);
+            if (i + 1 == built_at) {
+                assert_int_equal(ngx_pfree(pool, &i), NGX_DECLINED);
+                assert_non_null(pool->index);
+            }
+        }
+        for (i = 0; i < count; i += 2) {
+            assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
+            assert_int_equal(ngx_pfree(pool, p[i]), NGX_DECLINED);
+            p[i] = NULL;
+        }
+        check_list(pool, p, count);
+        for (i = 1; i < count; i += 2) {
+            assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
+        }
+        assert_int_equal(stats_of(pool).large, 0);
+        ngx_destroy_pool(pool);
+    }
+}
+
 /* Four times as many frees take four times as long. With walks it would be
  * sixteen times. The clock is the thread's own, so that the load of other
  * programs counts less. */
@@ -317,6 +399,29 @@ test_index_makes_pfree_linear(void **state)
     }
     fail_msg("ngx_pfree() of four times as many is over %d times slower",
              BOUND);
+}
+
+/* A pool whose index was made for a list of that many. */
+static ngx_pool_t *
+make_index(size_t count)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    while (count-- > 0) {
+        (void) allocate(pool);
+    }
+    assert_int_equal(ngx_pfree(pool, &pool), NGX_DECLINED);
+    assert_non_null(pool->index);
+    return pool;
+}
+
+/* Of the pool's index, whose head is less than four slots. */
+static size_t
+slots_of(const ngx_pool_t *pool)
+{
+    size_t bytes = stats_of(pool).index;
+
+    return bytes / sizeof(ngx_pool_large_t) / INDEX_SLOTS * INDEX_SLOTS;
 }
 
 /* Checks that the list has each of p that is not NULL once, and no other. */
@@ -424,8 +529,11 @@ main(void)
         FIXTURE_TEST(test_index_grows_with_the_list),
         FIXTURE_TEST(test_index_is_built_seldom_by_turns_of_pfree_and_palloc),
         FIXTURE_TEST(test_index_takes_no_more_memory_than_it_needs),
+        FIXTURE_TEST(test_index_has_the_slots_that_it_needs),
+        FIXTURE_TEST(test_index_grows_when_it_is_full),
+        FIXTURE_TEST(test_index_of_every_length_finds_each),
         FIXTURE_TEST(test_index_makes_pfree_linear),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

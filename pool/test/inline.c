@@ -20,6 +20,9 @@ enum {
 
 static void check_program(size_t size, uint32_t seed, uint32_t most);
 static void check_same(ngx_pool_t *one, ngx_pool_t *other);
+static void check_end(size_t pool_size, size_t left, size_t size,
+                      void *(*allocate)(ngx_pool_t *pool, size_t size),
+                      size_t alignment);
 
 static void
 test_inline_places_as_the_functions_do(void **state)
@@ -50,6 +53,28 @@ test_inline_of_0_does_the_same_as_the_functions(void **state)
     check_same(one, other);
     ngx_destroy_pool(one);
     ngx_destroy_pool(other);
+}
+
+/* Whatever the end of a block is and wherever last stands before it: what is
+ * aligned past the end goes to the next block. */
+static void
+test_inline_at_every_end_stays_inside(void **state)
+{
+    size_t odd;
+    size_t left;
+    size_t size;
+
+    (void) state;
+    for (odd = 0; odd < NGX_POOL_ALIGNMENT; odd++) {
+        for (left = 0; left < 24; left++) {
+            for (size = 0; size < 24; size++) {
+                check_end(POOL_SIZE + odd, left, size, ngx_palloc_inline,
+                          NGX_ALIGNMENT);
+                check_end(POOL_SIZE + odd, left, size, ngx_pnalloc_inline,
+                          NGX_POOL_REDZONE == 0 ? 1 : 8);
+            }
+        }
+    }
 }
 
 static void
@@ -163,17 +188,37 @@ check_same(ngx_pool_t *one, ngx_pool_t *other)
     }
 }
 
+/* size bytes are allocated where left bytes are free in the first block: there,
+ * if they fit once last is aligned, else in a new one. */
+static void
+check_end(size_t pool_size, size_t left, size_t size,
+          void *(*allocate)(ngx_pool_t *pool, size_t size), size_t alignment)
+{
+    ngx_pool_t *pool = ngx_create_pool(pool_size, NULL);
+    size_t start;
+
+    place_leave(pool, 0, left);
+    start = (pool_size - left + alignment - 1) / alignment * alignment;
+    if (start + size + NGX_POOL_REDZONE <= pool_size) {
+        place_check(pool, allocate(pool, size), 0, start);
+    } else {
+        place_check(pool, allocate(pool, size), 1, sizeof(ngx_pool_data_t));
+    }
+    ngx_destroy_pool(pool);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_inline_places_as_the_functions_do),
         FIXTURE_TEST(test_inline_of_0_does_the_same_as_the_functions),
+        FIXTURE_TEST(test_inline_at_every_end_stays_inside),
         FIXTURE_TEST(test_inline_of_more_than_max_is_large),
         FIXTURE_TEST(test_inline_of_more_than_max_is_large_where_it_would_fit),
         FIXTURE_TEST(test_inline_refuses_sizes_near_the_greatest),
         FIXTURE_TEST(test_inline_returns_null_when_memory_runs_out),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -114,5 +114,5 @@ main(void)
         FIXTURE_TEST(test_keys_refused_leave_the_keys_of_others_alone),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -111,6 +111,35 @@ test_large_refuses_sizes_near_the_greatest(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Sizes that differ from a small one, or from 0, in an upper bit alone. */
+static void
+test_large_refuses_sizes_of_every_bit(void **state)
+{
+    static struct snapshot before;
+    struct lines lines;
+    ngx_pool_t *pool;
+    size_t bit;
+    size_t less;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    pool = ngx_create_pool(POOL_SIZE, &lines.log);
+    snapshot_take(&before, pool);
+    for (bit = 2 * (size_t) HEAP_SIZE_MAX; bit != 0; bit *= 2) {
+        for (less = 0; less < 64; less += 9) {
+            lines.count = 0;
+            assert_null(ngx_palloc(pool, bit | less));
+            assert_null(ngx_pnalloc(pool, bit | less));
+            assert_null(ngx_pcalloc(pool, bit | less));
+            assert_null(ngx_pmemalign(pool, bit | less, 16));
+            assert_null(ngx_pool_cleanup_add(pool, bit | less));
+            assert_int_equal(lines.count, 5);
+        }
+    }
+    snapshot_check(&before, pool);
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_pmemalign_aligns_as_asked(void **state)
 {
@@ -177,6 +206,33 @@ test_pmemalign_refuses_other_alignments_than_powers_of_two(void **state)
     assert_int_equal(lines.count, 0);
     pool->log = NULL;
     assert_null(ngx_pmemalign(pool, 8, 3));
+    ngx_destroy_pool(pool);
+}
+
+/* A power of two, or more than the system has: two bits, or one that is too
+ * great. */
+static void
+test_pmemalign_refuses_alignments_of_every_bit(void **state)
+{
+    static struct snapshot before;
+    struct lines lines;
+    ngx_pool_t *pool;
+    size_t bit;
+    size_t other;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    pool = ngx_create_pool(POOL_SIZE, &lines.log);
+    snapshot_take(&before, pool);
+    for (bit = 1; bit != 0; bit *= 2) {
+        for (other = 1; other < bit; other *= 2) {
+            assert_null(ngx_pmemalign(pool, 8, bit | other));
+        }
+        if (bit > HEAP_SIZE_MAX) {
+            assert_null(ngx_pmemalign(pool, 8, bit));
+        }
+    }
+    snapshot_check(&before, pool);
     ngx_destroy_pool(pool);
 }
 
@@ -417,10 +473,12 @@ main(void)
         FIXTURE_TEST(test_large_is_aligned),
         FIXTURE_TEST(test_large_pcalloc_is_zero),
         FIXTURE_TEST(test_large_refuses_sizes_near_the_greatest),
+        FIXTURE_TEST(test_large_refuses_sizes_of_every_bit),
         FIXTURE_TEST(test_pmemalign_aligns_as_asked),
         FIXTURE_TEST(test_pmemalign_is_large_at_any_size),
         FIXTURE_TEST(
             test_pmemalign_refuses_other_alignments_than_powers_of_two),
+        FIXTURE_TEST(test_pmemalign_refuses_alignments_of_every_bit),
         FIXTURE_TEST(test_pfree_releases_a_large_to_the_system),
         FIXTURE_TEST(test_pfree_takes_the_entry_off_the_list),
         FIXTURE_TEST(test_pfree_declines_a_small_one),
@@ -434,5 +492,5 @@ main(void)
         FIXTURE_TEST(test_pfree_lets_entries_be_used_again),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -286,5 +286,5 @@ main(void)
         FIXTURE_TEST(test_layout_after_last_moves_back),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

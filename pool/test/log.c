@@ -153,5 +153,5 @@ main(void)
         FIXTURE_TEST(test_log_keeps_511_bytes),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -3,11 +3,13 @@
  * The operation fails. The pool is as before in every field, except that blocks
  * may have counted a failure. The same call succeeds when there is memory.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "files.h"
 #include "fixture.h"
 #include "heap.h"
 #include "lines.h"
@@ -31,6 +33,9 @@ struct operation {
 };
 
 static void check_operation(const struct operation *operation);
+static void check_refusals(const struct operation *operation,
+                           struct lines *lines);
+static void check_line(const struct lines *lines, size_t count);
 
 static void *
 run_palloc_small(ngx_pool_t *pool)
@@ -356,6 +361,40 @@ test_oom_of_a_grown_index_and_an_entry(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Whatever fails in it: no line is written, and nobody asks the log. */
+static void
+test_oom_without_a_log(void **state)
+{
+    ngx_pool_cleanup_file_t file = {.fd = 7, .name = (u_char *) "name"};
+    ngx_pool_t *pool;
+    size_t n;
+
+    (void) state;
+    assert_null(ngx_create_pool(0, NULL));
+    assert_null(ngx_create_pool(SIZE_MAX, NULL));
+    ngx_pool_cache_limit(SIZE_MAX);
+    heap_fail_from(0); /* for the bookkeeping as well */
+    assert_null(ngx_create_pool(POOL_SIZE, NULL));
+    heap_fail_at(0);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (n = 0; n < LONG_LIST; n++) {
+        (void) ngx_palloc(pool, LARGE);
+    }
+    heap_fail_from(0);
+    assert_int_equal(ngx_pfree(pool, &n), NGX_DECLINED); /* for an index */
+    assert_null(ngx_palloc(pool, LARGE));
+    assert_null(ngx_palloc(pool, pool->max));
+    assert_null(ngx_pmemalign(pool, 8, 16));
+    assert_null(ngx_pmemalign(pool, 8, 3));
+    assert_null(ngx_pool_cleanup_add(pool, SIZE_MAX));
+
+    files_fail(FILES_UNLINK, EACCES);
+    files_fail(FILES_CLOSE, EBADF);
+    ngx_pool_delete_file(&file);
+    assert_int_equal(files_count(), 2);
+    ngx_destroy_pool(pool);
+}
+
 static void
 try_to_allocate(void *data)
 {
@@ -386,20 +425,29 @@ test_oom_in_a_handler(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* With a log, which gets one line for the refusal, and without. */
 static void
 check_operation(const struct operation *operation)
 {
-    static struct snapshot before;
     struct lines lines;
+
+    lines_init(&lines, NGX_LOG_DEBUG);
+    check_refusals(operation, &lines);
+    check_refusals(operation, NULL);
+}
+
+static void
+check_refusals(const struct operation *operation, struct lines *lines)
+{
+    static struct snapshot before;
+    ngx_log_t *log = lines == NULL ? NULL : &lines->log;
     size_t nth;
     int done = 0;
 
     for (nth = 0; !done; nth++) {
-        ngx_pool_t *pool;
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, log);
         size_t calls;
 
-        lines_init(&lines, NGX_LOG_DEBUG);
-        pool = ngx_create_pool(POOL_SIZE, &lines.log);
         pool->d.last = pool->d.end - operation->left;
         snapshot_take(&before, pool);
         calls = heap_calls();
@@ -409,17 +457,29 @@ check_operation(const struct operation *operation)
         if (!done) {
             snapshot_check_missed(&before, pool);
             assert_int_equal(heap_calls(), calls + nth + 1);
-            assert_int_equal(lines.count, 1);
-            assert_int_equal(lines.line[0].level, NGX_LOG_EMERG);
+            check_line(lines, nth + 1);
             assert_non_null(operation->run(pool));
         } else {
             assert_int_equal(heap_calls(), calls + operation->takes);
-            assert_int_equal(lines.count, 0);
+            check_line(lines, nth);
         }
         heap_fail_at(HEAP_NEVER);
         ngx_destroy_pool(pool);
     }
     assert_int_equal(nth, operation->takes + 1);
+}
+
+/* One line for each refusal so far, where there is a log. */
+static void
+check_line(const struct lines *lines, size_t count)
+{
+    if (lines == NULL) {
+        return;
+    }
+    assert_int_equal(lines->count, count);
+    if (count != 0) {
+        assert_int_equal(lines->line[count - 1].level, NGX_LOG_EMERG);
+    }
 }
 
 int
@@ -446,8 +506,9 @@ main(void)
         FIXTURE_TEST(test_oom_of_an_index_makes_pfree_walk),
         FIXTURE_TEST(test_oom_of_a_grown_index_loses_no_allocation),
         FIXTURE_TEST(test_oom_of_a_grown_index_and_an_entry),
+        FIXTURE_TEST(test_oom_without_a_log),
         FIXTURE_TEST(test_oom_in_a_handler),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

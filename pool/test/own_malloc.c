@@ -9,13 +9,6 @@
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #endif
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +16,8 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+
+#include "group.h"
 
 enum {
     ARENA_SIZE = 512 * 1024 * 1024,
@@ -322,5 +317,5 @@ main(void)
             test_own_malloc_lets_larges_be_kept_if_it_knows_their_size),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -51,5 +51,5 @@ main(void)
         FIXTURE_TEST(test_pagesize_bounds_small_allocations),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

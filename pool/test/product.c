@@ -1,11 +1,4 @@
 /* The library as it is installed, on real files. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +7,8 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+
+#include "group.h"
 
 enum {
     POOL_SIZE = 4096,
@@ -108,5 +103,5 @@ main(void)
         cmocka_unit_test(test_product_deletes_a_file),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -256,5 +256,5 @@ main(void)
         FIXTURE_TEST(test_program_gives_the_same_hash_in_kept_blocks),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

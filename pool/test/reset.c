@@ -400,5 +400,5 @@ main(void)
         FIXTURE_TEST(test_destroy_frees_larges_and_index),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -442,6 +442,39 @@ test_pcalloc_clears_used_memory(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* In each block of the chain, in memory that was written before, to its end; a
+ * large one that is kept is cleared as well. */
+static void
+test_pcalloc_clears_in_every_block(void **state)
+{
+    enum {
+        BLOCKS = 12,
+    };
+    static const u_char zeros[4 * POOL_SIZE];
+    static const size_t sizes[] = {1, 200, 700, MAX};
+    ngx_pool_t *pool;
+    size_t i;
+    size_t n;
+
+    (void) state;
+    ngx_pool_cache_limit(NGX_POOL_CACHE_SIZE);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (n = 0; n < BLOCKS; n++) {
+            memset(ngx_palloc(pool, MAX), 0xff, MAX);
+            memset(ngx_palloc(pool, 4 * POOL_SIZE), 0xff, 4 * POOL_SIZE);
+        }
+        ngx_reset_pool(pool);
+        while (place_used(pool) < BLOCKS) {
+            assert_memory_equal(ngx_pcalloc(pool, sizes[i]), zeros, sizes[i]);
+        }
+        assert_memory_equal(ngx_pcalloc(pool, 4 * POOL_SIZE), zeros,
+                            4 * POOL_SIZE);
+        ngx_reset_pool(pool);
+    }
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_palloc_leaves_neighbours_alone(void **state)
 {
@@ -512,8 +545,9 @@ main(void)
         FIXTURE_TEST(test_palloc_aligned_past_the_end_takes_a_new_block),
         FIXTURE_TEST(test_palloc_in_tiny_pools_stays_inside),
         FIXTURE_TEST(test_pcalloc_clears_used_memory),
+        FIXTURE_TEST(test_pcalloc_clears_in_every_block),
         FIXTURE_TEST(test_palloc_leaves_neighbours_alone),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

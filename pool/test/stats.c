@@ -234,5 +234,5 @@ main(void)
         FIXTURE_TEST(test_cache_stats_count_the_bookkeeping),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

@@ -3,18 +3,13 @@
  * thread destroys than the one that created them. One program uses the library
  * as it is installed. Another one runs under ThreadSanitizer.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 #include <string.h>
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+
+#include "group.h"
 
 enum {
     THREADS = 4,
@@ -207,5 +202,5 @@ main(void)
         cmocka_unit_test(test_thread_keeps_and_trims_its_own_blocks),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

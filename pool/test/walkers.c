@@ -362,5 +362,5 @@ main(void)
         FIXTURE_TEST(test_walkers_dump_right_after_a_reset),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return GROUP_RUN(tests);
 }

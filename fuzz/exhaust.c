@@ -1,0 +1,868 @@
+/*
+ * exhaust: every program of up to so many ops over an alphabet of boundary ops,
+ * with the system's memory failing at every point, keeps every promise that
+ * fuzz/oracles/ knows. The longest programs leave out some of the ops.
+ *
+ *     exhaust [--ops N] [--part I/N] [--jobs N]
+ *     exhaust --program 'OP; OP; ...'     does that program alone
+ *
+ * Shorter programs come first, so what is found is as short as it can be. From
+ * the starts below, which are programs that bring a pool into a state that a
+ * few ops do not reach, two ops less are tried. --part does the I'th of N
+ * parts, which may run on other machines or at other times.
+ *
+ * What is left out is equal to a shorter program: an op that makes no call adds
+ * nothing, and the second pool is created after the first. One allocation of
+ * the system's fails in a program at most: the first, second, ... of each op.
+ *
+ * Exit: 0 nothing was found, 1 a promise is broken, or the program crashes or
+ * does not end: it is printed with the command that does it again. 2: usage.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "heap.h"
+#include "program.h"
+#include "run.h"
+
+enum {
+    OPS_DEFAULT = 5,
+    OPS_MAX = 12,
+    START_COST = 2, /* ops that are tried less after a start */
+
+    /* A unit is what follows the first two ops. A process takes the next one
+     * when it is done with its own. */
+    UNIT_OPS = 2,
+
+    FAULTS = 4, /* fail_alloc reaches so many allocations */
+
+    JOBS_MAX = 64,
+    PROGRAM_OPS_MAX = 64,
+    PROGRAM_SIZE_MAX = PROGRAM_OPS_MAX * OP_SIZE_MAX,
+    TEXT_SIZE_MAX = PROGRAM_OPS_MAX * OP_TEXT_SIZE,
+
+    HANG_SECONDS = 10, /* that a program of microseconds does not take */
+    SHOW_SECONDS = 5,  /* from one line of progress to the next */
+    STATUS_USAGE = 2,
+};
+
+/*
+ * The alphabet. Sizes of pools: too small, the header alone, an odd end, the
+ * usual, one whose max is a page's, and another one of the same hash. Sizes of
+ * allocations: nothing, something, all that is left and a byte more, max and a
+ * byte more. Limits: one block, and far above.
+ */
+static const char alphabet[] = "create p0 max-1; "
+                               "create p0 max+0; "
+                               "create p0 201; "
+                               "create p0 1000; "
+                               "create p0 page+1; "
+                               "create p1 1089; "
+                               "palloc p0 0; "
+                               "palloc p0 1; "
+                               "palloc p0 left+0; "
+                               "palloc p0 left+1; "
+                               "palloc p0 max+0; "
+                               "palloc p0 max+1; "
+                               "palloc p1 max+1; "
+                               "pnalloc p0 1; "
+                               "pnalloc p0 left+0; "
+                               "pcalloc p0 left+1; "
+                               "pcalloc p0 max+1; "
+                               "pmemalign p0 #3 1; "
+                               "pfree_twice p0 #0; "
+                               "pfree_large p0 #1; "
+                               "pfree_small p0 #0; "
+                               "pfree_null p0; "
+                               "cleanup p0 #1 max+0; "
+                               "cleanup p0 #3 0; "
+                               "cleanup p0 #0 max+1; "
+                               "cleanup_file p0 #1; "
+                               "run_cleanup_file p0 #1; "
+                               "reset p0; "
+                               "destroy p0; "
+                               "destroy p1; "
+                               "cache_limit 1024; "
+                               "cache_limit 1099511627776; "
+                               "cache_trim; ";
+
+/* Those that are left out of the longest programs: sizes that no system has,
+ * alignments, what is declined, files that fail, arrays in place. */
+static const char rest[] = "create p0 140737488355328; "
+                           "palloc p0 max+3; "
+                           "palloc p0 top-0; "
+                           "palloc p0 140737488355336; "
+                           "pcalloc p0 1; "
+                           "pmemalign p0 #12 1; "
+                           "pmemalign p0 #18 1; "
+                           "pfree_inner p0 #0 0; "
+                           "pfree_stale p0 #0; "
+                           "cleanup p0 #0 top-0; "
+                           "cleanup p0 #0 140737488355336; "
+                           "cleanup_cancel p0 #0; "
+                           "delete_file p0 #1; "
+                           "run_cleanup_file p0 #0; "
+                           "fail_files #2; "
+                           "tail_shrink p0 1; "
+                           "tail_grow p0 1; "
+                           "cache_limit 0; ";
+
+/* Nothing; a list that the next search but one makes an index of; one that is
+ * about to be half of an index; an index that is nearly full; one whose
+ * allocations are going to be kept; blocks that have failed nearly often enough
+ * to be passed; what a thread keeps of a pool with all of this. */
+static const char *const starts[] = {
+    "",
+    "create p0 1000; palloc p0 max+1; again #14",
+    "create p0 1000; palloc p0 max+1; again #15; again #13",
+    "create p0 4096; palloc p0 max+1; again #15; again #15; again #14;"
+    "pfree_foreign p0 #0; palloc p0 max+1; again #6",
+    "cache_limit 1099511627776; create p0 1000; palloc p0 max+1; again #15;"
+    "pfree_foreign p0 #0",
+    "create p0 1000; palloc p0 800; palloc p0 900; again #2",
+    "cache_limit 1099511627776; create p0 1000; palloc p0 900; again #1;"
+    "palloc p0 max+1; palloc p0 2000; palloc p0 max+1; destroy p0;"
+    "create p0 201; palloc p0 max+1; reset p0",
+};
+
+enum {
+    STARTS = sizeof(starts) / sizeof(starts[0]),
+};
+
+/* A program in the making. */
+struct sequence {
+    struct program_end end;
+    size_t count; /* ops */
+    size_t size;
+    int has_pool; /* the first pool was created in it */
+};
+
+/* What came of a program. */
+struct outcome {
+    size_t effective;
+    size_t calls;     /* of the system, by the last op */
+    size_t end_calls; /* by what follows the last op */
+    size_t refusals;
+};
+
+/* Of a process that does programs. Its parent sees it. */
+struct worker {
+    _Atomic size_t started; /* programs */
+    size_t done;            /* programs that no other process does */
+    size_t nodes;           /* of them: those with all ops */
+    size_t unit;            /* that is done now, from 0 */
+    size_t size;            /* of the program that was started */
+    uint8_t data[PROGRAM_SIZE_MAX];
+};
+
+struct shared {
+    pid_t parent;
+    _Atomic size_t next; /* unit, for the process that is free */
+    struct worker workers[JOBS_MAX];
+};
+
+/* A round: all programs of so many ops after one start. */
+struct search {
+    struct worker *worker;
+    size_t start;
+    size_t ops;
+    size_t symbols;
+    size_t unit;  /* those that were passed on the way */
+    size_t mine;  /* the one that was taken */
+    int is_first; /* it counts what every process does */
+};
+
+struct options {
+    size_t ops;
+    size_t part;
+    size_t parts;
+    size_t jobs;
+    const char *program;
+};
+
+static const struct run_options run_options = {
+    .redzone = NGX_POOL_REDZONE,
+    .is_marked = NGX_POOL_POISON,
+    .only = RUN_ALL,
+    .palloc = FUZZ_INLINED ? ngx_palloc_inline : ngx_palloc,
+    .pnalloc = FUZZ_INLINED ? ngx_pnalloc_inline : ngx_pnalloc,
+};
+
+static struct options options = {.ops = OPS_DEFAULT, .part = 1, .parts = 1};
+static struct shared *shared;
+static struct op symbols[PROGRAM_OPS_MAX];
+static size_t symbol_count; /* of the alphabet */
+static size_t all_count;    /* and the rest */
+static const char *self_path;
+
+/* Where the system's calls stood, by the executor's notes. */
+static struct {
+    size_t last;   /* number of the program's last op, from 1 */
+    size_t before; /* it */
+    size_t after;
+    int has_begun;
+} noted;
+
+static int parse_options(int argc, char **argv);
+static int parse_part(const char *text);
+static int parse_number(const char *text, size_t least, size_t most,
+                        size_t *ret_number);
+static int usage(FILE *out);
+
+static void read_alphabet(void);
+static size_t read_symbols(const char *text, size_t count);
+static int search_all(void);
+static size_t start_cost(size_t start);
+static size_t search_round(size_t start, size_t ops, size_t units,
+                           size_t *ret_nodes);
+static void worker_run(struct worker *worker, size_t start, size_t ops);
+static int unit_take(struct search *search);
+static void extend(struct search *search, struct sequence sequence,
+                   size_t depth, int has_fault, const struct outcome *before);
+static void extend_by(struct search *search, struct sequence sequence,
+                      size_t depth, const struct op *op,
+                      const struct outcome *without);
+static void visit(struct search *search, struct sequence sequence, size_t depth,
+                  int has_fault, const struct outcome *outcome);
+static void fail_end(struct search *search, struct sequence sequence,
+                     const struct outcome *outcome);
+static void count(struct search *search, size_t depth);
+
+static void sequence_start(struct worker *worker, struct sequence *sequence,
+                           size_t start);
+static void sequence_add(struct worker *worker, struct sequence *sequence,
+                         const struct op *op);
+static struct outcome sequence_run(struct worker *worker,
+                                   const struct sequence *sequence);
+static void note(const struct source_call *call);
+
+static void watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
+                  struct worker **ret_found, const char **ret_signal);
+static void show(size_t jobs, size_t ops, size_t units);
+static void stop(size_t jobs, const pid_t *pids);
+static size_t total_done(size_t jobs);
+static int report(const struct worker *worker, const char *signal);
+static int survives(const uint8_t *data, size_t size);
+static void print_line(const uint8_t *data, size_t size, FILE *out);
+static size_t program_read(const char *text, uint8_t *ret_data);
+static double seconds_now(void);
+static double seconds_used(void);
+
+int
+main(int argc, char **argv)
+{
+    const struct rlimit no_core = {0, 0};
+    sigset_t child_ends;
+
+    self_path = argv[0];
+    if (parse_options(argc, argv) != 0) {
+        return usage(stderr);
+    }
+    read_alphabet();
+    (void) setrlimit(RLIMIT_CORE, &no_core);
+    (void) sigemptyset(&child_ends);
+    (void) sigaddset(&child_ends, SIGCHLD);
+    (void) sigprocmask(SIG_BLOCK, &child_ends, NULL);
+
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        fprintf(stderr, "exhaust: mmap: %s\n", strerror(errno));
+        return STATUS_USAGE;
+    }
+    if (options.program != NULL) {
+        struct worker *worker = &shared->workers[0];
+
+        worker->size = program_read(options.program, worker->data);
+        if (worker->size == 0) {
+            return STATUS_USAGE;
+        }
+        return survives(worker->data, worker->size) ? EXIT_SUCCESS
+                                                    : EXIT_FAILURE;
+    }
+    return search_all();
+}
+
+/* Returns 0, or -1. */
+static int
+parse_options(int argc, char **argv)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int i;
+
+    options.jobs = processors < 1          ? 1
+                   : processors > JOBS_MAX ? JOBS_MAX
+                                           : (size_t) processors;
+    for (i = 1; i < argc; i += 2) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        int rc = -1;
+
+        if (strcmp(argv[i], "--help") == 0) {
+            exit(usage(stdout));
+        } else if (strcmp(argv[i], "--ops") == 0) {
+            rc = parse_number(value, 1, OPS_MAX, &options.ops);
+        } else if (strcmp(argv[i], "--jobs") == 0) {
+            rc = parse_number(value, 1, JOBS_MAX, &options.jobs);
+        } else if (strcmp(argv[i], "--part") == 0) {
+            rc = parse_part(value);
+        } else if (strcmp(argv[i], "--program") == 0) {
+            options.program = value;
+            rc = 0;
+        }
+        if (rc != 0) {
+            fprintf(stderr, "exhaust: found %s %s\n", argv[i], value);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+parse_part(const char *text)
+{
+    char part[16];
+    const char *slash = strchr(text, '/');
+
+    if (slash == NULL || (size_t) (slash - text) >= sizeof(part)) {
+        return -1;
+    }
+    memcpy(part, text, (size_t) (slash - text));
+    part[slash - text] = '\0';
+    return parse_number(slash + 1, 1, SIZE_MAX, &options.parts) != 0
+               ? -1
+               : parse_number(part, 1, options.parts, &options.part);
+}
+
+static int
+parse_number(const char *text, size_t least, size_t most, size_t *ret_number)
+{
+    char *end;
+    unsigned long number;
+
+    errno = 0;
+    number = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
+        number < least || number > most) {
+        return -1;
+    }
+    *ret_number = number;
+    return 0;
+}
+
+static int
+usage(FILE *out)
+{
+    fprintf(
+        out,
+        "usage: exhaust [--ops N] [--part I/N] [--jobs N]\n"
+        "       exhaust --program 'OP; OP; ...'\n"
+        "Does every program of up to N ops (%d; at most %d) over an alphabet "
+        "of boundary\n"
+        "ops, with memory failing at every point, or the I'th of N parts.\n",
+        OPS_DEFAULT, OPS_MAX);
+    return out == stdout ? EXIT_SUCCESS : STATUS_USAGE;
+}
+
+static void
+read_alphabet(void)
+{
+    symbol_count = read_symbols(alphabet, 0);
+    all_count = read_symbols(rest, symbol_count);
+}
+
+/* Adds the ops to count symbols. Returns the new count. */
+static size_t
+read_symbols(const char *text, size_t count)
+{
+    uint8_t data[PROGRAM_SIZE_MAX];
+    struct program program;
+
+    program_init(&program, data, program_read(text, data));
+    while (program_next(&program, &symbols[count])) {
+        count++;
+    }
+    return count;
+}
+
+/* Shorter programs first, whatever they start from. */
+static int
+search_all(void)
+{
+    double began = seconds_now();
+    size_t units[STARTS] = {0};
+    size_t done = 0;
+    size_t ops;
+    size_t start;
+
+    for (ops = 1; ops <= options.ops; ops++) {
+        size_t before = done;
+
+        for (start = 0; start < STARTS; start++) {
+            size_t nodes;
+
+            if (ops + start_cost(start) > options.ops) {
+                continue;
+            }
+            done += search_round(start, ops, units[start], &nodes);
+            if (ops == UNIT_OPS) {
+                units[start] = nodes;
+            }
+        }
+        printf("%zu ops: %zu programs, %.1f s, %.1f s of processors\n", ops,
+               done - before, seconds_now() - began, seconds_used());
+        (void) fflush(stdout);
+    }
+    printf("nothing found in %zu programs\n", done);
+    return EXIT_SUCCESS;
+}
+
+/* The ops that are tried less. */
+static size_t
+start_cost(size_t start)
+{
+    return start == 0 ? 0 : START_COST;
+}
+
+/* Returns the number of programs, and of those without a failure at the end.
+ * Does not return when one is found. */
+static size_t
+search_round(size_t start, size_t ops, size_t units, size_t *ret_nodes)
+{
+    size_t jobs = ops > UNIT_OPS ? options.jobs : 1;
+    pid_t pids[JOBS_MAX];
+    struct worker *found = NULL;
+    const char *signal = NULL;
+    size_t i;
+
+    memset(shared, 0, sizeof(*shared));
+    shared->parent = getpid();
+    shared->next = options.part - 1;
+    for (i = 0; i < jobs; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            worker_run(&shared->workers[i], start, ops);
+            _exit(EXIT_SUCCESS);
+        }
+        if (pids[i] < 0) {
+            fprintf(stderr, "exhaust: fork: %s\n", strerror(errno));
+            stop(i, pids);
+            exit(STATUS_USAGE);
+        }
+    }
+    watch(jobs, pids, ops, units, &found, &signal);
+    if (found != NULL) {
+        stop(jobs, pids);
+        exit(report(found, signal));
+    }
+    *ret_nodes = 0;
+    for (i = 0; i < jobs; i++) {
+        *ret_nodes += shared->workers[i].nodes;
+    }
+    return total_done(jobs);
+}
+
+/* In a process of its own. */
+static void
+worker_run(struct worker *worker, size_t start, size_t ops)
+{
+    struct search search = {
+        .worker = worker,
+        .start = start,
+        .ops = ops,
+        .symbols =
+            ops + start_cost(start) < options.ops ? all_count : symbol_count,
+        .is_first = worker == shared->workers,
+    };
+    struct sequence sequence;
+    struct outcome outcome;
+
+    sequence_start(worker, &sequence, start);
+    outcome = sequence_run(worker, &sequence);
+    search.mine = atomic_fetch_add(&shared->next, options.parts);
+    extend(&search, sequence, 0, 0, &outcome);
+}
+
+/* Whether the unit that was come to is this process's. */
+static int
+unit_take(struct search *search)
+{
+    if (search->unit++ != search->mine) {
+        return 0;
+    }
+    search->worker->unit = search->mine;
+    search->mine = atomic_fetch_add(&shared->next, options.parts);
+    if (getppid() != shared->parent) {
+        _exit(EXIT_FAILURE); /* nobody waits any more */
+    }
+    return 1;
+}
+
+/* Every op after sequence, which has depth ops and came to before. */
+static void
+extend(struct search *search, struct sequence sequence, size_t depth,
+       int has_fault, const struct outcome *before)
+{
+    size_t i;
+
+    for (i = 0; i < search->symbols; i++) {
+        const struct op *op = &symbols[i];
+        struct sequence longer = sequence;
+        struct outcome outcome;
+
+        if (op->code == OP_CREATE && op->pool != 0 && !sequence.has_pool) {
+            continue;
+        }
+        sequence_add(search->worker, &longer, op);
+        outcome = sequence_run(search->worker, &longer);
+        if (outcome.effective == before->effective) {
+            continue;
+        }
+        visit(search, longer, depth + 1, has_fault, &outcome);
+        if (!has_fault && outcome.calls != 0) {
+            extend_by(search, sequence, depth, op, &outcome);
+        }
+    }
+}
+
+/* op, while the system fails. A refusal more: it did not refuse that anyway. */
+static void
+extend_by(struct search *search, struct sequence sequence, size_t depth,
+          const struct op *op, const struct outcome *without)
+{
+    struct op fault = {.code = OP_FAIL_ALLOC};
+
+    for (; fault.who < FAULTS && fault.who < without->calls; fault.who++) {
+        struct sequence longer = sequence;
+        struct outcome outcome;
+
+        sequence_add(search->worker, &longer, &fault);
+        sequence_add(search->worker, &longer, op);
+        outcome = sequence_run(search->worker, &longer);
+        if (outcome.refusals != without->refusals) {
+            visit(search, longer, depth + 1, 1, &outcome);
+        }
+    }
+}
+
+/* sequence, of depth ops, has been done. */
+static void
+visit(struct search *search, struct sequence sequence, size_t depth,
+      int has_fault, const struct outcome *outcome)
+{
+    if (depth == search->ops) {
+        count(search, depth);
+        search->worker->nodes++;
+        if (!has_fault) {
+            fail_end(search, sequence, outcome);
+        }
+        return;
+    }
+    if (depth != UNIT_OPS || unit_take(search)) {
+        extend(search, sequence, depth, has_fault, outcome);
+    }
+}
+
+/* The system fails in handlers that run when the program is over. */
+static void
+fail_end(struct search *search, struct sequence sequence,
+         const struct outcome *outcome)
+{
+    struct op fault = {.code = OP_FAIL_ALLOC};
+
+    for (; fault.who < FAULTS && fault.who < outcome->end_calls; fault.who++) {
+        struct sequence longer = sequence;
+
+        sequence_add(search->worker, &longer, &fault);
+        (void) sequence_run(search->worker, &longer);
+        count(search, search->ops);
+    }
+}
+
+/* Programs that are no longer than a unit's first ops are done by each
+ * process. */
+static void
+count(struct search *search, size_t depth)
+{
+    if (depth > UNIT_OPS || search->is_first) {
+        search->worker->done++;
+    }
+}
+
+static void
+sequence_start(struct worker *worker, struct sequence *sequence, size_t start)
+{
+    uint8_t data[PROGRAM_SIZE_MAX];
+    struct program program;
+    struct op op;
+
+    *sequence = (struct sequence){0};
+    sequence->size =
+        program_end_init(&sequence->end, OP_VARIABLE, worker->data);
+    program_init(&program, data, program_read(starts[start], data));
+    while (program_next(&program, &op)) {
+        sequence_add(worker, sequence, &op);
+    }
+}
+
+/* The worker's bytes are those of sequence, or of one that is longer. */
+static void
+sequence_add(struct worker *worker, struct sequence *sequence,
+             const struct op *op)
+{
+    sequence->size +=
+        program_end_add(&sequence->end, op, worker->data + sequence->size);
+    sequence->count++;
+    sequence->has_pool |= op->code == OP_CREATE && op->pool == 0;
+}
+
+/* The op nop after the last one shows where that ends. */
+static struct outcome
+sequence_run(struct worker *worker, const struct sequence *sequence)
+{
+    static const struct op nop = {.code = OP_NOP};
+    struct run_options noting = run_options;
+    struct program_end end = sequence->end;
+    size_t refusals = heap_refusals();
+    struct outcome outcome;
+    size_t size = sequence->size;
+
+    worker->size = size;
+    size += program_end_add(&end, &nop, worker->data + size);
+    atomic_fetch_add_explicit(&worker->started, 1, memory_order_relaxed);
+
+    noted.last = sequence->count;
+    noted.has_begun = 0;
+    noting.note = note;
+    outcome.effective = run_program(worker->data, size, &noting)->effective;
+    outcome.calls = noted.after - noted.before;
+    outcome.end_calls = heap_calls() - noted.after;
+    outcome.refusals = heap_refusals() - refusals;
+    return outcome;
+}
+
+static void
+note(const struct source_call *call)
+{
+    if (call->code != SOURCE_OP) {
+        return;
+    }
+    if (call->number == noted.last && !noted.has_begun) {
+        noted.has_begun = 1;
+        noted.before = heap_calls();
+    }
+    if (call->number == noted.last + 1) {
+        noted.after = heap_calls();
+    }
+}
+
+/* Until all processes have ended, or one has found something. */
+static void
+watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
+      struct worker **ret_found, const char **ret_signal)
+{
+    const struct timespec second = {.tv_sec = 1};
+    size_t seen[JOBS_MAX] = {0};
+    unsigned idle[JOBS_MAX] = {0};
+    int has_ended[JOBS_MAX] = {0};
+    size_t running = jobs;
+    double shown = seconds_now();
+    sigset_t child_ends;
+    size_t i;
+
+    (void) sigemptyset(&child_ends);
+    (void) sigaddset(&child_ends, SIGCHLD);
+    while (running != 0) {
+        int is_idle = sigtimedwait(&child_ends, NULL, &second) < 0;
+
+        for (i = 0; i < jobs; i++) {
+            struct worker *worker = &shared->workers[i];
+            size_t started = worker->started;
+            int status;
+
+            if (has_ended[i]) {
+                continue;
+            }
+            if (waitpid(pids[i], &status, WNOHANG) == pids[i]) {
+                has_ended[i] = 1;
+                running--;
+                if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                    *ret_found = worker;
+                    *ret_signal =
+                        WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "";
+                    return;
+                }
+                continue;
+            }
+            idle[i] = started != seen[i] ? 0 : idle[i] + (unsigned) is_idle;
+            seen[i] = started;
+            if (idle[i] >= HANG_SECONDS) {
+                *ret_found = worker;
+                *ret_signal = NULL;
+                return;
+            }
+        }
+        if (running != 0 && seconds_now() - shown >= SHOW_SECONDS) {
+            shown = seconds_now();
+            show(jobs, ops, units);
+        }
+    }
+}
+
+static void
+show(size_t jobs, size_t ops, size_t units)
+{
+    size_t unit = 0;
+    size_t i;
+
+    for (i = 0; i < jobs; i++) {
+        if (shared->workers[i].unit > unit) {
+            unit = shared->workers[i].unit;
+        }
+    }
+    fprintf(stderr, "%zu ops: %zu programs, %zu of %zu units\n", ops,
+            total_done(jobs), unit, units);
+}
+
+static void
+stop(size_t jobs, const pid_t *pids)
+{
+    size_t i;
+
+    for (i = 0; i < jobs; i++) {
+        (void) kill(pids[i], SIGKILL);
+        (void) waitpid(pids[i], NULL, 0);
+    }
+}
+
+static size_t
+total_done(size_t jobs)
+{
+    size_t done = 0;
+    size_t i;
+
+    for (i = 0; i < jobs; i++) {
+        done += shared->workers[i].done;
+    }
+    return done;
+}
+
+/* signal: that ended it; NULL: it did not end. */
+static int
+report(const struct worker *worker, const char *signal)
+{
+    size_t size = worker->size;
+
+    printf(signal != NULL ? "FOUND a program that fails (%s):\n"
+                          : "FOUND a program that does not end:\n",
+           signal);
+    program_print(worker->data, size, stdout);
+    (void) fflush(stdout);
+    if (signal != NULL && survives(worker->data, size)) {
+        printf("It fails only after other programs.\n");
+    }
+    printf("again: %s --program '", self_path);
+    print_line(worker->data, size, stdout);
+    printf("'\n");
+    return EXIT_FAILURE;
+}
+
+/* Whether the program, in a process of its own, keeps every promise, and
+ * ends. */
+static int
+survives(const uint8_t *data, size_t size)
+{
+    const struct timespec limit = {.tv_sec = HANG_SECONDS};
+    sigset_t child_ends;
+    pid_t child = fork();
+    int status;
+
+    if (child < 0) {
+        fprintf(stderr, "exhaust: fork: %s\n", strerror(errno));
+        exit(STATUS_USAGE);
+    }
+    if (child == 0) {
+        (void) run_program(data, size, &run_options);
+        _exit(EXIT_SUCCESS);
+    }
+    (void) sigemptyset(&child_ends);
+    (void) sigaddset(&child_ends, SIGCHLD);
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (sigtimedwait(&child_ends, NULL, &limit) < 0) {
+            fprintf(stderr, "exhaust: no end within %d s\n", HANG_SECONDS);
+            (void) kill(child, SIGKILL);
+        }
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+static void
+print_line(const uint8_t *data, size_t size, FILE *out)
+{
+    struct program program;
+    const char *between = "";
+    char text[OP_TEXT_SIZE];
+    struct op op;
+
+    program_init(&program, data, size);
+    while (program_next(&program, &op)) {
+        op_print(&op, text);
+        fprintf(out, "%s%s", between, text);
+        between = "; ";
+    }
+}
+
+/* Makes bytes of ops that stand on a line. Returns their size, or 0 with a
+ * message. */
+static size_t
+program_read(const char *text, uint8_t *ret_data)
+{
+    char lines[TEXT_SIZE_MAX];
+    size_t size;
+    char *end;
+
+    if (strlen(text) >= sizeof(lines)) {
+        fprintf(stderr, "exhaust: a program of %zu bytes, expected %zu\n",
+                strlen(text), sizeof(lines) - 1);
+        return 0;
+    }
+    strcpy(lines, text);
+    for (end = lines; (end = strchr(end, ';')) != NULL;) {
+        *end = '\n';
+    }
+    if (program_parse(lines, OP_VARIABLE, ret_data, PROGRAM_SIZE_MAX, &size) !=
+        0) {
+        fprintf(stderr, "exhaust: op %zu of '%s' is none; see ngxops list\n",
+                size, text);
+        return 0;
+    }
+    return size;
+}
+
+static double
+seconds_now(void)
+{
+    struct timespec now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+}
+
+/* By the processes that have ended. */
+static double
+seconds_used(void)
+{
+    struct rusage usage;
+
+    (void) getrusage(RUSAGE_CHILDREN, &usage);
+    return (double) usage.ru_utime.tv_sec + (double) usage.ru_stime.tv_sec +
+           1e-6 * (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}

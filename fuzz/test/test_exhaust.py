@@ -1,0 +1,74 @@
+"""exhaust: finds nothing in the pool, and what a few ops show in a mutant.
+
+usage: test_exhaust.py EXHAUST PLANTED...
+"""
+
+import re
+import subprocess
+import sys
+import unittest
+
+EXHAUST, *PLANTED = sys.argv[1:]
+
+
+def exhaust(*words: str, program: str = EXHAUST, status: int = 0) -> str:
+    done = subprocess.run([program, *words], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == status, (words, done.returncode, done.stdout)
+    return done.stdout
+
+
+def counted(said: str) -> int:
+    return int(re.search(r"nothing found in (\d+) programs", said)[1])
+
+
+def longer(said: str) -> int:
+    """Programs of three ops."""
+    return int(re.search(r"^3 ops: (\d+) programs", said, re.MULTILINE)[1])
+
+
+class Exhaust(unittest.TestCase):
+    def test_the_pool_keeps_every_promise(self) -> None:
+        self.assertGreater(counted(exhaust("--ops", "4")), 100_000)
+
+    def test_parts_are_the_whole(self) -> None:
+        """Each does all programs of up to two ops, and its own longer ones."""
+        parts = [longer(exhaust("--ops", "3", "--part", f"{i}/3"))
+                 for i in (1, 2, 3)]
+        self.assertEqual(sum(parts), longer(exhaust("--ops", "3")))
+        self.assertGreater(min(parts), 0)
+
+    def test_as_many_programs_by_any_number_of_processes(self) -> None:
+        self.assertEqual(exhaust("--ops", "3", "--jobs", "1").split()[-2],
+                         exhaust("--ops", "3", "--jobs", "3").split()[-2])
+
+    def test_each_mutant_is_found_and_found_again(self) -> None:
+        self.assertTrue(PLANTED)
+        for program in PLANTED:
+            with self.subTest(program):
+                said = exhaust("--ops", "4", program=program, status=1)
+                self.assertIn("FOUND a program that fails (", said)
+                again = re.search(r"^again: (.*)$", said, re.MULTILINE)[1]
+                done = subprocess.run(again, shell=True, check=False,
+                                      stderr=subprocess.DEVNULL)
+                self.assertEqual(done.returncode, 1)
+
+    def test_a_broken_promise_is_told(self) -> None:
+        program, = (name for name in PLANTED if name.endswith("reset_spare"))
+        said = exhaust(program=program, status=1)
+        self.assertIn("broken promise 36", said)
+        self.assertRegex(said, r"FOUND .*\(Aborted\):\n(.*\n)*reset p0\n")
+
+    def test_a_program_alone(self) -> None:
+        exhaust("--program", "create p0 1024; palloc p0 8")
+        self.assertIn("op 2 of", exhaust("--program", "nop; nap", status=2))
+
+    def test_usage(self) -> None:
+        self.assertIn("usage: exhaust ", exhaust("--help"))
+        for words in (["--ops"], ["--ops", "0"], ["--part", "3"],
+                      ["--part", "3/2"], ["--part", "0/2"], ["nothing"]):
+            self.assertIn("usage: exhaust ", exhaust(*words, status=2))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
