@@ -4,7 +4,7 @@ const char *__asan_default_options(void);
 
 /*
  * The memory oracle counts every block, so there is nothing for LeakSanitizer,
- * and arena.c marks the pool's memory. The poison oracle looks at what the
+ * and fixed.c marks the pool's memory. The poison oracle looks at what the
  * others compare.
  */
 const char *

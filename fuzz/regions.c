@@ -15,7 +15,7 @@ enum {
     AGAIN_MAX = 16,
 
     /* Kept small, so that many programs run in a second: bytes that a region is
-     * asked for in all. fuzz/arena.h gives all of them once. */
+     * asked for in all. fuzz/fixed.h gives all of them once. */
     REGION_BYTES_MAX = 8 * 1024 * 1024,
 
     /* Larger sizes are taken by this, except those that no heap has. */

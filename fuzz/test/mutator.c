@@ -590,7 +590,7 @@ work_of(const struct mutator *mutator)
     return work;
 }
 
-/* Half of all programs do no more than 32 ops, a quarter no more than 64, ... */
+/* Half of all programs do no more than 32 ops, a quarter of them 64, ... */
 static void
 test_long_programs_are_rare(void **state)
 {

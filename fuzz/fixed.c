@@ -1,4 +1,4 @@
-#include "arena.h"
+#include "fixed.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ enum {
     REDZONE = ASAN_ON ? 32 : 0,
 
     /* Of a longer block only so many bytes are filled at its start, and so many
-     * at its end: the others are what the arena was filled with at first, or
+     * at its end: the others are what was filled in at first, or
      * what an earlier block left. */
     FRESH_MAX = 1024,
     FRESH_END = 128,
@@ -33,7 +33,7 @@ struct header {
     size_t state;
 };
 
-static _Alignas(64) unsigned char memory[ARENA_SIZE];
+static _Alignas(64) unsigned char memory[FIXED_SIZE];
 static size_t used;
 static size_t most; /* that was ever used */
 static size_t live;
@@ -41,15 +41,15 @@ static size_t live;
 static void fill(unsigned char *p, size_t size);
 
 int
-arena_posix_memalign(void **ret_p, size_t alignment, size_t size)
+fixed_posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
     uintptr_t start = (uintptr_t) memory + used + sizeof(struct header);
     unsigned char *p;
     struct header *header;
 
     start = (start + alignment - 1) & ~(uintptr_t) (alignment - 1);
-    if (start - (uintptr_t) memory > ARENA_SIZE - REDZONE ||
-        size > ARENA_SIZE - REDZONE - (start - (uintptr_t) memory)) {
+    if (start - (uintptr_t) memory > FIXED_SIZE - REDZONE ||
+        size > FIXED_SIZE - REDZONE - (start - (uintptr_t) memory)) {
         return ENOMEM;
     }
     p = memory + (start - (uintptr_t) memory);
@@ -72,34 +72,34 @@ fill(unsigned char *p, size_t size)
     size_t start = most > (size_t) (p - memory) ? most : (size_t) (p - memory);
 
     if (end > most) {
-        memset(memory + start, ARENA_FRESH, end - start);
+        memset(memory + start, FIXED_FRESH, end - start);
         most = end;
     }
-    memset(p, ARENA_FRESH, size < FRESH_MAX ? size : FRESH_MAX);
+    memset(p, FIXED_FRESH, size < FRESH_MAX ? size : FRESH_MAX);
     if (size > FRESH_MAX) {
         size_t rest = size - FRESH_MAX;
 
         rest = rest < FRESH_END ? rest : FRESH_END;
-        memset(p + size - rest, ARENA_FRESH, rest);
+        memset(p + size - rest, FIXED_FRESH, rest);
     }
 }
 
 void
-arena_free(void *p)
+fixed_free(void *p)
 {
     struct header *header = (struct header *) p - 1;
     size_t size;
 
     ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
     if (header->state != LIVE) {
-        fprintf(stderr, "arena: free() of %s\n",
+        fprintf(stderr, "fixed memory: free() of %s\n",
                 header->state == FREED ? "a freed block" : "no block");
         abort();
     }
     size = header->size;
     header->state = FREED;
     if (!ASAN_ON) {
-        memset(p, ARENA_STALE, size < STALE_MAX ? size : STALE_MAX);
+        memset(p, FIXED_STALE, size < STALE_MAX ? size : STALE_MAX);
     }
     ASAN_POISON_MEMORY_REGION(header, sizeof(*header) + size);
     if (--live == 0) {
