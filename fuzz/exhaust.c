@@ -6,7 +6,7 @@
  *     exhaust [--ops N] [--part I/N] [--jobs N]
  *     exhaust --program 'OP; OP; ...'     does that program alone
  *
- * Shorter programs come first, so what is found is as short as it can be. From
+ * Shorter programs come first, so what is found is as short as it can be. After
  * the starts below, which are programs that bring a pool into a state that a
  * few ops do not reach, two ops less are tried. --part does the I'th of N
  * parts, which may run on other machines or at other times.
@@ -393,7 +393,7 @@ read_symbols(const char *text, size_t count)
     return count;
 }
 
-/* Shorter programs first, whatever they start from. */
+/* Shorter programs first; those after a start count START_COST ops more. */
 static int
 search_all(void)
 {
@@ -407,13 +407,17 @@ search_all(void)
         size_t before = done;
 
         for (start = 0; start < STARTS; start++) {
+            size_t tried = ops - start_cost(start);
+            size_t programs;
             size_t nodes;
 
-            if (ops + start_cost(start) > options.ops) {
+            if (ops <= start_cost(start)) {
                 continue;
             }
-            done += search_round(start, ops, units[start], &nodes);
-            if (ops == UNIT_OPS) {
+            /* Those before a unit are done by each part, and the first's. */
+            programs = search_round(start, tried, units[start], &nodes);
+            done += tried > UNIT_OPS || options.part == 1 ? programs : 0;
+            if (tried == UNIT_OPS) {
                 units[start] = nodes;
             }
         }

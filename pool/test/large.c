@@ -160,18 +160,21 @@ static void
 test_pmemalign_is_large_at_any_size(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    size_t alignment;
     size_t size;
 
     (void) state;
-    for (size = 0; size < POOL_SIZE; size += 31) {
-        size_t bytes = heap_live_bytes();
-        void *p = ngx_pmemalign(pool, size, 64);
+    for (alignment = 1; alignment <= ngx_pagesize; alignment *= 2) {
+        for (size = 0; size < POOL_SIZE; size += 31) {
+            size_t bytes = heap_live_bytes();
+            void *p = ngx_pmemalign(pool, size, alignment);
 
-        assert_non_null(p);
-        assert_ptr_equal(pool->large->alloc, p);
-        assert_int_equal(heap_live_bytes(), bytes + size);
-        assert_int_equal(ngx_pfree(pool, p), NGX_OK);
-        assert_int_equal(heap_live_bytes(), bytes);
+            assert_non_null(p);
+            assert_ptr_equal(pool->large->alloc, p);
+            assert_int_equal(heap_live_bytes(), bytes + size);
+            assert_int_equal(ngx_pfree(pool, p), NGX_OK);
+            assert_int_equal(heap_live_bytes(), bytes);
+        }
     }
     ngx_destroy_pool(pool);
 }
@@ -209,7 +212,7 @@ test_pmemalign_refuses_other_alignments_than_powers_of_two(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* A power of two, or more than the system has: two bits, or one that is too
+/* Of two bits, which the system is not asked for, or of one that is too
  * great. */
 static void
 test_pmemalign_refuses_alignments_of_every_bit(void **state)
@@ -225,9 +228,12 @@ test_pmemalign_refuses_alignments_of_every_bit(void **state)
     pool = ngx_create_pool(POOL_SIZE, &lines.log);
     snapshot_take(&before, pool);
     for (bit = 1; bit != 0; bit *= 2) {
+        size_t calls = heap_calls();
+
         for (other = 1; other < bit; other *= 2) {
             assert_null(ngx_pmemalign(pool, 8, bit | other));
         }
+        assert_int_equal(heap_calls(), calls);
         if (bit > HEAP_SIZE_MAX) {
             assert_null(ngx_pmemalign(pool, 8, bit));
         }
