@@ -41,7 +41,7 @@ class Runner:
     def run(self, command: list[str], environment: dict[str, str], folder: str,
             cpu: int, bounds_memory: bool = True) -> Done:
         """Run command in folder; each of its processes may use cpu seconds."""
-        limits = [f"--cpu={cpu}", "--core=0"]
+        limits = [f"--cpu={cpu}:{cpu + 1}", "--core=0"]
         if bounds_memory:
             limits.append(f"--as={MEMORY_SIZE}")
         with tempfile.TemporaryFile() as output:
@@ -50,9 +50,9 @@ class Runner:
                     raise KeyboardInterrupt
                 process = subprocess.Popen(
                     ["prlimit", *limits, *command],
-                    cwd=folder, env=dict(os.environ, **environment), start_new_session=True,
-                    stdin=subprocess.DEVNULL, stdout=output,
-                    stderr=subprocess.STDOUT,
+                    cwd=folder, env=dict(os.environ, **environment),
+                    start_new_session=True, stdin=subprocess.DEVNULL,
+                    stdout=output, stderr=subprocess.STDOUT,
                 )
                 self.running.add(process.pid)
             wall = max(WALL_LEAST, WALL_FACTOR * cpu)

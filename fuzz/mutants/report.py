@@ -72,7 +72,8 @@ def document(rows: list[dict], arguments: argparse.Namespace,
              program: Program) -> dict:
     return {
         "comment": GENERATED,
-        "columns": arguments.columns,
+        "columns": [column for column in COLUMNS
+                    if any(column in row["columns"] for row in rows)],
         "campaign_seconds": arguments.seconds,
         "exhaustion_ops": arguments.ops,
         "left_out": dict(sorted(program.left_out.items())),

@@ -14,6 +14,12 @@ BUILDS = {
     "campaign": ("clang", ["-Dbuildtype=plain", "-Doptimization=2", "-Dc_args=-w"]),
 }
 
+# Of a copy whose programs run once or twice.
+QUICK = {
+    **BUILDS,
+    "checks": ("gcc", ["-Dbuildtype=plain", "-Doptimization=0", "-Dc_args=-w"]),
+}
+
 # Data alone, which a copy shares.
 SHARED = ("corpus", "results")
 
@@ -33,7 +39,9 @@ class Tree:
     One thread at a time may change it; several may run what was built.
     """
 
-    def __init__(self, root: Path, folder: Path, jobs: int, nginx: str) -> None:
+    def __init__(self, root: Path, folder: Path, jobs: int, nginx: str,
+                 builds: dict[str, tuple[str, list[str]]] | None = None) -> None:
+        self.builds = builds or BUILDS
         self.root = root
         self.source = folder / "source"
         self.folder = folder
@@ -94,7 +102,7 @@ class Tree:
         return self.folder / build
 
     def configure(self, build: str) -> None:
-        compiler, options = BUILDS[build]
+        compiler, options = self.builds[build]
         folder = self.build_folder(build)
         if not (folder / "build.ninja").exists():
             environment = dict(os.environ, CC=compiler)

@@ -276,7 +276,7 @@ class Subject:
 
 
 class Report(unittest.TestCase):
-    ARGUMENTS = argparse.Namespace(columns=["unit", "corpus"], seconds=60, ops=4)
+    ARGUMENTS = argparse.Namespace(seconds=60, ops=4)
 
     def answer(self, killed: bool) -> dict:
         return {"killed": killed, "seconds": 0.5, **({"by": "x"} if killed else {})}

@@ -1,0 +1,249 @@
+/* Values at and beside the ones where the pool's behaviour changes. */
+#include <errno.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_pool_index.h>
+
+#include "files.h"
+#include "fixture.h"
+#include "heap.h"
+#include "lines.h"
+
+enum {
+    POOL_SIZE = 4096,
+    SIZE = 1, /* of each, by ngx_pmemalign(): large, but cheap */
+    ALIGNMENT = 16,
+    WALKED = 16, /* entries of the longest list that is walked */
+    SLOTS = 64,  /* of the smallest index */
+    COUNT = 400,
+};
+
+static void *allocate(ngx_pool_t *pool);
+static size_t count_live(const ngx_pool_t *pool);
+static size_t slots_of(const ngx_pool_t *pool);
+
+/* nginx's own, since code that is compiled against nginx's headers has them. */
+_Static_assert(NGX_OK == 0 && NGX_DECLINED == -5, "results");
+_Static_assert(NGX_FILE_ERROR == -1, "what close() and unlink() return");
+_Static_assert(NGX_LOG_STDERR == 0 && NGX_LOG_EMERG == 1 &&
+                   NGX_LOG_ALERT == 2 && NGX_LOG_CRIT == 3 &&
+                   NGX_LOG_ERR == 4 && NGX_LOG_WARN == 5 &&
+                   NGX_LOG_NOTICE == 6 && NGX_LOG_INFO == 7 &&
+                   NGX_LOG_DEBUG == 8,
+               "levels of severity");
+_Static_assert(NGX_LOG_DEBUG_ALLOC == 0x020, "a debug category");
+_Static_assert(NGX_POOL_ALIGNMENT == 16, "alignment of blocks");
+_Static_assert(NGX_DEFAULT_POOL_SIZE == 16384, "the default size");
+_Static_assert(NGX_POOL_CACHE_SIZE == 16777216, "pool/README.md says 16 MiB");
+
+static void
+test_bounds_of_aligned_sizes(void **state)
+{
+    size_t a;
+    size_t n;
+
+    (void) state;
+    for (a = 1; a <= 64; a *= 2) {
+        for (n = 0; n <= 3 * a; n++) {
+            size_t expected = n % a == 0 ? n : n + a - n % a;
+
+            assert_int_equal(ngx_align(n, a), expected);
+            assert_int_equal((uintptr_t) ngx_align_ptr(n, a), expected);
+        }
+    }
+}
+
+/* EPERM is the least error. ENOENT, the one that is none, is the next. */
+static void
+test_bounds_of_errors_of_delete_file(void **state)
+{
+    static u_char name[] = "some/file";
+    struct lines lines;
+    ngx_pool_cleanup_file_t file = {7, name, &lines.log};
+    int err;
+
+    (void) state;
+    for (err = EPERM; err <= ESRCH; err++) {
+        lines_init(&lines, NGX_LOG_CRIT);
+        files_fail(FILES_UNLINK, err);
+        ngx_pool_delete_file(&file);
+        assert_int_equal(lines.count, err != ENOENT);
+    }
+}
+
+/* The walk that meets the sixteenth entry in vain builds the index. */
+static void
+test_bounds_of_a_list_that_is_walked(void **state)
+{
+    size_t count;
+
+    (void) state;
+    for (count = WALKED - 1; count <= WALKED; count++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        size_t i;
+
+        for (i = 0; i < count; i++) {
+            (void) allocate(pool);
+        }
+        assert_int_equal(ngx_pfree(pool, &count), NGX_DECLINED);
+        assert_int_equal(pool->index != NULL, count == WALKED);
+        ngx_destroy_pool(pool);
+    }
+}
+
+/* A new index is the smallest of which at most three quarters are linked. */
+static void
+test_bounds_of_a_new_index(void **state)
+{
+    size_t count;
+
+    (void) state;
+    for (count = WALKED; count <= COUNT; count++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        size_t slots;
+        size_t i;
+
+        for (i = 0; i < count; i++) {
+            (void) allocate(pool);
+        }
+        (void) ngx_pfree(pool, &count);
+        slots = slots_of(pool);
+        assert_true(4 * count <= 3 * slots);
+        assert_true(slots == SLOTS || 4 * count > 3 * slots / 2);
+        assert_int_equal(count_live(pool), count);
+        ngx_destroy_pool(pool);
+    }
+}
+
+/* An index grows when seven eighths are linked, and finds without a walk what
+ * was added before and after. */
+static void
+test_bounds_of_an_index_that_grows(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *p[COUNT];
+    size_t grown = 0;
+    size_t i;
+    size_t j;
+
+    (void) state;
+    for (i = 0; i < WALKED; i++) {
+        p[i] = allocate(pool);
+    }
+    (void) ngx_pfree(pool, &i);
+    for (; i < COUNT; i++) {
+        size_t before = slots_of(pool);
+
+        p[i] = allocate(pool);
+        assert_int_equal(slots_of(pool) != before, 8 * i >= 7 * before);
+        grown += slots_of(pool) != before;
+        for (j = 0; j <= i; j++) {
+            assert_non_null(ngx_pool_index_find(pool->index, p[j]));
+        }
+    }
+    assert_int_equal(grown, 3);
+    ngx_destroy_pool(pool);
+}
+
+/* A full index that is built again has no live entry. */
+static void
+test_bounds_of_an_index_of_freed_entries(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *p[SLOTS / 8 * 7];
+    size_t count = sizeof(p) / sizeof(*p);
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < count; i++) {
+        p[i] = allocate(pool);
+        if (i == WALKED) {
+            (void) ngx_pfree(pool, &i);
+        }
+    }
+    for (i = 0; i < count; i++) {
+        assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
+    }
+    p[0] = allocate(pool);
+    assert_int_equal(pool->index->linked, 1);
+    assert_int_equal(slots_of(pool), SLOTS);
+    assert_int_equal(count_live(pool), 1);
+    assert_int_equal(ngx_pfree(pool, p[0]), NGX_OK);
+    ngx_destroy_pool(pool);
+}
+
+/* A slot of an index holds only what a search finds there: where the index
+ * cannot grow, the next entry is not the freed slot that the list begins with.
+ */
+static void
+test_bounds_of_a_full_index_without_memory(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_large_t *first;
+    size_t i;
+    void *p = NULL;
+
+    (void) state;
+    for (i = 0; i < SLOTS / 8 * 7; i++) {
+        p = allocate(pool);
+        if (i == WALKED) {
+            (void) ngx_pfree(pool, &i);
+        }
+    }
+    first = pool->large;
+    assert_ptr_equal(first->alloc, p);
+    assert_int_equal(ngx_pfree(pool, p), NGX_OK);
+    heap_fail_at(1);
+    p = allocate(pool);
+    assert_int_equal(slots_of(pool), SLOTS);
+    assert_ptr_not_equal(pool->large, first);
+    assert_ptr_equal(pool->large->alloc, p);
+    assert_int_equal(ngx_pfree(pool, p), NGX_OK);
+    ngx_destroy_pool(pool);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_bounds_of_aligned_sizes),
+        FIXTURE_TEST(test_bounds_of_errors_of_delete_file),
+        FIXTURE_TEST(test_bounds_of_a_list_that_is_walked),
+        FIXTURE_TEST(test_bounds_of_a_new_index),
+        FIXTURE_TEST(test_bounds_of_an_index_that_grows),
+        FIXTURE_TEST(test_bounds_of_an_index_of_freed_entries),
+        FIXTURE_TEST(test_bounds_of_a_full_index_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+static void *
+allocate(ngx_pool_t *pool)
+{
+    void *p = ngx_pmemalign(pool, SIZE, ALIGNMENT);
+
+    assert_non_null(p);
+    return p;
+}
+
+static size_t
+count_live(const ngx_pool_t *pool)
+{
+    const ngx_pool_large_t *large;
+    size_t count = 0;
+
+    for (large = pool->large; large != NULL; large = large->next) {
+        count += large->alloc != NULL;
+    }
+    return count;
+}
+
+static size_t
+slots_of(const ngx_pool_t *pool)
+{
+    assert_non_null(pool->index);
+    return pool->index->mask + 1;
+}
