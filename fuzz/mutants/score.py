@@ -164,7 +164,9 @@ class Score:
 
     # Before the first mutant.
 
-    def prepare(self) -> None:
+    def prepare(self, subjects: list[Subject]) -> None:
+        """Build and measure what the subjects need."""
+        runs = {subject.runs for subject in subjects}
         self.say("building all switched mutants")
         tree = self.switched
         tree.copy()
@@ -175,9 +177,10 @@ class Score:
             tree, self.arguments.columns, self.arguments.seconds,
             self.arguments.ops)
         every = [check for checks in self.checks.pool.values() for check in checks]
-        readers = [check for each in self.checks.readers.values()
-                   for checks in each.values() for check in checks]
-        campaigns = list(self.checks.campaigns.values())
+        readers = [check for name, each in self.checks.readers.items()
+                   if name in runs for checks in each.values() for check in checks]
+        campaigns = [check for name, check in self.checks.campaigns.items()
+                     if name in runs]
         for build in "checks", "campaign":
             targets = {target for check in [*every, *readers, *campaigns]
                        if check.build == build for target in check.targets}
@@ -192,7 +195,7 @@ class Score:
             column: sorted(checks, key=lambda c: c.seconds)
             if column == "unit" else checks
             for column, checks in self.checks.pool.items()}
-        if "campaign" in self.arguments.columns:
+        if "exact" in self.checks.campaigns and any(s.text is None for s in subjects):
             self.reach(self.checks.campaigns["exact"])
 
     def measure(self, check: Check) -> None:
@@ -502,7 +505,7 @@ def main() -> int:
         score.reasons = reasons
         interrupted = False
         try:
-            score.prepare()
+            score.prepare(wanted)
             score.run(wanted)
         except KeyboardInterrupt:
             interrupted = True

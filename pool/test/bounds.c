@@ -18,6 +18,8 @@ enum {
     WALKED = 16, /* entries of the longest list that is walked */
     SLOTS = 64,  /* of the smallest index */
     COUNT = 400,
+    SWEEP = 32,            /* pools from one sweep of kept memory to the next */
+    LARGEST = 1024 * 1024, /* of a pool: a sweep leaves less */
 };
 
 static void *allocate(ngx_pool_t *pool);
@@ -204,6 +206,30 @@ test_bounds_of_a_full_index_without_memory(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Setting the limit again, to what is kept, does not make a sweep forget that
+ * blocks were needed: pools of two sizes by turns ask the system for nothing. */
+static void
+test_bounds_of_a_limit_that_is_set_again(void **state)
+{
+    size_t calls = 0;
+    size_t kept = SIZE_MAX;
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < 4 * SWEEP; n++) {
+        if (n == 2) {
+            calls = heap_calls();
+            kept = ngx_pool_cache_size();
+            assert_int_equal(kept, LARGEST + LARGEST / 2);
+        }
+        ngx_pool_cache_limit(kept);
+        ngx_destroy_pool(
+            ngx_create_pool(n % 2 == 0 ? LARGEST : LARGEST / 2, NULL));
+    }
+    assert_int_equal(heap_calls(), calls);
+    assert_int_equal(ngx_pool_cache_size(), kept);
+}
+
 int
 main(void)
 {
@@ -215,6 +241,7 @@ main(void)
         FIXTURE_TEST(test_bounds_of_an_index_that_grows),
         FIXTURE_TEST(test_bounds_of_an_index_of_freed_entries),
         FIXTURE_TEST(test_bounds_of_a_full_index_without_memory),
+        FIXTURE_TEST(test_bounds_of_a_limit_that_is_set_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
