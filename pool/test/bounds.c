@@ -20,6 +20,7 @@ enum {
     COUNT = 400,
     SWEEP = 32,            /* pools from one sweep of kept memory to the next */
     LARGEST = 1024 * 1024, /* of a pool: a sweep leaves less */
+    LEAST = 128,           /* of a pool here, a power of two */
 };
 
 static void *allocate(ngx_pool_t *pool);
@@ -230,6 +231,43 @@ test_bounds_of_a_limit_that_is_set_again(void **state)
     assert_int_equal(ngx_pool_cache_size(), kept);
 }
 
+/* Blocks of each power of two have a place of their own among what is kept. */
+static void
+test_bounds_of_sizes_of_kept_blocks(void **state)
+{
+    size_t calls = 0;
+    size_t size;
+    int again;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    for (again = 0; again <= 1; again++) {
+        for (size = LEAST; size <= LARGEST; size *= 2) {
+            ngx_destroy_pool(ngx_create_pool(size, NULL));
+        }
+        assert_true(!again || heap_calls() == calls);
+        calls = heap_calls();
+    }
+}
+
+/* The least sizes that are large, which no class of sizes is made for. */
+static void
+test_bounds_of_large_sizes(void **state)
+{
+    size_t size;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    for (size = 1; size <= 2 * sizeof(ngx_pool_t); size++) {
+        ngx_pool_t *pool = ngx_create_pool(sizeof(ngx_pool_t), NULL);
+
+        assert_int_equal(pool->max, 0);
+        assert_non_null(ngx_palloc(pool, size));
+        assert_int_equal(count_live(pool), 1);
+        ngx_destroy_pool(pool);
+    }
+}
+
 int
 main(void)
 {
@@ -242,6 +280,8 @@ main(void)
         FIXTURE_TEST(test_bounds_of_an_index_of_freed_entries),
         FIXTURE_TEST(test_bounds_of_a_full_index_without_memory),
         FIXTURE_TEST(test_bounds_of_a_limit_that_is_set_again),
+        FIXTURE_TEST(test_bounds_of_sizes_of_kept_blocks),
+        FIXTURE_TEST(test_bounds_of_large_sizes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
