@@ -4,6 +4,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <ngx_pool_cache.h>
 #include <ngx_pool_index.h>
 
 #include "files.h"
@@ -24,6 +25,7 @@ enum {
 };
 
 static void *allocate(ngx_pool_t *pool);
+static void pass(size_t size);
 static size_t count_live(const ngx_pool_t *pool);
 static size_t slots_of(const ngx_pool_t *pool);
 
@@ -224,8 +226,7 @@ test_bounds_of_a_limit_that_is_set_again(void **state)
             assert_int_equal(kept, LARGEST + LARGEST / 2);
         }
         ngx_pool_cache_limit(kept);
-        ngx_destroy_pool(
-            ngx_create_pool(n % 2 == 0 ? LARGEST : LARGEST / 2, NULL));
+        pass(n % 2 == 0 ? LARGEST : LARGEST / 2);
     }
     assert_int_equal(heap_calls(), calls);
     assert_int_equal(ngx_pool_cache_size(), kept);
@@ -243,11 +244,51 @@ test_bounds_of_sizes_of_kept_blocks(void **state)
     ngx_pool_cache_limit(SIZE_MAX);
     for (again = 0; again <= 1; again++) {
         for (size = LEAST; size <= LARGEST; size *= 2) {
-            ngx_destroy_pool(ngx_create_pool(size, NULL));
+            pass(size);
         }
         assert_true(!again || heap_calls() == calls);
         calls = heap_calls();
     }
+}
+
+/* One size more than there are bins for the last hash: two share the last bin,
+ * of which the newest block alone is found. No bin of large ones is used.
+ * Without a cache, a size's bin is its hash's. */
+static void
+test_bounds_of_bins_of_one_hash(void **state)
+{
+    enum {
+        LAST = NGX_POOL_BLOCK_BINS - NGX_POOL_TRIES - 1,
+        OWN = NGX_POOL_TRIES, /* sizes with a bin of their own */
+        SIZES = OWN + 2,
+    };
+    ngx_pool_cache_stats_t stats;
+    size_t sizes[SIZES];
+    size_t size = LEAST;
+    size_t calls;
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < SIZES && size < LARGEST; size++) {
+        if (ngx_pool_block_bin(size, 0) == LAST) {
+            sizes[n++] = size;
+        }
+    }
+    ngx_pool_cache_limit(SIZE_MAX);
+    for (n = 0; n < SIZES; n++) {
+        pass(sizes[n]);
+    }
+    ngx_pool_cache_stats(&stats);
+    assert_int_equal(stats.blocks, SIZES);
+    assert_int_equal(stats.large, 0);
+
+    calls = heap_calls();
+    for (n = 0; n < OWN; n++) {
+        pass(sizes[n]);
+    }
+    assert_int_equal(heap_calls(), calls);
+    pass(sizes[OWN]);
+    assert_int_equal(heap_calls(), calls + 1);
 }
 
 /* The least sizes that are large, which no class of sizes is made for. */
@@ -268,6 +309,23 @@ test_bounds_of_large_sizes(void **state)
     }
 }
 
+/* What stands in an argument is no format, bytes above ASCII are text, and what
+ * follows %u is z alone. */
+static void
+test_bounds_of_messages(void **state)
+{
+    struct lines lines;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_INFO);
+    ngx_log_error(NGX_LOG_INFO, &lines.log, 0, "%s|", "a%%b");
+    lines_check(&lines, 0, NGX_LOG_INFO, "a%%b|");
+    ngx_log_error(NGX_LOG_INFO, &lines.log, 0, "caf\xc3\xa9 %d", 1);
+    lines_check(&lines, 1, NGX_LOG_INFO, "caf\xc3\xa9 1");
+    ngx_log_error(NGX_LOG_INFO, &lines.log, 0, "a%u{b", (size_t) 1);
+    lines_check(&lines, 2, NGX_LOG_INFO, "a");
+}
+
 int
 main(void)
 {
@@ -281,7 +339,9 @@ main(void)
         FIXTURE_TEST(test_bounds_of_a_full_index_without_memory),
         FIXTURE_TEST(test_bounds_of_a_limit_that_is_set_again),
         FIXTURE_TEST(test_bounds_of_sizes_of_kept_blocks),
+        FIXTURE_TEST(test_bounds_of_bins_of_one_hash),
         FIXTURE_TEST(test_bounds_of_large_sizes),
+        FIXTURE_TEST(test_bounds_of_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
@@ -294,6 +354,13 @@ allocate(ngx_pool_t *pool)
 
     assert_non_null(p);
     return p;
+}
+
+/* A pool that is created and destroyed. */
+static void
+pass(size_t size)
+{
+    ngx_destroy_pool(ngx_create_pool(size, NULL));
 }
 
 static size_t
