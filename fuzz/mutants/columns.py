@@ -129,7 +129,7 @@ def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
 
 
 def replay_check(tree: Tree, name: str, corpus: list[str]) -> Check:
-    seeds = "{build}/fuzz/seeds"
+    seeds = str(tree.build_folder("checks") / "fuzz/seeds")
     folders = [str(tree.root / "corpus" / each) for each in corpus]
     return Check(
         name=name, kind="replay", build="checks",

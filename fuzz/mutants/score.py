@@ -150,13 +150,14 @@ class Score:
             ROOT, f"{arguments.seconds} {arguments.ops} {campaign.INPUT_SIZE_MAX}")
         self.cache = Cache(self.folder / "found.jsonl")
         self.objects = equivalent.Objects(ROOT)
-        nginx = campaign.nginx_source(ROOT / "build")
+        nginx = (campaign.nginx_source(ROOT / "build")
+                 or campaign.nginx_source(self.folder / "switched/checks"))
         self.switched = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
         self.singles: queue.SimpleQueue[Tree] = queue.SimpleQueue()
         for number in range(arguments.jobs):
-            self.singles.put(
-                Tree(ROOT, self.folder / f"single{number}", 1, nginx, QUICK))
-        self.is_copied: set[Path] = set()
+            tree = Tree(ROOT, self.folder / f"single{number}", 1, nginx, QUICK)
+            tree.copy()
+            self.singles.put(tree)
         self.checks: Checks
         self.reached: dict[str, bytes] = {}
         self.reasons: dict[str, str] = {}
@@ -261,9 +262,6 @@ class Score:
         if subject.text is None:
             return self.switched
         tree = self.singles.get()
-        if tree.folder not in self.is_copied:
-            tree.copy()
-            self.is_copied.add(tree.folder)
         tree.plant(subject.file, subject.text)
         return tree
 
@@ -306,7 +304,9 @@ class Score:
             if subject.text is not None:
                 try:
                     tree.configure(check.build)
-                    tree.make(check.build, check.targets)
+                    # Seeds are made once, with the original.
+                    tree.make(check.build, [target for target in check.targets
+                                            if not target.endswith(".stamp")])
                 except Failed as failed:
                     answer = {"killed": False, "seconds": 0.0, "invalid": True,
                               "said": str(failed)[-500:]}

@@ -104,12 +104,17 @@ class Tree:
     def configure(self, build: str) -> None:
         compiler, options = self.builds[build]
         folder = self.build_folder(build)
-        if not (folder / "build.ninja").exists():
-            environment = dict(os.environ, CC=compiler)
-            if self.nginx:
-                environment["NGINX_SRC"] = self.nginx
-            run(["meson", "setup", str(folder), str(self.source), *options],
-                environment)
+        kept = folder / "nginx_src"  # as meson.build keeps it
+        is_there = (folder / "build.ninja").exists()
+        has_nginx = not self.nginx or (
+            kept.exists() and kept.read_text() == self.nginx)
+        if is_there and has_nginx:
+            return
+        environment = dict(os.environ, CC=compiler)
+        if self.nginx:
+            environment["NGINX_SRC"] = self.nginx
+        run(["meson", "setup", str(folder), str(self.source), *options,
+             *(["--reconfigure"] if is_there else [])], environment)
 
     def make(self, build: str, targets: list[str]) -> None:
         """Build targets; Failed if that is not possible."""

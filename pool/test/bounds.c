@@ -30,18 +30,28 @@ static size_t count_live(const ngx_pool_t *pool);
 static size_t slots_of(const ngx_pool_t *pool);
 
 /* nginx's own, since code that is compiled against nginx's headers has them. */
-_Static_assert(NGX_OK == 0 && NGX_DECLINED == -5, "results");
-_Static_assert(NGX_FILE_ERROR == -1, "what close() and unlink() return");
-_Static_assert(NGX_LOG_STDERR == 0 && NGX_LOG_EMERG == 1 &&
-                   NGX_LOG_ALERT == 2 && NGX_LOG_CRIT == 3 &&
-                   NGX_LOG_ERR == 4 && NGX_LOG_WARN == 5 &&
-                   NGX_LOG_NOTICE == 6 && NGX_LOG_INFO == 7 &&
-                   NGX_LOG_DEBUG == 8,
-               "levels of severity");
-_Static_assert(NGX_LOG_DEBUG_ALLOC == 0x020, "a debug category");
-_Static_assert(NGX_POOL_ALIGNMENT == 16, "alignment of blocks");
-_Static_assert(NGX_DEFAULT_POOL_SIZE == 16384, "the default size");
-_Static_assert(NGX_POOL_CACHE_SIZE == 16777216, "pool/README.md says 16 MiB");
+static void
+test_bounds_of_what_headers_define(void **state)
+{
+    static const int levels[] = {
+        NGX_LOG_STDERR, NGX_LOG_EMERG, NGX_LOG_ALERT,
+        NGX_LOG_CRIT,   NGX_LOG_ERR,   NGX_LOG_WARN,
+        NGX_LOG_NOTICE, NGX_LOG_INFO,  NGX_LOG_DEBUG,
+    };
+    size_t n;
+
+    (void) state;
+    for (n = 0; n < sizeof(levels) / sizeof(*levels); n++) {
+        assert_int_equal(levels[n], n);
+    }
+    assert_int_equal(NGX_LOG_DEBUG_ALLOC, 0x020);
+    assert_int_equal(NGX_OK, 0);
+    assert_int_equal(NGX_DECLINED, -5);
+    assert_int_equal(NGX_FILE_ERROR, -1);
+    assert_int_equal(NGX_POOL_ALIGNMENT, 16);
+    assert_int_equal(NGX_DEFAULT_POOL_SIZE, 16384);
+    assert_int_equal(NGX_POOL_CACHE_SIZE, 16777216);
+}
 
 static void
 test_bounds_of_aligned_sizes(void **state)
@@ -210,7 +220,8 @@ test_bounds_of_a_full_index_without_memory(void **state)
 }
 
 /* Setting the limit again, to what is kept, does not make a sweep forget that
- * blocks were needed: pools of two sizes by turns ask the system for nothing. */
+ * blocks were needed: pools of two sizes by turns ask the system for nothing.
+ */
 static void
 test_bounds_of_a_limit_that_is_set_again(void **state)
 {
@@ -330,6 +341,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_bounds_of_what_headers_define),
         FIXTURE_TEST(test_bounds_of_aligned_sizes),
         FIXTURE_TEST(test_bounds_of_errors_of_delete_file),
         FIXTURE_TEST(test_bounds_of_a_list_that_is_walked),
