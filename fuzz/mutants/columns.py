@@ -78,7 +78,7 @@ def has_failed(check: Check, done: Done) -> bool:
 def found_by(check: Check, done: Done) -> str:
     """Which test or program it was, where the check says so."""
     if check.kind == "replay":
-        match = re.search(r"^not ok \d+ - (?:.*/)?([^/]+/[^/]+)$", done.output,
+        match = re.search(r"^not ok \d+ - (?:.*/)?([^/\n]+/[^/\n]+)$", done.output,
                           re.M)
         return match[1] if match else check.name
     if check.kind == "test":

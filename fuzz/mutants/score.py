@@ -9,6 +9,17 @@ nothing). A mutant that is compiled to the original's object code is equivalent,
 and so is one that equivalent.toml argues for. Writes results/mutants.json, and a
 table and a chart into results/mutants/. What was found is kept in BUILD: a second
 run does what is new, also after Ctrl-C.
+
+    --columns A,B    of unit,corpus,exhaustion,campaign (default: all)
+    --files A,B      only mutants of these files
+    --only ID,ID     only these mutants
+    --kind KIND      only generated, or only planted ones
+    --jobs N         how many at once (default: the number of cores)
+    --seconds N      CPU seconds of a campaign (default: 60)
+    --ops N          ops of exhaustion's programs (default: 4)
+    --build FOLDER   where to build (default: build-mutants)
+    --results FOLDER where to write (default: results)
+
 Exit: 0 all killed that are not equivalent, 1 some live, 2 cannot run.
 """
 
@@ -443,32 +454,17 @@ def planted(path: Path) -> list[Subject]:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="mutants", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog="mutants", usage=__doc__, add_help=False)
     parser.add_argument("--columns", type=lambda text: text.split(","),
-                        default=list(column_list.COLUMNS), metavar="A,B",
-                        help="of: " + ",".join(column_list.COLUMNS))
-    parser.add_argument("--files", type=lambda text: text.split(","),
-                        metavar="A,B", help="only mutants of these files")
-    parser.add_argument("--only", type=lambda text: text.split(","),
-                        metavar="ID,ID", help="only these mutants")
-    parser.add_argument("--kind", choices=("generated", "planted"),
-                        help="only these (default: both)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="how many at once (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=60, metavar="N",
-                        help="CPU seconds of a campaign (default: %(default)s)")
-    parser.add_argument("--ops", type=int, default=column_list.EXHAUSTION_OPS,
-                        metavar="N",
-                        help="ops of exhaustion's programs (default: %(default)s)")
-    parser.add_argument("--build", type=Path, default=ROOT / "build-mutants",
-                        metavar="FOLDER",
-                        help="where to build (default: build-mutants)")
-    parser.add_argument("--results", type=Path, default=ROOT / "results",
-                        metavar="FOLDER",
-                        help="where to write (default: results)")
+                        default=list(column_list.COLUMNS))
+    parser.add_argument("--files", type=lambda text: text.split(","))
+    parser.add_argument("--only", type=lambda text: text.split(","))
+    parser.add_argument("--kind", choices=("generated", "planted"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--ops", type=int, default=column_list.EXHAUSTION_OPS)
+    parser.add_argument("--build", type=Path, default=ROOT / "build-mutants")
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
     arguments = parser.parse_args(argv)
     for column in arguments.columns:
         if column not in column_list.COLUMNS:
