@@ -13,6 +13,12 @@ enum {
     EXPECTED = PAGESIZE_ANSWER > 0 ? PAGESIZE_ANSWER : 4096,
 };
 
+enum {
+    EARLY_PRIORITY = 102, /* the second that the compilers grant */
+};
+
+static ngx_uint_t early;
+
 long __real_sysconf(int name);
 long __wrap_sysconf(int name);
 
@@ -20,6 +26,21 @@ long
 __wrap_sysconf(int name)
 {
     return name == _SC_PAGESIZE ? PAGESIZE_ANSWER : __real_sysconf(name);
+}
+
+/* A constructor of the program's. It comes before those of the library that
+ * have its priority, since it is linked first. */
+__attribute__((constructor(EARLY_PRIORITY))) static void
+note_early(void)
+{
+    early = ngx_pagesize;
+}
+
+static void
+test_pagesize_is_known_to_constructors(void **state)
+{
+    (void) state;
+    assert_int_equal(early, EXPECTED);
 }
 
 static void
@@ -47,6 +68,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_pagesize_is_known_to_constructors),
         FIXTURE_TEST(test_pagesize_is_what_the_system_answers),
         FIXTURE_TEST(test_pagesize_bounds_small_allocations),
     };

@@ -1,0 +1,226 @@
+"""The columns of the report: what may kill a mutant, and how it is run.
+
+A column is a list of checks, cheapest first. A check is a program of a Tree's
+build; what it says of a mutant is whether it fails.
+"""
+
+import dataclasses
+import math
+import re
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from process import Done, Runner
+from trees import Failed, Tree
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import campaign  # noqa: E402
+
+COLUMNS = {
+    "unit": "the unit tests of pool/test",
+    "corpus": "replay of the corpus",
+    "exhaustion": "every short program (fuzz/exhaust.c)",
+    "campaign": "libFuzzer from nothing",
+}
+
+# Tests that say nothing of a mutant, or whose time the rest does not bear: the
+# installed library, nginx's own build, and valgrind, which reports what
+# AddressSanitizer does.
+SUITES_LEFT_OUT = {"install", "nginx"}
+TESTS_LEFT_OUT = {"misuse valgrind"}
+
+# Of each process: many times what the original needs, and as much at least.
+CPU_FACTOR = 4
+CPU_LEAST = 1
+CPU_MOST = 600  # of the original
+
+# In this order: most mutants fall to the first.
+REPLAYS = ("replay_pool_ops", "replay_pool_ops_inline", "replay_pool_ops_hardened",
+           "replay_pool_mixed")
+READERS = ("ops_decoder", "trace_reader")
+READER_TESTS = ("ops", "trace", "run")
+
+CAMPAIGN_SEED = 1
+HANG_SECONDS = 10  # of one input
+EXHAUSTION_OPS = 4
+SKIPPED = 77  # a test's exit status, as Meson's
+
+
+@dataclass
+class Check:
+    """A program that may kill mutants."""
+
+    name: str
+    kind: str  # test, replay or campaign: what its exit status means
+    build: str
+    targets: list[str]
+    command: list[str]  # with the tree's build folder as {build}
+    environment: dict[str, str] = field(default_factory=dict)
+    cpu: int = 2 * CPU_LEAST
+    seconds: float = 0.0  # that the original took
+    has_asan: bool = False
+
+
+def has_failed(check: Check, done: Done) -> bool:
+    """Whether check's end is that of a mutant."""
+    if check.kind == "replay":
+        return done.status != 1
+    if check.kind == "campaign":
+        return done.status != 0 and not done.is_out_of_time
+    if done.status == SKIPPED:
+        return False
+    return done.status != 0 or re.search(r"^not ok", done.output, re.M) is not None
+
+
+def found_by(check: Check, done: Done) -> str:
+    """Which test or program it was, where the check says so."""
+    if check.kind == "replay":
+        match = re.search(r"^not ok \d+ - (?:.*/)?([^/\n]+/[^/\n]+)$", done.output,
+                          re.M)
+        return match[1] if match else check.name
+    if check.kind == "test":
+        match = re.search(r"^\[  FAILED  \] (?!\d)(\w+)", done.output, re.M)
+        return f"{check.name}: {match[1]}" if match else check.name
+    if done.is_out_of_time:
+        return f"{check.name}: no end"
+    return f"{check.name}: {campaign.signature(done.output)}"
+
+
+def run_check(check: Check, tree: Tree, runner: Runner,
+              environment: dict[str, str]) -> Done:
+    build = str(tree.build_folder(check.build))
+    with tempfile.TemporaryDirectory() as work:
+        command = [word.replace("{build}", build).replace("{work}", work)
+                   for word in check.command]
+        given = {"ASAN_OPTIONS": "hard_rss_limit_mb=4096",
+                 **check.environment, **environment}
+        return runner.run(command, given, build, check.cpu, not check.has_asan)
+
+
+def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
+    """The tests of suite pool that a mutant can fail; or those of these names."""
+    build = "checks"
+    folder = str(tree.build_folder(build))
+    built = {str(Path(file).relative_to(folder))
+             for target in tree.introspect(build, "targets")
+             for file in target["filename"] if Path(file).is_relative_to(folder)}
+    checks = []
+    for test in tree.introspect(build, "tests"):
+        name = test["name"]
+        suites = {suite.split(":")[-1] for suite in test["suite"]}
+        if only:
+            if name not in only or suites != {"fuzz"}:
+                continue
+        elif ("pool" not in suites or suites & SUITES_LEFT_OUT
+              or name in TESTS_LEFT_OUT):
+            continue
+        targets = [word.removeprefix(f"{folder}/") for word in test["cmd"]
+                   if word.removeprefix(f"{folder}/") in built]
+        checks.append(Check(
+            name=name, kind="test", build=build, targets=targets,
+            command=[word.replace(folder, "{build}") for word in test["cmd"]],
+            environment=test["env"],
+            has_asan="hardened" in name or "tsan" in name,
+        ))
+    return checks
+
+
+def replay_check(tree: Tree, name: str, corpus: list[str]) -> Check:
+    seeds = str(tree.build_folder("checks") / "fuzz/seeds")
+    folders = [str(tree.root / "corpus" / each) for each in corpus]
+    return Check(
+        name=name, kind="replay", build="checks",
+        targets=[f"fuzz/{name}", "fuzz/seeds.stamp"],
+        command=[f"{{build}}/fuzz/{name}", "--broken", seeds,
+                 *(each for each in folders if Path(each).is_dir())],
+        has_asan="hardened" in name or "inline" in name,
+    )
+
+
+def target_names(tree: Tree, build: str) -> set[str]:
+    return {target["name"] for target in tree.introspect(build, "targets")}
+
+
+def corpus_checks(tree: Tree) -> list[Check]:
+    known = target_names(tree, "checks")
+    return [replay_check(tree, name, ["pool_ops", "pool_mixed"]
+                         if "mixed" in name else ["pool_ops"])
+            for name in REPLAYS if name in known]
+
+
+def exhaustion_checks(tree: Tree, ops: int) -> list[Check]:
+    if "exhaust" not in target_names(tree, "checks"):
+        return []
+    return [Check(
+        name="exhaust", kind="test", build="checks", targets=["fuzz/exhaust"],
+        command=["{build}/fuzz/exhaust", "--ops", str(ops)],
+    )]
+
+
+def campaign_check(target: str, seconds: int) -> Check:
+    return Check(
+        name=target.split("/")[-1], kind="campaign", build="campaign",
+        targets=[f"fuzz/{target}"],
+        command=[
+            f"{{build}}/fuzz/{target}", f"-seed={CAMPAIGN_SEED}",
+            f"-max_len={campaign.INPUT_SIZE_MAX}", f"-timeout={HANG_SECONDS}",
+            f"-max_total_time={10 * seconds}", "-verbosity=0",
+            "-artifact_prefix={work}/",
+        ],
+        cpu=seconds, has_asan=True,
+    )
+
+
+@dataclass
+class Checks:
+    """All checks, by what is mutated and by column."""
+
+    pool: dict[str, list[Check]]
+    readers: dict[str, dict[str, list[Check]]]  # pool/ops: by the row's runs
+    campaigns: dict[str, Check]  # by the row's runs
+
+
+def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Checks:
+    if set(columns) != {"campaign"}:
+        tree.configure("checks")
+    campaigns = {}
+    if "campaign" in columns:
+        tree.configure("campaign")
+        known = target_names(tree, "campaign")
+        for runs, target in (*campaign.PLANTED_IN.items(),
+                             ("hardened", "pool_ops_hardened")):
+            if target in known:
+                campaigns[runs] = campaign_check(target, seconds)
+    pool: dict[str, list[Check]] = {}
+    readers: dict[str, dict[str, list[Check]]] = {name: {} for name in READERS}
+    if "unit" in columns:
+        pool["unit"] = unit_checks(tree)
+        for name in READERS:
+            readers[name]["unit"] = unit_checks(tree, READER_TESTS)
+    if "corpus" in columns:
+        pool["corpus"] = corpus_checks(tree)
+        for name in READERS:
+            readers[name]["corpus"] = [replay_check(tree, f"replay_{name}", [name])]
+    if "exhaustion" in columns:
+        pool["exhaustion"] = exhaustion_checks(tree, ops)
+    return Checks(pool, readers, campaigns)
+
+
+def measure(check: Check, tree: Tree, runner: Runner) -> None:
+    """Run check on the original, which must pass, for the limits of mutants."""
+    if check.kind == "campaign":
+        return
+    done = run_check(dataclasses.replace(check, cpu=CPU_MOST), tree, runner, {})
+    passes = done.status == 1 if check.kind == "replay" else (
+        not has_failed(check, done))
+    if check.kind == "replay" and not re.search(r"^1\.\.[1-9]", done.output, re.M):
+        passes = False
+    if not passes:
+        raise Failed(f"{check.name} fails without a mutant "
+                     f"(status {done.status}):\n{done.output[-3000:]}")
+    check.seconds = done.seconds
+    if check.kind == "test":  # else each program has a process of its own
+        check.cpu = CPU_LEAST + math.ceil(CPU_FACTOR * done.seconds)

@@ -1,0 +1,75 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* mmap() and ftruncate() */
+#endif
+
+#include "mutant.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    MUTANT_NUMBERS = 16 * 1024, /* more than there are mutants */
+    MUTANT_FIRST_PRIORITY = 101,
+};
+
+#if defined(__clang__)
+#define MUTANT_APART __attribute__((noinline, no_sanitize("coverage")))
+#else
+#define MUTANT_APART __attribute__((noinline))
+#endif
+
+static int mutant_is_read;
+static unsigned mutant_chosen;
+static unsigned char *mutant_reached;
+
+/* Other constructors may be earlier and have mutants, so the first question
+ * reads it too. Nothing here may have another name in a test build: what is
+ * opened stays open. */
+MUTANT_APART __attribute__((constructor(MUTANT_FIRST_PRIORITY))) static void
+mutant_read(void)
+{
+    const char *number = getenv("NGXPOOL_MUTANT");
+    const char *path = getenv("NGXPOOL_MUTANT_REACHED");
+    void *map = MAP_FAILED;
+    int fd;
+
+    if (mutant_is_read) {
+        return;
+    }
+    mutant_is_read = 1;
+    if (path != NULL) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd >= 0 && ftruncate(fd, MUTANT_NUMBERS) == 0) {
+            map = mmap(NULL, MUTANT_NUMBERS, PROT_READ | PROT_WRITE, MAP_SHARED,
+                       fd, 0);
+        }
+        if (map == MAP_FAILED) {
+            abort();
+        }
+        mutant_reached = map;
+    } else if (number != NULL) {
+        mutant_chosen = (unsigned) strtoul(number, NULL, 10);
+    }
+}
+
+MUTANT_APART int
+mutant_in(unsigned first, unsigned last)
+{
+    if (!mutant_is_read) {
+        mutant_read();
+    }
+    return mutant_reached != NULL ||
+           (first <= mutant_chosen && mutant_chosen <= last);
+}
+
+MUTANT_APART int
+mutant_is(unsigned number)
+{
+    if (mutant_reached != NULL) {
+        __atomic_store_n(&mutant_reached[number], 1, __ATOMIC_RELAXED);
+        return 0;
+    }
+    return number == mutant_chosen;
+}

@@ -1,0 +1,525 @@
+#!/usr/bin/env python3
+"""Say which mutants of the pool each kind of check kills, and which live on.
+
+Mutants are generated on the syntax tree (generate.py), and planted by hand
+(mutants.toml). Each column alone has to kill them: unit (the unit tests of
+pool/test), corpus (replay of corpus/), exhaustion (all short programs, where
+build/fuzz/exhaust can be built) and campaign (libFuzzer on pool_ops, from
+nothing). A mutant that is compiled to the original's object code is equivalent,
+and so is one that equivalent.toml argues for. Writes results/mutants.json, and a
+table and a chart into results/mutants/. What was found is kept in BUILD: a second
+run does what is new, also after Ctrl-C.
+
+    --columns A,B    of unit,corpus,exhaustion,campaign (default: all)
+    --files A,B      only mutants of these files
+    --only ID,ID     only these mutants
+    --kind KIND      only generated, or only planted ones
+    --jobs N         how many at once (default: the number of cores)
+    --seconds N      CPU seconds of a campaign (default: 60)
+    --ops N          ops of exhaustion's programs (default: 4)
+    --build FOLDER   where to build (default: build-mutants)
+    --results FOLDER where to write (default: results)
+
+Exit: 0 all killed that are not equivalent, 1 some live, 2 cannot run.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import queue
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import campaign  # noqa: E402
+import columns as column_list  # noqa: E402
+import equivalent  # noqa: E402
+import generate  # noqa: E402
+import plant  # noqa: E402
+import report  # noqa: E402
+from columns import Check, Checks  # noqa: E402
+from generate import Mutant, Program  # noqa: E402
+from process import Runner  # noqa: E402
+from trees import QUICK, Failed, Tree  # noqa: E402
+
+ROOT = HERE.parent.parent
+
+
+@dataclass
+class Subject:
+    """A mutant, generated or planted, and how it comes into a build."""
+
+    name: str
+    kind: str
+    file: str
+    text: str | None  # the file's with it, or None: it is switched
+    number: int  # that chooses it
+    runs: str
+    identity: str  # of the change
+    described: dict
+    mutant: Mutant | None = None
+
+
+class Cache:
+    """What was found earlier, by what it depends on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        self.found: dict[str, dict] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            for line in path.read_text().splitlines():
+                try:
+                    entry = json.loads(line)
+                except json.JSONDecodeError:
+                    continue  # the last one of a run that was stopped
+                self.found[entry["key"]] = entry["value"]
+
+    def get(self, key: str) -> dict | None:
+        return self.found.get(key)
+
+    def put(self, key: str, value: dict) -> None:
+        with self.lock:
+            self.found[key] = value
+            with self.path.open("a") as file:
+                file.write(json.dumps({"key": key, "value": value}) + "\n")
+
+
+class Sources:
+    """Hashes of the files that a column's answer depends on."""
+
+    def __init__(self, root: Path, options: str) -> None:
+        self.root = root
+        pool = ["pool/*.[ch]", "pool/standalone/*.[ch]", "pool/meson.build"]
+        tests = ["pool/test/*.h", *(
+            f"pool/test/{name}.c"
+            for name in ("files", "fixture", "heap", "lines", "place", "snapshot"))]
+        fuzz = ["pool/ops/*.[ch]", "fuzz/*.[ch]", "fuzz/oracles/*.c",
+                "fuzz/targets/*.c", "pool/test/heap.*", "pool/test/files.*"]
+        self.bases = {
+            "unit": self.digest(pool + tests),
+            "corpus": self.digest(pool + fuzz),
+            "exhaustion": self.digest(pool + fuzz + [options]),
+            "campaign": self.digest(pool + fuzz + [options]),
+            "object": self.digest(pool),
+        }
+        self.wholes = {
+            "unit": self.digest(["pool/test/*.c", "pool/test/*.py",
+                                 "pool/test/meson.build"]),
+            "corpus": self.digest(["corpus/pool_*/*", "corpus/seeds/*",
+                                   "corpus/*_*r/*", "fuzz/meson.build"]),
+        }
+
+    def digest(self, patterns: list[str]) -> str:
+        found = hashlib.sha256()
+        for pattern in patterns:
+            found.update(pattern.encode())
+            for path in sorted(self.root.glob(pattern)):
+                found.update(path.name.encode() + path.read_bytes())
+        return found.hexdigest()
+
+    def key(self, column: str, by: str | None) -> str:
+        """Of what the answer depends on: that a mutant lives on everything, that
+        it is killed on what kills it."""
+        base = self.bases[column]
+        if column not in self.wholes:
+            return base
+        if by is None:
+            return base + self.wholes[column]
+        if column == "unit":
+            part = by.split(":")[0].split()[0]
+            path = self.root / f"pool/test/{part}.c"
+        else:
+            path = self.root / "corpus" / by
+            if by.startswith("seeds/"):
+                path = path.with_suffix(".ops")
+        if not path.is_file():
+            return base + self.wholes[column]
+        return base + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Score:
+    """The run: every subject through every column."""
+
+    def __init__(self, arguments: argparse.Namespace, program: Program) -> None:
+        self.arguments = arguments
+        self.program = program
+        self.folder = arguments.build.resolve()
+        self.runner = Runner()
+        self.progress = campaign.Progress()
+        self.lock = threading.Lock()
+        self.sources = Sources(
+            ROOT, f"{arguments.seconds} {arguments.ops} {campaign.INPUT_SIZE_MAX}")
+        self.cache = Cache(self.folder / "found.jsonl")
+        self.objects = equivalent.Objects(ROOT)
+        nginx = (campaign.nginx_source(ROOT / "build")
+                 or campaign.nginx_source(self.folder / "switched/checks"))
+        self.switched = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
+        self.singles: queue.SimpleQueue[Tree] = queue.SimpleQueue()
+        for number in range(arguments.jobs):
+            tree = Tree(ROOT, self.folder / f"single{number}", 1, nginx, QUICK)
+            tree.copy()
+            self.singles.put(tree)
+        self.checks: Checks
+        self.reached: dict[str, bytes] = {}
+        self.reasons: dict[str, str] = {}
+        self.results: dict[str, dict] = {}
+
+    # Before the first mutant.
+
+    def prepare(self, subjects: list[Subject]) -> None:
+        """Build and measure what the subjects need."""
+        runs = {subject.runs for subject in subjects}
+        self.say("building all switched mutants")
+        tree = self.switched
+        tree.copy()
+        tree.add_switch(HERE)
+        for file in self.program.texts:
+            tree.put(file, generate.switched_text(self.program, file).encode())
+        self.checks = column_list.list_checks(
+            tree, self.arguments.columns, self.arguments.seconds,
+            self.arguments.ops)
+        every = [check for checks in self.checks.pool.values() for check in checks]
+        readers = [check for name, each in self.checks.readers.items()
+                   if name in runs for checks in each.values() for check in checks]
+        campaigns = [check for name, check in self.checks.campaigns.items()
+                     if name in runs]
+        for build in "checks", "campaign":
+            targets = {target for check in [*every, *readers, *campaigns]
+                       if check.build == build for target in check.targets}
+            if targets:
+                tree.make(build, sorted(targets))
+        self.say("running the original")
+        pool = concurrent.futures.ThreadPoolExecutor(self.arguments.jobs)
+        list(pool.map(self.measure, every))
+        for check in readers:
+            column_list.measure(check, tree, self.runner)
+        self.checks.pool = {
+            column: sorted(checks, key=lambda c: c.seconds)
+            if column == "unit" else checks
+            for column, checks in self.checks.pool.items()}
+        if "exact" in self.checks.campaigns and any(s.text is None for s in subjects):
+            self.reach(self.checks.campaigns["exact"])
+
+    def measure(self, check: Check) -> None:
+        column_list.measure(check, self.switched, self.runner)
+        self.reach(check)
+
+    def reach(self, check: Check) -> None:
+        """Note which mutants' places check reaches: it kills no other ones."""
+        path = self.folder / "reached" / check.name.replace(" ", "_")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.touch()
+        if check.kind != "campaign":
+            check = dataclasses.replace(check, cpu=column_list.CPU_MOST)
+        done = column_list.run_check(check, self.switched, self.runner,
+                                     {"NGXPOOL_MUTANT_REACHED": str(path)})
+        if check.kind == "test" and column_list.has_failed(check, done):
+            raise Failed(f"{check.name} fails while reached places are noted:\n"
+                         f"{done.output[-3000:]}")
+        self.reached[check.name] = path.read_bytes()
+
+    def say(self, text: str) -> None:
+        self.progress.shown = 0.0
+        self.progress.show(text)
+
+    # One mutant.
+
+    def examine(self, subject: Subject) -> dict:
+        """All columns' answers about subject, from the cache where it has them."""
+        found: dict[str, dict] = {}
+        tree: Tree | None = None
+        try:
+            for column in self.arguments.columns:
+                if column == "campaign":
+                    continue
+                answer = self.known(subject, column)
+                if answer is None:
+                    tree = tree or self.tree_of(subject)
+                    answer = self.ask(subject, column, tree)
+                if answer is not None:
+                    found[column] = answer
+                    if answer.get("invalid"):
+                        return {"invalid": True}
+            result: dict = {"columns": found}
+            is_killed = any(answer["killed"] for answer in found.values())
+            if subject.mutant is not None and not is_killed:
+                result["equal"] = self.is_equal(subject)
+            if ("campaign" in self.arguments.columns and not result.get("equal")
+                    and (subject.name not in self.reasons or is_killed)):
+                answer = self.known(subject, "campaign")
+                if answer is None:
+                    tree = tree or self.tree_of(subject)
+                    answer = self.ask(subject, "campaign", tree)
+                if answer is not None:
+                    found["campaign"] = answer
+            return result
+        finally:
+            if tree is not None and subject.text is not None:
+                self.singles.put(tree)
+
+    def tree_of(self, subject: Subject) -> Tree:
+        """The tree that has subject, for this thread alone if it is a single."""
+        if subject.text is None:
+            return self.switched
+        tree = self.singles.get()
+        tree.plant(subject.file, subject.text)
+        return tree
+
+    def checks_of(self, subject: Subject, column: str) -> list[Check]:
+        if column == "campaign":
+            check = self.checks.campaigns.get(subject.runs)
+            return [check] if check else []
+        if subject.runs in self.checks.readers:
+            return self.checks.readers[subject.runs].get(column, [])
+        return self.checks.pool.get(column, [])
+
+    def known(self, subject: Subject, column: str) -> dict | None:
+        """The answer that an earlier run had, if all that it depends on is as it
+        was."""
+        entry = self.cache.get(f"{column} {subject.identity}")
+        if entry is None:
+            return None
+        answer = entry["answer"]
+        by = answer.get("by") if answer["killed"] else None
+        return answer if entry["source"] == self.sources.key(column, by) else None
+
+    def remember(self, subject: Subject, column: str, answer: dict) -> None:
+        by = answer.get("by") if answer["killed"] else None
+        self.cache.put(f"{column} {subject.identity}",
+                       {"source": self.sources.key(column, by), "answer": answer})
+
+    def ask(self, subject: Subject, column: str, tree: Tree) -> dict | None:
+        """Run column's checks until one kills subject."""
+        checks = self.checks_of(subject, column)
+        if not checks:
+            return None
+        answer: dict = {"killed": False, "seconds": 0.0}
+        environment = {}
+        if subject.text is None:
+            environment["NGXPOOL_MUTANT"] = str(subject.number)
+        for check in checks:
+            reached = self.reached.get(check.name)
+            if subject.text is None and reached and not reached[subject.number]:
+                continue
+            if subject.text is not None:
+                try:
+                    tree.configure(check.build)
+                    # Seeds are made once, with the original.
+                    tree.make(check.build, [target for target in check.targets
+                                            if not target.endswith(".stamp")])
+                except Failed as failed:
+                    answer = {"killed": False, "seconds": 0.0, "invalid": True,
+                              "said": str(failed)[-500:]}
+                    break
+            done = column_list.run_check(check, tree, self.runner, environment)
+            answer["seconds"] = round(answer["seconds"] + done.seconds, 2)
+            if column_list.has_failed(check, done):
+                answer.update(killed=True, by=column_list.found_by(check, done))
+                break
+        self.remember(subject, column, answer)
+        return answer
+
+    def is_equal(self, subject: Subject) -> bool:
+        answer = self.known(subject, "object")
+        if answer is None:
+            assert subject.mutant is not None
+            same = self.objects.are_same(self.program, subject.mutant)
+            answer = {"killed": False, "same": same}
+            self.remember(subject, "object", answer)
+        return answer["same"]
+
+    def recall(self, subject: Subject) -> dict:
+        """What this run and earlier ones found of subject."""
+        result = dict(self.results.get(subject.name, {}))
+        if result.get("invalid"):
+            return result
+        found = dict(result.get("columns", {}))
+        for column in column_list.COLUMNS:
+            answer = found.get(column) or self.known(subject, column)
+            if answer is not None:
+                found[column] = answer
+                if answer.get("invalid"):
+                    return {"invalid": True}
+        same = self.known(subject, "object")
+        if same is not None:
+            result["equal"] = same["same"]
+        return {**result, "columns": found} if found else {}
+
+    # All of them.
+
+    def run(self, subjects: list[Subject]) -> None:
+        """Fill results; what was done stays when this is interrupted."""
+        work = queue.SimpleQueue()
+        # Those of one file one after the other: there is less to compile.
+        for subject in sorted(subjects, key=lambda s: (s.text is not None, s.file)):
+            work.put(subject)
+        failures: list[BaseException] = []
+
+        def worker() -> None:
+            try:
+                while not self.runner.is_stopped:
+                    subject = work.get_nowait()
+                    result = self.examine(subject)
+                    with self.lock:
+                        self.results[subject.name] = result
+                        self.show(len(subjects))
+            except queue.Empty:
+                pass
+            except BaseException as failure:
+                failures.append(failure)
+                self.runner.stop()
+
+        workers = [threading.Thread(target=worker)
+                   for _ in range(self.arguments.jobs)]
+        for each in workers:
+            each.start()
+        try:
+            for each in workers:
+                each.join()
+        except KeyboardInterrupt:
+            self.runner.stop()
+            for each in workers:
+                each.join()
+            raise
+        finally:
+            self.progress.close()
+        if failures:
+            raise failures[0]
+
+    def show(self, count: int) -> None:
+        alive = sum(1 for result in self.results.values()
+                    if not any(answer["killed"]
+                               for answer in result.get("columns", {}).values()))
+        self.progress.show(f"mutants: {len(self.results)} of {count}, "
+                           f"{alive} not killed")
+
+
+def identity_of(*words: object) -> str:
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:24]
+
+
+def generated(program: Program) -> list[Subject]:
+    numbers = generate.numbers(program)
+    subjects = []
+    for mutant in program.mutants:
+        text = None
+        if not mutant.is_switched:
+            text = generate.single_text(program, mutant)
+        subjects.append(Subject(
+            name=mutant.name, kind="generated", file=mutant.file, text=text,
+            number=numbers.get(mutant.name, 0), runs="exact",
+            identity=identity_of(mutant.file, mutant.function, mutant.before,
+                                 mutant.after, mutant.operator, mutant.ordinal),
+            described={
+                "function": mutant.function, "line": mutant.line,
+                "operator": mutant.operator, "before": mutant.before,
+                "after": mutant.after, "ordinal": mutant.ordinal,
+                "built": "switched" if mutant.is_switched else "single",
+            },
+            mutant=mutant,
+        ))
+    return subjects
+
+
+def planted(path: Path) -> list[Subject]:
+    subjects = []
+    for name, row in plant.load(path).items():
+        original = (ROOT / row["file"]).read_text()
+        text = plant.plant(name, row, original)
+        at = next(i for i, pair in enumerate(zip(original, text, strict=False))
+                  if pair[0] != pair[1])
+        subjects.append(Subject(
+            name=name, kind="planted", file=row["file"], text=text, number=0,
+            runs=row["runs"], identity=identity_of(row["file"], row["old"],
+                                                   row["new"], row["runs"]),
+            described={
+                "function": "", "line": original.count("\n", 0, at) + 1,
+                "operator": "planted", "before": generate.folded(row["old"]),
+                "after": generate.folded(row["new"]), "ordinal": 1,
+                "built": "single",
+            },
+        ))
+    return subjects
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="mutants", usage=__doc__, add_help=False)
+    parser.add_argument("--columns", type=lambda text: text.split(","),
+                        default=list(column_list.COLUMNS))
+    parser.add_argument("--files", type=lambda text: text.split(","))
+    parser.add_argument("--only", type=lambda text: text.split(","))
+    parser.add_argument("--kind", choices=("generated", "planted"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--ops", type=int, default=column_list.EXHAUSTION_OPS)
+    parser.add_argument("--build", type=Path, default=ROOT / "build-mutants")
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    arguments = parser.parse_args(argv)
+    for column in arguments.columns:
+        if column not in column_list.COLUMNS:
+            parser.error(f"unknown column '{column}'; known: "
+                         f"{' '.join(column_list.COLUMNS)}")
+    arguments.columns = [column for column in column_list.COLUMNS
+                         if column in arguments.columns]
+    return arguments
+
+
+def chosen(subjects: list[Subject], arguments: argparse.Namespace) -> list[Subject]:
+    known = {subject.name for subject in subjects}
+    for name in arguments.only or []:
+        if name not in known:
+            raise Failed(f"no mutant '{name}'")
+    return [
+        subject for subject in subjects
+        if (not arguments.only or subject.name in arguments.only)
+        and (not arguments.files or subject.file in arguments.files
+             or Path(subject.file).name in arguments.files)
+        and (not arguments.kind or subject.kind == arguments.kind)
+    ]
+
+
+def main() -> int:
+    arguments = parse(sys.argv[1:])
+    try:
+        program = generate.pool(ROOT)
+        rows = equivalent.load(HERE / "equivalent.toml")
+        reasons = equivalent.argue(program, rows)
+        subjects = [*generated(program), *planted(HERE / "mutants.toml")]
+        wanted = chosen(subjects, arguments)
+        score = Score(arguments, program)
+        score.reasons = reasons
+        interrupted = False
+        try:
+            score.prepare(wanted)
+            score.run(wanted)
+        except KeyboardInterrupt:
+            interrupted = True
+        found = {subject.name: score.recall(subject) for subject in subjects}
+        report.write(report.document(report.table(subjects, found, reasons),
+                                     arguments, program), arguments.results)
+        document = report.document(report.table(wanted, found, reasons), arguments,
+                                   program)
+        print("\n".join(report.lines(document)))
+        if interrupted:
+            print("interrupted: run it again for the rest", file=sys.stderr)
+            return 130
+    except (Failed, generate.Refused, plant.Refused, equivalent.Refused,
+            report.Refused) as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    return 0 if not report.survivors(document) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Copies of the project in which the pool is another one, and their builds."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+# How each build of a copy is configured. A campaign is as fast as usual; the
+# rest is built often and run shortly.
+BUILDS = {
+    "checks": ("gcc", ["-Dbuildtype=plain", "-Doptimization=1", "-Dc_args=-w"]),
+    "campaign": ("clang", ["-Dbuildtype=plain", "-Doptimization=2", "-Dc_args=-w"]),
+}
+
+# Of a copy whose programs run once or twice.
+QUICK = {
+    **BUILDS,
+    "checks": ("gcc", ["-Dbuildtype=plain", "-Doptimization=0", "-Dc_args=-w"]),
+}
+
+# Data alone, which a copy shares.
+SHARED = ("corpus", "results")
+
+SOURCES = "pool_sources = files(\n"
+SWITCH = ("mutant.c", "mutant.h")
+
+OUTPUT_SHOWN = 3000  # characters of a build that failed
+
+
+class Failed(Exception):
+    """A build that failed, and what it said."""
+
+
+class Tree:
+    """A copy of the project, with builds that are made when they are needed.
+
+    One thread at a time may change it; several may run what was built.
+    """
+
+    def __init__(self, root: Path, folder: Path, jobs: int, nginx: str,
+                 builds: dict[str, tuple[str, list[str]]] | None = None) -> None:
+        self.builds = builds or BUILDS
+        self.root = root
+        self.source = folder / "source"
+        self.folder = folder
+        self.jobs = jobs
+        self.nginx = nginx
+        self.planted: str | None = None  # the file that is not the original
+        self.lock = threading.Lock()
+
+    def copy(self) -> None:
+        """Make the copy as the project is now. What did not change keeps its
+        time, so that it is not compiled again."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=self.root, check=True, text=True, stdout=subprocess.PIPE,
+        ).stdout
+        wanted = {name for name in listed.split("\0") if name}
+        self.source.mkdir(parents=True, exist_ok=True)
+        for name in sorted(wanted):
+            path = self.root / name
+            if name.split("/")[0] not in SHARED and path.is_file():
+                self.put(name, path.read_bytes(), path.stat().st_mode)
+        for name in SHARED:
+            link = self.source / name
+            if not link.is_symlink() and (self.root / name).exists():
+                link.symlink_to(self.root / name)
+        for path in sorted(self.source.glob("pool/**/*.[ch]")):
+            name = str(path.relative_to(self.source))
+            if name not in wanted and path.name not in SWITCH:
+                path.unlink()
+
+    def put(self, name: str, data: bytes, mode: int = 0o644) -> None:
+        path = self.source / name
+        if path.exists() and path.read_bytes() == data:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        path.chmod(mode)
+
+    def add_switch(self, folder: Path) -> None:
+        """Compile the switch of mutants (mutant.c) as a part of the pool."""
+        for name in SWITCH:
+            self.put(f"pool/{name}", (folder / name).read_bytes())
+        listed = (self.root / "pool/meson.build").read_text()
+        if listed.count(SOURCES) != 1:
+            raise Failed(f"pool/meson.build: expected one '{SOURCES.strip()}'")
+        listed = listed.replace(SOURCES, SOURCES + f"  '{SWITCH[0]}',\n")
+        self.put("pool/meson.build", listed.encode())
+
+    def plant(self, file: str, text: str) -> None:
+        """Have file with this text, and all others as they are."""
+        if self.planted is not None and self.planted != file:
+            original = self.root / self.planted
+            self.put(self.planted, original.read_bytes())
+        self.planted = file
+        self.put(file, text.encode())
+
+    def build_folder(self, build: str) -> Path:
+        return self.folder / build
+
+    def configure(self, build: str) -> None:
+        compiler, options = self.builds[build]
+        folder = self.build_folder(build)
+        kept = folder / "nginx_src"  # as meson.build keeps it
+        is_there = (folder / "build.ninja").exists()
+        has_nginx = not self.nginx or (
+            kept.exists() and kept.read_text() == self.nginx)
+        if is_there and has_nginx:
+            return
+        environment = dict(os.environ, CC=compiler)
+        if self.nginx:
+            environment["NGINX_SRC"] = self.nginx
+        run(["meson", "setup", str(folder), str(self.source), *options,
+             *(["--reconfigure"] if is_there else [])], environment)
+
+    def make(self, build: str, targets: list[str]) -> None:
+        """Build targets; Failed if that is not possible."""
+        run(["ninja", "-C", str(self.build_folder(build)), f"-j{self.jobs}",
+             *targets], dict(os.environ))
+
+    def introspect(self, build: str, what: str) -> list[dict]:
+        done = subprocess.run(
+            ["meson", "introspect", str(self.build_folder(build)), f"--{what}"],
+            check=True, text=True, stdout=subprocess.PIPE,
+        )
+        return json.loads(done.stdout)
+
+
+def run(command: list[str], environment: dict[str, str]) -> None:
+    if shutil.which(command[0]) is None:
+        raise Failed(f"{command[0]} is not installed")
+    done = subprocess.run(
+        command, env=environment, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command[:4])} failed:\n"
+                     f"{done.stdout[-OUTPUT_SHOWN:]}")

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""The generator of mutants on a small file, and the report of what kills them."""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+FUZZ = Path(__file__).resolve().parent.parent
+MUTANTS = FUZZ / "mutants"
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(MUTANTS), str(FUZZ)]
+
+import equivalent  # noqa: E402
+import generate  # noqa: E402
+import report  # noqa: E402
+
+SOURCE = """\
+#define TWICE(x) ((x) * 2)
+#define LIMIT 8
+
+enum { FACTOR = 3 };
+static int start = 1;
+
+int pair(int a, int b);
+int
+pair(int a, int b)
+{
+    return 10 * a + b;
+}
+
+int f(int a, int b, char *s);
+int
+f(int a, int b, char *s)
+{
+    int sum = a - b;
+    int i;
+
+    if (a < b && sum != 4) {
+        sum += pair(a, b);
+    }
+    if (s) {
+        *s = 'x';
+        return 0;
+    }
+    for (i = start; i < FACTOR; i++) {
+        sum++;
+    }
+    sum = TWICE(sum + 1);
+    return !a ? ~sum : sum;
+}
+
+void g(int *p);
+void
+g(int *p)
+{
+    if (*p > LIMIT) {
+        return;
+    }
+    *p = 7;
+}
+"""
+
+MAIN = """\
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+int f(int a, int b, char *s);
+void g(int *p);
+int
+main(void)
+{
+    int values[] = {0, 1, 5, 8, 9};
+    char c = 0;
+    unsigned i;
+    unsigned j;
+    struct itimerval end = {.it_value = {.tv_usec = 100000}};
+    setitimer(ITIMER_VIRTUAL, &end, NULL); /* some mutants loop */
+    for (i = 0; i < 5; i++) {
+        for (j = 0; j < 5; j++) {
+            printf("%d %d %d ", f(values[i], values[j], NULL),
+                   f(values[i], values[j], &c), c);
+        }
+        g(&values[i]);
+        printf("%d\\n", values[i]);
+    }
+    return 0;
+}
+"""
+
+
+class Case(unittest.TestCase):
+    folder: Path
+    program: generate.Program
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        holder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(holder.cleanup)
+        cls.folder = Path(holder.name).resolve()
+        cls.file = cls.folder / "small.c"
+        cls.file.write_text(SOURCE)
+        (cls.folder / "main.c").write_text(MAIN)
+        cls.program = generate.generate(cls.folder, [cls.file], [cls.file], [])
+
+    def changes(self, function: str, operator: str) -> set[tuple[str, str]]:
+        return {(m.before, m.after) for m in self.program.mutants
+                if m.function == function and m.operator == operator}
+
+    def output(self, sources: list[Path], environment: dict[str, str]) -> str:
+        program = self.folder / "program"
+        subprocess.run(["cc", "-w", f"-I{MUTANTS}", *sources, "-o", program],
+                       check=True)
+        return self.run_program(program, environment)
+
+    def run_program(self, program: Path, environment: dict[str, str]) -> str:
+        done = subprocess.run([program], env=environment, text=True, check=False,
+                              timeout=10, stdout=subprocess.PIPE)
+        return f"{done.stdout}{done.returncode}"
+
+
+class Operators(Case):
+    def test_relational(self) -> None:
+        found = self.changes("f", "relational")
+        self.assertLessEqual({("a < b", "a <= b"), ("a < b", "a >= b"),
+                              ("sum != 4", "sum == 4"), ("sum != 4", "sum < 4")},
+                             found)
+        self.assertEqual(self.changes("g", "relational"),
+                         {("*p > LIMIT", "*p >= LIMIT"),
+                          ("*p > LIMIT", "*p <= LIMIT")})
+
+    def test_arithmetic(self) -> None:
+        self.assertEqual(self.changes("pair", "arithmetic"),
+                         {("10 * a + b", "10 * a - b"), ("10 * a", "10 / a")})
+        self.assertEqual(self.changes("f", "arithmetic"), {
+            ("a - b", "a + b"), ("sum += pair(a, b)", "sum -= pair(a, b)"),
+            ("i++", "i--"), ("sum++", "sum--"), ("~sum", "sum"),
+        })
+
+    def test_boolean(self) -> None:
+        self.assertEqual(self.changes("f", "boolean"), {
+            ("a < b && sum != 4", "a < b || sum != 4"),
+            ("a < b && sum != 4", "!!(a < b)"),
+            ("a < b && sum != 4", "!!(sum != 4)"),
+            ("!a", "!!(a)"),
+        })
+
+    def test_constants(self) -> None:
+        self.assertLessEqual({("sum != 4", f"sum != {other}")
+                              for other in (0, 1, 3, 5)},
+                             self.changes("f", "constant"))
+        self.assertIn(("return 0", "return 1"), self.changes("f", "constant"))
+        self.assertEqual(self.changes("FACTOR", "constant"),
+                         {("FACTOR = 3", f"FACTOR = {n}") for n in (2, 4)})
+        self.assertIn(("static int start = 1", "static int start = 2"),
+                      self.changes("start", "constant"))
+
+    def test_deletions(self) -> None:
+        self.assertEqual(self.changes("f", "deletion"), {
+            ("sum += pair(a, b)", ""), ("if (s) {...}", ""), ("*s = 'x'", ""),
+            ("for (i = start; i < FACTOR; i++) {...}", ""), ("i++", ""),
+            ("sum++", ""), ("sum = TWICE(sum + 1)", ""),
+        })
+        self.assertEqual(self.changes("g", "deletion"),
+                         {("return", ""), ("*p = 7", "")})
+
+    def test_negated_conditions(self) -> None:
+        # Others are a relational or boolean mutant already.
+        self.assertEqual(self.changes("f", "negation"), {
+            ("a < b && sum != 4", "!(a < b && sum != 4)"), ("s", "!(s)"),
+        })
+
+    def test_arguments(self) -> None:
+        self.assertEqual(self.changes("f", "arguments"),
+                         {("pair(a, b)", "pair(b, a)")})
+
+    def test_macros(self) -> None:
+        self.assertEqual(self.changes("TWICE", "arithmetic"),
+                         {("((x) * 2)", "((x) / 2)")})
+        self.assertIn(("8", "9"), self.changes("LIMIT", "constant"))
+        self.assertGreater(self.program.left_out["TWICE()"], 0)
+        self.assertFalse(any("sum - 1" in m.after or "sum + 0" in m.after
+                             for m in self.program.mutants))
+
+    def test_what_the_compiler_computes_is_single(self) -> None:
+        single = {m.function for m in self.program.mutants if not m.is_switched}
+        self.assertEqual(single, {"TWICE", "LIMIT", "FACTOR", "start"})
+
+    def test_the_same_change_twice_has_ordinals(self) -> None:
+        keys = [(m.function, m.before, m.after, m.ordinal)
+                for m in self.program.mutants]
+        self.assertEqual(len(keys), len(set(keys)))
+
+
+class Switch(Case):
+    """Each number is the mutant that the single file is."""
+
+    def test_each_switched_mutant_is_what_its_single_file_is(self) -> None:
+        main = self.folder / "main.o"
+        subprocess.run(["cc", "-c", self.folder / "main.c", "-o", main], check=True)
+        switched = self.folder / "switched.c"
+        switched.write_text(generate.switched_text(self.program, "small.c"))
+        original = self.output([self.file, main], {})
+        sources = [switched, MUTANTS / "mutant.c", main]
+        self.assertEqual(self.output(sources, {}), original)
+        program = self.folder / "all"
+        (self.folder / "program").rename(program)
+        self.assertEqual(self.run_program(program, {"NGXPOOL_MUTANT": "0"}),
+                         original)
+
+        differ = 0
+        numbers = generate.numbers(self.program)
+        for mutant in self.program.mutants:
+            if not mutant.is_switched:
+                continue
+            single = self.folder / "single.c"
+            single.write_text(generate.single_text(self.program, mutant))
+            expected = self.output([single, main], {})
+            chosen = {"NGXPOOL_MUTANT": str(numbers[mutant.name])}
+            self.assertEqual(self.run_program(program, chosen), expected, mutant)
+            differ += expected != original
+        self.assertGreater(differ, 20)
+
+        reached = self.folder / "reached"
+        given = {"NGXPOOL_MUTANT_REACHED": str(reached)}
+        self.assertEqual(self.run_program(program, given), original)
+        data = reached.read_bytes()
+        missed = [name for name, number in numbers.items() if not data[number]]
+        self.assertEqual(missed, [])
+
+
+class Rows(Case):
+    ROW = {"file": "small.c", "function": "g", "before": "*p = 7", "after": "",
+           "ordinal": None, "reason": "for the test"}
+
+    def test_a_row_names_its_mutant(self) -> None:
+        (mutant,) = [m for m in self.program.mutants
+                     if m.function == "g" and m.before == "*p = 7" and not m.after]
+        self.assertEqual(equivalent.argue(self.program, [self.ROW]),
+                         {mutant.name: "for the test"})
+
+    def test_a_row_that_matches_nothing_is_refused(self) -> None:
+        for change in {"before": "*p = 8"}, {"ordinal": 2}, {"function": "h"}:
+            with self.assertRaises(equivalent.Refused):
+                equivalent.argue(self.program, [{**self.ROW, **change}])
+
+    def test_two_rows_for_one_mutant_are_refused(self) -> None:
+        with self.assertRaises(equivalent.Refused):
+            equivalent.argue(self.program, [self.ROW, self.ROW])
+
+    def test_a_row_needs_a_reason(self) -> None:
+        path = self.folder / "equivalent.toml"
+        path.write_text('[[mutant]]\nfile = "a"\nfunction = "f"\nbefore = "b"\n'
+                        'after = "c"\nreason = " "\n')
+        with self.assertRaises(equivalent.Refused):
+            equivalent.load(path)
+
+    def test_the_project_s_rows_match(self) -> None:
+        root = FUZZ.parent
+        program = generate.pool(root)
+        equivalent.argue(program, equivalent.load(MUTANTS / "equivalent.toml"))
+        self.assertGreater(len(program.mutants), 300)
+        names = [mutant.name for mutant in program.mutants]
+        self.assertEqual(len(names), len(set(names)))
+
+
+class Subject:
+    def __init__(self, name: str, kind: str, file: str, line: int) -> None:
+        self.name, self.kind, self.file = name, kind, file
+        self.described = {"function": "f", "line": line, "operator": "constant",
+                          "before": "1", "after": "0", "ordinal": 1,
+                          "built": "switched"}
+
+
+class Report(unittest.TestCase):
+    ARGUMENTS = argparse.Namespace(seconds=60, ops=4)
+
+    def answer(self, killed: bool) -> dict:
+        return {"killed": killed, "seconds": 0.5, **({"by": "x"} if killed else {})}
+
+    def document(self, results: dict, reasons: dict | None = None) -> dict:
+        subjects = [Subject("f_10", "generated", "b.c", 3),
+                    Subject("f_2", "generated", "b.c", 3),
+                    Subject("a_1", "planted", "z.c", 1),
+                    Subject("e_1", "generated", "a.c", 9)]
+        rows = report.table(subjects, results, reasons or {})
+        return report.document(rows, self.ARGUMENTS, generate.Program())
+
+    def test_order_does_not_depend_on_who_was_first(self) -> None:
+        results = {"f_10": {"columns": {"unit": self.answer(True)}}}
+        document = self.document(results)
+        self.assertEqual([row["name"] for row in document["mutants"]],
+                         ["e_1", "f_2", "f_10", "a_1"])
+        with tempfile.TemporaryDirectory() as first, \
+                tempfile.TemporaryDirectory() as second:
+            for folder in first, second:
+                report.write(document, Path(folder))
+            for name in ("mutants.json", "mutants/index.html",
+                         "mutants/time_to_kill.svg"):
+                self.assertEqual((Path(first) / name).read_bytes(),
+                                 (Path(second) / name).read_bytes())
+            read = json.loads((Path(first) / "mutants.json").read_text())
+            self.assertEqual(read, document)
+
+    def test_scores(self) -> None:
+        document = self.document({
+            "f_2": {"columns": {"unit": self.answer(True),
+                                "corpus": self.answer(False)}},
+            "f_10": {"columns": {"unit": self.answer(False),
+                                 "corpus": self.answer(False)}},
+            "e_1": {"columns": {"unit": self.answer(False)}, "equal": True},
+        })
+        score = document["scores"]["generated"]
+        self.assertEqual(score["columns"]["unit"], {"killed": 1, "of": 2})
+        self.assertEqual(score["columns"]["corpus"], {"killed": 0, "of": 2})
+        self.assertEqual(score["together"], {"killed": 1, "of": 2})
+        self.assertEqual(score["equivalent"], 1)
+        self.assertEqual([row["name"] for row in report.survivors(document)],
+                         ["f_10"])
+        said = "\n".join(report.lines(document))
+        self.assertIn("b.c:3: f_10: 1 -> 0", said)
+        self.assertIn("generated: 1 of 2 not equivalent killed by "
+                      "unit+corpus+exhaustion", said)
+
+    def test_a_killed_mutant_is_not_argued_away(self) -> None:
+        results = {"f_2": {"columns": {"unit": self.answer(True)}}}
+        with self.assertRaises(report.Refused):
+            self.document(results, {"f_2": "because"})
+
+
+if __name__ == "__main__":
+    unittest.main()
