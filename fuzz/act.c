@@ -232,10 +232,10 @@ create(struct run *run, unsigned pool, size_t size)
     step = step_begin(run, STEP_CREATE, pool, OP_CREATE);
     step.size = size;
     act_begin(run, &step);
-    self->pool = ngx_create_pool(size, &run->log);
+    self->pool = ngx_create_pool(size, run_log(run, pool));
     seen = act_end(run, &step, self->pool == NULL);
     step.succeeds = model_create(&run->model, pool, size, &seen);
-    run->log_others += is_too_small;
+    run->log_others += is_too_small && run_logs(pool);
     note_answer(run, call, step.succeeds);
 
     shadow_start(self, self->pool);
@@ -412,6 +412,7 @@ act_end(struct run *run, struct step *step, int is_null)
     step->calls = heap_calls() - step->calls;
     step->refusals = heap_refusals() - step->refusals;
     seen.is_refused = step->refusals != 0;
+    run->log_others -= run_logs(step->pool) ? 0 : step->refusals;
     if (pool == NULL || !step->had_pool) {
         return seen;
     }

@@ -189,7 +189,7 @@ alloc_expect(struct run *run, struct step *step, unsigned key, enum way way,
         } else if (is_power_of_two(step->alignment)) {
             step->spot = model_pmemalign(model, step->pool, key, seen);
         } else {
-            run->log_others++;
+            run->log_others += run_logs(step->pool);
         }
     } else if (way == NGINX) {
         step->spot = model_nginx_alloc(model, step->pool, step->size, alignment,

@@ -111,7 +111,7 @@ cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
 
         file->fd = (ngx_fd_t) fd;
         file->name = (u_char *) (uintptr_t) file_names[fd];
-        file->log = &run->log;
+        file->log = run_log(run, pool);
         node->handler = cleanup->handler == SHADOW_CLOSE ? ngx_pool_cleanup_file
                                                          : ngx_pool_delete_file;
     } else {
@@ -261,9 +261,11 @@ file_expect(struct run *run, const struct shadow_cleanup *cleanup)
     if (cleanup->handler == SHADOW_DELETE) {
         run->events[run->event_count++] = (struct files_event){
             .kind = FILES_UNLINK, .fd = -1, .name = file_names[fd]};
-        run->log_others += err != 0 && err != ENOENT;
+        run->log_others +=
+            err != 0 && err != ENOENT && run_logs(cleanup->op.pool);
     }
     run->events[run->event_count++] =
         (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
-    run->log_others += run->file_errs[FILES_CLOSE] != 0;
+    run->log_others +=
+        run->file_errs[FILES_CLOSE] != 0 && run_logs(cleanup->op.pool);
 }

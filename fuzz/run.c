@@ -94,6 +94,7 @@ run_start(struct run *run, const struct run_options *options)
     run->is_over = 0;
     run->by_nginx = 0;
     run->log = (ngx_log_t){.log_level = NGX_LOG_INFO, .writer = log_write};
+    run->quiet = (ngx_log_t){.log_level = NGX_LOG_STDERR, .writer = log_write};
     memset(run->file_errs, 0, sizeof(run->file_errs));
 
     files_reset();
@@ -150,4 +151,16 @@ log_write(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
     (void) buf;
     (void) len;
     run->log_lines++;
+}
+
+ngx_log_t *
+run_log(struct run *run, unsigned pool)
+{
+    return pool == 3 ? NULL : pool == 2 ? &run->quiet : &run->log;
+}
+
+int
+run_logs(unsigned pool)
+{
+    return pool < 2;
 }

@@ -81,7 +81,8 @@ struct run {
     size_t op_number;   /* of the program's op that is done now, from 1 */
     unsigned key_next;  /* for the next allocation */
     size_t made_count;  /* ops done that make something, see op.h */
-    ngx_log_t log;      /* of all pools */
+    ngx_log_t log;      /* of pools 0 and 1 */
+    ngx_log_t quiet;    /* of pool 2: takes no line; pool 3 has no log */
     size_t log_lines;   /* seen */
     size_t log_others;  /* due, besides those of the system's refusals */
     size_t refusals;    /* of the system, before the program */
@@ -96,6 +97,10 @@ struct run {
     int is_running;        /* a pool's cleanups are being run */
     unsigned running_pool; /* that pool */
 };
+
+/* The pool's log, or NULL; and whether it takes lines. */
+ngx_log_t *run_log(struct run *run, unsigned pool);
+int run_logs(unsigned pool);
 
 /*
  * Do the program at data, of size bytes, to its end, then destroy all pools.
