@@ -577,7 +577,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         help="plant this bug of fuzz/mutants/, and find it")
     parser.add_argument("--stability", action="store_true",
                         help="with AFL++: fail where a target's stability is "
-                        f"below {STABLE}")
+                        "below 100 %%")
     parser.add_argument("--build", type=Path, metavar="FOLDER",
                         help="where to build (default: build)")
     return parser.parse_args(argv)

@@ -79,9 +79,9 @@ void ngx_pool_cache_put_large(void *p);
 void ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep);
 
 /* The bin of blocks of size bytes: from the one of its hash on, which differs
- * for all powers of two, the first that has such blocks, or is empty and a
- * block is not taken but kept. So a bin has one size, unless more than
- * NGX_POOL_TRIES sizes have one hash. */
+ * for the powers of two from 32 to 256 KiB, the first that has such blocks, or
+ * is empty and a block is not taken but kept. So a bin has one size, unless
+ * more than NGX_POOL_TRIES sizes have one hash. */
 static inline size_t
 ngx_pool_block_bin(size_t size, ngx_uint_t is_taken)
 {
