@@ -21,9 +21,9 @@
 
 enum {
     ARENA_SIZE = 512 * 1024 * 1024,
-    CLASSES = 40, /* class n has pieces of 1 << n bytes */
-    FRONT = 32,   /* bytes in front of a piece */
-    GUARD = 16,   /* bytes after it */
+    CLASSES = 40,               /* class n has pieces of 1 << n bytes */
+    FRONT = 4 * sizeof(size_t), /* bytes in front of a piece */
+    GUARD = 16,                 /* bytes after it */
     GUARD_BYTE = 0xfe,
     WRONG = 4 * 1024,  /* bytes that glibc would count too much */
     GLIBC_MMAPPED = 2, /* glibc then believes the size without a check */
