@@ -10,6 +10,6 @@ const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
 {
-    return "quarantine_size_mb=1:detect_leaks=0:malloc_context_size=0:"
+    return "quarantine_size_mb=10:detect_leaks=0:malloc_context_size=0:"
            "intercept_memcmp=0";
 }
