@@ -113,8 +113,8 @@ def run_independent(
     start = [] if is_far else [dynamic_linker(program)]
     for cell in chosen:
         out = call(*start, program, cell.allocator, str(cell.n), str(SIZES))
-        ns = float(out.split()[-1])  # of the second run: the first warms up
-        figures.setdefault((cell, layout), []).append(ns)
+        _, *runs = map(float, out.split())  # the first one warms up
+        figures.setdefault((cell, layout), []).append(statistics.median(runs))
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 /*
  * A second opinion on the rows fill/ALLOCATOR/lognormal/N, for agree.py: it has
- * no line of the harness. Prints ns of CPU time an allocation, of two runs.
+ * no line of the harness. Prints ns of CPU time an allocation, of each run.
  *
  * usage: independent pool|apr_limit|tcmalloc N SIZES.csv
  */
@@ -16,7 +16,8 @@
 enum {
     DRAWN = 16384,
     MOST = 1000,
-    OPS = 4000000,
+    OPS = 400000,
+    RUNS = 21,
 };
 
 static unsigned sizes[DRAWN + MOST];
@@ -89,7 +90,7 @@ main(int argc, char **argv)
     for (int i = 0; i < DRAWN + MOST; i++) {
         sizes[i] = values[(unsigned long) random() % count];
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < RUNS; i++) {
         clock_t start = clock();
         for (int done = 0; done < OPS; done += n) {
             fill(sizes + done % DRAWN, n);
