@@ -57,7 +57,7 @@ struct region {
     unsigned thread; /* that made it */
     size_t total;    /* bytes that it was asked for, former ones included */
 
-    /* What create() was told, and what of it has been asked for. */
+    /* The arguments of create(), and how much of them has been asked for. */
     size_t size;
     size_t count;
     size_t asked;

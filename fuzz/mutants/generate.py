@@ -30,7 +30,7 @@ RELATIONAL = {
     "==": ("!=",),
     "!=": ("==",),
 }
-# Besides, where order means something: between numbers that may differ both ways.
+# Where order means something, also between numbers that may differ both ways.
 RELATIONAL_NUMBERS = {"==": ("<=", ">="), "!=": ("<", ">")}
 BOOLEAN = {"&&": "||", "||": "&&"}
 ARITHMETIC = {

@@ -276,7 +276,7 @@ asks(size_t calls, const ngx_pool_t *pool, size_t size)
     }
 }
 
-/* Under AddressSanitizer a thread keeps nothing until it is told to. */
+/* Under AddressSanitizer a thread keeps nothing until a limit is set. */
 static void
 thread_enter(unsigned number)
 {

@@ -158,7 +158,7 @@ is_run(const struct mutator *mutator, const struct op *ops, size_t count)
     return 0;
 }
 
-/* Besides one run of ops that after has more, both are the same. */
+/* Both are the same, but for one run of ops that only after has. */
 static size_t
 check_inserted(size_t *ret_at)
 {

@@ -26,7 +26,7 @@ int __wrap_dladdr(const void *address, struct info *info);
 
 static int calls;
 
-/* Fills info in any case, so that only the answer tells of the failure. */
+/* Fills info in any case, so that only the answer shows the failure. */
 int
 __wrap_dladdr(const void *address, struct info *info)
 {
