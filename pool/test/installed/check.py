@@ -3,8 +3,8 @@
 
 Compiles use.c against the installed headers and library with the options of
 pkg-config, in C and, given --cxx, in C++, shared and static, and runs it. The
-headers must compile in strict ISO C too. The shared library must export the
-names in api.txt and no others. A program without marks for a checker must not
+headers must compile in strict ISO C too. To build it takes few commands. The
+shared library must export the names in api.txt and no others. A program without marks for a checker must not
 link with a library that has them.
 """
 
@@ -22,6 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 MARKS = ["-DNGX_POOL_POISON=1", "-DNGX_POOL_REDZONE=16"]
 NO_MARKS = ["-DNGX_POOL_POISON=0", "-DNGX_POOL_REDZONE=0"]
 
+LIBRARY_COMMANDS = 20  # at most
+
 
 def call(command: list[str], env: dict[str, str] | None = None,
          cwd: pathlib.Path | None = None) -> str:
@@ -30,6 +32,15 @@ def call(command: list[str], env: dict[str, str] | None = None,
     if done.returncode != 0:
         sys.exit(f"{shlex.join(command)}: exit status {done.returncode}")
     return done.stdout
+
+
+def check_commands(build: str) -> None:
+    """Who installs the library does not wait for tests to compile."""
+    commands = call(["ninja", "-C", build, "-t", "commands", "library"])
+    count = len(commands.splitlines())
+    if not 0 < count <= LIBRARY_COMMANDS:
+        sys.exit(f"library: {count} commands build it, expected at most"
+                 f" {LIBRARY_COMMANDS}")
 
 
 def find(root: pathlib.Path, name: str) -> pathlib.Path:
@@ -113,6 +124,7 @@ def main() -> int:
     parser.add_argument("--cxx", help="C++ compiler, with options")
     args = parser.parse_args()
 
+    check_commands(args.build)
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         call([args.meson, "install", "-C", args.build, "--no-rebuild",
