@@ -287,7 +287,7 @@ def measure(build: Path, cells: Iterable[Row], label: str) -> Run:
     done = subprocess.run(
         [
             str(build / "bench" / "bench"),
-            "--results", str(build / "results"), "--label", label,
+            "--results", str(build / "results"), "--label", label, "--force",
             "--allocators", f"{OLD},{NEW}", "--rounds", str(ROUNDS), "--filter", rows,
         ],
         stdout=subprocess.PIPE,

@@ -116,6 +116,12 @@ run(const struct options *options, int argc, char **argv)
         return status;
     }
     set_rounds(&rounds, options);
+    if (rounds.wanted < ROUNDS_LEAST) {
+        fprintf(stderr,
+                "bench: --rounds %d: the report will have no intervals; "
+                "those need %d rounds\n",
+                rounds.wanted, ROUNDS_LEAST);
+    }
     show_skipped(plan);
     if (plan_runnable(plan) +
                 memory_runnable(plan->memory, plan->memory_count) !=
@@ -153,6 +159,7 @@ resume(const struct options *asked)
     }
     options.label = asked->label;
     options.results = asked->results;
+    options.resume = 1;
     set_rounds(&rounds, &options);
     rounds.seed = progress.seed;
     rounds.wanted = progress.wanted;

@@ -14,6 +14,7 @@ enum {
 static int options_set(struct options *options, int option);
 static int options_add(char *files, const char *name, const char *file);
 static int options_check_label(const char *label);
+static int options_check_resume(const struct options *options);
 
 enum {
     OPTION_LABEL = 1,
@@ -37,6 +38,7 @@ options_parse(struct options *options, int argc, char **argv)
     const struct option known[] = {
         {"allocators", required_argument, NULL, OPTION_ALLOCATORS},
         {"filter", required_argument, NULL, OPTION_FILTER},
+        {"force", no_argument, &options->force, 1},
         {"help", no_argument, &options->help, 1},
         {"label", required_argument, NULL, OPTION_LABEL},
         {"list", no_argument, &options->list, 1},
@@ -64,10 +66,7 @@ options_parse(struct options *options, int argc, char **argv)
             return -EINVAL;
         }
     }
-    if (options->resume && options->label == NULL) {
-        fputs("bench: --resume: found no --label, expected that of the run to "
-              "resume\n",
-              stderr);
+    if (options->resume && options_check_resume(options) != 0) {
         return -EINVAL;
     }
     if (optind < argc) {
@@ -181,6 +180,41 @@ options_check_label(const char *label)
                 "bench: --label: found \"%s\", expected letters, digits, "
                 "\".\", \"_\" and \"-\", no \".\" first\n",
                 label);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* A run goes on as it began: nothing can be chosen. */
+static int
+options_check_resume(const struct options *options)
+{
+    const char *const chosen[] = {options->filter,
+                                  options->allocators,
+                                  options->sizes,
+                                  options->workloads,
+                                  options->traces,
+                                  options->ns,
+                                  options->mallocs[0] ? options->mallocs : NULL,
+                                  options->plugins[0] ? options->plugins
+                                                      : NULL};
+    int others = options->quick || options->force || options->list ||
+                 options->has_seed || options->rounds != 0 ||
+                 strcmp(options->sizes_dir, BENCH_SIZES_DIR) != 0;
+
+    for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
+        others |= chosen[i] != NULL;
+    }
+    if (options->label == NULL) {
+        fputs("bench: --resume: found no --label, expected that of the run to "
+              "resume\n",
+              stderr);
+        return -EINVAL;
+    }
+    if (others) {
+        fputs("bench: --resume: found another option, expected --label and "
+              "--results alone: the run goes on as it began\n",
+              stderr);
         return -EINVAL;
     }
     return 0;

@@ -25,6 +25,7 @@ struct options {
     char plugins[OPTIONS_FILES_MAX];
     int quick;
     int resume;   /* go on with the run called label */
+    int force;    /* a run called label may be replaced */
     int rounds;   /* 0: as quick, or the full run, has */
     int has_seed; /* else it is drawn */
     uint64_t seed;

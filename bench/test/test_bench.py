@@ -5,6 +5,7 @@ usage: test_bench.py BENCH RUN
 BENCH is the program, RUN is run.py.
 """
 
+import math
 import os
 import re
 import resource
@@ -12,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 from bench_case import BENCH, SHORT, Folder, bench, listed, load, main
@@ -21,6 +23,16 @@ COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
 MIB = 1024 * 1024
 KEPT = 16 * MIB  # NGX_POOL_CACHE_SIZE: by a thread, at most
 PYTHON = "/usr/bin/python3"  # the one that compare.py's scipy belongs to
+
+# What google-benchmark fits to times over n.
+CURVES = {
+    "(1)": lambda n: 1,
+    "lgN": math.log2,
+    "N": lambda n: n,
+    "NlgN": lambda n: n * math.log2(n),
+    "N^2": lambda n: n**2,
+    "N^3": lambda n: n**3,
+}
 
 FILTER = "^fill/(pool|arena)/fixed64/1000?$|^shim/c/1024$"
 ROWS = {
@@ -141,9 +153,26 @@ class Results(Folder):
             (fit["workload"], fit["allocator"], fit["sizes"]),
             ("fill", "pool", "fixed64"),
         )
-        self.assertIn(fit["big_o"], ("N", "NlgN"))
-        self.assertGreater(fit["coefficient_ns"], 0)
-        self.assertLess(fit["rms"], 1)
+        times = {row["n"]: row["real_time"] for row in self.rows_of("fill/pool/fixed64/")}
+        fits = {name: self.fit(times, curve) for name, curve in CURVES.items()}
+        best = min(fits, key=lambda name: fits[name][1])
+        self.assertEqual(fit["big_o"], best)
+        self.assertAlmostEqual(fit["coefficient_ns"] / fits[best][0], 1, places=3)
+        self.assertAlmostEqual(fit["rms"], fits[best][1], places=3)
+
+    def rows_of(self, prefix: str) -> list[dict]:
+        rows = self.run_json()["benchmarks"]
+        return [row for row in rows if row["name"].startswith(prefix)]
+
+    def fit(
+        self, times: dict[int, float], curve: Callable[[float], float]
+    ) -> tuple[float, float]:
+        """The coefficient of least squares, and the error over the mean time."""
+        products = sum(time * curve(n) for n, time in times.items())
+        coefficient = products / sum(curve(n) ** 2 for n in times)
+        errors = [(time - coefficient * curve(n)) ** 2 for n, time in times.items()]
+        mean = sum(times.values()) / len(times)
+        return coefficient, math.sqrt(sum(errors) / len(errors)) / mean
 
     def test_machine_and_command_are_reported(self) -> None:
         words = ("--filter", "arena/fixed16/(10|'')$", "--rounds", "1", "--label", "b")
@@ -236,7 +265,7 @@ class Memory(Folder):
     """Rows that are not timed: what regions take while all are alive."""
 
     def rows(self, *words: str) -> list[dict]:
-        done = self.measure("--workloads", "memory", "--label", "a", *words)
+        done = self.measure("--workloads", "memory", "--label", "a", "--force", *words)
         self.assertEqual(done.returncode, 0, done.stderr)
         run = self.run_json()
         self.assertEqual(run["benchmarks"], [])
@@ -324,7 +353,7 @@ class Memory(Folder):
         (row,) = self.run_json()["memory"]
         self.assertEqual((row["allocator"], row["sizes"], row["n"]), ("pool", "fixed64", 10))
         for word in ("--workloads", "fill"), ("--filter", "^fill/"):
-            self.measure("--label", "a", *words, *word)
+            self.measure("--label", "a", "--force", *words, *word)
             self.assertEqual(self.run_json()["memory"], [])
 
     def test_quick_run_takes_a_part(self) -> None:
@@ -409,6 +438,9 @@ class Arguments(Folder):
         self.refused("expected a whole number", "--seed", "-1")
         self.refused("expected a whole number", "--seed", "18446744073709551616")
         self.refused("found no --label", "--resume")
+        resume = "--resume", "--label", "a"
+        for words in ("--quick",), ("--ns", "10"), ("--rounds", "9"), ("--malloc", "x"):
+            self.refused("--resume: found another option", *resume, *words)
         self.refused("expected letters", "--label", "../up")
         self.refused("expected letters", "--label", "")
         self.refused("--help", "--no-such")
@@ -420,7 +452,7 @@ class Arguments(Folder):
         done = bench("--help")
         self.assertEqual(done.returncode, 0)
         for option in (
-            "allocators filter help label list ns quick results resume rounds seed sizes "
+            "allocators filter force help label list ns quick results resume rounds seed sizes "
             "sizes-dir traces workloads"
         ).split():
             self.assertIn(f"  --{option} ", done.stdout)

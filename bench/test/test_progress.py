@@ -84,6 +84,43 @@ class Interrupt(Folder):
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
+class Label(Folder):
+    """A label has one run."""
+
+    ROWS = "--filter", "^fill/pool/lognormal/10$"
+
+    def test_complete_run_is_replaced_on_request_only(self) -> None:
+        first = self.measure(*self.ROWS, "--rounds", "1", "--label", "a")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        before = self.run_json()
+        again = self.measure(*self.ROWS, "--rounds", "1", "--label", "a")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn(f"{self.folder}/a: found an earlier run", again.stderr)
+        self.assertEqual(self.run_json(), before)
+        forced = self.measure(*self.ROWS, "--rounds", "1", "--label", "a", "--force")
+        self.assertEqual(forced.returncode, 0, forced.stderr)
+        self.assertNotEqual(self.run_json(), before)
+
+    def test_one_run_at_a_time(self) -> None:
+        process = self.start(*self.ROWS, "--rounds", "1000", start_new_session=True)
+        self.wait(process, self.round_path(0))
+        for word in (), ("--force",):
+            second = self.measure(*self.ROWS, "--rounds", "1", "--label", "a", *word)
+            self.assertEqual(second.returncode, 1)
+            self.assertIn("found a run under way", second.stderr)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        third = self.measure(*self.ROWS, "--rounds", "1", "--label", "a")
+        self.assertIn("--resume where it was ended early", third.stderr)
+        self.assertEqual(third.returncode, 1)
+
+    def test_few_rounds_are_told_at_the_start(self) -> None:
+        done = self.measure(*self.ROWS, "--rounds", "5", "--label", "a")
+        self.assertIn("--rounds 5: the report will have no intervals", done.stderr)
+        done = self.measure(*self.ROWS, "--rounds", "6", "--label", "b")
+        self.assertNotIn("intervals", done.stderr)
+
+
 class Kept(Folder):
     """Each round is a file of its own until the run is complete."""
 
@@ -252,7 +289,9 @@ class Resume(Kept):
 
     def test_new_run_does_not_go_on(self) -> None:
         self.begin(2, signal.SIGKILL)
-        done = self.measure(*self.ROWS, "--rounds", "1", "--seed", "8", "--label", "a")
+        done = self.measure(
+            *self.ROWS, "--rounds", "1", "--seed", "8", "--label", "a", "--force"
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.run_json()["context"]["rounds"], "1")
         self.assertFalse((self.folder / "a" / "rounds").exists())

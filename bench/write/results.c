@@ -1,10 +1,12 @@
 #include "write/results.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +37,8 @@ struct account {
 
 static void label_make(char *label);
 static int make_folders(char *path);
+static int take_folder(struct results *results, int may_have_run);
+static int has_run(const char *folder);
 static void add_context(const struct account *account);
 static void add_number(const char *key, int digits, double value);
 static int write_file(const struct account *account, size_t i);
@@ -96,13 +100,17 @@ results_init(struct results *results, const struct options *options, int argc,
     if (err == 0 && access(results->path, W_OK | X_OK) != 0) {
         err = -errno;
     }
-    return err == 0 ? 0 : fail(results->path, err);
+    if (err != 0) {
+        return fail(results->path, err);
+    }
+    return take_folder(results, options->force || options->resume);
 }
 
 void
 results_done(struct results *results)
 {
     (void) rmdir(results->path);
+    (void) close(results->folder);
 }
 
 int
@@ -167,6 +175,50 @@ make_folders(char *path)
         }
     }
     return mkdir(path, 0777) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A file system without locks has none. */
+static int
+take_folder(struct results *results, int may_have_run)
+{
+    const char *problem = NULL;
+
+    results->folder = open(results->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (results->folder < 0) {
+        return fail(results->path, -errno);
+    }
+    if (flock(results->folder, LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK) {
+        problem =
+            "found a run under way, expected none; choose another --label";
+    } else if (!may_have_run && has_run(results->path)) {
+        problem =
+            "found an earlier run, expected none; choose another --label, "
+            "or --force to replace it, or --resume where it was ended "
+            "early";
+    }
+    if (problem != NULL) {
+        fprintf(stderr, "bench: %s: %s\n", results->path, problem);
+        (void) close(results->folder);
+        return -EEXIST;
+    }
+    return 0;
+}
+
+/* A complete one, or rounds of one that was ended early. */
+static int
+has_run(const char *folder)
+{
+    static const char *const names[] = {"run.json", "rounds/run"};
+    char path[RESULTS_FILE_MAX];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        if (access(path, F_OK) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Adds the facts that google-benchmark cannot know. */

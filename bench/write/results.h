@@ -19,18 +19,21 @@ enum {
 /* Where results go, and what they are from. */
 struct results {
     char path[RESULTS_PATH_MAX]; /* of the folder */
+    int folder;                  /* open and locked */
     int argc;
     char **argv;
 };
 
 /*
- * Make the folder that options ask for, and see that it can be written.
+ * Make the folder that options ask for, see that it can be written, and lock it
+ * against other processes. An earlier run in it is an error, unless options ask
+ * to replace it or to resume it.
  * Returns 0, or a negative errno: a message is then on stderr.
  */
 int results_init(struct results *results, const struct options *options,
                  int argc, char **argv);
 
-/* Remove the folder where it is still empty. */
+/* Unlock the folder, and remove it where it is still empty. */
 void results_done(struct results *results);
 
 /* Write all files. Returns 0, or a negative errno: a message is
