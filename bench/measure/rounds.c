@@ -679,8 +679,8 @@ static void
 set_iterations(const struct pass *pass, const struct rounds *rounds,
                double left, int rounds_left)
 {
-    double least = ROUNDS_RUN_MIN;
     double most = rounds->run_max;
+    double least = most < ROUNDS_RUN_MIN ? most : ROUNDS_RUN_MIN;
     double budget;
 
     if (rounds_left < 1) {
