@@ -27,7 +27,10 @@ build() {
     "$pool/amalgamate.py" "$tree/src/core"
     (
         cd "$tree"
-        ./configure --without-http_rewrite_module \
+        # The name in a release, and in a checkout of nginx's repository.
+        configure=./configure
+        [ -x "$configure" ] || configure=auto/configure
+        "$configure" --without-http_rewrite_module \
             --without-http_gzip_module "$@"
         make -j2
     ) >"$tree.log" 2>&1 || {

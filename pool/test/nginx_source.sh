@@ -51,9 +51,14 @@ if [ -n "${NGINX_SRC-}" ]; then
 fi
 
 if [ ! -d "$work/source" ]; then
-    if [ -z "$(tarball)" ] && ! fetch_tarball >&2; then
-        printf 'nginx: apt-get found no source; NGINX_SRC may name one\n' >&2
-        exit 77
+    if [ -z "$(tarball)" ]; then
+        printf 'nginx: fetching its source by apt-get\n' >&2
+        # Most of what apt-get says is about files that are not needed.
+        if ! fetch_tarball >"$work/fetch.log" 2>&1; then
+            printf 'nginx: no source found, %s says why; %s\n' \
+                "$work/fetch.log" "NGINX_SRC may name one" >&2
+            exit 77
+        fi
     fi
     rm -rf "$work/unpacked"
     mkdir "$work/unpacked"
