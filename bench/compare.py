@@ -18,10 +18,10 @@ paired comparison over layouts. A cell has regressed
   if it does so again: in 40 cells, one interval may lie there by chance, but not two.
   The table has all readings of both measurements.
 
-OLD and NEW may be two runs instead: run.json, by any name, or the folder that holds
-one. Their rows are compared by name: those of OLD's baseline, or with --filter all
-that match. Such figures are not paired: a disturbance of one run is in the ratios.
-The interval is that of the Mann-Whitney test, over layouts.
+OLD and NEW may be two runs instead: run.json or readings.json, by any name, or the
+folder that holds one. Their rows are compared by name: those of OLD's baseline, or
+with --filter all that match. Such figures are not paired: a disturbance of one run
+is in the ratios. The interval is that of the Mann-Whitney test, over layouts.
 
 The readings of two commits stay in FOLDER/results/first/run.json. google-benchmark's
 compare.py reads them: compare.py filters .../run.json pool_old pool_new.
@@ -151,7 +151,7 @@ def compare(arguments: argparse.Namespace) -> list[Line]:
 
 def run_json(word: str) -> Path:
     path = Path(word)
-    return path / "run.json" if path.is_dir() else path
+    return load.run_file(path) if path.is_dir() else path
 
 
 # Two commits.

@@ -5,6 +5,8 @@ round. Its round is its repetition_index, and workload, allocator, sizes and n
 say which row it is. The harness's own rows have "workload": "shim" alone, and
 are known by their name. The lists "latencies", "memory", "instructions" and
 "complexity" have one entry a row; a run may leave each of them out.
+
+A published run has readings.json instead, the same in little room (store.py).
 """
 
 import json
@@ -14,16 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+import store
+from errors import InputError as InputError  # callers take it from here
+
 SHIM = "shim"  # the workload of the harness's own rows
 MEMORY = "memory"  # stands for a workload in the rows of memory
 WHOLE_END = 2**63  # what bench writes is an int64_t
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 Object = dict[str, Any]
-
-
-class InputError(Exception):
-    """A file is not what a report can be made of: which, and why."""
 
 
 class Row(NamedTuple):
@@ -106,19 +107,40 @@ class Run:
 
 
 def load(folder: Path) -> Run:
-    """The run in folder. Raises InputError."""
-    run = load_file(folder / "run.json")
+    """The run in folder: run.json, or where there is none, readings.json.
+
+    Raises InputError.
+    """
+    run = load_file(run_file(folder))
     run.machine = _read_object(folder / "machine.json")
     run.command = _read_text(folder / "command").strip()
     return run
 
 
+def run_file(folder: Path) -> Path:
+    """The file that has the run of this folder; run.json where there is none."""
+    stored = folder / store.FILE
+    path = folder / "run.json"
+    return stored if stored.is_file() and not path.is_file() else path
+
+
 def load_file(path: Path) -> Run:
-    """The run in a run.json of any name, without its machine and its command.
+    """The run in a run.json or readings.json of any name, without its machine and
+    its command.
 
     Raises InputError.
     """
+    return load_document(read_document(path), path)
+
+
+def read_document(path: Path) -> Object:
+    """run.json's object, whichever form the file has. Raises InputError."""
     document = _read_object(path)
+    return store.expand(document, path) if store.is_stored(document) else document
+
+
+def load_document(document: Object, path: Path) -> Run:
+    """The run in run.json's object; path is for messages. Raises InputError."""
     context = document.get("context", {})
     if not isinstance(context, dict):
         raise InputError(f'{path}: "context" is {context!r}; expected an object')
@@ -228,8 +250,13 @@ def _read_text(path: Path) -> str:
 
 
 def _read_object(path: Path) -> Object:
+    return parsed(_read_text(path), path)
+
+
+def parsed(text: str, path: Path) -> Object:
+    """The object that text is; path is for messages. Raises InputError."""
     try:
-        value = json.loads(_read_text(path))
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}:{error.lineno}:{error.colno}: broken JSON: {error.msg}"
@@ -237,9 +264,7 @@ def _read_object(path: Path) -> Object:
     except RecursionError:
         raise InputError(f"{path}: broken JSON: too deep") from None
     except ValueError:
-        raise InputError(
-            f"{path}: broken JSON: a number of too many digits"
-        ) from None
+        raise InputError(f"{path}: broken JSON: a number of too many digits") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected a JSON object")
     return value

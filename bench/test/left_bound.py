@@ -88,9 +88,10 @@ def build(folder: Path, bound: str) -> Path:
 
 def tables(valgrind: str, programs: dict[str, Path]) -> list[str]:
     speed = ["| bound | " + " | ".join(
-        f"{sizes}: instructions | ns" for sizes in SIZES) + " |"]
+        f"{sizes}: instructions | {sizes}: ns" for sizes in SIZES) + " |"]
     memory = ["| bound | " + " | ".join(
-        f"{sizes}: 1 KiB | 4 KiB | 16 KiB" for sizes in SIZES) + " |"]
+        " | ".join(f"{sizes}: {size} KiB" for size in (1, 4, 16))
+        for sizes in SIZES) + " |"]
     runs = {sizes: turns(programs, sizes) for sizes in SIZES}
     speed.append("|---:" * (1 + 2 * len(SIZES)) + "|")
     memory.append("|---:" * (1 + 3 * len(SIZES)) + "|")

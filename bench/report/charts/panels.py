@@ -115,16 +115,17 @@ def scale_below(
     scale: Scale,
     steps: Iterable[float],
     label: Callable[[float], str],
+    size: float = SMALL,
 ) -> None:
     """Lines of the grid at steps, and their labels where there is room."""
     places = [(scale.at(step), label(step)) for step in steps]
     canvas.lines([((x, panel.top), (x, panel.bottom)) for x, _ in places], GRID, 0.8)
     free = -math.inf
     for x, text in places:
-        half = text_width(text, SMALL) / 2.0
+        half = text_width(text, size) / 2.0
         if x - half >= free:
             at = (x, panel.bottom + 10.0)
-            canvas.text(at, text, SMALL, FAINT, anchor="middle")
+            canvas.text(at, text, size, FAINT, anchor="middle")
             free = x + half + 3.0
 
 
@@ -134,11 +135,12 @@ def scale_left(
     scale: Scale,
     steps: Iterable[float],
     label: Callable[[float], str],
+    size: float = SMALL,
 ) -> None:
     places = [(scale.at(step), label(step)) for step in steps]
     canvas.lines([((panel.left, y), (panel.right, y)) for y, _ in places], GRID, 0.8)
     for y, text in places:
-        canvas.text((panel.left - 5.0, y), text, SMALL, FAINT, anchor="end")
+        canvas.text((panel.left - 5.0, y), text, size, FAINT, anchor="end")
 
 
 def legend_height(names: Sequence[str], width: float) -> float:

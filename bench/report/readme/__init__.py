@@ -1,0 +1,1 @@
+"""What READMEs say of the published run: sentences, tables, charts, history."""

@@ -1,0 +1,95 @@
+"""results/campaigns.csv: what the fuzzing campaigns of results/fuzz.json did, in all.
+
+fuzz.json grows with each campaign on a machine, so git does not keep it. ./run publish
+adds it up: a line for each target and engine. Campaigns with a planted bug are left
+out, since they measure the fuzzer and not the pool.
+"""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from errors import InputError
+from load import Object
+
+FILE = "campaigns.csv"
+LOG = "fuzz.json"  # a line of JSON for each run of campaigns
+COMMENT = "# Written by ./run publish from fuzz.json; do not edit."
+NAMES = ("target", "engine")
+COUNTS = ("campaigns", "seconds", "executions", "edges", "findings")
+
+Line = dict[str, str]
+
+
+def read(path: Path) -> list[Line] | None:
+    """None where there is no such file. Raises InputError."""
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8").split("\n", 1)[-1]
+    lines = list(csv.DictReader(io.StringIO(text)))
+    for number, line in enumerate(lines, 3):
+        for column in COUNTS:
+            if not str(line.get(column)).isdecimal():
+                raise InputError(
+                    f"{path}:{number}: {column} is {line.get(column)!r}; expected a "
+                    "whole number"
+                )
+    return lines
+
+
+def written(lines: list[Line]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*NAMES, *COUNTS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return f"{COMMENT}\n{out.getvalue()}"
+
+
+def added_up(path: Path) -> list[Line]:
+    """The campaigns of fuzz.json, by target and engine. Raises InputError."""
+    sums: dict[tuple[str, str], list[float]] = {}
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for of in _campaigns(text, f"{path}:{number}"):
+            if of.get("mutant"):
+                continue
+            known = sums.setdefault((str(of["target"]), str(of["engine"])), [0.0] * 5)
+            known[0] += 1
+            known[1] += of["seconds"]
+            known[2] += of["executions"]
+            known[3] = max(known[3], of["edges"])
+            known[4] += len(of["findings"])
+    return [
+        dict(zip((*NAMES, *COUNTS), (*key, *(f"{value:.0f}" for value in sums[key]))))
+        for key in sorted(sums)
+    ]
+
+
+def _campaigns(text: str, where: str) -> list[Object]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{where}: broken JSON: {error}") from None
+    found = document.get("campaigns") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise InputError(f'{where}: expected a list "campaigns"')
+    for index, of in enumerate(found):
+        _check(of, f"{where}: campaigns[{index}]")
+    return found
+
+
+def _check(of: Any, where: str) -> None:
+    if not isinstance(of, dict):
+        raise InputError(f"{where} is {of!r}; expected an object")
+    for key in NAMES:
+        if not isinstance(of.get(key), str):
+            raise InputError(f"{where}: {key} is {of.get(key)!r}; expected a text")
+    for key in ("seconds", "executions", "edges"):
+        of[key] = of.get(key) or 0  # null where the engine did not say it
+        if type(of[key]) not in (int, float) or not 0 <= of[key] < 1e18:
+            raise InputError(f"{where}: {key} is {of[key]!r}; expected a number")
+    if not isinstance(of.get("findings"), list):
+        raise InputError(
+            f"{where}: findings is {of.get('findings')!r}; expected a list"
+        )

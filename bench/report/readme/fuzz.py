@@ -1,0 +1,78 @@
+"""The parts of fuzz/README.md; the score is one of others, too."""
+
+import math
+import statistics
+
+from . import history, measured
+from .campaigns import COUNTS as COLUMNS
+from .facts import Facts
+from .prose import percents, sheet
+
+HOUR = 3600.0  # seconds
+
+
+def mutator(facts: Facts, to: str) -> str:
+    if facts.mutator is None:
+        return "`results/mutator.json` is not there."
+    runs = facts.mutator["runs"]
+    pools = [of for of in runs.values() if of.get("target") == measured.POOL_TARGET]
+    mean = math.exp(statistics.fmean(math.log(of["ops"] / of["bytes"]) for of in pools))
+    table = sheet(
+        ["mutant", "bytes", "ops"],
+        [
+            [f"`{name}`", f"{of['bytes']:,}", f"{of['ops']:,}"]
+            for name, of in runs.items()
+        ],
+    )
+    return (
+        f"{table}\n\nOver the {len(pools)} that a pool target finds, the mutator takes "
+        f"{mean:.3f} times as many runs (geometric mean), and "
+        f"{facts.mutator['processor_time']:.2f} times as much processor time: its "
+        "programs are longer."
+    )
+
+
+def campaigns(facts: Facts, to: str) -> str:
+    """What fuzzing has done, in all."""
+    lines = facts.campaigns
+    if lines is None:
+        return "No fuzzing campaigns are published."
+    total = {column: sum(int(line[column]) for line in lines) for column in COLUMNS}
+    table = sheet(
+        ["target", "engine", *COLUMNS],
+        [
+            [line["target"], line["engine"], *(f"{int(line[c]):,}" for c in COLUMNS)]
+            for line in lines
+        ],
+    )
+    return (
+        f"Published are {total['campaigns']:,} campaigns of "
+        f"{total['seconds'] / HOUR:.1f} hours in all, with {total['executions']:,} inputs "
+        f"and {total['findings']:,} findings.\n\n{table}"
+    )
+
+
+def score(facts: Facts, to: str) -> str:
+    found = history.killed(facts)
+    if found is None or facts.mutants is None:
+        return (
+            "No mutation score is published; `./run mutants` measures it and writes "
+            "`results/mutants.json`."
+        )
+    of, killed = found
+    kinds = facts.mutants["scores"]
+    columns: dict[str, list[int]] = {}
+    for kind in kinds.values():
+        for name, column in kind["columns"].items():
+            sums = columns.setdefault(name, [0, 0])
+            sums[0] += column["killed"]
+            sums[1] += column["of"]
+    alone = ", ".join(
+        f"{name} {percents(100.0 * some / most)} of {most:,}"
+        for name, (some, most) in columns.items()
+        if most
+    )
+    return (
+        f"Of {of:,} mutants that differ from the pool, {killed:,} are found "
+        f"({percents(100.0 * killed / of if of else 0.0)}). Alone find: {alone}."
+    )

@@ -1,0 +1,99 @@
+"""What other programs measured, as they wrote it to results/.
+
+kept_curve.md has tables that build/bench/test/kept_curve prints, left_bound.md those
+of bench/test/left_bound.py, without times. The row nginx of the latter is what
+build/bench/test/memory_test and bench/test/instructions.py print of nginx's own
+pool. mutants.json is written by ./run mutants, and mutator.json by hand after a
+series of fuzzing campaigns. A figure that was not measured is empty.
+"""
+
+import json
+from pathlib import Path
+
+from errors import InputError
+from load import Object
+
+from .facts import Grid
+
+KEPT_CURVE = "kept_curve.md"
+LEFT_BOUND = "left_bound.md"
+MUTANTS = "mutants.json"
+MUTATOR = "mutator.json"
+BYTES, OPS, POOL_TARGET = "bytes", "ops", "pool"
+
+
+def grids(path: Path) -> list[Grid] | None:
+    """Each table of a file; None where there is no file. Raises InputError."""
+    if not path.is_file():
+        return None
+    result: list[Grid] = []
+    heads: list[str] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            heads = []
+        elif not heads:
+            heads = cells
+            result.append({})
+        elif len(cells) != len(heads):
+            raise InputError(
+                f"{path}:{number}: {len(cells)} cells; expected {len(heads)}"
+            )
+        elif set(cells[0]) - set("-:"):
+            result[-1][cells[0]] = dict(zip(heads, cells))
+    return result
+
+
+def mutants(path: Path) -> Object | None:
+    """results/mutants.json, None where there is none. Raises InputError."""
+    document = _read(path)
+    if document is None:
+        return None
+    scores = document.get("scores")
+    for kind, score in scores.items() if isinstance(scores, dict) else [("", None)]:
+        parts = (
+            [score, *_columns(score).values()] if isinstance(score, dict) else [None]
+        )
+        for part in parts:
+            counts = part.get("together", part) if isinstance(part, dict) else {}
+            for key in ("of", "killed"):
+                if type(counts.get(key)) is not int or counts[key] < 0:
+                    raise InputError(
+                        f"{path}: scores.{kind}: {key} is {counts.get(key)!r}; "
+                        "expected a number of mutants"
+                    )
+    return document
+
+
+def _columns(score: Object) -> Object:
+    columns = score.get("columns")
+    return columns if isinstance(columns, dict) else {}
+
+
+def mutator(path: Path) -> Object | None:
+    """results/mutator.json, None where there is none. Raises InputError."""
+    document = _read(path)
+    if document is None:
+        return None
+    runs = document.get("runs")
+    if not isinstance(runs, dict) or not runs:
+        raise InputError(f'{path}: expected an object "runs"')
+    for name, of in runs.items():
+        for key in (BYTES, OPS):
+            if not isinstance(of, dict) or type(of.get(key)) is not int or of[key] < 1:
+                raise InputError(f"{path}: runs.{name}: expected a number {key}")
+    if type(document.get("processor_time")) is not float:
+        raise InputError(f'{path}: expected a number "processor_time"')
+    return document
+
+
+def _read(path: Path) -> Object | None:
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: broken JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: expected a JSON object")
+    return document
