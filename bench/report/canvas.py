@@ -110,7 +110,7 @@ class Canvas:
                 'font-family="DejaVu Sans, Verdana, sans-serif" fill="none">',
                 f"<title>{escape(title, quote=False)}</title>",
                 f"<style>\n{style.sheet()}</style>",
-                f"<defs>{_markers()}</defs>",
+                f"<defs>{markers()}</defs>",
                 f'<rect class="f{GROUND.name}" width="{width}" height="{height}"/>',
                 *self.parts,
                 "</svg>\n",
@@ -133,7 +133,8 @@ def _stroke(width: float, dash: str) -> str:
 
 
 @functools.cache
-def _markers() -> str:
+def markers() -> str:
+    """The paths that marker() refers to."""
     return "".join(
         f'<path id="{name}" d="{path}"/>' for name, path in _marker_paths().items()
     )

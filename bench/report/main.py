@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 try:
+    import mutants
     import page
     import places
     import summary
@@ -21,6 +22,7 @@ try:
     from charts.chart import Chart
     from findings import Findings, find
     from load import InputError, Run, load
+    from mutants import Score
     from table import AGAIN, Table, table
     from verdicts import USUAL_CONFIDENCE
 except ModuleNotFoundError as missing:
@@ -49,7 +51,8 @@ def main() -> int:
         run = load(arguments.folder)
         figures = table(run, arguments.baseline or baseline(run), arguments.confidence)
         found = find(figures, run)
-        replace(arguments.folder, draw(figures, run, found))
+        scores = mutants.load(arguments.folder.resolve().parent / mutants.FILE)
+        replace(arguments.folder, draw(figures, run, found, scores))
     except InputError as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -99,13 +102,15 @@ def baseline(run: Run) -> str:
     return pair.split(",")[0] if isinstance(pair, str) and pair else BASELINE
 
 
-def draw(figures: Table, run: Run, found: Findings) -> dict[str, str]:
+def draw(
+    figures: Table, run: Run, found: Findings, scores: list[Score]
+) -> dict[str, str]:
     """Every file of the report by name, the page last."""
     charts = list(draw_charts(figures, run))
     files = {
         f"{chart.name}.svg": chart.canvas.svg(chart.title, MARK) for chart in charts
     }
-    files[PAGE] = page.html(figures, run, found, charts, MARK)
+    files[PAGE] = page.html(figures, run, found, scores, MARK)
     return files
 
 

@@ -111,14 +111,15 @@ def sheet() -> str:
     return (
         ":root{color-scheme:light dark}\n"
         "use{stroke-width:.5}use.o{stroke-width:1.2}\n"
-        f"{_rules('light')}"
+        f"{rules('light')}"
         "@media (prefers-color-scheme: dark){\n"
-        f"{_rules('dark')}"
+        f"{rules('dark')}"
         "}\n"
     )
 
 
-def _rules(side: str) -> str:
+def rules(side: str) -> str:
+    """The rules of every ink for a ground, which is light or dark."""
     return "".join(
         f".f{ink.name}{{fill:{getattr(ink, side)}}}"
         f".s{ink.name}{{stroke:{getattr(ink, side)}}}\n"

@@ -1,24 +1,54 @@
-"""The report as one page, from page.html."""
+"""The report as one page: page.html with data, figures, styles and scripts inlined.
+
+    html(table, run, found, scores, mark)
+
+gives the whole file. It asks nothing of a network. With a script a reader chooses
+what is drawn; without one the same figures stand in the same places as SVG.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup
 
+import canvas
 import drift
 import places
 import sheets
+import style
 import verdicts
 import words
-from charts.chart import Chart
 from findings import Findings
 from load import Object, Run
+from mutants import Score
 from table import AGAIN, Table
 from verdicts import percent, spread
 
+from . import answers, figures, forms, library, model
+from .view import view
+
 ALLOCATORS = "allocators"  # machine.json's object of what each allocator is
 WIDE_SPREAD = 10.0  # percent; above it a machine hides what matters
+FOLDER = Path(__file__).parent
+SCRIPTS = ("statistics", "data", "figures", "forms", "tables", "page")
+
+
+COLUMNS = (  # of every figure's table: what a mark has, and its head
+    ("row", "row"),
+    ("series", "mark"),
+    ("x", "x"),
+    ("value", "value"),
+    ("low", "low"),
+    ("high", "high"),
+    ("least", "least round"),
+    ("most", "most round"),
+    ("verdict", "verdict"),
+    ("noise", "A/A %"),
+    ("rounds", "rounds"),
+    ("more", "also"),
+)
 
 
 class Policy(NamedTuple):
@@ -46,10 +76,10 @@ class Policy(NamedTuple):
 
 
 def html(
-    table: Table, run: Run, found: Findings, charts: list[Chart], mark: str
+    table: Table, run: Run, found: Findings, scores: list[Score], mark: str
 ) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -57,6 +87,9 @@ def html(
         keep_trailing_newline=True,
     )
     environment.filters |= {"digits": words.digits, "interval": words.interval}
+    seen = view(table, run)
+    drawn = figures.figures(seen, scores)
+    used = library.find()
     machine = {key: run.machine[key] for key in run.machine if key != ALLOCATORS}
     known = list(policies(run.machine.get(ALLOCATORS)))
     return environment.get_template("page.html").render(
@@ -65,7 +98,15 @@ def html(
         table=table,
         run=run,
         found=found,
-        charts=charts,
+        answers=answers.answers(seen),
+        figures=[(figure, Markup(forms.draw(figure, seen))) for figure in drawn],
+        columns=COLUMNS,
+        names=figures.NAMES,
+        model=Markup(model.text(model.model(seen, drawn))),
+        markers=Markup(canvas.markers()),
+        styles=Markup(styles()),
+        library=used,
+        scripts=Markup(scripts(used)) if used else "",
         sheets=sheets,
         policies=known,
         beside=beside(known, table),
@@ -80,6 +121,23 @@ def html(
         skipped=skipped(run),
         held=list(held(run)),
     )
+
+
+def styles() -> str:
+    return (
+        (FOLDER / "page.css").read_text(encoding="utf-8")
+        + style.rules("light")
+        + "@media screen and (prefers-color-scheme: dark) {\n"
+        + style.rules("dark")
+        + "}\n"
+    )
+
+
+def scripts(used: library.Library) -> str:
+    """The library's and the page's own, as one text."""
+    own = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    parts = [*used.scripts, "(() => {", '"use strict";', *own, "})();"]
+    return "\n".join(parts).replace("</script", "<\\/script")
 
 
 def policies(allocators: Any) -> Iterator[Policy]:

@@ -1,0 +1,55 @@
+"""The score of the checks: mutants.json, as ./run mutants writes it."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from load import InputError
+
+FILE = "mutants.json"  # beside the folders of the runs
+
+
+class Score(NamedTuple):
+    """How many of the bugs of a kind a check finds."""
+
+    kind: str
+    check: str
+    killed: int
+    of: int
+
+
+def load(path: Path) -> list[Score]:
+    """Empty where there is no such file. Raises InputError."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: broken JSON: {error}") from None
+    result = []
+    for kind, of in _object(path, document, "scores").items():
+        for check, count in _object(path, of, "columns", f"scores.{kind}.").items():
+            where = f"scores.{kind}.columns.{check}."
+            known = [_count(path, count, key, where) for key in ("killed", "of")]
+            if known[0] > known[1]:
+                raise InputError(
+                    f"{path}: {where}killed is {known[0]}; expected at most "
+                    f"{known[1]}, as many as there are"
+                )
+            if known[1]:
+                result.append(Score(kind, check, *known))
+    return result
+
+
+def _object(path: Path, of: Any, key: str, where: str = "") -> dict[str, Any]:
+    found = of.get(key) if isinstance(of, dict) else None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: {where}{key} is {found!r}; expected an object")
+    return found
+
+
+def _count(path: Path, of: Any, key: str, where: str) -> int:
+    found = of.get(key) if isinstance(of, dict) else None
+    if type(found) is not int or not 0 <= found < 2**63:
+        raise InputError(f"{path}: {where}{key} is {found!r}; expected a whole number")
+    return found

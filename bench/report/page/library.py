@@ -1,0 +1,48 @@
+"""The charting library that the page carries along: d3's scales and selections.
+
+They come from Debian's packages node-d3-scale and node-d3-selection, as files for
+a browser. Each is a script that adds to one global object, d3.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path("/usr/share/nodejs")
+NOTICES = Path("/usr/share/doc/node-d3-scale/copyright")
+MODULES = (  # each after those that it calls
+    "d3-array",
+    "d3-collection",
+    "d3-color",
+    "d3-format",
+    "d3-interpolate",
+    "d3-time",
+    "d3-time-format",
+    "d3-scale",
+    "d3-selection",
+)
+
+
+class Library(NamedTuple):
+    scripts: list[str]
+    name: str  # with its parts' versions
+    notice: str  # who holds the copyright, and the licence
+
+
+def find(folder: Path = FOLDER, notices: Path = NOTICES) -> Library | None:
+    """None where a part is not installed: the page then has no script."""
+    try:
+        scripts = [
+            (folder / name / "dist" / f"{name}.min.js").read_text(encoding="utf-8")
+            for name in MODULES
+        ]
+        notice = notices.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return Library(scripts, f"d3 ({', '.join(map(_version, scripts))})", notice.strip())
+
+
+def _version(script: str) -> str:
+    """As the first line has it: "// https://d3js.org/d3-scale/ v2.2.2 ..."."""
+    found = re.match(r"// \S+/(d3-[a-z-]+)/? v([0-9.]+)", script)
+    return " ".join(found.groups()) if found else "a part without a version"
