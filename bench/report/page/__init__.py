@@ -88,10 +88,11 @@ def html(
     )
     environment.filters |= {"digits": words.digits, "interval": words.interval}
     seen = view(table, run)
-    drawn = figures.figures(seen, scores)
+    drawn = figures.figures(seen, found.splits, scores)
     used = library.find()
     machine = {key: run.machine[key] for key in run.machine if key != ALLOCATORS}
     known = list(policies(run.machine.get(ALLOCATORS)))
+    stand_beside = beside(known, table)
     return environment.get_template("page.html").render(
         mark=mark,
         label=run.path.resolve().parent.name,
@@ -102,14 +103,14 @@ def html(
         figures=[(figure, Markup(forms.draw(figure, seen))) for figure in drawn],
         columns=COLUMNS,
         names=figures.NAMES,
-        model=Markup(model.text(model.model(seen, drawn))),
+        model=Markup(model.text(model.model(seen, drawn, stand_beside))),
         markers=Markup(canvas.markers()),
         styles=Markup(styles()),
         library=used,
         scripts=Markup(scripts(used)) if used else "",
         sheets=sheets,
         policies=known,
-        beside=beside(known, table),
+        beside=stand_beside,
         limits={
             "drift": f"{100 * drift.LIMIT:.0f} %",
             "equal": f"{100 * (verdicts.EQUAL_WITHIN - 1):.0f} %",

@@ -124,9 +124,7 @@ def _fastest(view: View) -> str:
     text = f"{name}: {words.digits(best)} ns an allocation ({view.sizes}, n = {n:,})."
     if near:
         more = f" and {len(near) - MOST_NAMES} more" if len(near) > MOST_NAMES else ""
-        return (
-            f"{text} Not known to be slower: {', '.join(near[:MOST_NAMES])}{more}."
-        )
+        return f"{text} Not known to be slower: {', '.join(near[:MOST_NAMES])}{more}."
     return f"{text} All others are slower."
 
 
@@ -136,7 +134,8 @@ def _memory(view: View, own: str) -> str:
     if not ns:
         return "Not measured."
     parts = [
-        f"{name} {', '.join(words.digits(of[n]) for n in ns)}" for name, of in known.items()
+        f"{name} {', '.join(words.digits(of[n]) for n in ns)}"
+        for name, of in known.items()
     ]
     return (
         f"{'; '.join(parts)} resident bytes a byte asked for, in regions of "

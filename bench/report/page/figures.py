@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import words
 from load import Row
 from mutants import Score
-from variance import RATIO, splits
+from variance import RATIO, Split
 from verdicts import percent, spread
 
 from .view import LIMIT, SMALL, Speed, View
@@ -87,9 +87,7 @@ class Figure:
             if mark.panel == 0:
                 known.append(math.log(max(mark.value, 1e-9)))
         sign = -1.0 if self.is_higher_better else 1.0
-        return sorted(
-            logs, key=lambda name: (round(sign * _mean(logs[name]), 6), name)
-        )
+        return sorted(logs, key=lambda name: (round(sign * _mean(logs[name]), 6), name))
 
 
 NAMES = {  # of the figures, in the list of sections
@@ -107,7 +105,7 @@ NAMES = {  # of the figures, in the list of sections
 }
 
 
-def figures(view: View, scores: list[Score]) -> list[Figure]:
+def figures(view: View, splits: list[Split], scores: list[Score]) -> list[Figure]:
     """Those that the run has marks for, in the order of the page."""
     made = [
         first(view),
@@ -119,7 +117,7 @@ def figures(view: View, scores: list[Score]) -> list[Figure]:
         threads(view),
         programs(view),
         instructions(view),
-        variance(view),
+        variance(view, splits),
         faults(view),
         score(scores),
     ]
@@ -149,7 +147,7 @@ def first(view: View) -> Figure:
         marks,
         [
             Panel(f"times as fast as {view.base}", 2.2, at=1.0),
-            Panel("resident bytes a byte", 1.0, at=1.0),
+            Panel("resident / asked", 1.0, at=1.0),
         ],
         [f"n = {n:,}" for n in ns],
         is_stacked=True,
@@ -333,10 +331,10 @@ def instructions(view: View) -> Figure:
     )
 
 
-def variance(view: View) -> Figure:
+def variance(view: View, splits: list[Split]) -> Figure:
     """Where the spread of a ratio comes from, and the A/A pair's, by workload."""
     marks = []
-    for split in splits(view.table, view.run):
+    for split in splits:
         if split.of == RATIO:
             for part, value in zip(PARTS, split.percents()):
                 if value is not None:
@@ -458,9 +456,7 @@ def _time(
         )
 
 
-def _speeds(
-    view: View, traffics: Iterable[str], is_trace: bool = False
-) -> list[Mark]:
+def _speeds(view: View, traffics: Iterable[str], is_trace: bool = False) -> list[Mark]:
     marks = []
     for traffic in traffics:
         for sizes in view.sizes_of(traffic):

@@ -60,9 +60,11 @@ function inkOf(name, figure, state, data) {
   return stands ? data.of.get(name)?.ink ?? "q" : "q";
 }
 
-/* A limit is no allocator: its name says so. */
-function labelOf(name, data) {
-  return data.of.get(name)?.class === "limit" ? `${name} (limit)` : name;
+/* A limit is no allocator: its name says so, where there is room. */
+function labelOf(name, data, room = Infinity) {
+  const whole = data.of.get(name)?.class === "limit" ? `${name} (limit)` : name;
+  const {text: size} = data.geometry;
+  return fitted(widthOf(whole, size) > room ? name : whole, room, size);
 }
 
 function widthOf(words, size) {
@@ -101,14 +103,15 @@ function tick(value) {
   return `${+value.toPrecision(6)}`;
 }
 
-function drawDots(svg, figure, state, data, width) {
+function drawDots(svg, figure, state, data, box) {
   const {dots: at, text: size, margin} = data.geometry;
   const {names} = figure;
   const count = figure.isStacked ? figure.series.length : 1;
   const row = figure.isStacked ? at.line * count + at.between : at.row;
   const bottom = at.head + row * names.length;
+  const left = leftOf(at, box);
+  const width = widthOfPanels(figure, left, box);
   sized(svg, width, bottom + at.foot);
-  const left = leftOf(at, width);
   const spans = spansOf(figure, left, width, at);
   const scales = figure.panels.map((panel, index) => {
     const values = figure.marks.filter((mark) => mark.panel === index).flatMap(endsOf);
@@ -126,7 +129,7 @@ function drawDots(svg, figure, state, data, width) {
   drawLegend(svg, figure, data, left);
   figure.panels.forEach((panel, index) => {
     const [start, end] = spans[index];
-    text(svg, start, 30, fitted(panel.title, end - start + at.gap, size), {size, bold: true});
+    text(svg, start, 30, fitted(panel.title, end - start + at.right, size), {size, bold: true});
     drawTicksAbove(svg, scales[index], at.head, bottom, data);
     if (panel.at) {
       const x = scales[index](panel.at);
@@ -136,7 +139,7 @@ function drawDots(svg, figure, state, data, width) {
   names.forEach((name, index) => {
     const y = at.head + row * (index + 0.5);
     const stands = !figure.isFamilies || figure.id === "first" || isOn(name, state);
-    text(svg, left - 8, y, labelOf(name, data), {
+    text(svg, left - 8, y, labelOf(name, data, left), {
       size, anchor: "end", ink: stands ? "t" : "q", bold: figure.isFamilies && isOn(name, state),
     });
     line(svg, left, y + row / 2, width, y + row / 2, "l", 0.6);
@@ -158,6 +161,12 @@ function drawDots(svg, figure, state, data, width) {
 /* Where a figure begins: on a phone its names take a third at most. */
 function leftOf(at, width) {
   return Math.min(at.left, Math.max(110, width / 3));
+}
+
+const LEAST_PANEL = 190; // pixels, so that the titles of many can be told apart
+
+function widthOfPanels({panels}, left, width) {
+  return panels.length > 2 ? Math.max(width, left + LEAST_PANEL * panels.length) : width;
 }
 
 function spansOf(figure, left, width, at) {
@@ -223,7 +232,7 @@ function drawHeat(svg, figure, state, data, width) {
   });
   names.forEach((name, index) => {
     const bold = isOn(name, state);
-    text(svg, left - 8, at.head + at.row * (index + 0.5), labelOf(name, data),
+    text(svg, left - 8, at.head + at.row * (index + 0.5), labelOf(name, data, left),
       {size, anchor: "end", ink: bold ? "t" : "q", bold});
   });
   marksOf(svg, figure).each(function (mark) {
@@ -320,11 +329,13 @@ function drawScatter(svg, figure, state, data, width) {
   }
 }
 
+const LEAST_RIGHT = 100; // pixels for the names at the ends of lines
+
 /* Two logarithmic scales with their ticks and titles. */
 function drawFrame(svg, figure, at, data, width) {
   const {small, margin} = data.geometry;
   const bottom = at.height - at.foot;
-  const right = width - Math.min(at.right, Math.max(20, width / 4));
+  const right = width - Math.min(at.right, Math.max(LEAST_RIGHT, width / 4));
   sized(svg, width, at.height);
   const x = logScale(figure.marks.map((mark) => mark.x), at.left, right, margin);
   const y = logScale(figure.marks.flatMap(endsOf), bottom, at.head, margin);

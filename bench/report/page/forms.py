@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
 
-import style
 import words
 from canvas import Canvas, text_width
 from style import BASELINE as BASE_INK
@@ -100,8 +99,7 @@ def _dots(figure: Figure, view: View, width: float) -> Canvas:
     canvas = Canvas(width, bottom + at["foot"])
     spans = list(_spans(figure, width))
     scales = [
-        _scale(figure, k, panel, *spans[k])
-        for k, panel in enumerate(figure.panels)
+        _scale(figure, k, panel, *spans[k]) for k, panel in enumerate(figure.panels)
     ]
     _legend(canvas, figure)
     for panel, scale, (left, _) in zip(figure.panels, scales, spans):
@@ -127,7 +125,9 @@ def _dots(figure: Figure, view: View, width: float) -> Canvas:
         y = at["head"] + row * (names.index(mark.name) + 0.5)
         if figure.is_stacked:
             y += at["line"] * (place - (lines - 1) / 2)
-        used = ink(mark.name, view, figure) if figure.is_families else SERIES_INKS[place]
+        used = (
+            ink(mark.name, view, figure) if figure.is_families else SERIES_INKS[place]
+        )
         with _mark(canvas, figure, index):
             _dot(canvas, scales[mark.panel], y, mark, MARKERS[place], used)
             if figure.is_stacked:
@@ -296,7 +296,9 @@ def _lines(figure: Figure, view: View, width: float) -> Canvas:
         is_on = name in view.main
         if len(points) > 1:
             dash = "6 3" if is_on and classes(view)[name] == LIMIT_CLASS else ""
-            canvas.polyline(points, ink(name, view, figure), 2.2 if is_on else 0.7, dash)
+            canvas.polyline(
+                points, ink(name, view, figure), 2.2 if is_on else 0.7, dash
+            )
     for index, mark in enumerate(figure.marks):
         with _mark(canvas, figure, index):
             at_x, used = x.at(mark.x), ink(mark.name, view, figure)
@@ -339,31 +341,36 @@ def _ends_of_lines(
         at = max(at, free)
         mark = by_name[name][-1]
         canvas.text(
-            (x.at(mark.x) + 9.0, at), name, GEOMETRY["text"],
-            ink(name, view, figure), is_bold=True,
+            (x.at(mark.x) + 9.0, at),
+            name,
+            GEOMETRY["text"],
+            ink(name, view, figure),
+            is_bold=True,
         )
         free = at + GEOMETRY["text"] + 2.0
 
 
 def _scatter(figure: Figure, view: View, width: float) -> Canvas:
     canvas, x, y = _frame(figure, GEOMETRY["scatter"], width)
-    taken: list[tuple[float, float, float]] = []
-    order = sorted(
-        range(len(figure.marks)), key=lambda k: figure.marks[k].name not in view.main
-    )
-    for index in order:
-        mark = figure.marks[index]
-        is_on = mark.name in view.main
+    for index, mark in enumerate(figure.marks):
         used = ink(mark.name, view, figure)
-        at_x, at_y = x.at(mark.x), y.at(mark.value)
+        at = x.at(mark.x)
         with _mark(canvas, figure, index):
-            canvas.line((at_x, y.at(mark.low)), (at_x, y.at(mark.high)), used, 1.4)
-            canvas.marker((at_x, at_y), MARKERS[0], used)
-        end = at_x + 9.0 + text_width(mark.name, GEOMETRY["text"])
-        if end <= width and _is_free(taken, at_x, end, at_y):
-            taken.append((at_x, end, at_y))
+            canvas.line((at, y.at(mark.low)), (at, y.at(mark.high)), used, 1.4)
+            canvas.marker((at, y.at(mark.value)), MARKERS[0], used)
+    taken: list[tuple[float, float, float]] = []
+    size = GEOMETRY["text"]
+    for mark in sorted(figure.marks, key=lambda mark: mark.name not in view.main):
+        start, y_at = x.at(mark.x), y.at(mark.value)
+        end = start + 9.0 + text_width(mark.name, size)
+        if end <= width and _is_free(taken, start, end, y_at):
+            taken.append((start, end, y_at))
             canvas.text(
-                (at_x + 8.0, at_y), mark.name, GEOMETRY["text"], used, is_bold=is_on
+                (start + 8.0, y_at),
+                mark.name,
+                size,
+                ink(mark.name, view, figure),
+                is_bold=mark.name in view.main,
             )
     return canvas
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path("/usr/share/nodejs")
-NOTICES = Path("/usr/share/doc/node-d3-scale/copyright")
+NOTICES = Path("/usr/share/doc")
 MODULES = (  # each after those that it calls
     "d3-array",
     "d3-collection",
@@ -21,25 +21,32 @@ MODULES = (  # each after those that it calls
     "d3-scale",
     "d3-selection",
 )
+OLDER = "d3-collection"  # is not in releases after Debian 12, nor called there
 
 
 class Library(NamedTuple):
     scripts: list[str]
     name: str  # with its parts' versions
-    notice: str  # who holds the copyright, and the licence
+    notice: str  # of each part: who holds the copyright, and the licence
 
 
 def find(folder: Path = FOLDER, notices: Path = NOTICES) -> Library | None:
     """None where a part is not installed: the page then has no script."""
+    names = [name for name in MODULES if name != OLDER or (folder / name).exists()]
     try:
         scripts = [
             (folder / name / "dist" / f"{name}.min.js").read_text(encoding="utf-8")
-            for name in MODULES
+            for name in names
         ]
-        notice = notices.read_text(encoding="utf-8")
+        parts = [
+            (notices / f"node-{name}" / "copyright").read_text(encoding="utf-8").strip()
+            for name in names
+        ]
     except OSError:
         return None
-    return Library(scripts, f"d3 ({', '.join(map(_version, scripts))})", notice.strip())
+    return Library(
+        scripts, f"d3 ({', '.join(map(_version, scripts))})", "\n\n".join(parts)
+    )
 
 
 def _version(script: str) -> str:

@@ -13,14 +13,14 @@ from interval import rank
 from load import Object
 from table import Table
 
-from .figures import PARTS, PERCENTILES, PROGRAMS, THREADS, Figure
+from .figures import PERCENTILES, PROGRAMS, THREADS, Figure
 from .forms import GEOMETRY, INKS, MARKERS, SERIES_INKS, STEPS
 from .view import View, classes, family
 
 DIGITS = 6
 
 
-def model(view: View, figures: list[Figure]) -> Object:
+def model(view: View, figures: list[Figure], beside: dict[str, str]) -> Object:
     run, table = view.run, view.table
     names = Names()
     rounds = sorted(run.layouts)
@@ -37,7 +37,7 @@ def model(view: View, figures: list[Figure]) -> Object:
             {
                 "name": name,
                 "class": classes(view)[name],
-                "family": family(name),
+                "policy": beside.get(name, ""),
                 "ink": INKS[family(name)].name if family(name) in INKS else "q",
             }
             for name in view.names
@@ -55,8 +55,7 @@ def model(view: View, figures: list[Figure]) -> Object:
             for row, found in run.memory.items()
         ],
         "instructions": [
-            [*names.row(row), *map(_short, found)]
-            for row, found in run.counts.items()
+            [*names.row(row), *map(_short, found)] for row, found in run.counts.items()
         ],
         "faults": [
             [*names.row(row), [_short(found.get(number)) for number in rounds]]

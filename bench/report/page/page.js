@@ -104,15 +104,27 @@ function checked() {
 function drawAll() {
   hideTip();
   for (const one of drawn) {
-    one.figure = figureFor(one.id, data, state);
-    draw(one.node, one.figure, state, data, widthFor(one.node));
-    const heading = document.getElementById(one.id);
-    if (heading) heading.textContent = one.figure.title;
-    one.node.closest("figure").querySelector("figcaption").textContent = one.figure.caption;
-    one.box.querySelector("summary").textContent = `Table of ${one.figure.title}`;
+    one.figure = null;
+    draw(one.node, figureOfOne(one), state, data, widthFor(one.node));
+    const {title, caption} = one.figure;
+    document.getElementById(one.id).textContent = title;
+    one.node.closest("figure").querySelector("figcaption").textContent = caption;
+    one.box.querySelector("summary").textContent = `Table of ${title}`;
     one.showTable();
   }
   showRows();
+}
+
+/* What a figure shows now. */
+function figureOfOne(one) {
+  one.figure ??= figureFor(one.id, data, state);
+  return one.figure;
+}
+
+/* Whether the SVG that stands in the page is what would be drawn. */
+function isAsMade() {
+  return hashOf(state) === "" && drawn.every(({node, id}) =>
+    widthFor(node) === (id === "first" ? data.geometry.first : data.geometry.wide));
 }
 
 /* That of the box, which scrolls where a figure needs more. */
@@ -124,7 +136,10 @@ function makeFigures() {
   for (const element of document.querySelectorAll("figure[data-figure]")) {
     const box = element.querySelector("details.behind");
     const one = {id: element.dataset.figure, node: element.querySelector("svg"), box};
-    one.showTable = tableIn(box, () => ({columns: columnsOf(one.figure), rows: one.figure.marks}));
+    one.showTable = tableIn(box, () => {
+      const figure = figureOfOne(one);
+      return {columns: columnsOf(figure), rows: figure.marks};
+    });
     listen(one);
     drawn.push(one);
   }
@@ -166,11 +181,12 @@ function told(mark, figure) {
   if (mark.verdict) lines.push(mark.verdict);
   if (mark.noise) lines.push(`A/A spread ${mark.noise.toFixed(1)} %`);
   if (mark.row) lines.push(mark.rounds ? `${mark.row}, ${mark.rounds} rounds` : mark.row);
+  const {policy} = data.of.get(mark.name) ?? {};
+  if (policy) lines.push(policy);
   return lines.join("\n");
 }
 
 function spelled(value) {
-  if (Number.isInteger(value)) return plain(value);
   return value >= 1e4 ? plain(+value.toPrecision(3)) : digits(value);
 }
 
@@ -182,7 +198,8 @@ function listen(one) {
     const marks = node.querySelectorAll("g.mark");
     if (!marks.length) return;
     now = (index + marks.length) % marks.length;
-    showTip(marks[now], one.figure.marks[now], one.figure);
+    const figure = figureOfOne(one);
+    showTip(marks[now], figure.marks[now], figure);
   };
   node.setAttribute("tabindex", "0");
   node.setAttribute("aria-roledescription", "chart; arrow keys step through its marks");
@@ -252,12 +269,11 @@ function listenToLinks() {
   }
 }
 
-document.documentElement.classList.add("scripted");
 makeForm();
 makeFigures();
 listenToLinks();
 fillForm();
-drawAll();
+if (!isAsMade()) drawAll();
 addEventListener("scroll", hideTip, {passive: true});
 addEventListener("hashchange", () => choose(stateOf(location.hash)));
 let width = innerWidth;

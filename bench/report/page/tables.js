@@ -36,10 +36,12 @@ function columnsOf(figure) {
   ];
 }
 
-function shown(value) {
+const COUNTED = ["n", "x", "rounds"];
+
+function shown(value, key) {
   if (isNone(value)) return "";
-  return typeof value !== "number" ? value
-    : Number.isInteger(value) ? `${value}` : digits(value);
+  if (typeof value !== "number") return value;
+  return COUNTED.includes(key) && Number.isInteger(value) ? `${value}` : digits(value);
 }
 
 /*
@@ -56,7 +58,7 @@ function tableIn(box, tell) {
     const {columns, rows} = tell();
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const kept = rows.filter((row) => {
-      const all = columns.map(([key]) => shown(row[key])).join(" ").toLowerCase();
+      const all = columns.map(([key]) => shown(row[key], key)).join(" ").toLowerCase();
       return words.every((word) => all.includes(word));
     });
     if (order.key) kept.sort(by(order));
@@ -72,11 +74,12 @@ function tableIn(box, tell) {
         : order.isDown ? "descending" : "ascending");
     heads.text("").append("button").attr("type", "button")
       .text(([key, head]) => key !== order.key ? head : `${head} ${order.isDown ? "▼" : "▲"}`)
-      .on("click", ([key]) => {
-        order = {key, isDown: order.key === key && !order.isDown};
-        const at = columns.findIndex(([one]) => one === key);
-        show();
-        table.tHead.rows[0].cells[at].firstChild.focus();
+      .each(function ([key], at) {
+        this.addEventListener("click", () => {
+          order = {key, isDown: order.key === key && !order.isDown};
+          show();
+          table.tHead.rows[0].cells[at].firstChild.focus();
+        });
       });
     const body = document.createElement("tbody");
     for (const row of rows) {
@@ -87,7 +90,7 @@ function tableIn(box, tell) {
           cell.scope = "row";
           line.append(cell);
         }
-        cell.textContent = shown(row[key]);
+        cell.textContent = shown(row[key], key);
         if (typeof row[key] === "string") cell.className = "words";
       });
     }

@@ -13,7 +13,7 @@ import verdicts
 from interval import Estimate
 from load import Memory, Row, Run
 from load import MEMORY as MEMORY_ROWS
-from table import AGAIN, Table, natural, ratio
+from table import AGAIN, Table, ratio
 from verdicts import SAME, percent, spread
 
 BASE = "glibc"  # what a reader has without any of these libraries
@@ -104,7 +104,13 @@ class View:
             verdict = SAME
         median, low, high = found.ratio
         return Speed(
-            1 / median, 1 / high, 1 / low, min(rounds), max(rounds), verdict, len(rounds)
+            1 / median,
+            1 / high,
+            1 / low,
+            min(rounds),
+            max(rounds),
+            verdict,
+            len(rounds),
         )
 
     def time(self, row: Row) -> Estimate | None:
@@ -170,7 +176,3 @@ def typical_noise(view: View) -> float | None:
     """The median A/A spread of all cells, in percent."""
     found = [percent(spread(pair)) for pair in view.table.pairs]
     return statistics.median(found) if found else None
-
-
-def ordered(names: set[str]) -> list[str]:
-    return sorted(names, key=natural)
