@@ -564,6 +564,7 @@ class Style(unittest.TestCase):
 
 class Speed(unittest.TestCase):
     LIMIT = 10.0  # seconds of the processor, several times what it takes
+    LARGEST = 2 << 20  # bytes of the page
 
     def test_full_run_is_reported_in_seconds(self) -> None:
         run, machine = runs.great(is_quick=False)
@@ -573,8 +574,10 @@ class Speed(unittest.TestCase):
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             done = report(Path(folder))
             after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            page = (Path(folder) / "index.html").stat().st_size
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertLess(after - before, self.LIMIT)
+        self.assertLess(page, self.LARGEST)
 
 
 def contrast(one: str, other: str) -> float:
