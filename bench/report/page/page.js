@@ -187,7 +187,8 @@ function told(mark, figure) {
 }
 
 function spelled(value) {
-  return value >= 1e4 ? plain(+value.toPrecision(3)) : digits(value);
+  if (value >= 1e4) return plain(+value.toPrecision(3));
+  return value >= 1e3 && Number.isInteger(value) ? plain(value) : digits(value);
 }
 
 /* Pointer and keys: a figure is one stop of the tab key, arrows step through it. */
