@@ -10,9 +10,6 @@ Markers differ too.
 import functools
 from typing import NamedTuple
 
-from table import Cell, Table
-from verdicts import EQUAL, UNKNOWN, UNSTABLE
-
 
 class Ink(NamedTuple):
     name: str  # of its classes: after "f" it fills, after "s" it strokes
@@ -59,50 +56,6 @@ OPEN_MARKERS = (AGAIN_MARKER, UNSTABLE_MARKER)
 
 DASHES = ("", "6 3", "6 3 1 3")  # as SVG has them
 AGAIN_DASH = "1 3"
-
-
-class Pen(NamedTuple):
-    """What sets one allocator apart in every chart."""
-
-    ink: Ink
-    marker: str
-    width: float
-    dash: str
-
-
-class Look(NamedTuple):
-    """How the dot of one cell is drawn."""
-
-    ink: Ink
-    marker: str
-    is_hollow: bool
-
-
-def pens(table: Table) -> dict[str, Pen]:
-    """A pen for each: the baseline's is wide, the A/A pair shares its ink."""
-    first, again = table.pair
-    result = {table.baseline: Pen(BASELINE, BASELINE_MARKER, 2.6, DASHES[0])}
-    others = [name for name in table.allocators if name not in (table.baseline, again)]
-    for index, name in enumerate(others):
-        ink = SERIES[index % len(SERIES)]
-        marker = MARKERS[index % len(MARKERS)]
-        dash = DASHES[index // len(SERIES) % len(DASHES)]
-        result[name] = Pen(ink, marker, 1.4, dash)
-    ink = result[first].ink if first in result else FAINT
-    result[again] = Pen(ink, AGAIN_MARKER, 1.1, AGAIN_DASH)
-    return result
-
-
-def look(cell: Cell, pen: Pen) -> Look:
-    """Grey where no difference is known: filled where it is equal, else hollow,
-    and a star of lines where the cell is unstable."""
-    if cell.verdict == UNSTABLE:
-        return Look(FAINT, UNSTABLE_MARKER, False)
-    if cell.verdict == EQUAL:
-        return Look(FAINT, pen.marker, False)
-    if cell.verdict == UNKNOWN:
-        return Look(FAINT, pen.marker, True)
-    return Look(pen.ink, pen.marker, False)
 
 
 @functools.cache
