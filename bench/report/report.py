@@ -9,7 +9,7 @@ A RUN is a label of results/, a folder that has a run, a file run.json or
 readings.json, or a commit: then it is the run that was published with it. Without
 one it is the published run, results/reference.
 
-One run: its page and its charts are drawn into its folder, that of a commit into
+One run: its page is drawn into its folder, that of a commit into
 results/COMMIT. The same data give the same bytes.
 
 Several runs: a table of the rows that they have in common, to the first one: those

@@ -35,7 +35,7 @@ def answers(view: View) -> Answers:
         [
             (f"Which is fastest for {HUNDRED} small objects?", _fastest(view)),
             ("What does it cost in memory?", _memory(view, own)),
-            ("How sure are you?", _sure(view, found)),
+            ("How sure are you?", _sure(view, view.row(own, n), found)),
             ("On what machine?", machine(view)),
         ],
     )
@@ -151,15 +151,19 @@ def _memory_ns(view: View, name: str) -> dict[int, float]:
     }
 
 
-def _sure(view: View, found: Speed | None) -> str:
+def _sure(view: View, row: Row, found: Speed | None) -> str:
+    """Of the sentence to quote, whose row this is, and of all cells."""
     table = view.table
-    layouts = f"{table.layouts[0]} layouts" if table.layouts[0] else ""
-    noise = typical_noise(view)
-    spread = f", A/A spread {noise:.1f} % (median)" if noise is not None else ""
-    word = sure(found, noise)
+    noise, usual = view.noise_percent(row), typical_noise(view)
+    spread = ""
+    if noise is not None and usual is not None:
+        spread = (
+            f"; {table.pair[0]} against itself (A/A) is within {noise:.1f} %, "
+            f"in the median cell within {usual:.1f} %"
+        )
     return (
-        f"{word}: {100 * table.coverage:.1f} % intervals over {layouts}, "
-        f"{table.rounds[0]} rounds{spread}."
+        f"{sure(found, noise)}: {100 * table.coverage:.1f} % intervals over "
+        f"{table.layouts[0]} layouts, {table.rounds[0]} rounds{spread}."
     )
 
 
