@@ -221,8 +221,12 @@ function speeds(data, state, traffics, seriesOf) {
   return marks;
 }
 
-/* The best first: by the mean of the logarithms in the first panel. */
+/*
+ * The best first: by the mean of the logarithms in the first panel. What is no
+ * allocator is in alphabetical order.
+ */
 function namesOf(figure) {
+  if (!figure.isFamilies) return [...new Set(figure.marks.map(({name}) => name))].sort();
   const logs = new Map();
   for (const {name, panel, value} of figure.marks) {
     if (!logs.has(name)) logs.set(name, []);

@@ -80,7 +80,10 @@ class Figure:
 
     @property
     def names(self) -> list[str]:
-        """The best first: by the mean of their values in the first panel."""
+        """The best first: by the mean of their values in the first panel. What is no
+        allocator is in alphabetical order."""
+        if not self.is_families:
+            return sorted({mark.name for mark in self.marks})
         logs: dict[str, list[float]] = {}
         for mark in self.marks:
             known = logs.setdefault(mark.name, [])
