@@ -228,21 +228,7 @@ it fetches from another server, four on each connection."
 # nginx with this project's pool inside, which notes what it is asked for
 nginx_build() {
     [ ! -d "$work/nginx" ] || return 0
-    source=$(pool/test/nginx_source.sh build-nginx)
-    cp -R "$source" "$work/nginx"
-    core=$work/nginx/src/core
-    cp pool/ngx_palloc.h bench/record/raw.h "$core/"
-    cp pool/ngx_palloc.c "$core/ngx_palloc_unseen.c"
-    sed 's|"ngx_palloc.c"|"ngx_palloc_unseen.c"|' bench/record/pool.c |
-        cat - bench/record/raw.c >"$core/ngx_palloc.c"
-    (
-        cd "$work/nginx"
-        ./configure --without-http_rewrite_module --without-http_gzip_module
-        make -j2
-    ) >"$work/nginx.log" 2>&1 || {
-        tail -20 "$work/nginx.log" >&2
-        exit 1
-    }
+    bench/record/nginx.sh "$work/nginx"
     mkdir -p "$work/html" "$work/logs" "$work/tmp"
     seq 500 >"$work/html/index.html"
     echo '<!--#set var="a" value="b" --><!--#echo var="a" -->' \
