@@ -6,6 +6,7 @@
 #include <apr_pools.h>
 #include <apr_strings.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "raw.h"
@@ -17,8 +18,18 @@ APR_DECLARE(void *) apr_pcalloc(apr_pool_t *pool, apr_size_t size);
 #define NEXT(name)                                                             \
     static __typeof__(&name) next;                                             \
     if (next == NULL) {                                                        \
-        raw_next(#name, &next);                                                \
+        next_of(#name, &next);                                                 \
     }
+
+/* The program called name, so it is somewhere; where not, nothing can be done
+ * for it. */
+static void
+next_of(const char *name, void *ret_function)
+{
+    if (raw_next(name, "libapr-1.so.0", ret_function) != 0) {
+        abort();
+    }
+}
 
 #pragma GCC visibility push(default)
 
@@ -31,7 +42,7 @@ apr_pool_create_ex(apr_pool_t **ret_pool, apr_pool_t *parent,
 
     NEXT(apr_pool_create_ex)
     if (parent_of == NULL) {
-        raw_next("apr_pool_parent_get", &parent_of);
+        next_of("apr_pool_parent_get", &parent_of);
     }
     status = next(ret_pool, parent, abort, allocator);
     if (status == APR_SUCCESS) {

@@ -1,11 +1,13 @@
 /*
- * record_convert RAW OUT: makes a program (pool/ops/) of what recorder and
- * process left in RAW (raw.h), and says in one line of JSON what it made.
+ * record_convert RAW OUT [RAW OUT]...: makes a program (pool/ops/) of what
+ * recorder and process left in RAW (raw.h), and says in one line of JSON what
+ * it made. Each file is converted by a child of its own: whatever is in one
+ * does nothing to the others. Exits with 1 if one could not be converted.
  *
  * malloc()'s objects are pool 0's. A chunk that has others below it is an
  * object of the pool that its parent is, and has a pool of its own; those of no
- * parent are of pool 0. What was there before the recorder came, or was not
- * seen to come, is left out where it goes.
+ * parent are of pool 0. Frees of memory that was allocated before recording
+ * began are dropped and counted as unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "addresses.h"
@@ -25,6 +28,7 @@ enum {
     HEAP_SIZE = 16384, /* a pool's that is malloc(): any will do */
     POOL_SIZE = 8192,  /* APR's least block */
     FIRST_ROOM = 64,
+    EVENT_WORDS = 3,    /* at most */
     ALIGNMENT_MAX = 12, /* the greatest logarithm that pmemalign has */
 };
 
@@ -82,9 +86,16 @@ static struct {
     uint64_t torn;    /* events that were not finished */
 } now;
 
-static const struct raw_head *raw_map(const char *path);
-static uint64_t event_read(const struct raw_head *head, uint64_t at,
-                           uint64_t count, struct event *ret_event);
+static int convert_apart(const char *raw, const char *out);
+static void convert(const char *raw, const char *out);
+static void report(const char *raw, const char *out,
+                   const struct raw_head *head, uint64_t count);
+static void report_text(const char *text);
+static const uint64_t *raw_map(const char *path, struct raw_head *ret_head,
+                               uint64_t *ret_count);
+static uint64_t event_read(const uint64_t *words, uint64_t at, uint64_t count,
+                           struct event *ret_event);
+static int is_window_end(uint64_t start, uint64_t end);
 static void event(const struct event *event);
 static void event_alloc(const struct event *event, enum raw_code code);
 static void event_pool(const struct event *event);
@@ -107,108 +118,185 @@ static void die(const char *path, const char *what);
 int
 main(int argc, char **argv)
 {
-    const struct raw_head *head;
+    int status = 0;
+    int i;
+
+    if (argc < 3 || argc % 2 == 0) {
+        fprintf(stderr, "usage: %s RAW OUT [RAW OUT]...\n", argv[0]);
+        return 2;
+    }
+    for (i = 1; i < argc; i += 2) {
+        if (convert_apart(argv[i], argv[i + 1]) != 0) {
+            status = 1;
+        }
+    }
+    return status;
+}
+
+/* In a child, which ends with the file. Returns 0, or -1 if it could not. */
+static int
+convert_apart(const char *raw, const char *out)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        convert(raw, out);
+        exit(0);
+    }
+    if (child == -1 || waitpid(child, &status, 0) != child) {
+        fprintf(stderr, "record_convert: %s: %s\n", raw, strerror(errno));
+        return -1;
+    }
+    if (WIFSIGNALED(status)) {
+        fprintf(stderr, "record_convert: %s: ended by signal %d\n", raw,
+                WTERMSIG(status));
+    }
+    return status == 0 ? 0 : -1;
+}
+
+static void
+convert(const char *raw, const char *out)
+{
     uint8_t version[OP_SIZE_MAX];
-    uint64_t lost;
+    struct raw_head head;
+    const uint64_t *words;
     uint64_t count;
     uint64_t at;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s RAW OUT\n", argv[0]);
-        return 2;
-    }
-    head = raw_map(argv[1]);
-    lost = atomic_load(&head->lost);
-    count = atomic_load(&head->next);
-    count = count < head->capacity ? count : head->capacity;
-
-    now.path = argv[2];
-    now.out = fopen(argv[2], "wb");
+    words = raw_map(raw, &head, &count);
+    now.path = out;
+    now.out = fopen(out, "wb");
     if (now.out == NULL) {
-        die(argv[2], strerror(errno));
+        die(out, strerror(errno));
     }
     now.bytes = program_end_init(&now.end, OP_VARIABLE, version);
     (void) fwrite(version, 1, now.bytes, now.out);
-    for (at = 0; at < count;) {
+    for (at = RAW_HEAD_WORDS; at < count;) {
         struct event next;
 
-        at = event_read(head, at, count, &next);
+        at = event_read(words, at, count, &next);
         if (next.code != RAW_NONE) {
             now.events++;
             event(&next);
-        } else if (at != count || lost == 0) {
-            now.torn++; /* the limit's last words are as none */
+        } else if (next.thread != 0 && (at != count || head.lost == 0)) {
+            now.torn++; /* words that were left at the limit are none */
         }
     }
-    if (ferror(now.out) || fclose(now.out) != 0) {
-        die(argv[2], "cannot be written");
+    if (fflush(now.out) != 0 || fclose(now.out) != 0) {
+        int err = errno;
+
+        (void) unlink(out);
+        die(out, strerror(err));
     }
-    printf("{\"pid\": %" PRIu64 ", \"events\": %" PRIu64 ", \"ops\": %" PRIu64
-           ", \"bytes\": %" PRIu64 ", \"unknown\": %" PRIu64
-           ", \"torn\": %" PRIu64 ", \"lost\": %" PRIu64
-           ", \"allocations\": %" PRIu64 ", \"asked\": %" PRIu64
-           ", \"frees\": %" PRIu64 ", \"regions\": %" PRIu64
-           ", \"threads\": %" PRIu64 ", \"aligned\": %" PRIu64
-           ", \"cleanups\": %" PRIu64 ", \"resets\": %" PRIu64 "}\n",
-           head->pid, now.events, now.ops, now.bytes, now.unknown, now.torn,
-           lost, now.made, now.asked, now.codes[OP_FREE] + now.codes[OP_RESIZE],
-           now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads,
-           now.codes[OP_PMEMALIGN], now.codes[OP_CLEANUP], now.codes[OP_RESET]);
-    return 0;
+    report(raw, out, &head, count);
 }
 
-static const struct raw_head *
-raw_map(const char *path)
+/* One line of JSON. */
+static void
+report(const char *raw, const char *out, const struct raw_head *head,
+       uint64_t count)
+{
+    uint64_t written = head->next < head->ready ? head->next : head->ready;
+
+    printf("{\"raw\": ");
+    report_text(raw);
+    printf(", \"file\": ");
+    report_text(out);
+    printf(", \"program\": ");
+    report_text(head->program);
+    printf(", \"pid\": %" PRIu64 ", \"pid_namespace\": %" PRIu64
+           ", \"started_ns\": %" PRIu64 ", \"events\": %" PRIu64
+           ", \"ops\": %" PRIu64 ", \"bytes\": %" PRIu64
+           ", \"unknown\": %" PRIu64 ", \"torn\": %" PRIu64
+           ", \"lost\": %" PRIu64 ", \"stopped\": %" PRIu64
+           ", \"cut\": %" PRIu64 ", \"allocations\": %" PRIu64
+           ", \"asked\": %" PRIu64 ", \"frees\": %" PRIu64
+           ", \"regions\": %" PRIu64 ", \"threads\": %" PRIu64
+           ", \"aligned\": %" PRIu64 ", \"cleanups\": %" PRIu64
+           ", \"resets\": %" PRIu64 "}\n",
+           head->pid, head->pid_namespace, head->started_ns, now.events,
+           now.ops, now.bytes, now.unknown, now.torn, head->lost, head->stopped,
+           written - count, now.made, now.asked,
+           now.codes[OP_FREE] + now.codes[OP_RESIZE],
+           now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads,
+           now.codes[OP_PMEMALIGN], now.codes[OP_CLEANUP], now.codes[OP_RESET]);
+}
+
+/* As a JSON string. Python reads bytes that are not UTF-8 as it reads names. */
+static void
+report_text(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            putchar('\\');
+        }
+        if ((unsigned char) *text < ' ') {
+            printf("\\u%04x", (unsigned char) *text);
+        } else {
+            putchar(*text);
+        }
+    }
+    putchar('"');
+}
+
+/* The words of a file, as many as are written and there. A process may still
+ * write: what it writes from now on is left out. */
+static const uint64_t *
+raw_map(const char *path, struct raw_head *ret_head, uint64_t *ret_count)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    const struct raw_head *head;
+    ssize_t size;
+    uint64_t count;
+    void *words;
     char message[128];
 
     if (fd == -1 || fstat(fd, &status) != 0) {
         die(path, strerror(errno));
     }
-    if ((size_t) status.st_size < sizeof(*head)) {
+    size = pread(fd, ret_head, sizeof(*ret_head), 0);
+    if (size != (ssize_t) sizeof(*ret_head)) {
         snprintf(message, sizeof(message),
-                 "offset 0: found %lld bytes, expected a head of %zu",
-                 (long long) status.st_size, sizeof(*head));
+                 "offset 0: found %zd bytes, expected a head of %zu", size,
+                 sizeof(*ret_head));
         die(path, message);
     }
-    head = mmap(NULL, (size_t) status.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (head == MAP_FAILED) {
-        die(path, strerror(errno));
-    }
-    if (memcmp(head->magic, RAW_MAGIC, sizeof(head->magic)) != 0) {
+    if (memcmp(ret_head->magic, RAW_MAGIC, sizeof(ret_head->magic)) != 0) {
         die(path, "offset 0: found another text, expected \"" RAW_MAGIC "\"");
     }
-    if (head->capacity >
-        ((size_t) status.st_size - sizeof(*head)) / sizeof(uint64_t)) {
-        snprintf(message, sizeof(message),
-                 "offset 8: found %" PRIu64 " words, expected at most the %zu "
-                 "that the file has room for",
-                 head->capacity,
-                 ((size_t) status.st_size - sizeof(*head)) / sizeof(uint64_t));
-        die(path, message);
+    ret_head->program[RAW_PROGRAM_SIZE - 1] = '\0';
+    count = (uint64_t) status.st_size / sizeof(uint64_t);
+    count = count < ret_head->ready ? count : ret_head->ready;
+    count = count < ret_head->next ? count : ret_head->next;
+    words = mmap(NULL, count * sizeof(uint64_t), PROT_READ, MAP_SHARED, fd, 0);
+    if (words == MAP_FAILED) {
+        die(path, strerror(errno));
     }
     (void) close(fd);
-    return head;
+    *ret_count = count;
+    return words;
 }
 
-/* The event at a word, RAW_NONE if there is none. Returns where the next is. */
+/* The event at a word; RAW_NONE if there is none, with a thread if one began
+ * it. Returns where the next is. */
 static uint64_t
-event_read(const struct raw_head *head, uint64_t at, uint64_t count,
+event_read(const uint64_t *words, uint64_t at, uint64_t count,
            struct event *ret_event)
 {
-    const _Atomic uint64_t *words = (const _Atomic uint64_t *) (head + 1);
-    uint64_t first = atomic_load(&words[at]);
+    uint64_t first = words[at];
     uint64_t has_size = first >> RAW_SIZE_SHIFT & 1;
     uint64_t has_other = first >> RAW_OTHER_SHIFT & 1;
 
-    *ret_event = (struct event){.code = RAW_NONE};
+    *ret_event = (struct event){.code = RAW_NONE, .thread = 1};
     if ((first & RAW_FIRST) == 0) {
-        while (at < count && (atomic_load(&words[at]) & RAW_FIRST) == 0) {
+        uint64_t start = at;
+
+        while (at < count && (words[at] & RAW_FIRST) == 0) {
             at++;
         }
+        ret_event->thread = !is_window_end(start, at);
         return at;
     }
     if (has_size + has_other >= count - at) {
@@ -218,8 +306,8 @@ event_read(const struct raw_head *head, uint64_t at, uint64_t count,
         .code = (enum raw_code)(first >> RAW_CODE_SHIFT & RAW_CODE_MAX),
         .thread = first >> RAW_THREAD_SHIFT & RAW_THREADS,
         .address = first & RAW_ADDRESS_MAX,
-        .size = has_size ? atomic_load(&words[at + 1]) : 0,
-        .other = has_other ? atomic_load(&words[at + 1 + has_size]) : 0,
+        .size = has_size ? words[at + 1] : 0,
+        .other = has_other ? words[at + 1 + has_size] : 0,
     };
     if (ret_event->code == RAW_SHORT) {
         ret_event->code = RAW_ALLOC;
@@ -227,6 +315,15 @@ event_read(const struct raw_head *head, uint64_t at, uint64_t count,
         ret_event->thread = 1;
     }
     return at + 1 + has_size + has_other;
+}
+
+/* Whether words from start to end are the place that an event left empty
+ * because it would have crossed the end of a window. */
+static int
+is_window_end(uint64_t start, uint64_t end)
+{
+    return end - start <= EVENT_WORDS &&
+           start / RAW_WINDOW != (end - 1) / RAW_WINDOW;
 }
 
 static void

@@ -1,13 +1,17 @@
 /*
- * malloc() and its kin, recorded; preloaded. What the dynamic linker looks for
+ * malloc() and its kin, recorded; preloaded. What the dynamic linker allocates
  * while it looks for the real ones comes from a small buffer and is never
  * freed.
+ *
+ * In a program with a sanitizer's malloc() each function here ends in a jump to
+ * the sanitizer's, which then sees its caller's frame and none of ours.
  */
 #include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "raw.h"
 
@@ -18,7 +22,13 @@ enum {
 
 static _Alignas(EARLY_ALIGNMENT) char early[EARLY_SIZE];
 static size_t early_used;
-static int is_looking;
+
+static enum {
+    NOT_READY,
+    LOOKING, /* for the real ones */
+    READY,
+    ASIDE, /* nothing is recorded */
+} state;
 
 static struct {
     void *(*malloc)(size_t size);
@@ -28,19 +38,32 @@ static struct {
     int (*posix_memalign)(void **ret_p, size_t alignment, size_t size);
     void *(*aligned_alloc)(size_t alignment, size_t size);
     void *(*memalign)(size_t alignment, size_t size);
+    void *(*valloc)(size_t size);
+    void *(*pvalloc)(size_t size);
 } real;
 
-static int ready(void);
+static int look(void);
 static void *early_take(size_t size);
 static int early_is(const void *p);
+static void *early_move(const char *p, size_t size);
+static void *seen_aligned(void *p, size_t size, size_t alignment);
+static size_t page_size(void);
+
+/* Whether calls are recorded. Where not, the real ones are called if there are
+ * any by now. */
+static inline int
+is_ready(void)
+{
+    return __builtin_expect(state == READY, 1) || look() == READY;
+}
 
 __attribute__((visibility("default"))) void *
 malloc(size_t size)
 {
     void *p;
 
-    if (!ready()) {
-        return early_take(size);
+    if (!is_ready()) {
+        return state == ASIDE ? real.malloc(size) : early_take(size);
     }
     p = real.malloc(size);
     if (p != NULL) {
@@ -54,8 +77,9 @@ calloc(size_t count, size_t size)
 {
     void *p;
 
-    if (!ready()) {
-        return early_take(count * size);
+    if (!is_ready()) {
+        return state == ASIDE ? real.calloc(count, size)
+                              : early_take(count * size);
     }
     p = real.calloc(count, size);
     if (p != NULL) {
@@ -69,14 +93,11 @@ realloc(void *p, size_t size)
 {
     void *moved;
 
-    if (early_is(p) || !ready()) {
-        size_t left =
-            p != NULL ? (size_t) (early + early_used - (char *) p) : 0;
-
-        moved = malloc(size);
-        return moved != NULL && p != NULL
-                   ? memcpy(moved, p, left < size ? left : size)
-                   : moved;
+    if (early_is(p)) {
+        return early_move(p, size);
+    }
+    if (!is_ready()) {
+        return state == ASIDE ? real.realloc(p, size) : early_take(size);
     }
     if (p != NULL) {
         raw_add(RAW_MOVE, p, size, 0);
@@ -93,10 +114,14 @@ realloc(void *p, size_t size)
 __attribute__((visibility("default"))) void
 free(void *p)
 {
-    if (p == NULL || early_is(p) || !ready()) {
+    if (p == NULL || early_is(p)) {
         return;
     }
-    raw_add(RAW_FREE, p, 0, 0);
+    if (is_ready()) {
+        raw_add(RAW_FREE, p, 0, 0);
+    } else if (state != ASIDE) {
+        return;
+    }
     real.free(p);
 }
 
@@ -105,8 +130,9 @@ posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
     int err;
 
-    if (!ready()) {
-        return ENOMEM;
+    if (!is_ready()) {
+        return state == ASIDE ? real.posix_memalign(ret_p, alignment, size)
+                              : ENOMEM;
     }
     err = real.posix_memalign(ret_p, alignment, size);
     if (err == 0) {
@@ -118,45 +144,64 @@ posix_memalign(void **ret_p, size_t alignment, size_t size)
 __attribute__((visibility("default"))) void *
 aligned_alloc(size_t alignment, size_t size)
 {
-    void *p = ready() ? real.aligned_alloc(alignment, size) : NULL;
-
-    if (p != NULL) {
-        raw_add_aligned(p, size, alignment, NULL);
+    if (!is_ready()) {
+        return state == ASIDE ? real.aligned_alloc(alignment, size) : NULL;
     }
-    return p;
+    return seen_aligned(real.aligned_alloc(alignment, size), size, alignment);
 }
 
 __attribute__((visibility("default"))) void *
 memalign(size_t alignment, size_t size)
 {
-    void *p = ready() ? real.memalign(alignment, size) : NULL;
-
-    if (p != NULL) {
-        raw_add_aligned(p, size, alignment, NULL);
+    if (!is_ready()) {
+        return state == ASIDE ? real.memalign(alignment, size) : NULL;
     }
-    return p;
+    return seen_aligned(real.memalign(alignment, size), size, alignment);
 }
 
-/* Whether the real ones are known. The first call is made before there is a
- * second thread. */
-static int
-ready(void)
+__attribute__((visibility("default"))) void *
+valloc(size_t size)
 {
-    if (real.free != NULL) {
-        return 1;
+    if (!is_ready()) {
+        return state == ASIDE ? real.valloc(size) : NULL;
     }
-    if (is_looking) {
-        return 0;
+    return seen_aligned(real.valloc(size), size, page_size());
+}
+
+/* Whole pages, of which all belong to the program. */
+__attribute__((visibility("default"))) void *
+pvalloc(size_t size)
+{
+    size_t page = page_size();
+    void *p;
+
+    if (!is_ready()) {
+        return state == ASIDE ? real.pvalloc(size) : NULL;
     }
-    is_looking = 1;
-    raw_next("malloc", &real.malloc);
-    raw_next("calloc", &real.calloc);
-    raw_next("realloc", &real.realloc);
-    raw_next("posix_memalign", &real.posix_memalign);
-    raw_next("aligned_alloc", &real.aligned_alloc);
-    raw_next("memalign", &real.memalign);
-    raw_next("free", &real.free);
-    return 1;
+    p = real.pvalloc(size);
+    return seen_aligned(p, (size + page - 1) & ~(page - 1), page);
+}
+
+/* Find the real ones. The first call is made before there is a second thread.
+ * pvalloc() is not in every C library, nor in programs that have another. */
+static __attribute__((noinline)) int
+look(void)
+{
+    if (state != NOT_READY) {
+        return (int) state;
+    }
+    state = LOOKING;
+    (void) raw_next("malloc", NULL, &real.malloc);
+    (void) raw_next("calloc", NULL, &real.calloc);
+    (void) raw_next("realloc", NULL, &real.realloc);
+    (void) raw_next("posix_memalign", NULL, &real.posix_memalign);
+    (void) raw_next("aligned_alloc", NULL, &real.aligned_alloc);
+    (void) raw_next("memalign", NULL, &real.memalign);
+    (void) raw_next("valloc", NULL, &real.valloc);
+    (void) raw_next("pvalloc", NULL, &real.pvalloc);
+    (void) raw_next("free", NULL, &real.free);
+    state = raw_has_sanitizer() ? ASIDE : READY;
+    return (int) state;
 }
 
 /* Zeroed, as it is from the start. */
@@ -177,4 +222,29 @@ static int
 early_is(const void *p)
 {
     return (const char *) p >= early && (const char *) p < early + EARLY_SIZE;
+}
+
+/* What was taken after p is copied too, for nobody knows where p ends. */
+static void *
+early_move(const char *p, size_t size)
+{
+    size_t left = (size_t) (early + early_used - p);
+    void *moved = malloc(size);
+
+    return moved != NULL ? memcpy(moved, p, left < size ? left : size) : NULL;
+}
+
+static void *
+seen_aligned(void *p, size_t size, size_t alignment)
+{
+    if (p != NULL) {
+        raw_add_aligned(p, size, alignment, NULL);
+    }
+    return p;
+}
+
+static size_t
+page_size(void)
+{
+    return (size_t) sysconf(_SC_PAGESIZE);
 }

@@ -1,14 +1,15 @@
 /*
  * What a recorded process did, as its recorder saw it: a file of events with
- * addresses in them, in the order in which they happened. record.py has one
- * written for each process, and convert.c makes programs of them (pool/ops/).
+ * addresses in them, in the order in which they happened. Each process writes
+ * one, and convert.c makes programs of them (pool/ops/).
  *
  * The file is mapped and shared: what was written is in it whatever becomes of
- * the process. An event is one to three words. It takes their place by one
- * addition, writes its operands first, and is there when its first word is; a
- * place without one was taken by a thread that got no further. What gives
- * memory is written behind the call, what takes it before: so an address is
- * never given twice in the file without being taken between.
+ * the process. README.md has the life of a process under recording. An event is
+ * one to three words. It takes their place by one addition, writes its operands
+ * first, and is there when its first word is; a place without one was taken by
+ * a thread that got no further. What gives memory is written after the call,
+ * what takes it before: so an address is never given twice in the file without
+ * being taken between.
  *
  *     word 0     from the top: 1 bit, set; 4 bits of code; 2 bits: a size
  *                follows, an other follows; 9 bits of thread; 48 of address
@@ -17,6 +18,10 @@
  * Most of what programs do is in one word: a RAW_ALLOC of less than 512 bytes
  * from malloc() by the first thread is RAW_SHORT, with its size where the
  * thread is.
+ *
+ * Words are numbered from the file's start. An event lies within one window of
+ * RAW_WINDOW words: one that would cross the end leaves its place empty and
+ * takes another.
  */
 #ifndef BENCH_RECORD_RAW_H
 #define BENCH_RECORD_RAW_H
@@ -24,7 +29,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define RAW_MAGIC "ngxraw2" /* eight bytes with its end */
+#define RAW_MAGIC "ngxraw3" /* eight bytes with its end */
 
 #define RAW_FIRST       (UINT64_C(1) << 63) /* in word 0 of every event */
 #define RAW_ADDRESS_MAX ((UINT64_C(1) << 48) - 1)
@@ -34,6 +39,11 @@ enum {
     RAW_SIZE_SHIFT = 58,  /* a size follows */
     RAW_OTHER_SHIFT = 57, /* an other follows */
     RAW_THREAD_SHIFT = 48,
+
+    RAW_WINDOW = 128 * 1024, /* words */
+    RAW_WINDOWS = 4096,      /* of a file, at most: 4 GiB */
+
+    RAW_PROGRAM_SIZE = 168,
 
     RAW_THREADS = 511, /* from 1; all later ones are called that */
     RAW_SHORT_MAX = 511,
@@ -75,13 +85,65 @@ enum raw_when {
 
 _Static_assert(RAW_CODES <= RAW_CODE_MAX + 1, "a code has four bits");
 
+/* At the file's start. The magic is written last. */
 struct raw_head {
     char magic[8];
-    _Atomic uint64_t capacity; /* words that have a place */
-    _Atomic uint64_t next;     /* the next one's, which may be beyond */
-    _Atomic uint64_t lost;     /* events that had none */
-    uint64_t pid;
+    _Atomic uint64_t next;    /* word that is taken next; may be after ready */
+    _Atomic uint64_t ready;   /* words that have memory */
+    _Atomic uint64_t lost;    /* events that found no memory */
+    _Atomic uint64_t stopped; /* why ready grows no more: an errno, or 0 */
+    uint64_t limit;           /* of ready */
+    uint64_t pid;             /* as the process sees it */
+    uint64_t pid_namespace;   /* 0: unknown */
+    uint64_t started_ns;      /* CLOCK_BOOTTIME */
+    uint64_t reserved[2];
+    char program[RAW_PROGRAM_SIZE]; /* its path, or the path's end */
 };
+
+enum {
+    RAW_HEAD_WORDS = sizeof(struct raw_head) / sizeof(uint64_t),
+};
+
+_Static_assert(sizeof(struct raw_head) == 256, "the format has no gaps");
+
+/* Why a process has no file, or a program that was started will have none. */
+enum raw_why {
+    RAW_WHY_NONE,
+    RAW_WHY_FILE,        /* none could be made */
+    RAW_WHY_KERNEL,      /* has no MADV_POPULATE_WRITE or MADV_WIPEONFORK */
+    RAW_WHY_SANITIZER,   /* it has a malloc() of its own */
+    RAW_WHY_STATIC,      /* no library can be preloaded */
+    RAW_WHY_SETUID,      /* the dynamic linker ignores what is preloaded */
+    RAW_WHY_MACHINE,     /* the program is for another machine */
+    RAW_WHY_ENVIRONMENT, /* it was started without the recorder's variables */
+    RAW_WHY_UNREACHABLE, /* it was started where the recorder is not seen */
+    RAW_WHYS,
+};
+
+struct raw_note {
+    uint64_t pid;
+    uint32_t why; /* enum raw_why */
+    uint32_t err; /* of RAW_WHY_FILE: an errno */
+    char program[RAW_PROGRAM_SIZE];
+};
+
+enum {
+    RAW_NOTES = 356, /* as many as fit */
+    RAW_NOTES_SIZE = 64 * 1024,
+};
+
+/* The file "notes", beside those of the processes. It has all its memory from
+ * the start, and stays mapped in every process: where nothing else can be
+ * written, this can. */
+struct raw_notes {
+    _Atomic uint64_t count; /* may be more than there is space for */
+    struct raw_note note[RAW_NOTES];
+};
+
+_Static_assert(sizeof(struct raw_notes) <= RAW_NOTES_SIZE, "notes fit");
+
+#define RAW_FOLDER "NGXPOOL_RECORD_FOLDER" /* a file a process is made there */
+#define RAW_LIMIT  "NGXPOOL_RECORD_LIMIT"  /* words of a process, at most */
 
 /* Write an event of this thread, if this process is recorded. */
 void raw_add(enum raw_code code, const void *address, uint64_t size,
@@ -98,8 +160,19 @@ int raw_inside(void);
 void raw_enter(void);
 void raw_leave(void);
 
+/* Whether the program has a sanitizer's malloc(): nothing is recorded, and
+ * nothing may stand between the two. Recorders that are preloaded have it. */
+int raw_has_sanitizer(void) __attribute__((weak));
+
+/* Whether this process was started to be recorded. */
+int raw_is_asked(void);
+
+/* Note why a program is not recorded; NULL: the one that runs. */
+void raw_note(enum raw_why why, int err, const char *program);
+
 /* Find the function that name would be without the recorder; *ret_function is a
- * pointer to it. Ends the process with a message when there is none. */
-void raw_next(const char *name, void *ret_function);
+ * pointer to it. library is where it is if a program has opened that late, or
+ * NULL. Returns 0, or -1 when there is none. */
+int raw_next(const char *name, const char *library, void *ret_function);
 
 #endif

@@ -3,26 +3,63 @@
 
 The command runs with a recorder preloaded. Its own trace is written to FILE,
 those of the processes that it starts to FILE.PID, as far as they allocate that
-way. Exits with the command's status.
+way. Processes that go on after the command, as daemons do, are waited for;
+Ctrl-C ends that. Exits with the command's status, or with 125 if the command
+succeeded and a trace could not be written.
 """
 
 import argparse
+import collections
 import contextlib
+import ctypes
+import errno
+import fcntl
 import json
+import mmap
 import os
 import pathlib
+import secrets
+import select
 import shutil
 import signal
+import stat
+import struct
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 
 MIB = 1024 * 1024
-WORD_SIZE = 8  # raw.h
 SHARED_MEMORY = pathlib.Path("/dev/shm")
+FAILED = 125  # the status, as env's and timeout's
+
+# raw.h
+WORD_SIZE = 8
+LIMIT_MAX = 4096  # MiB: RAW_WINDOWS
+HEAD = struct.Struct("=8s10Q168s")
+HEAD_STOPPED = 32  # offset of the word
+NOTES_SIZE = 64 * 1024
+NOTE = struct.Struct("=QII168s")
+NOTES_MAX = 356
+WHY = {
+    1: "no file could be made for it",
+    2: "the kernel is too old: Linux 5.14 is needed",
+    3: "it has a sanitizer's malloc()",
+    4: "it is linked statically",
+    5: "it is setuid or setgid",
+    6: "it is for another machine",
+    7: "it was started without the recorder's variables",
+    8: "the recorder cannot be reached from where it was started",
+}
+
 # What is preloaded; None: the program has the recorder inside (pool.c).
 RECORDERS = {"malloc": "record_malloc", "apr": "record_apr",
              "talloc": "record_talloc", "pool": None}
+
+POLL_MS = 50      # between two looks at the files
+BATCH = 256       # files that are converted by one process
+SETTLE_SECONDS = 1  # a file without a head is given up after that
 
 
 def arguments() -> argparse.Namespace:
@@ -30,7 +67,7 @@ def arguments() -> argparse.Namespace:
         prog="./run record", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true",
-                        help="tell what was recorded as JSON, a line a trace,"
+                        help="say what was recorded as JSON, a line a trace,"
                         " on standard error")
     parser.add_argument("--build", type=pathlib.Path, default="build",
                         help=argparse.SUPPRESS)
@@ -44,104 +81,408 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, metavar="MIB", default=256,
                         help="of what is kept of each process while it runs,"
                         " 8 to 24 bytes an event; default: %(default)s")
-    parser.add_argument("command", nargs="+", metavar="COMMAND")
+    parser.add_argument("--wait", type=float, metavar="SECONDS",
+                        help="for processes that go on after the command;"
+                        " default: until they end")
+    parser.add_argument("--raw", type=pathlib.Path, metavar="FOLDER",
+                        help="where events are kept meanwhile; default:"
+                        " shared memory, where there is enough")
+    parser.add_argument("--from", dest="made", type=pathlib.Path,
+                        metavar="FOLDER",
+                        help="no command: convert what was recorded there, by"
+                        " hand or by a ./run record that was killed")
+    parser.add_argument("command", nargs="*", metavar="COMMAND")
     given = parser.parse_args()
-    if given.limit <= 0:
-        parser.error(f"--limit: found {given.limit}, expected MiB from 1 on")
-    if not given.out.parent.is_dir():
-        parser.error(f"-o: found no folder {given.out.parent}")
+    if (given.made is None) == (not given.command):
+        parser.error("the following arguments are required: COMMAND"
+                     if not given.command else "--from: expected no COMMAND")
+    if not 0 < given.limit <= LIMIT_MAX:
+        parser.error(f"--limit: found {given.limit}, expected MiB from 1 to"
+                     f" {LIMIT_MAX}")
+    for option, folder in (("-o", given.out.parent), ("--raw", given.raw),
+                           ("--from", given.made)):
+        if folder is not None and not folder.is_dir():
+            parser.error(f"{option}: found no folder {folder}")
     return given
 
 
-def run(command: list[str], recorder: pathlib.Path | None, raw: pathlib.Path,
-        limit: int) -> tuple[int, int]:
-    """Returns the command's pid and status; Ctrl-C is the command's."""
+class Raw:
+    """The folder where each process makes a file, and its notes."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def make(cls, top: pathlib.Path) -> "Raw":
+        """Processes of other users write there too, if the command, run by
+        root, becomes theirs: they know the name from their environment."""
+        is_root = os.geteuid() == 0
+        folder = top / secrets.token_hex(16)
+        folder.mkdir()
+        folder.chmod(0o1733 if is_root else 0o700)
+        top.chmod(0o711 if is_root else 0o700)
+        notes = folder / "notes"
+        notes.write_bytes(bytes(NOTES_SIZE))
+        notes.chmod(0o666 if is_root else 0o600)
+        return cls(folder)
+
+    def files(self) -> list[pathlib.Path]:
+        with os.scandir(self.folder) as entries:
+            return [self.folder / entry.name for entry in entries
+                    if entry.name != "notes"]
+
+    def notes(self) -> collections.Counter[tuple[str, str]]:
+        """Counts of programs that were not recorded, with the reason."""
+        try:
+            data = (self.folder / "notes").read_bytes()
+        except OSError:
+            return collections.Counter()
+        (count,) = struct.unpack_from("=Q", data)
+        found: collections.Counter[tuple[str, str]] = collections.Counter()
+        for index in range(min(count, NOTES_MAX)):
+            _, why, err, program = NOTE.unpack_from(
+                data, WORD_SIZE + index * NOTE.size)
+            reason = WHY.get(why, f"reason {why}")
+            if err:
+                reason += f" ({os.strerror(err)})"
+            found[name_of(program), reason] += 1
+        if count > NOTES_MAX:
+            found["others", "there was no space for more notes"] = (
+                count - NOTES_MAX)
+        return found
+
+
+def name_of(field: bytes) -> str:
+    return field.split(b"\0", 1)[0].decode(errors="surrogateescape")
+
+
+def is_finished(path: pathlib.Path) -> bool:
+    """Whether no process has the file mapped any more: raw.c."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def head_of(path: pathlib.Path) -> dict | None:
+    """None: the process ended, or is, before it had written one."""
+    with path.open("rb") as file:
+        data = file.read(HEAD.size)
+    if not data.strip(b"\0"):
+        return None
+    data = data.ljust(HEAD.size, b"\0")
+    magic, *words, program = HEAD.unpack(data)
+    if magic == bytes(8):
+        return None
+    return {"pid": words[5], "pid_namespace": words[6],
+            "started_ns": words[7], "program": name_of(program)}
+
+
+def stop(path: pathlib.Path) -> None:
+    """Have the process give the file no more memory."""
+    with path.open("r+b") as file:
+        os.pwrite(file.fileno(), struct.pack("=Q", errno.ECANCELED),
+                  HEAD_STOPPED)
+
+
+class Traces:
+    """What was converted, and what was not."""
+
+    def __init__(self, given: argparse.Namespace, tool: pathlib.Path,
+                 raw: Raw) -> None:
+        self.given = given
+        self.tool = tool
+        self.raw = raw
+        self.pid = 0  # of the command, whose trace is FILE
+        self.names: set[str] = set()
+        self.written = 0
+        self.silent = 0  # processes without an event
+        self.failed = 0
+
+    def is_own(self, head: dict) -> bool:
+        return (head["pid"] == self.pid and head["pid_namespace"] in (
+            0, os.stat("/proc/self/ns/pid").st_ino))
+
+    def look(self, is_over: bool) -> list[pathlib.Path]:
+        """Converts the files of processes that have ended; if is_over, all.
+        Returns those of which a process is still there."""
+        alive, ready, own = [], [], []
+        is_own_alive = False
+        for path in self.raw.files():
+            finished = is_finished(path)
+            head = head_of(path)
+            if head is None:
+                age = time.time() - path.stat().st_mtime
+                if is_over or (finished and age > SETTLE_SECONDS):
+                    self.silent += 1
+                    path.unlink()
+                else:
+                    alive.append(path)
+            elif finished or is_over:
+                if not finished:
+                    stop(path)
+                (own if self.is_own(head) else ready).append((head, path))
+            else:
+                alive.append(path)
+                is_own_alive = is_own_alive or self.is_own(head)
+        own.sort(key=lambda one: one[0]["started_ns"])
+        # The command's last program is FILE.
+        last = own.pop()[1] if own and not is_own_alive else None
+        self.convert([(path, self.name(head["pid"]))
+                      for head, path in sorted(
+                          ready + own, key=lambda one: one[0]["started_ns"])])
+        if last is not None and (is_over or not self.is_running):
+            self.convert([(last, self.given.out)])
+        return alive
+
+    is_running = True  # the command
+
+    def name(self, pid: int) -> pathlib.Path:
+        """Several programs, or processes of several namespaces, have an id."""
+        name = f"{self.given.out}.{pid}"
+        nth = 1
+        while name in self.names:
+            nth += 1
+            name = f"{self.given.out}.{pid}.{nth}"
+        self.names.add(name)
+        return pathlib.Path(name)
+
+    def convert(self, pairs: list[tuple[pathlib.Path, pathlib.Path]]) -> None:
+        for first in range(0, len(pairs), BATCH):
+            batch = pairs[first:first + BATCH]
+            done = subprocess.run(
+                [self.tool, *[path for pair in batch for path in pair]],
+                check=False, stdout=subprocess.PIPE, text=True,
+                errors="surrogateescape", start_new_session=True)
+            said = {one["raw"]: one for one in map(
+                json.loads, done.stdout.splitlines())}
+            for path, out in batch:
+                path.unlink()
+                self.note(said.get(str(path)), out)
+
+    def note(self, said: dict | None, out: pathlib.Path) -> None:
+        if said is None:
+            self.failed += 1
+        elif said["ops"] == 0 and said["lost"] == 0:
+            self.silent += 1
+            out.unlink()
+            self.names.discard(str(out))
+        else:
+            self.written += 1
+            del said["raw"]
+            if self.given.json:
+                print(json.dumps(said), file=sys.stderr, flush=True)
+            else:
+                print(line_of(said), file=sys.stderr, flush=True)
+
+    def summary(self) -> None:
+        for (program, reason), count in sorted(self.raw.notes().items()):
+            times = f" ({count} times)" if count > 1 else ""
+            print(f"record: not recorded: {program}: {reason}{times}",
+                  file=sys.stderr)
+        if self.written + self.failed != 1:
+            print(f"record: {self.written} traces;"
+                  f" {self.silent} processes allocated nothing that way"
+                  + (f"; {self.failed} files could not be converted"
+                     if self.failed else ""), file=sys.stderr)
+
+
+def line_of(said: dict) -> str:
+    line = (f"record: {said['file']}: process {said['pid']},"
+            f" {said['program']}: {said['ops']} ops in {said['bytes']} bytes:"
+            f" {said['allocations']} allocations of {said['asked']} bytes,"
+            f" {said['frees']} freed")
+    if said["unknown"]:
+        line += f", {said['unknown']} calls about memory from before"
+    if said["torn"]:
+        line += f", {said['torn']} calls cut short"
+    if said["cut"]:
+        line += f", {said['cut']} words missing at the file's end"
+    if said["lost"]:
+        why = {errno.EFBIG: "the limit was reached",
+               errno.ENOSPC: "no memory or disk was left",
+               errno.ECANCELED: "recording was ended"}.get(
+                   said["stopped"], os.strerror(said["stopped"]))
+        line += f"; {why}: {said['lost']} calls are missing"
+    return line
+
+
+def keeps_locks(folder: pathlib.Path) -> bool:
+    """Whether a file that is mapped and closed stays locked there, as it is
+    not on every stack of file systems."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int,
+                          ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            path = pathlib.Path(file.name)
+            descriptor = os.open(path, os.O_RDWR)
+            os.truncate(path, mmap.PAGESIZE)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            address = libc.mmap(None, mmap.PAGESIZE, 3, mmap.MAP_SHARED,
+                                descriptor, 0)
+            os.close(descriptor)
+            kept = not is_finished(path)
+            libc.munmap(address, mmap.PAGESIZE)
+            return kept
+    except OSError:
+        return False
+
+
+def raw_folder(given: argparse.Namespace) -> pathlib.Path:
+    """Memory, where there is enough for several processes; else out's disk."""
+    folders = [given.out.parent.resolve(), SHARED_MEMORY]
+    if given.raw is not None:
+        folders = [given.raw.resolve()]
+    elif (SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free
+          > 8 * given.limit * MIB):
+        folders.reverse()
+    for folder in folders:
+        if keeps_locks(folder):
+            return folder
+    sys.exit(f"record: {folders[0]}: expected a folder where mapped files stay"
+             " locked; --raw FOLDER names another")
+
+
+def preloadable(library: pathlib.Path, top: pathlib.Path) -> pathlib.Path:
+    """The dynamic linker takes a list, with spaces and colons between and
+    names after $; and other users must come to the library."""
+    is_plain = not set(str(library)) & set(" :$\t\n")
+    is_open = os.geteuid() != 0 or all(
+        parent.stat().st_mode & stat.S_IXOTH for parent in library.parents)
+    if is_plain and is_open:
+        return library
+    place = top / library.name
+    if os.statvfs(top).f_flag & os.ST_NOEXEC:
+        place.symlink_to(library)
+    else:
+        shutil.copy(library, place)
+        place.chmod(0o755)
+    return place
+
+
+def environment(given: argparse.Namespace, folder: pathlib.Path,
+                recorder: pathlib.Path | None) -> dict[str, str]:
     env = os.environ | {
-        "NGXPOOL_RECORD_FILE": str(raw),
-        "NGXPOOL_RECORD_LIMIT": str(limit * MIB // WORD_SIZE),
+        "NGXPOOL_RECORD_FOLDER": str(folder),
+        "NGXPOOL_RECORD_LIMIT": str(given.limit * MIB // WORD_SIZE),
     }
     if recorder is not None:
         others = os.environ.get("LD_PRELOAD", "")
         env["LD_PRELOAD"] = f"{recorder}:{others}".rstrip(":")
+    return env
+
+
+def run(given: argparse.Namespace, env: dict[str, str],
+        traces: Traces) -> int:
+    """Returns the command's status; signals are the command's."""
     try:
-        process = subprocess.Popen(command, env=env)
+        process = subprocess.Popen(given.command, env=env)
     except OSError as error:
-        sys.exit(f"record: {command[0]}: {error.strerror}")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: process.send_signal(number))
-    return process.pid, process.wait()
+        sys.exit(f"record: {given.command[0]}: {error.strerror}")
+    traces.pid = process.pid
+    is_over = False
+
+    def pass_on(number: int, _: object) -> None:
+        nonlocal is_over
+        if process.returncode is None:
+            process.send_signal(number)
+        else:
+            is_over = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+
+    poll = select.poll()
+    poll.register(os.pidfd_open(process.pid), select.POLLIN)
+    while not poll.poll(POLL_MS):
+        traces.look(is_over=False)
+    status = process.wait()
+    traces.is_running = False
+
+    wait_for_others(given, traces, lambda: is_over)
+    return status
 
 
-def fast_folder(out: pathlib.Path, limit: int) -> pathlib.Path:
-    """Memory, where there is enough for several processes; else out's disk."""
-    with contextlib.suppress(OSError):
-        if shutil.disk_usage(SHARED_MEMORY).free > 8 * limit * MIB:
-            return SHARED_MEMORY
-    return out.parent.resolve()
+def wait_for_others(given: argparse.Namespace, traces: Traces,
+                    is_over: Callable[[], bool]) -> None:
+    """Until all that write have ended, or the time is over."""
+    start = time.monotonic()
+    limit = given.wait if given.wait is not None else float("inf")
+    quiet = start  # nobody has written since
+    is_said = False
+    while True:
+        over = is_over() or time.monotonic() >= start + limit
+        alive = traces.look(over)
+        now = time.monotonic()
+        if alive:
+            quiet = now
+        if over or (not alive and (now > quiet + SETTLE_SECONDS or
+                                   not is_carried(traces.raw.folder))):
+            return
+        if (alive and not is_said and given.wait is None
+                and now > start + SETTLE_SECONDS):
+            is_said = True
+            print("record: the command has ended, and processes go on:"
+                  f" {', '.join(programs(alive))}. End them, or press Ctrl-C to"
+                  " have what is recorded so far", file=sys.stderr, flush=True)
+        time.sleep(POLL_MS / 1000)
 
 
-def convert(tool: pathlib.Path, raw: pathlib.Path,
-            out: pathlib.Path) -> dict | None:
-    """Returns what the trace holds; None, and no file: nothing."""
-    done = subprocess.run([tool, raw, out], check=False, text=True,
-                          stdout=subprocess.PIPE)
-    if done.returncode != 0:
-        sys.exit(done.returncode)
-    said = json.loads(done.stdout)
-    if said["ops"] == 0:
-        out.unlink()
-        return None
-    return said
+def is_carried(folder: pathlib.Path) -> bool:
+    """Whether a process has the folder in its environment. One that has just
+    executed a program has no file yet."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(folder) in path.read_bytes():
+                return True
+    return False
 
 
-def tell(out: pathlib.Path, said: dict) -> None:
-    line = (f"record: {out}: process {said['pid']}, {said['ops']} ops in"
-            f" {said['bytes']} bytes: {said['allocations']} allocations of"
-            f" {said['asked']} bytes, {said['frees']} freed")
-    if said["unknown"]:
-        line += f", {said['unknown']} calls about what came before"
-    if said["torn"]:
-        line += f", {said['torn']} calls cut short"
-    if said["lost"]:
-        line += f"; the limit was reached: {said['lost']} calls are missing"
-    print(line, file=sys.stderr)
+def programs(alive: list[pathlib.Path]) -> list[str]:
+    heads = [head_of(path) for path in alive]
+    return sorted({f"{head['program']} ({head['pid']})"
+                   for head in heads if head is not None})
 
 
-def main() -> int:
-    given = arguments()
+def record(given: argparse.Namespace) -> int:
     folder = given.build.resolve() / "bench" / "record"
-    raw = pathlib.Path(tempfile.mkdtemp(
-        prefix=".recording-", dir=fast_folder(given.out, given.limit)))
+    tool = folder / "record_convert"
+    if given.made is not None:
+        traces = Traces(given, tool, Raw(given.made))
+        traces.look(is_over=True)
+        traces.summary()
+        return FAILED if traces.failed else 0
+
+    name = RECORDERS[given.api]
+    for path in (tool, *([folder / f"lib{name}.so"] if name else [])):
+        if not path.exists():
+            sys.exit(f"record: found no {path}, expected it to be built")
+    top = pathlib.Path(tempfile.mkdtemp(prefix=".recording-",
+                                        dir=raw_folder(given)))
     try:
-        name = RECORDERS[given.api]
-        pid, status = run(given.command,
-                          folder / f"lib{name}.so" if name else None,
-                          raw / "raw", given.limit)
-        written = 0
-        for path in sorted(raw.iterdir()):
-            own = path.suffix == f".{pid}"
-            out = given.out if own else pathlib.Path(
-                f"{given.out}{path.suffix}")
-            said = convert(folder / "record_convert", path, out)
-            path.unlink()
-            if said is None:
-                continue
-            written += 1
-            if given.json:
-                print(json.dumps({"file": str(out)} | said), file=sys.stderr)
-            else:
-                tell(out, said)
+        raw = Raw.make(top)
+        recorder = preloadable(folder / f"lib{name}.so", top) if name else None
+        traces = Traces(given, tool, raw)
+        status = run(given, environment(given, raw.folder, recorder), traces)
+        traces.summary()
     finally:
-        shutil.rmtree(raw, ignore_errors=True)
-    if written == 0:
+        shutil.rmtree(top, ignore_errors=True)
+    if status < 0:
+        status = 128 - status
+    if traces.written == 0 and not traces.failed:
         print(f"record: nothing was recorded: no process called"
               f" {given.api}'s functions "
               + ("through a shared library" if name else
                  "in a pool that is built to be recorded"),
               file=sys.stderr)
-        return status if status > 0 else 1
-    return status if status >= 0 else 128 - status
+        return status or 1
+    return status or (FAILED if traces.failed else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(record(arguments()))

@@ -8,6 +8,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
 
@@ -16,13 +17,14 @@
 #define NEXT(name)                                                             \
     static __typeof__(&name) next;                                             \
     if (next == NULL) {                                                        \
-        raw_next(#name, &next);                                                \
+        next_of(#name, &next);                                                 \
     }
 
 enum {
     NAME_SIZE = 256, /* longer names are cut */
 };
 
+static void next_of(const char *name, void *ret_function);
 static size_t size_of(const void *chunk);
 static void *seen(const void *context, void *chunk);
 static void *moved(void *chunk);
@@ -262,6 +264,16 @@ talloc_reparent(const void *before, const void *context, const void *chunk)
 }
 
 #pragma GCC visibility pop
+
+/* The program called name, so it is somewhere; where not, nothing can be done
+ * for it. */
+static void
+next_of(const char *name, void *ret_function)
+{
+    if (raw_next(name, "libtalloc.so.2", ret_function) != 0) {
+        abort();
+    }
+}
 
 static size_t
 size_of(const void *chunk)

@@ -166,7 +166,7 @@ class Record(unittest.TestCase):
     def test_bad_arguments_are_told(self) -> None:
         for words, expected in (
             (["--api", "jemalloc", "--", "true"], "invalid choice: 'jemalloc'"),
-            (["--limit", "0", "--", "true"], "found 0, expected MiB from 1 on"),
+            (["--limit", "0", "--", "true"], "found 0, expected MiB from 1 to 4096"),
             (["-o", "/no/where/x", "--", "true"], "found no folder /no/where"),
             ([], "required: COMMAND"),
         ):
@@ -184,10 +184,8 @@ class Record(unittest.TestCase):
     def test_damaged_files_are_named(self) -> None:
         tool = pathlib.Path(BUILD) / "bench/record/record_convert"
         for content, expected in (
-            (b"short", "offset 0: found 5 bytes, expected a head of 40"),
-            (b"x" * 100, "offset 0: found another text, expected"),
-            (b"ngxraw2\0" + b"\xff" * 8 + bytes(64),
-             "offset 8: found 18446744073709551615 words, expected at most"),
+            (b"short", "offset 0: found 5 bytes, expected a head of 256"),
+            (b"x" * 256, "offset 0: found another text, expected"),
         ):
             path = self.folder / "raw"
             path.write_bytes(content)
