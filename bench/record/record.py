@@ -211,13 +211,16 @@ class Traces:
         alive, ready, own = [], [], []
         is_own_alive = False
         for path in self.raw.files():
-            finished = is_finished(path)
-            head = head_of(path)
-            if head is None:
+            try:
+                finished = is_finished(path)
+                head = head_of(path)
                 age = time.time() - path.stat().st_mtime
+            except FileNotFoundError:
+                continue  # a process that could not begin it removed it
+            if head is None:
                 if is_over or (finished and age > SETTLE_SECONDS):
                     self.silent += 1
-                    path.unlink()
+                    path.unlink(missing_ok=True)
                 else:
                     alive.append(path)
             elif finished or is_over:
@@ -259,7 +262,7 @@ class Traces:
             said = {one["raw"]: one for one in map(
                 json.loads, done.stdout.splitlines())}
             for path, out in batch:
-                path.unlink()
+                path.unlink(missing_ok=True)
                 self.note(said.get(str(path)), out)
 
     def note(self, said: dict | None, out: pathlib.Path) -> None:

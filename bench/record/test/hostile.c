@@ -38,11 +38,11 @@ static const char *file;
 static void
 allocate(void)
 {
+    errno = EXDEV;
     for (int i = 0; i < count; i++) {
         void *volatile p = malloc(100);
 
         CHECK(p != NULL);
-        errno = EXDEV;
         free(p);
         CHECK(errno == EXDEV);
     }
@@ -164,7 +164,24 @@ do_daemon_exec(void)
     CHECK(0);
 }
 
-/* Says how much memory the files of that many children take. */
+/* How many raw files the process has mapped. */
+static int
+raw_files(const char *folder)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096];
+    int files = 0;
+
+    CHECK(maps != NULL);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        files += strstr(line, folder) != NULL && strstr(line, "notes") == NULL;
+    }
+    CHECK(fclose(maps) == 0);
+    return files;
+}
+
+/* Says how much memory the files of that many children take. A child has its
+ * own alone. */
 static void
 do_children(void)
 {
@@ -181,11 +198,13 @@ do_children(void)
     for (int i = 0; i < count; i++) {
         children[i] = fork();
         if (children[i] == 0) {
+            CHECK(folder == NULL || raw_files(folder) == 1);
             CHECK(close(over[1]) == 0 && write(ready[1], "x", 1) == 1);
             (void) !read(over[0], gate, 1);
             _exit(0);
         }
     }
+    CHECK(close(ready[1]) == 0); /* one that fails is noticed */
     for (int i = 0; i < count; i++) {
         CHECK(read(ready[0], gate, 1) == 1);
     }
@@ -209,10 +228,12 @@ use_and_free(void *volatile p)
     free(p);
 }
 
-/* All kinds of calls that give aligned memory. */
+/* All kinds of calls that give aligned memory, whose events are of three words.
+ * A pair of one word each before, and some of them cross the windows' ends. */
 static void
 do_aligned(void)
 {
+    use_and_free(malloc(100));
     for (int i = 0; i < count; i++) {
         void *p = NULL;
 
