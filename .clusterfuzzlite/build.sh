@@ -20,6 +20,6 @@ export LLVM_PROFILE_FILE=/dev/null
 
 rm -rf "$build"
 meson setup "$build" "$source" --buildtype plain --prefix "$OUT" --bindir . \
-    -Db_lundef=false -Dfuzz_engine="$LIB_FUZZING_ENGINE"
+    -Db_lundef=false
 ninja -C "$build" fuzz_out
 meson install -C "$build" --no-rebuild --tags fuzz
