@@ -235,9 +235,12 @@ def c_source_of(setting: Setting, target: str, engine: str, path: Path) -> str:
 
 
 def output_of(command: list[str]) -> str:
-    done = subprocess.run(command, text=True, errors="replace", check=False,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL)
+    """What command prints, or nothing where it fails. It does the calls that the
+    input makes, so it may have no end; timeout ends what it started, too."""
+    done = subprocess.run(
+        ["timeout", "--signal=KILL", str(finding.RUN_TIMEOUT), *command], text=True,
+        errors="replace", check=False, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return done.stdout if done.returncode == 0 else ""
 
 
@@ -250,22 +253,30 @@ def keep_finding(
     with tempfile.TemporaryDirectory(dir=kept.folder) as folder:
         small = make_small(setting, result, Path(folder) / "input")
         target = kept.finding(finding.key(small.report))
-        count = 1
         if (target / "finding.json").exists():
-            count = describe.read(target / "finding.json").count + 1
-        path = target / f"{asked.name}.input"
-        one = describe.describe(
-            small, asked.target, asked.engine,
-            sanitizer(asked.target, asked.engine),
-            ops_of(setting, asked.target, asked.engine, small.path),
-            c_source_of(setting, asked.target, asked.engine, small.path),
-            os.path.relpath(path, setting.source), count)
-        store.write(path, small.path.read_bytes())
-        store.write(target / "report.txt", small.report.encode())
-        if one.c_source:
-            store.write(target / "reproducer.c", one.c_source.encode())
-        store.write(target / "finding.md", describe.markdown(one).encode())
+            one = describe.read(target / "finding.json")
+            one = one._replace(count=one.count + 1)
+        else:
+            one = describe_new(setting, asked, small, target)
+    store.write(target / "finding.md", describe.markdown(one).encode())
     # The last one: a finding is complete once it has this file.
     store.write(target / "finding.json",
                 json.dumps(one._asdict(), indent=1, sort_keys=True).encode())
+    return one
+
+
+def describe_new(
+    setting: Setting, asked: Asked, small: Finding, target: Path
+) -> describe.Described:
+    """Describe a finding, and store its files in the folder target."""
+    path = target / f"{asked.name}.input"
+    one = describe.describe(
+        small, asked.target, asked.engine, sanitizer(asked.target, asked.engine),
+        ops_of(setting, asked.target, asked.engine, small.path),
+        c_source_of(setting, asked.target, asked.engine, small.path),
+        os.path.relpath(path, setting.source), 1)
+    store.write(path, small.path.read_bytes())
+    store.write(target / "report.txt", small.report.encode())
+    if one.c_source:
+        store.write(target / "reproducer.c", one.c_source.encode())
     return one
