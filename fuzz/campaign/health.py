@@ -122,6 +122,13 @@ def look_at(folder: Path, sanitizer: str) -> Problem | None:
     return None
 
 
+def is_slow(outcome: Outcome) -> bool:
+    """Whether all of the time went by with the first inputs, as it does on a
+    machine that is busy: twice as much may do."""
+    return (outcome.status in STATUS_GOOD[outcome.engine] and outcome.runs > 0
+            and not (outcome.has_started or outcome.is_stopped or outcome.found))
+
+
 def diagnose(outcome: Outcome) -> Problem | None:
     """Why outcome's campaign did not fuzz; None: it did, or it found something."""
     if outcome.found:

@@ -18,6 +18,7 @@ from .health import Problem
 from .targets import family
 
 ENGINES = {"libfuzzer": libfuzzer, "afl": afl}
+SLOW_MOST = 5  # times that a campaign is run which had no time for a new input
 AFL_JOBS_WITH = {"asan": 3, "cmplog": 4}  # instances from which on there is one
 
 
@@ -159,7 +160,7 @@ def run(
             jobs=asked.jobs, seed=asked.seed,
             variants={name: setting.binary(asked, name)
                       for name in variants(asked)})
-        outcome = ENGINES[asked.engine].run(task, progress, setting.running)
+        outcome = run_engine(task, asked.engine, progress, setting.running)
     except OSError as error:
         problem = health.of_error(error)
         if problem is None:
@@ -169,6 +170,19 @@ def run(
         progress.close()
     return Result(asked, outcome, finding.first_of(binary, outcome.found),
                   health.diagnose(outcome))
+
+
+def run_engine(
+    task: Task, engine: str, progress: Progress, running: Running
+) -> Outcome:
+    """With twice the seconds as often as it takes to make an input, within
+    bounds."""
+    for _ in range(SLOW_MOST):
+        outcome = ENGINES[engine].run(task, progress, running)
+        if not health.is_slow(outcome):
+            break
+        task = task._replace(seconds=2 * task.seconds)
+    return outcome
 
 
 def replay(binary: Path, folder: Path, running: Running) -> Finding | None:

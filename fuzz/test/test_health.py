@@ -143,6 +143,24 @@ class Commands(Fake):
         self.assertIn("did NOT fuzz", said)
         self.assertIn("ulimit -v unlimited", said)
 
+    def test_an_engine_that_had_no_time_has_twice_as_much(self) -> None:
+        self.make("""
+for word; do
+    case $word in -max_total_time=*) seconds=${word#*=} ;; esac
+done
+[ "$seconds" -ge 16 ] && seconds=99 || seconds=3
+echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
+echo "Done $seconds runs in 1 second(s)" >&2""")
+        self.assertIsNone(self.run_session().problem)
+
+    def test_an_engine_that_makes_no_input_is_a_failure(self) -> None:
+        self.make("""
+echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
+echo "Done 3 runs in 1 second(s)" >&2""")
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("made no new one", said)
+
     def test_an_engine_that_says_nothing_is_a_failure(self) -> None:
         self.make("exit 0")
         status, said = self.main()
