@@ -18,5 +18,7 @@ What each file is for, from the bottom up:
     plan       which targets run for how long
     prune      as few inputs as reach every edge
     history    results/fuzz.json and its chart
-    fuzz, ci, reproduce    the commands
+    run        what the commands for CI share: campaigns, findings, the store
+    change, batch, coverage  of those, each its own
+    fuzz, ci, reproduce      the commands
 """

@@ -12,8 +12,6 @@ configured with. Exit: 0 as expected, 1 not, 2 cannot run, or did not fuzz.
 
 import argparse
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from . import afl, build, finding, session, store, targets, together

@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import build, describe, finding, session, store, targets
+from . import build, describe, finding, session, store
 from .health import Refused
 from .session import Asked, Setting
 from .targets import TARGETS, family

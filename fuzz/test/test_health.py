@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
 from campaign import fuzz, health, session  # noqa: E402
-from campaign.engine import Outcome, Progress, Running  # noqa: E402
+from campaign.engine import Outcome, Progress  # noqa: E402
 from campaign.session import Asked, Setting  # noqa: E402
 
 # An engine that fuzzes, as its figures say.
@@ -249,7 +249,6 @@ class States(Fake):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_no_shared_memory_for_afl(self) -> None:
-        afl = self.parent / "afl.log"
         if shutil.which("afl-fuzz") is None:
             self.skipTest("no afl-fuzz")
         target = self.parent / "target.c"
