@@ -76,8 +76,7 @@ def replay(run: Run, asked: Asked) -> Result:
         outcome = Outcome("afl", 0, runs=count, has_started=True)
         return Result(asked, outcome, failed)
     outcome = libfuzzer.replay(binary, [work / "corpus"], work, run.setting.running)
-    return Result(asked, outcome, finding.first_of(binary, outcome.found),
-                  health.diagnose(outcome))
+    return session.conclude(asked, binary, outcome, work)
 
 
 def control(run: Run, names: dict[str, list[str]]) -> None:

@@ -168,8 +168,21 @@ def run(
         return Result(asked, Outcome(asked.engine, 0), problem=problem)
     finally:
         progress.close()
-    return Result(asked, outcome, finding.first_of(binary, outcome.found),
-                  health.diagnose(outcome))
+    return conclude(asked, binary, outcome, work)
+
+
+def conclude(asked: Asked, binary: Path, outcome: Outcome, work: Path) -> Result:
+    """What an engine's end means. A program that fails before it has an input fails
+    on an empty one: that is a finding, if the project's code is where it fails."""
+    found = finding.first_of(binary, outcome.found)
+    problem = health.diagnose(outcome)
+    if problem is not None and health.known(outcome.log) is None:
+        start = work / "start"
+        start.write_bytes(b"")
+        report = finding.fails(binary, start)
+        if report is not None and finding.stack(report):
+            return Result(asked, outcome, Finding(start, report))
+    return Result(asked, outcome, found, problem)
 
 
 def run_engine(

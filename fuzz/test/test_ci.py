@@ -391,6 +391,13 @@ class Commands(Scripts):
         self.assertIn("cure: ulimit -v unlimited",
                       (self.store / "summary.md").read_text())
 
+    def test_a_program_that_fails_at_its_start_has_a_bug(self) -> None:
+        report = "SUMMARY: AddressSanitizer: SEGV\n    #0 0x5 in load /x/fuzz/a.c:1:1"
+        (self.fuzz / "run_json").write_text(f"#!/bin/sh\necho '{report}'\nexit 1\n")
+        status, said = self.change("run_json.c")
+        self.assertEqual(status, 1, said)
+        self.assertIn("FOUND in run_json: SUMMARY: AddressSanitizer: SEGV", said)
+
     def start_batch(self) -> subprocess.Popen:
         environment = {key: value for key, value in os.environ.items()
                        if key != "NGINX_SRC"}
