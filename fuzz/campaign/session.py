@@ -257,16 +257,17 @@ def c_source_of(setting: Setting, target: str, engine: str, path: Path) -> str:
     """The same calls as a C program, where the target calls the pool alone."""
     if family(target) != "pool_ops":
         return ""
-    # ngxops takes text for a file whose name ends in .ops, bytes for another.
-    return output_of([str(setting.built(engine) / "fuzz/ngxops"), "c", str(path)])
+    # Its first line names the file, as the command does.
+    return output_of([str(setting.built(engine) / "fuzz/ngxops"), "c",
+                      os.path.relpath(path, setting.source)], setting.source)
 
 
-def output_of(command: list[str]) -> str:
+def output_of(command: list[str], folder: Path | None = None) -> str:
     """What command prints, or nothing where it fails. It does the calls that the
     input makes, so it may have no end; timeout ends what it started, too."""
     done = subprocess.run(
         ["timeout", "--signal=KILL", str(finding.RUN_TIMEOUT), *command], text=True,
-        errors="replace", check=False, stdin=subprocess.DEVNULL,
+        errors="replace", check=False, cwd=folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return done.stdout if done.returncode == 0 else ""
 
@@ -297,12 +298,12 @@ def describe_new(
 ) -> describe.Described:
     """Describe a finding, and store its files in the folder target."""
     path = target / f"{asked.name}.input"
+    store.write(path, small.path.read_bytes())
     one = describe.describe(
         small, asked.target, asked.engine, sanitizer(asked.target, asked.engine),
-        ops_of(setting, asked.target, asked.engine, small.path),
-        c_source_of(setting, asked.target, asked.engine, small.path),
+        ops_of(setting, asked.target, asked.engine, path),
+        c_source_of(setting, asked.target, asked.engine, path),
         os.path.relpath(path, setting.source), 1)
-    store.write(path, small.path.read_bytes())
     store.write(target / "report.txt", small.report.encode())
     if one.c_source:
         store.write(target / "reproducer.c", one.c_source.encode())
