@@ -431,6 +431,8 @@ class Commands(Scripts):
         said, _ = process.communicate(timeout=60)
         self.assertEqual(len(store.Store(self.store).findings()), 1, said)
         self.assertFalse((self.store / "batch.json").exists())
+        inputs = {path.parent.name for path in self.store.glob("corpus/*/*")}
+        self.assertLessEqual({"pool_ops", "sizes_csv", "trace_reader"}, inputs)
 
 
 class Reproduce(Scripts):
