@@ -10,7 +10,7 @@ def do_batch(run: Run) -> None:
     if run.arguments.target:
         names = {engine: [name for name in of if name in run.arguments.target]
                  for engine, of in names.items()}
-    session.prepare(run.setting, all_asked(names))
+    run.problems += session.prepare(run.setting, all_asked(names))
     recover(run)
     which = {"seconds": run.arguments.seconds, "names": names,
              "commit": reach.git(run.setting.source, "rev-parse", "HEAD").strip()}

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .health import Refused
+from .health import Problem, Refused
 from .targets import COMPILERS, DICTIONARY
 
 OUTPUT_SIZE = 4000  # of a failed command's, from the end
@@ -15,7 +15,8 @@ VARIANTS = {
     "asan": {"AFL_USE_ASAN": "1"},
     "cmplog": {"AFL_LLVM_CMPLOG": "1"},
 }
-ALWAYS = ["ngxops", "seeds.stamp", DICTIONARY]
+ALWAYS = ["ngxops", DICTIONARY]
+SEEDS = "fuzz/seeds.stamp"
 
 
 def folder_of(parent: Path, engine: str, variant: str | None = None) -> Path:
@@ -25,8 +26,9 @@ def folder_of(parent: Path, engine: str, variant: str | None = None) -> Path:
 def build(
     source: Path, folder: Path, engine: str, names: list[str], nginx: str,
     variant: str | None = None,
-) -> None:
-    """Configure folder where it is not yet and build names there."""
+) -> Problem | None:
+    """Configure folder where it is not yet and build names there. Returns what kept
+    the seeds from being made, if anything did: a bug in what reads ops does."""
     compiler = COMPILERS[engine]
     if shutil.which(compiler) is None:
         raise Refused(f"{compiler} is not installed")
@@ -45,6 +47,13 @@ def build(
     targets = [f"fuzz/{name}"
                for name in [*names, *([] if variant else ALWAYS)]]
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
+    try:
+        if variant is None:
+            run_quietly(["ninja", "-C", str(folder), SEEDS], environment)
+    except Refused as error:
+        return Problem(f"the seeds of corpus/seeds were not made: {error}",
+                       "see what build/fuzz/ngxops parse says of them")
+    return None
 
 
 def nginx_source(parent: Path) -> str:

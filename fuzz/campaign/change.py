@@ -16,7 +16,8 @@ CONTROL_SECONDS = 60  # at most
 
 def do_change(run: Run) -> None:
     names = wanted_targets(run)
-    session.prepare(run.setting, all_asked(names))
+    # Without seeds there is still a corpus, which may show why.
+    run.problems += session.prepare(run.setting, all_asked(names))
     names = choose_reached(run, names)
     recover(run)
     if replay_all(run, names):

@@ -162,7 +162,8 @@ def main(argv: list[str]) -> int:
     parent = (arguments.build or SOURCE / "build").resolve()
     setting = Setting(SOURCE, parent, build.nginx_source(parent))
     wanted = ask(arguments, setting.nginx)
-    session.prepare(setting, wanted)
+    for problem in session.prepare(setting, wanted):
+        raise Refused(str(problem))
     at_a_time = min(arguments.jobs, len(wanted))
     results = together.run(
         [lambda asked=asked: campaign(arguments, setting, asked, at_a_time == 1)

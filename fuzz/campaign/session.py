@@ -115,8 +115,10 @@ def variants(asked: Asked) -> list[str]:
     return [name for name, jobs in AFL_JOBS_WITH.items() if asked.jobs >= jobs]
 
 
-def prepare(setting: Setting, wanted: list[Asked]) -> None:
-    """Build all that wanted need, an engine after the other."""
+def prepare(setting: Setting, wanted: list[Asked]) -> list[Problem]:
+    """Build all that wanted need, an engine after the other. Returns what is missing
+    besides programs."""
+    problems = []
     for engine in ENGINES:
         of_engine = [asked for asked in wanted if asked.engine == engine]
         if not of_engine:
@@ -132,8 +134,11 @@ def prepare(setting: Setting, wanted: list[Asked]) -> None:
             for variant in variants(asked):
                 names.setdefault(variant, set()).add(str(program))
         for variant, programs in names.items():
-            build.build(setting.source, setting.built(engine, variant), engine,
-                        sorted(programs), setting.nginx, variant)
+            problem = build.build(
+                setting.source, setting.built(engine, variant), engine,
+                sorted(programs), setting.nginx, variant)
+            problems += [problem] if problem is not None else []
+    return problems
 
 
 def run(

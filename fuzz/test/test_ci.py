@@ -80,7 +80,7 @@ BATCH = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from campaign import ci, history, reach, session
-session.prepare = lambda *_: None
+session.prepare = lambda *_: []
 history.append = lambda *_: None
 reach.git = lambda *_: "1"
 sys.exit(ci.main(["--batch", "--engine", "libfuzzer", "--jobs", "2", "--seconds",
@@ -317,7 +317,7 @@ class Commands(Scripts):
         out = io.StringIO()
         with contextlib.ExitStack() as stack:
             for thing, name, value in (
-                (session, "prepare", lambda *_: None),
+                (session, "prepare", lambda *_: []),
                 (history, "append", lambda _, line: self.lines.append(line)),
                 (reach, "git", lambda *_: "1"),
                 (reach, "changed", lambda *_: list(files)),

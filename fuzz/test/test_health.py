@@ -224,7 +224,7 @@ class States(Fake):
         mounted.mkdir()
         program = (
             "import sys; sys.path.insert(0, sys.argv[1]);"
-            "from campaign import fuzz, session; session.prepare = lambda *a: None;"
+            "from campaign import fuzz, session; session.prepare = lambda *a: [];"
             "sys.exit(fuzz.main(['--build', sys.argv[2], 'run_json']))")
         return subprocess.run(
             ["unshare", "--mount", "sh", "-c",
