@@ -19,6 +19,13 @@
 #define LIBRARY_UNDER_SANITIZER 0
 #endif
 
+/* A fuzzing farm's build: an input does the same on every machine of it. */
+#if defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+#define LIBRARY_IN_FARM 1
+#else
+#define LIBRARY_IN_FARM 0
+#endif
+
 void *
 library_open(const char *file, char *reason)
 {
@@ -27,6 +34,11 @@ library_open(const char *file, char *reason)
     if (LIBRARY_UNDER_SANITIZER) {
         snprintf(reason, ALLOCATOR_REASON_MAX,
                  "the sanitizer of this build refuses RTLD_DEEPBIND");
+        return NULL;
+    }
+    if (LIBRARY_IN_FARM) {
+        snprintf(reason, ALLOCATOR_REASON_MAX,
+                 "not every machine that runs this build has %s", file);
         return NULL;
     }
     handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);

@@ -89,8 +89,16 @@ pmr_entry(void) noexcept
     return reinterpret_cast<const void *>(&std::pmr::new_delete_resource);
 }
 
+#if defined(_LIBCPP_VERSION)
+int
+pmr_version(void) noexcept
+{
+    return _LIBCPP_VERSION;
+}
+#else
 int
 pmr_version(void) noexcept
 {
     return _GLIBCXX_RELEASE;
 }
+#endif

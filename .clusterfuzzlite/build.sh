@@ -1,0 +1,25 @@
+#!/bin/bash -eu
+# Builds every fuzz target into $OUT, with its seeds, dictionary and options.
+# OSS-Fuzz and ClusterFuzzLite call it with CC, CXX, CFLAGS, CXXFLAGS and
+# LIB_FUZZING_ENGINE set, in the folder of this project's source.
+# Without NGINX_SRC, or $SRC/nginx, the target pool_mixed is left out.
+
+[ -f fuzz/oss-fuzz/meson.build ] || cd "$SRC/ngxpool"
+source=$PWD
+build=$WORK/ngxpool
+if [ -z "${NGINX_SRC-}" ] && [ -d "$SRC/nginx" ]; then
+    export NGINX_SRC=$SRC/nginx
+fi
+
+# AFL++ has no flags for a file: it is told which ones to instrument.
+export AFL_LLVM_ALLOWLIST=$source/fuzz/afl-allowlist.txt
+# The tools that make seeds have the flags of the targets. They end without a
+# report of leaks, and leave no figures of coverage in the source.
+export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
+export LLVM_PROFILE_FILE=/dev/null
+
+rm -rf "$build"
+meson setup "$build" "$source" --buildtype plain --prefix "$OUT" --bindir . \
+    -Db_lundef=false -Dfuzz_engine="$LIB_FUZZING_ENGINE"
+ninja -C "$build" fuzz_out
+meson install -C "$build" --no-rebuild --tags fuzz
