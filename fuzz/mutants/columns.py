@@ -17,7 +17,7 @@ from trees import Failed, Tree
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import campaign  # noqa: E402
+from campaign import engine, finding, targets  # noqa: E402
 
 COLUMNS = {
     "unit": "the unit tests of pool/test",
@@ -86,7 +86,7 @@ def found_by(check: Check, done: Done) -> str:
         return f"{check.name}: {match[1]}" if match else check.name
     if done.is_out_of_time:
         return f"{check.name}: no end"
-    return f"{check.name}: {campaign.signature(done.output)}"
+    return f"{check.name}: {finding.signature(done.output)}"
 
 
 def run_check(check: Check, tree: Tree, runner: Runner,
@@ -166,7 +166,7 @@ def campaign_check(target: str, seconds: int) -> Check:
         targets=[f"fuzz/{target}"],
         command=[
             f"{{build}}/fuzz/{target}", f"-seed={CAMPAIGN_SEED}",
-            f"-max_len={campaign.INPUT_SIZE_MAX}", f"-timeout={HANG_SECONDS}",
+            f"-max_len={engine.INPUT_SIZE_MAX}", f"-timeout={HANG_SECONDS}",
             f"-max_total_time={10 * seconds}", "-verbosity=0",
             "-artifact_prefix={work}/",
         ],
@@ -190,7 +190,7 @@ def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Check
     if "campaign" in columns:
         tree.configure("campaign")
         known = target_names(tree, "campaign")
-        for runs, target in (*campaign.PLANTED_IN.items(),
+        for runs, target in (*targets.PLANTED_IN.items(),
                              ("hardened", "pool_ops_hardened")):
             if target in known:
                 campaigns[runs] = campaign_check(target, seconds)

@@ -39,7 +39,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import campaign  # noqa: E402
+from campaign import build, engine  # noqa: E402
 import columns as column_list  # noqa: E402
 import equivalent  # noqa: E402
 import generate  # noqa: E402
@@ -155,14 +155,14 @@ class Score:
         self.program = program
         self.folder = arguments.build.resolve()
         self.runner = Runner()
-        self.progress = campaign.Progress()
+        self.progress = engine.Progress()
         self.lock = threading.Lock()
         self.sources = Sources(
-            ROOT, f"{arguments.seconds} {arguments.ops} {campaign.INPUT_SIZE_MAX}")
+            ROOT, f"{arguments.seconds} {arguments.ops} {engine.INPUT_SIZE_MAX}")
         self.cache = Cache(self.folder / "found.jsonl")
         self.objects = equivalent.Objects(ROOT)
-        nginx = (campaign.nginx_source(ROOT / "build")
-                 or campaign.nginx_source(self.folder / "switched/checks"))
+        nginx = (build.nginx_source(ROOT / "build")
+                 or build.nginx_source(self.folder / "switched/checks"))
         self.switched = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
         self.singles: queue.SimpleQueue[Tree] = queue.SimpleQueue()
         for number in range(arguments.jobs):

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The campaign's own parts: what it refuses, and how it cuts an input down."""
 
+import argparse
 import contextlib
 import io
+import re
 import shutil
 import stat
 import subprocess
@@ -15,7 +17,10 @@ FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
-import campaign  # noqa: E402
+from campaign import afl, finding, fuzz, libfuzzer, minimise, targets  # noqa: E402
+from campaign.engine import Outcome, Progress, Running, Task  # noqa: E402
+from campaign.finding import Finding  # noqa: E402
+from campaign.session import Asked, Result  # noqa: E402
 
 # Fails when the input holds an 'A' and, behind it, a 'B'.
 TARGET = """#!/bin/sh
@@ -51,6 +56,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 """
 
+# Fails on no input, and has more edges than the corpus reaches.
+TARGET_LARGE = """
+#include <stddef.h>
+#include <stdint.h>
+
+static volatile unsigned seen;
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < size; i++) {
+        if (data[i] == 'x') {
+            seen += data[i + 1] == 'y' ? 2 : 1;
+        }
+    }
+    return 0;
+}
+"""
+
 # Does not do the same each time.
 TARGET_UNSTABLE = """
 #include <stddef.h>
@@ -73,7 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(FUZZ / "campaign.py"), *arguments],
+        [sys.executable, str(FUZZ / "campaign"), "fuzz", *arguments],
         capture_output=True, text=True, check=False,
     )
 
@@ -97,9 +123,9 @@ class Refusals(unittest.TestCase):
 class Planted(unittest.TestCase):
     def test_every_planted_bug_is_some_targets(self) -> None:
         source = FUZZ.parent
-        for mutant in campaign.mutants(source):
-            self.assertIn(campaign.planted_target(source, mutant),
-                          campaign.TARGETS["libfuzzer"])
+        for mutant in targets.mutants(source):
+            self.assertIn(targets.planted_target(source, mutant),
+                          targets.TARGETS["libfuzzer"])
 
 
 class Places(unittest.TestCase):
@@ -108,13 +134,13 @@ class Places(unittest.TestCase):
 
     def test_white_space_does_not_count(self) -> None:
         text = "a;\nif (b &&\n    c(d)) {\n}\n"
-        self.assertEqual(campaign.plant.plant("m", self.row("b && c( d )"), text),
+        self.assertEqual(targets.plant.plant("m", self.row("b && c( d )"), text),
                          "a;\nif (z) {\n}\n")
 
     def test_text_that_does_not_stand_once_is_refused(self) -> None:
         for old in "b", "a", "":
-            with self.assertRaises(campaign.plant.Refused) as refused:
-                campaign.plant.plant("m", self.row(old), "a a")
+            with self.assertRaises(targets.plant.Refused) as refused:
+                targets.plant.plant("m", self.row(old), "a a")
             self.assertIn("m: found its old text", str(refused.exception))
             self.assertIn("in a.c", str(refused.exception))
 
@@ -126,13 +152,13 @@ class Engines(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.addCleanup(setattr, campaign, "RUN_TIMEOUT", campaign.RUN_TIMEOUT)
-        campaign.RUN_TIMEOUT = 2
+        self.addCleanup(setattr, finding, "RUN_TIMEOUT", finding.RUN_TIMEOUT)
+        finding.RUN_TIMEOUT = 2
 
     def run_target(
-        self, engine: str, text: str, seconds: int
-    ) -> campaign.Finding | None:
-        compiler = campaign.COMPILERS[engine]
+        self, engine: str, text: str, seconds: int, jobs: int = 1
+    ) -> Outcome:
+        compiler = targets.COMPILERS[engine]
         if shutil.which(compiler) is None:
             self.skipTest(f"no {compiler}")
         source = self.folder / "target.c"
@@ -145,17 +171,18 @@ class Engines(unittest.TestCase):
             self.skipTest(f"{compiler} has no engine: {built.stderr[-200:]}")
         (self.folder / "corpus").mkdir()
         (self.folder / "corpus/seed").write_bytes(b"abcdefg")
-        run = getattr(campaign, f"run_{engine}")
-        task = campaign.Task(self.folder / "target", self.folder, seconds)
-        finding, _ = run(task, campaign.Progress())
-        return finding
+        run = {"libfuzzer": libfuzzer, "afl": afl}[engine].run
+        task = Task(self.folder / "target", self.folder, seconds, jobs=jobs)
+        with contextlib.redirect_stdout(io.StringIO()):
+            return run(task, Progress(), Running())
 
     def check_hang(self, engine: str) -> None:
-        finding = self.run_target(engine, TARGET_HANG, 60)
-        self.assertIsNotNone(finding)
-        self.assertEqual(campaign.headline(finding.report), "no end within 2 s")
-        small = campaign.minimise(self.folder / "target", finding,
-                                  self.folder / "small", campaign.Bytes())
+        outcome = self.run_target(engine, TARGET_HANG, 60)
+        found = finding.first_of(self.folder / "target", outcome.found)
+        self.assertIsNotNone(found)
+        self.assertEqual(finding.headline(found.report), "no end within 2 s")
+        small = minimise.minimise(self.folder / "target", found,
+                                  self.folder / "small", minimise.Bytes())
         self.assertEqual(small.path.read_bytes(), b"h")
         self.assertEqual(small.report, "no end within 2 s")
 
@@ -166,39 +193,60 @@ class Engines(unittest.TestCase):
         self.check_hang("afl")
 
     def test_afl_sees_that_a_target_keeps_state(self) -> None:
-        self.assertIsNone(self.run_target("afl", TARGET_UNSTABLE, 5))
-        stats = campaign.afl_stats(self.folder)
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.assertFalse(
-                campaign.show_stability(self.folder / "target", stats))
-        self.assertNotEqual(stats["var_byte_count"], "0")
+        outcome = self.run_target("afl", TARGET_UNSTABLE, 5)
+        self.assertEqual(outcome.found, [])
+        self.assertTrue(outcome.has_started)
+        self.assertGreater(outcome.runs, 0)
+        self.assertNotEqual(outcome.stability, afl.STABLE)
+        self.assertFalse(outcome.varying.startswith("0 "))
+
+    def check_instances(self, engine: str) -> Outcome:
+        outcome = self.run_target(engine, TARGET_LARGE, 2, jobs=2)
+        self.assertEqual((outcome.status, outcome.found), (0, []))
+        self.assertTrue(outcome.has_started)
+        logs = sorted(self.folder.glob(f"{engine}-*.log"))
+        self.assertEqual(len(logs), 2)
+        return outcome
+
+    def test_libfuzzer_counts_the_runs_of_all_instances(self) -> None:
+        outcome = self.check_instances("libfuzzer")
+        each = [re.search(r"^Done (\d+) runs", log.read_text(), re.M)[1]
+                for log in sorted(self.folder.glob("libfuzzer-*.log"))]
+        self.assertEqual(outcome.runs, sum(map(int, each)))
+        self.assertGreater(min(map(int, each)), 0)
+
+    def test_afl_counts_the_runs_of_all_instances(self) -> None:
+        outcome = self.check_instances("afl")
+        each = [int(stats["execs_done"]) for stats in afl.stats(self.folder)]
+        self.assertEqual(len(each), 2)
+        self.assertEqual(outcome.runs, sum(each))
 
 
 class Stability(unittest.TestCase):
-    def check(self, stats: str, is_stable: bool, words: str) -> None:
+    def check(self, stats: str, is_stable: bool, varying: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             (work / "afl/main").mkdir(parents=True)
             (work / "afl/main/fuzzer_stats").write_text(stats)
-            out = io.StringIO()
-            with contextlib.redirect_stdout(out):
-                said = campaign.show_stability(Path("a/pool_ops"),
-                                               campaign.afl_stats(work))
-        self.assertEqual(said, is_stable)
-        self.assertEqual(out.getvalue(), f"pool_ops: stability {words}\n")
+            outcome = Outcome("afl", 0, has_started=True)
+            afl.read(afl.stats(work), outcome)
+        arguments = argparse.Namespace(stability=True)
+        result = Result(Asked("pool_ops", "afl", 1), outcome)
+        self.assertEqual(fuzz.is_expected(arguments, result), is_stable)
+        self.assertEqual(outcome.varying, varying)
 
     def test_less_than_all_is_not_stable(self) -> None:
         self.check("execs_per_sec     : 1\nstability         : 84.85%\n"
                    "edges_found       : 561\nvar_byte_count    : 85\n",
-                   False, "84.85%, 85 of 561 edges vary")
+                   False, "85 of 561")
 
     def test_all_is_stable(self) -> None:
         self.check("execs_per_sec     : 1\nstability         : 100.00%\n"
                    "edges_found       : 561\nvar_byte_count    : 0\n",
-                   True, "100.00%, 0 of 561 edges vary")
+                   True, "0 of 561")
 
     def test_a_campaign_without_figures_is_not_stable(self) -> None:
-        self.check("", False, "unknown, unknown of unknown edges vary")
+        self.check("", False, "unknown of unknown")
 
 
 class Reduction(unittest.TestCase):
@@ -208,40 +256,40 @@ class Reduction(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def minimise(
-        self, script: str, found: bytes, parts: campaign.Bytes | campaign.Ops
+        self, script: str, found: bytes, parts: minimise.Bytes | minimise.Ops
     ) -> bytes:
         target = self.folder / "target"
         target.write_text(script)
         target.chmod(target.stat().st_mode | stat.S_IXUSR)
         path = self.folder / "found"
         path.write_bytes(found)
-        report = campaign.fails(target, path)
+        report = finding.fails(target, path)
         self.assertIsNotNone(report)
-        small = campaign.minimise(
-            target, campaign.Finding(path, report), self.folder / "small", parts
+        small = minimise.minimise(
+            target, Finding(path, report), self.folder / "small", parts
         )
         self.assertEqual(
-            campaign.signature(small.report), "broken promise 3: words"
+            finding.signature(small.report), "broken promise 3: words"
         )
-        self.assertEqual(campaign.fails(target, small.path), small.report)
+        self.assertEqual(finding.fails(target, small.path), small.report)
         return small.path.read_bytes()
 
     def test_minimise_leaves_the_bytes_that_fail(self) -> None:
         found = b"x" * 9 + b"A" + b"y" * 3 + b"B" + b"z"
-        self.assertEqual(self.minimise(TARGET, found, campaign.Bytes()), b"AB")
+        self.assertEqual(self.minimise(TARGET, found, minimise.Bytes()), b"AB")
 
     def test_minimise_leaves_the_ops_that_fail(self) -> None:
         # create p0 5, palloc p0 200, palloc p0 1, reset p3, opcode 63, destroy
         found = bytes([1, 1, 0, 5, 0, 4, 0, 200, 0, 4, 0, 1, 0,
                        3 | 3 << 6, 9, 9, 9, 63, 0, 0, 0, 2, 0, 0, 0])
         script = TARGET_OPS.replace("{replay}", str(REPLAY))
-        parts = campaign.Ops(REPLAY, NGXOPS)
+        parts = minimise.Ops(REPLAY, NGXOPS)
         # palloc p0 1, reset p3 in version 2
         self.assertEqual(self.minimise(script, found, parts),
                          bytes([2, 4, 1, 3 | 1 << 6, 3]))
 
     def test_what_fails_as_bytes_alone_is_cut_as_bytes(self) -> None:
-        parts = campaign.Ops(REPLAY, NGXOPS)
+        parts = minimise.Ops(REPLAY, NGXOPS)
         self.assertEqual(self.minimise(TARGET, b"xAxxBx", parts), b"AB")
 
 

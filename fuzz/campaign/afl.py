@@ -1,0 +1,138 @@
+"""AFL++: instances -S that share what they find, as it advises for CI."""
+
+import time
+from pathlib import Path
+
+from . import finding
+from .engine import INPUT_SIZE_MAX, Instance, Outcome, Progress, Running, Task
+
+EMPTY = b"\x02"  # a program without ops, pool/ops/program.h
+STABLE = "100.00%"  # as AFL++ writes it
+# The most often that AFL++ runs each first input before it makes others.
+START_RUNS = 50
+
+# So that a machine that others use, or a container, can run it.
+ENVIRONMENT = {
+    "AFL_AUTORESUME": "1",
+    "AFL_CMPLOG_ONLY_NEW": "1",
+    "AFL_FAST_CAL": "1",
+    "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1",
+    "AFL_NO_AFFINITY": "1",
+    "AFL_NO_UI": "1",
+    "AFL_SKIP_CPUFREQ": "1",
+}
+
+# What instances differ in: which inputs are favoured, and how they are mutated.
+SCHEDULES = ("fast", "explore", "coe", "rare", "exploit", "lin", "quad")
+# The numbers of instances whose target is built in another way, if there are as
+# many. The first two are plain, for speed.
+VARIANT_OF = {2: "asan", 3: "cmplog"}
+
+
+def run(task: Task, progress: Progress, running: Running) -> Outcome:
+    corpus = task.work / "corpus"
+    if not any(corpus.iterdir()):
+        # AFL++ refuses an empty folder; this is an empty program.
+        (corpus / "empty").write_bytes(EMPTY)
+    instances = [
+        Instance(command(task, number), task.work / f"afl-{number}.log",
+                 environment(task, number))
+        for number in range(task.jobs)
+    ]
+    start = time.monotonic()
+    ended = running.run(instances, lambda: bool(found(task.work)),
+                        lambda: show(task, progress))
+    outcome = Outcome("afl", ended.status, log=ended.log,
+                      is_stopped=ended.is_stopped,
+                      seconds=time.monotonic() - start, found=found(task.work))
+    read(stats(task.work), outcome)
+    return outcome
+
+
+def command(task: Task, number: int) -> list[str]:
+    schedule = SCHEDULES[(task.seed + number) % len(SCHEDULES)]
+    binary = task.variants.get(VARIANT_OF.get(number, ""), task.binary)
+    is_cmplog = VARIANT_OF.get(number) == "cmplog" and "cmplog" in task.variants
+    return [
+        "afl-fuzz", "-S", name(number), "-V", str(task.seconds),
+        "-t", str(1000 * finding.RUN_TIMEOUT),
+        "-i", str(task.work / "corpus"), "-o", str(task.work / "afl"),
+        *(["-p", schedule] if number else []),
+        *(["-s", str(task.seed + number)] if task.seed else []),
+        *(["-c", str(binary)] if is_cmplog else []),
+        *(["-x", str(task.dictionary)] if task.dictionary else []),
+        "--", str(task.binary if is_cmplog else binary),
+    ]
+
+
+def environment(task: Task, number: int) -> dict[str, str]:
+    # The mutator reads the limit in the environment as AFL++ does.
+    given = dict(ENVIRONMENT, AFL_INPUT_LEN_MAX=str(INPUT_SIZE_MAX))
+    if task.is_calibrated:
+        del given["AFL_FAST_CAL"]
+    if task.mutator is not None:
+        given["AFL_CUSTOM_MUTATOR_LIBRARY"] = str(task.mutator)
+    if number % 3 == 1:
+        given["AFL_DISABLE_TRIM"] = "1"
+    return given
+
+
+def name(number: int) -> str:
+    return "main" if number == 0 else f"other{number}"
+
+
+def show(task: Task, progress: Progress) -> None:
+    outcome = Outcome("afl", 0)
+    read(stats(task.work), outcome)
+    if outcome.runs:
+        progress.show(f"{task.binary.name}: {outcome.runs} runs, "
+                      f"{outcome.edges} edges, stability {outcome.stability}")
+
+
+def found(work: Path) -> list[Path]:
+    """Inputs that crashed, then those without an end."""
+    return [path for kind in ("crashes", "hangs")
+            for path in sorted((work / "afl").glob(f"*/{kind}/id:*"))]
+
+
+def forget(work: Path) -> None:
+    """Remove what an instance that resumes would take for new: what was found, and
+    its figures."""
+    for path in [*found(work), *(work / "afl").glob("*/fuzzer_stats")]:
+        path.unlink()
+
+
+def queue(work: Path) -> list[Path]:
+    return [path for path in sorted((work / "afl").glob("*/queue/id:*"))
+            if path.is_file()]
+
+
+def stats(work: Path) -> list[dict[str, str]]:
+    """What each instance says of itself, the first one's first."""
+    return [read_stats(path)
+            for path in sorted((work / "afl").glob("*/fuzzer_stats"))]
+
+
+def read_stats(path: Path) -> dict[str, str]:
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}
+
+
+def read(instances: list[dict[str, str]], outcome: Outcome) -> None:
+    """Take what the instances say into outcome: runs of all of them."""
+    if not instances:
+        return
+    first = instances[0]
+    outcome.runs = sum(int(each.get("execs_done", 0)) for each in instances)
+    outcome.edges = max(int(each.get("edges_found", 0)) for each in instances)
+    outcome.corpus = int(first.get("corpus_count", 0))
+    outcome.stability = first.get("stability", "")
+    outcome.varying = (f"{first.get('var_byte_count', 'unknown')} of "
+                       f"{first.get('edges_found', 'unknown')}")
+    # An input that was found, or a queue that was looked at, comes after the
+    # first inputs were run.
+    outcome.has_started = any(
+        int(each.get("corpus_found", 0)) or int(each.get("cur_item", 0))
+        or int(each.get("cycles_done", 0)) or
+        int(each.get("execs_done", 0)) > START_RUNS * int(each.get("corpus_count", 0))
+        for each in instances)

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""A campaign that did not fuzz is a failure: each state in which an engine does
+not, what is said of it, and the exit status."""
+
+import argparse
+import contextlib
+import errno
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+FUZZ = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(FUZZ))
+
+from campaign import fuzz, health, session  # noqa: E402
+from campaign.engine import Outcome, Progress  # noqa: E402
+from campaign.session import Asked, Setting  # noqa: E402
+
+# An engine that fuzzes, as its figures say.
+FUZZES = """
+echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
+echo '#99	DONE   cov: 8 ft: 9 corp: 4/9b exec/s: 9 rss: 29Mb' >&2
+echo 'Done 99 runs in 1 second(s)' >&2
+"""
+
+# What engines print where they do not fuzz, by what it has to be taken for.
+LAST_WORDS = {
+    health.NO_MEMORY: (
+        "==7==ERROR: AddressSanitizer failed to allocate 0xdfff0001000 bytes of "
+        "ReserveShadowMemoryRange (error code: 12)",
+        "==7==ReserveShadowMemoryRange failed while trying to map 0xdfff0001000 "
+        "bytes. Perhaps you're using ulimit -v",
+    ),
+    health.RANDOM_LAYOUT: (
+        "FATAL: ThreadSanitizer: unexpected memory mapping 0x5d6c-0x5d6d",
+        "==7==Shadow memory range interleaves with an existing memory mapping. "
+        "ASan cannot proceed correctly. ABORTING.",
+    ),
+    health.CORE_PATTERN: (
+        "[-] Hmm, your system is configured to send core dump notifications to an\n"
+        "    external utility.",
+    ),
+    health.NO_SHARED_MEMORY: (
+        "[-] PROGRAM ABORT : shmget() failed, try running afl-system-config",
+        "[-] PROGRAM ABORT : shm_open() failed",
+    ),
+    health.NO_SPACE: (
+        "[-] PROGRAM ABORT : Short write to fuzzer_stats\n"
+        "         OS message : No space left on device",
+    ),
+    health.READ_ONLY: (
+        "[-] PROGRAM ABORT : Unable to create '/x/afl'\n"
+        "         OS message : Read-only file system",
+    ),
+}
+
+
+class Words(unittest.TestCase):
+    def outcome(self, **changes) -> Outcome:
+        given = {"status": 1, "log": "", "runs": 0, **changes}
+        return Outcome("libfuzzer", **given)
+
+    def test_what_an_engine_says_has_its_cure(self) -> None:
+        for problem, logs in LAST_WORDS.items():
+            for log in logs:
+                self.assertEqual(health.diagnose(self.outcome(log=log)), problem, log)
+
+    def test_a_status_that_nothing_explains_is_a_problem(self) -> None:
+        for status in 1, 77, -11:
+            problem = health.diagnose(self.outcome(
+                status=status, runs=9, has_started=True, log="the last line\n"))
+            self.assertIn("the last line", problem.cure)
+            self.assertIn(str(abs(status)), problem.what)
+
+    def test_no_execution_is_a_problem(self) -> None:
+        problem = health.diagnose(self.outcome(status=0))
+        self.assertEqual(problem.what, "the engine ran no input")
+
+    def test_first_inputs_alone_are_a_problem(self) -> None:
+        problem = health.diagnose(self.outcome(status=0, runs=7))
+        self.assertIn("7 first inputs", problem.what)
+
+    def test_what_fuzzed_is_none(self) -> None:
+        outcome = self.outcome(status=0, runs=9, has_started=True)
+        self.assertIsNone(health.diagnose(outcome))
+
+    def test_what_was_stopped_or_found_something_is_none(self) -> None:
+        self.assertIsNone(health.diagnose(self.outcome(is_stopped=True, status=-2)))
+        self.assertIsNone(health.diagnose(self.outcome(found=[Path("x")])))
+
+    def test_errors_of_the_system_have_cures(self) -> None:
+        for number, problem in ((errno.ENOSPC, health.NO_SPACE),
+                                (errno.EROFS, health.READ_ONLY)):
+            self.assertEqual(health.of_error(OSError(number, "x")), problem)
+        self.assertIsNone(health.of_error(OSError(errno.EIO, "x")))
+
+
+class Fake(unittest.TestCase):
+    """A build whose engine is a script."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.parent = Path(folder.name)
+        self.setting = Setting(FUZZ.parent, self.parent, "")
+        self.work = self.parent / "work"
+
+    def make(self, text: str, engine: str = "libfuzzer") -> None:
+        path = self.setting.built(engine) / "fuzz/run_json"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def run_session(self, engine: str = "libfuzzer") -> session.Result:
+        return session.run(self.setting, Asked("run_json", engine, 1), self.work,
+                           [], Progress(False))
+
+    def main(self) -> tuple[int, str]:
+        """The command's status, and what it printed."""
+        out = io.StringIO()
+        with mock.patch.object(session, "prepare"), contextlib.redirect_stdout(out):
+            status = fuzz.main(["--build", str(self.parent), "run_json"])
+        return status, out.getvalue()
+
+
+class Commands(Fake):
+    def test_an_engine_that_fuzzed_is_a_success(self) -> None:
+        self.make(FUZZES)
+        self.assertEqual(self.main()[0], 0)
+
+    def test_an_engine_that_dies_is_a_failure_with_a_cure(self) -> None:
+        self.make("echo 'ReserveShadowMemoryRange failed' >&2; exit 1")
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("did NOT fuzz", said)
+        self.assertIn("ulimit -v unlimited", said)
+
+    def test_an_engine_that_had_no_time_has_twice_as_much(self) -> None:
+        self.make("""
+for word; do
+    case $word in -max_total_time=*) seconds=${word#*=} ;; esac
+done
+[ "$seconds" -ge 16 ] && seconds=99 || seconds=3
+echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
+echo "Done $seconds runs in 1 second(s)" >&2""")
+        self.assertIsNone(self.run_session().problem)
+
+    def test_an_engine_that_makes_no_input_is_a_failure(self) -> None:
+        self.make("""
+echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
+echo "Done 3 runs in 1 second(s)" >&2""")
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("made no new one", said)
+
+    def test_an_engine_that_says_nothing_is_a_failure(self) -> None:
+        self.make("exit 0")
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("ran no input", said)
+
+    def test_an_engine_that_a_signal_ends_is_a_failure(self) -> None:
+        self.make(FUZZES + "kill -SEGV $$")
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("signal 11", said)
+
+    def test_a_crash_that_left_no_input_is_a_failure(self) -> None:
+        self.make(FUZZES + "exit 77")
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("left no input", said)
+
+    def test_an_engine_that_does_not_start_is_a_failure(self) -> None:
+        self.make("exit 0")
+        (self.setting.built("libfuzzer") / "fuzz/run_json").chmod(0o644)
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("did NOT fuzz", said)
+
+    def test_one_of_several_targets_that_does_not_fuzz_is_a_failure(self) -> None:
+        self.make("exit 0")
+        fine = session.Result(Asked("run_json", "libfuzzer", 1),
+                              Outcome("libfuzzer", 0, runs=9, has_started=True))
+        bad = session.Result(fine.asked, fine.outcome,
+                             problem=health.NO_MEMORY)
+        arguments = argparse.Namespace(stability=False)
+        self.assertEqual(fuzz.status_of(arguments, [fine, fine]), 0)
+        self.assertEqual(fuzz.status_of(arguments, [fine, bad]), 2)
+
+
+class States(Fake):
+    """The states themselves, where they can be made for one process."""
+
+    def test_a_limit_of_address_space(self) -> None:
+        old = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (8_000_000 << 10, old[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_AS, old)
+        self.make(FUZZES)
+        status, said = self.main()
+        self.assertEqual(status, 2)
+        self.assertIn("ulimit -v unlimited", said)
+        # Without a sanitizer it does no harm.
+        self.assertIsNone(health.look_at(self.work, ""))
+
+    def mounted(self, options: str, then: str) -> subprocess.CompletedProcess:
+        """Run the command on the fake with a file system of its own in the work
+        folder, which nobody else sees."""
+        if shutil.which("unshare") is None or subprocess.run(
+            ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+            capture_output=True, check=False,
+        ).returncode != 0:
+            self.skipTest("mounting needs privileges")
+        self.make(FUZZES)
+        mounted = self.setting.built("libfuzzer") / "campaigns"
+        mounted.mkdir()
+        program = (
+            "import sys; sys.path.insert(0, sys.argv[1]);"
+            "from campaign import fuzz, session; session.prepare = lambda *a: [];"
+            "sys.exit(fuzz.main(['--build', sys.argv[2], 'run_json']))")
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c",
+             f"mount -t tmpfs -o {options} none {mounted} && {then} && "
+             'exec "$@"', "sh", sys.executable, "-B", "-c", program, str(FUZZ),
+             str(self.parent)],
+            capture_output=True, text=True, check=False)
+
+    def test_a_full_disk(self) -> None:
+        done = self.mounted("size=1m", "true")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("the disk is full", done.stdout)
+        self.assertIn("--build", done.stdout)
+
+    def test_a_disk_that_is_read_only(self) -> None:
+        done = self.mounted("ro", "true")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("cannot be written to", done.stdout)
+
+    def test_no_dev_shm_does_no_harm(self) -> None:
+        done = self.mounted("size=100m", "mount -t tmpfs -o ro none /dev/shm")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_no_shared_memory_for_afl(self) -> None:
+        if shutil.which("afl-fuzz") is None:
+            self.skipTest("no afl-fuzz")
+        target = self.parent / "target.c"
+        target.write_text("#include <stddef.h>\n#include <stdint.h>\n"
+                          "int LLVMFuzzerTestOneInput(const uint8_t *d, size_t s)\n"
+                          "{ (void) d; (void) s; return 0; }\n")
+        built = subprocess.run(
+            ["afl-clang-fast", "-fsanitize=fuzzer", str(target), "-o",
+             str(self.parent / "target")], capture_output=True, check=False,
+            env=dict(os.environ, AFL_QUIET="1"))
+        if built.returncode != 0:
+            self.skipTest("no afl-clang-fast with an engine")
+        (self.parent / "in").mkdir()
+        (self.parent / "in/seed").write_bytes(b"a")
+        done = subprocess.run(
+            ["unshare", "--ipc", "sh", "-c",
+             "echo 0 >/proc/sys/kernel/shmmni && exec afl-fuzz -S main -V 1 "
+             f"-i {self.parent}/in -o {self.parent}/out -- {self.parent}/target"],
+            capture_output=True, text=True, check=False, timeout=60,
+            env=dict(os.environ, AFL_NO_UI="1", AFL_SKIP_CPUFREQ="1",
+                     AFL_NO_AFFINITY="1",
+                     AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES="1"))
+        log = done.stdout + done.stderr
+        if "Permission denied" in log or "unshare" in log:
+            self.skipTest("a namespace of its own needs privileges")
+        outcome = Outcome("afl", done.returncode, log=log)
+        self.assertEqual(health.diagnose(outcome), health.NO_SHARED_MEMORY, log)
+
+
+if __name__ == "__main__":
+    unittest.main()
