@@ -6,7 +6,9 @@ const char *__tsan_default_suppressions(void);
 const char *
 __tsan_default_options(void)
 {
-    return "halt_on_error=1";
+    /* The engine's handler of abort() allocates. ThreadSanitizer would report
+     * that, and hang: its report ends in the same handler. */
+    return "halt_on_error=1:report_signal_unsafe=0";
 }
 
 /* An engine's counters, which all threads add to. They have no name of their
