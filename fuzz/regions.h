@@ -32,8 +32,8 @@ enum regions_mode {
     /* One op after the other: the input alone decides what happens. */
     REGIONS_SCHEDULED,
 
-    /* Ops of different threads on different regions at the same time, between
-     * barriers, for ThreadSanitizer. fail_alloc does nothing. */
+    /* Each thread does its ops without waiting for other ones, but for a region
+     * that it takes over, for ThreadSanitizer. fail_alloc does nothing. */
     REGIONS_CONCURRENT,
 };
 
