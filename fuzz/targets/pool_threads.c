@@ -26,6 +26,7 @@
 #include "heap.h"
 #include "regions.h"
 #include "replay.h"
+#include "tsan.h"
 
 enum {
     FAILS_WITHIN = 4,
@@ -114,6 +115,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     heap_fail_at(HEAP_NEVER);
     regions_run(&face, FUZZ_SCHEDULED ? REGIONS_SCHEDULED : REGIONS_CONCURRENT,
                 data, size);
+    if (tsan_has_reported()) {
+        regions_fail("threads on different pools share nothing");
+    }
     if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
         regions_fail("all of the system's memory goes back");
     }
