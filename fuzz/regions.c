@@ -93,6 +93,7 @@ static struct {
     int has_handed;          /* they are made, and all 0 */
     int is_there[REGIONS_THREADS]; /* the thread has entered */
     int is_over;                   /* what is left goes */
+    uint64_t trace;
 } run;
 
 static _Thread_local unsigned self;
@@ -110,6 +111,7 @@ static int has_work(unsigned thread, size_t from, size_t to);
 static void on(unsigned thread, size_t from, size_t to);
 static void begin(struct part *part);
 static void part_do(void *data);
+static void look_at(const struct step *step);
 static void finish(void);
 static void thread_enter(unsigned thread);
 static void thread_end(unsigned thread);
@@ -144,6 +146,7 @@ regions_run(const struct face *face, enum regions_mode mode,
     run.face = face;
     run.mode = mode;
     run.is_over = 0;
+    run.trace = 0;
     for (unsigned i = 0; i < REGIONS; i++) {
         run.regions[i].state = NULL;
         run.regions[i].total = 0;
@@ -170,6 +173,19 @@ regions_fail(const char *words)
     fprintf(stderr, "%s: op %u, %s: broken promise: %s\n", run.face->name,
             current != NULL ? (unsigned) current->number : 0u, text, words);
     abort();
+}
+
+uint64_t
+regions_trace(void)
+{
+    return run.trace;
+}
+
+/* Fowler, Noll and Vo's hash, a word at a time. */
+void
+regions_trace_add(uint64_t value)
+{
+    run.trace = (run.trace ^ value) * 0x100000001b3 ^ run.trace >> 29;
 }
 
 unsigned
@@ -440,10 +456,27 @@ part_do(void *data)
             if (current->is_awaited) {
                 (void) sem_post(&run.handed[i]);
             }
-            if (run.mode == REGIONS_SCHEDULED && run.face->check != NULL) {
-                run.face->check();
+            if (run.mode == REGIONS_SCHEDULED) {
+                look_at(current);
             }
         }
+    }
+}
+
+/* After a step, where no other one is done at the same time. */
+static void
+look_at(const struct step *step)
+{
+    regions_trace_add(step->number);
+    if (step->region != NO_REGION) {
+        const struct region *region = &run.regions[step->region];
+
+        regions_trace_add(region->state != NULL);
+        regions_trace_add(region->object_count);
+        regions_trace_add(region->total);
+    }
+    if (run.face->check != NULL) {
+        run.face->check();
     }
 }
 

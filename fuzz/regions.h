@@ -115,6 +115,13 @@ void regions_run(const struct face *face, enum regions_mode mode,
  * abort. */
 _Noreturn void regions_fail(const char *words);
 
+/* A hash of what came of each op of the last run: of an allocation whether it
+ * was refused, of a region what it has. For REGIONS_SCHEDULED alone. */
+uint64_t regions_trace(void);
+
+/* Let the hash depend on value too, at the op that is done. */
+void regions_trace_add(uint64_t value);
+
 /* The number of the calling thread. */
 unsigned regions_thread(void);
 

@@ -130,6 +130,13 @@ replay_one(const uint8_t *data, size_t size)
     (void) LLVMFuzzerTestOneInput(data, size);
 }
 
+uint64_t
+replay_trace(const uint8_t *data, size_t size)
+{
+    (void) LLVMFuzzerTestOneInput(data, size);
+    return regions_trace();
+}
+
 static void *
 pool_create(size_t size, size_t count)
 {
@@ -377,6 +384,7 @@ check_live(void)
     }
     regions_each_state(count_pool, &expected);
     regions_each(count_object, &expected);
+    regions_trace_add(expected);
     if (expected != heap_live_bytes()) {
         regions_fail("what the system has given is the pools' and what threads "
                      "keep");
