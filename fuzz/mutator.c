@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "program.h"
+#include "regions.h"
 
 /*
  * The figures below decide how soon a campaign finds a bug. They were chosen by
@@ -80,41 +81,41 @@ struct kind {
 };
 
 static const struct kind kinds[OP_COUNT] = {
-    [OP_CREATE] = {{8, 8, 8}, 0, sizes_of_pools},
-    [OP_DESTROY] = {{4, 4, 4}, 0, NULL},
-    [OP_RESET] = {{6, 6, 6}, 0, NULL},
-    [OP_PALLOC] = {{20, 20, 12}, 0, sizes_of_allocations},
-    [OP_PNALLOC] = {{12, 12, 8}, 0, sizes_of_allocations},
-    [OP_PCALLOC] = {{8, 8, 4}, 0, sizes_of_allocations},
-    [OP_PMEMALIGN] = {{3, 3, 4}, 24, sizes_of_allocations},
-    [OP_PFREE_LARGE] = {{10, 10, 4}, AGE, NULL},
-    [OP_PFREE_SMALL] = {{1, 1, 1}, AGE, NULL},
-    [OP_PFREE_FOREIGN] = {{2, 2, 1}, AGE, NULL},
-    [OP_PFREE_INNER] = {{1, 1, 1}, AGE, sizes_of_tails},
-    [OP_PFREE_STALE] = {{1, 1, 1}, AGE, NULL},
-    [OP_PFREE_TWICE] = {{1, 1, 1}, AGE, NULL},
-    [OP_PFREE_NULL] = {{1, 1, 1}, 0, NULL},
-    [OP_CLEANUP] = {{6, 6, 4}, 5, sizes_of_allocations},
-    [OP_CLEANUP_CANCEL] = {{1, 1, 2}, AGE, NULL},
-    [OP_CLEANUP_FILE] = {{4, 4, 2}, 2, NULL},
-    [OP_DELETE_FILE] = {{3, 3, 2}, 2, NULL},
-    [OP_RUN_FILE] = {{4, 4, 2}, 2, NULL},
-    [OP_WRITE] = {{1, 1, 1}, AGE, NULL},
-    [OP_TAIL_GROW] = {{3, 3, 1}, 0, sizes_of_tails},
-    [OP_TAIL_SHRINK] = {{3, 3, 1}, 0, sizes_of_tails},
-    [OP_CACHE_LIMIT] = {{8, 8, 2}, 0, sizes_of_limits},
-    [OP_CACHE_TRIM] = {{2, 2, 1}, 0, NULL},
-    [OP_FAIL_ALLOC] = {{8, 8, 1}, 4, NULL},
-    [OP_FAIL_FILES] = {{3, 3, 1}, 5, NULL},
-    [OP_AGAIN] = {{12, 12, 8}, 16, NULL},
-    [OP_THREAD] = {{0, 0, 6}, 3, NULL},
-    [OP_CHILD] = {{0, 0, 8}, POOLS, sizes_of_pools},
-    [OP_ADOPT] = {{0, 0, 6}, POOLS, NULL},
-    [OP_FREE] = {{3, 3, 8}, AGE, NULL},
-    [OP_RESIZE] = {{2, 2, 8}, AGE, sizes_of_allocations},
-    [OP_STEAL] = {{0, 0, 8}, AGE, NULL},
-    [OP_CLEANUP_RUN] = {{1, 1, 6}, AGE, NULL},
-    [OP_NGINX] = {{0, 12, 0}, AGE, NULL},
+    [OP_CREATE] = {{8, 8, 8, 8}, 0, sizes_of_pools},
+    [OP_DESTROY] = {{4, 4, 4, 4}, 0, NULL},
+    [OP_RESET] = {{6, 6, 6, 5}, 0, NULL},
+    [OP_PALLOC] = {{20, 20, 12, 20}, 0, sizes_of_allocations},
+    [OP_PNALLOC] = {{12, 12, 8, 8}, 0, sizes_of_allocations},
+    [OP_PCALLOC] = {{8, 8, 4, 6}, 0, sizes_of_allocations},
+    [OP_PMEMALIGN] = {{3, 3, 4, 3}, 24, sizes_of_allocations},
+    [OP_PFREE_LARGE] = {{10, 10, 4, 8}, AGE, NULL},
+    [OP_PFREE_SMALL] = {{1, 1, 1, 1}, AGE, NULL},
+    [OP_PFREE_FOREIGN] = {{2, 2, 1, 0}, AGE, NULL},
+    [OP_PFREE_INNER] = {{1, 1, 1, 0}, AGE, sizes_of_tails},
+    [OP_PFREE_STALE] = {{1, 1, 1, 0}, AGE, NULL},
+    [OP_PFREE_TWICE] = {{1, 1, 1, 0}, AGE, NULL},
+    [OP_PFREE_NULL] = {{1, 1, 1, 0}, 0, NULL},
+    [OP_CLEANUP] = {{6, 6, 4, 4}, 5, sizes_of_allocations},
+    [OP_CLEANUP_CANCEL] = {{1, 1, 2, 0}, AGE, NULL},
+    [OP_CLEANUP_FILE] = {{4, 4, 2, 0}, 2, NULL},
+    [OP_DELETE_FILE] = {{3, 3, 2, 0}, 2, NULL},
+    [OP_RUN_FILE] = {{4, 4, 2, 0}, 2, NULL},
+    [OP_WRITE] = {{1, 1, 1, 2}, AGE, NULL},
+    [OP_TAIL_GROW] = {{3, 3, 1, 0}, 0, sizes_of_tails},
+    [OP_TAIL_SHRINK] = {{3, 3, 1, 0}, 0, sizes_of_tails},
+    [OP_CACHE_LIMIT] = {{8, 8, 2, 6}, 0, sizes_of_limits},
+    [OP_CACHE_TRIM] = {{2, 2, 1, 2}, 0, NULL},
+    [OP_FAIL_ALLOC] = {{8, 8, 1, 6}, 4, NULL},
+    [OP_FAIL_FILES] = {{3, 3, 1, 0}, 5, NULL},
+    [OP_AGAIN] = {{12, 12, 8, 12}, 16, NULL},
+    [OP_THREAD] = {{0, 0, 6, 20}, 3, NULL},
+    [OP_CHILD] = {{0, 0, 8, 0}, POOLS, sizes_of_pools},
+    [OP_ADOPT] = {{0, 0, 6, 0}, POOLS, NULL},
+    [OP_FREE] = {{3, 3, 8, 3}, AGE, NULL},
+    [OP_RESIZE] = {{2, 2, 8, 2}, AGE, sizes_of_allocations},
+    [OP_STEAL] = {{0, 0, 8, 0}, AGE, NULL},
+    [OP_CLEANUP_RUN] = {{1, 1, 6, 0}, AGE, NULL},
+    [OP_NGINX] = {{0, 12, 0, 0}, AGE, NULL},
 };
 
 /* What there is where an op is drawn. */
@@ -162,6 +163,7 @@ static uint32_t pool_draw(struct mutator *mutator, const struct scene *scene,
 static uint32_t who_draw(struct mutator *mutator, const struct scene *scene,
                          unsigned code);
 static uint32_t nginx_draw(struct mutator *mutator);
+static uint32_t thread_draw(struct mutator *mutator);
 static uint64_t amount_draw(struct mutator *mutator, unsigned code);
 static uint64_t value_draw(struct mutator *mutator, enum op_mode mode);
 static void operand_tweak(struct mutator *mutator, size_t at, char operand);
@@ -704,6 +706,9 @@ who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
     if (code == OP_NGINX) {
         return nginx_draw(mutator);
     }
+    if (code == OP_THREAD && mutator->use == MUTATOR_THREADS) {
+        return thread_draw(mutator);
+    }
     if (code == OP_AGAIN && one_in(mutator, 2)) {
         return end - 1;
     }
@@ -722,6 +727,15 @@ nginx_draw(struct mutator *mutator)
     }
     return one_in(mutator, 2) ? 1u << below(mutator, CHAR_BIT)
                               : below(mutator, 1u << CHAR_BIT);
+}
+
+/* At times one that ends first: fuzz/regions.h. */
+static uint32_t
+thread_draw(struct mutator *mutator)
+{
+    uint32_t thread = below(mutator, REGIONS_THREADS);
+
+    return one_in(mutator, 8) ? REGIONS_THREADS + thread : thread;
 }
 
 /* At times another op's: memory is used again for what has the same size. */

@@ -26,9 +26,10 @@ enum {
 
 /* The target that the ops are for: each has ops that mean nothing to it. */
 enum mutator_use {
-    MUTATOR_POOL,  /* pool_ops in each of its builds */
-    MUTATOR_MIXED, /* pool_mixed: the op nginx as well */
-    MUTATOR_TRACE, /* trace_reader: the ops of recorded programs */
+    MUTATOR_POOL,    /* pool_ops in each of its builds, and pool_oom */
+    MUTATOR_MIXED,   /* pool_mixed: the op nginx as well */
+    MUTATOR_TRACE,   /* trace_reader: the ops of recorded programs */
+    MUTATOR_THREADS, /* pool_threads, arena_ops: those of fuzz/regions.h */
     MUTATOR_USES,
 };
 

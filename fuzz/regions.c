@@ -1,5 +1,6 @@
 #include "regions.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ enum {
     BYTES_AN_OBJECT = 64, /* of those that create() is to expect */
 
     NO_REGION = REGIONS,
-    NO_THREAD = REGIONS_THREADS,
+    NO_STEP = STEPS_MAX,
 };
 
 /* An op, once it is known which thread does it to which region. */
@@ -50,6 +51,11 @@ struct step {
     uint32_t made;
     uint32_t freed;
     int is_end; /* of the thread */
+
+    /* For threads that run freely: the step by which another thread leaves the
+     * region to this one, or NO_STEP; and whether this is such a step. */
+    size_t after;
+    int is_awaited;
 };
 
 struct region {
@@ -83,21 +89,29 @@ static struct {
     struct step steps[STEPS_MAX];
     struct region regions[REGIONS];
     struct worker workers[REGIONS_THREADS];
+    sem_t handed[STEPS_MAX]; /* the step is done, and another thread waits */
+    int has_handed;          /* they are made, and all 0 */
     int is_there[REGIONS_THREADS]; /* the thread has entered */
     int is_over;                   /* what is left goes */
+    uint64_t trace;
 } run;
 
 static _Thread_local unsigned self;
 static _Thread_local const struct step *current;
 
 static void decode(const uint8_t *data, size_t size);
+static int creates(const struct step *step);
+static int needs_region(const struct step *step);
 static void run_scheduled(void);
 static void run_concurrent(void);
 static int is_idle(const struct step *step);
+static void order(void);
 static size_t epoch_end(size_t from);
+static int has_work(unsigned thread, size_t from, size_t to);
 static void on(unsigned thread, size_t from, size_t to);
 static void begin(struct part *part);
 static void part_do(void *data);
+static void look_at(const struct step *step);
 static void finish(void);
 static void thread_enter(unsigned thread);
 static void thread_end(unsigned thread);
@@ -132,6 +146,7 @@ regions_run(const struct face *face, enum regions_mode mode,
     run.face = face;
     run.mode = mode;
     run.is_over = 0;
+    run.trace = 0;
     for (unsigned i = 0; i < REGIONS; i++) {
         run.regions[i].state = NULL;
         run.regions[i].total = 0;
@@ -158,6 +173,19 @@ regions_fail(const char *words)
     fprintf(stderr, "%s: op %u, %s: broken promise: %s\n", run.face->name,
             current != NULL ? (unsigned) current->number : 0u, text, words);
     abort();
+}
+
+uint64_t
+regions_trace(void)
+{
+    return run.trace;
+}
+
+/* Fowler, Noll and Vo's hash, a word at a time. */
+void
+regions_trace_add(uint64_t value)
+{
+    run.trace = (run.trace ^ value) * 0x100000001b3 ^ run.trace >> 29;
 }
 
 unsigned
@@ -197,6 +225,7 @@ static void
 decode(const uint8_t *data, size_t size)
 {
     static unsigned char regions_of[STEPS_MAX + 1]; /* by number of the maker */
+    int is_made[REGIONS + 1] = {0};
     struct program program;
     struct op last = {0};
     struct op op;
@@ -229,6 +258,7 @@ decode(const uint8_t *data, size_t size)
                 .region = op_has(op.code, 'p') ? op.pool % REGIONS : NO_REGION,
                 .is_end =
                     op.code == OP_THREAD && op.who / REGIONS_THREADS % 2 != 0,
+                .after = NO_STEP,
             };
             if ((op.code == OP_FREE || op.code == OP_RESIZE) && age < made) {
                 step->freed = made - age;
@@ -238,7 +268,31 @@ decode(const uint8_t *data, size_t size)
                 step->made = ++made;
                 regions_of[made] = (unsigned char) step->region;
             }
+            is_made[step->region] |= creates(step);
+            if (!step->is_end && needs_region(step) && !is_made[step->region]) {
+                run.step_count--; /* it does nothing */
+            }
         }
+    }
+}
+
+static int
+creates(const struct step *step)
+{
+    return step->op.code == OP_CREATE || step->op.code == OP_CHILD;
+}
+
+/* Whether the op does nothing without a region. */
+static int
+needs_region(const struct step *step)
+{
+    switch (step->op.code) {
+    case OP_CACHE_TRIM:
+    case OP_CACHE_LIMIT:
+    case OP_FAIL_ALLOC:
+        return 0;
+    default:
+        return !creates(step);
     }
 }
 
@@ -271,38 +325,39 @@ run_scheduled(void)
 static int
 is_idle(const struct step *step)
 {
-    switch (step->op.code) {
-    case OP_CREATE:
-    case OP_CHILD:
-    case OP_CACHE_TRIM:
-    case OP_CACHE_LIMIT:
-    case OP_FAIL_ALLOC:
-        return 0;
-    default:
-        return step->region == NO_REGION ||
-               run.regions[step->region].state == NULL;
-    }
+    return needs_region(step) && (step->region == NO_REGION ||
+                                  run.regions[step->region].state == NULL);
 }
 
-/* Within an epoch each region is one thread's, and no thread ends. */
+/*
+ * All threads do their steps at the same time. A thread waits for another one
+ * only where it takes a region over from it, and where a thread ends. So every
+ * two other steps of different threads are a race if they touch one thing,
+ * however far apart they are and whichever comes first.
+ */
 static void
 run_concurrent(void)
 {
     size_t i = 0;
 
+    order();
     while (i < run.step_count) {
         struct part parts[REGIONS_THREADS];
         size_t to = epoch_end(i);
+        unsigned begun = 0;
 
         if (run.steps[i].is_end) {
             thread_end(run.steps[i].thread);
         }
         for (unsigned t = REGIONS_THREADS; t-- > 0;) {
             parts[t] = (struct part){.thread = t, .from = i, .to = to};
-            begin(&parts[t]);
+            if (has_work(t, i, to)) {
+                begun |= 1u << t;
+                begin(&parts[t]);
+            }
         }
         for (unsigned t = 1; t < REGIONS_THREADS; t++) {
-            if (run.workers[t].is_alive) {
+            if (begun >> t & 1) {
                 worker_wait(&run.workers[t]);
             }
         }
@@ -310,29 +365,56 @@ run_concurrent(void)
     }
 }
 
+/* Says of each step after which step of another thread it is done, and of that
+ * one that it is waited for. */
+static void
+order(void)
+{
+    size_t last[REGIONS]; /* step on each region */
+
+    for (size_t i = 0; i < STEPS_MAX && !run.has_handed; i++) {
+        (void) sem_init(&run.handed[i], 0, 0);
+    }
+    run.has_handed = 1;
+    for (unsigned region = 0; region < REGIONS; region++) {
+        last[region] = NO_STEP;
+    }
+    for (size_t i = 0; i < run.step_count; i++) {
+        struct step *step = &run.steps[i];
+
+        if (step->region == NO_REGION) {
+            continue;
+        }
+        if (last[step->region] != NO_STEP &&
+            run.steps[last[step->region]].thread != step->thread) {
+            step->after = last[step->region];
+            run.steps[step->after].is_awaited = 1;
+        }
+        last[step->region] = i;
+    }
+}
+
+/* The steps up to which no thread ends. */
 static size_t
 epoch_end(size_t from)
 {
-    unsigned threads[REGIONS + 1];
-    size_t i;
+    size_t i = from + 1;
 
-    for (unsigned region = 0; region < REGIONS; region++) {
-        threads[region] = NO_THREAD;
-    }
-    for (i = from; i < run.step_count; i++) {
-        const struct step *step = &run.steps[i];
-        unsigned *thread = &threads[step->region];
-
-        if (step->is_end && i != from) {
-            break;
-        }
-        if (step->region != NO_REGION && *thread != NO_THREAD &&
-            *thread != step->thread) {
-            break;
-        }
-        *thread = step->thread;
+    while (i < run.step_count && !run.steps[i].is_end) {
+        i++;
     }
     return i;
+}
+
+static int
+has_work(unsigned thread, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (run.steps[i].thread == thread && !run.steps[i].is_end) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Lets the thread do steps, to their end. */
@@ -367,11 +449,34 @@ part_do(void *data)
     for (size_t i = part->from; i < part->to; i++) {
         if (run.steps[i].thread == self) {
             current = &run.steps[i];
+            if (current->after != NO_STEP) {
+                semaphore_take(&run.handed[current->after]);
+            }
             perform(current);
-            if (run.mode == REGIONS_SCHEDULED && run.face->check != NULL) {
-                run.face->check();
+            if (current->is_awaited) {
+                (void) sem_post(&run.handed[i]);
+            }
+            if (run.mode == REGIONS_SCHEDULED) {
+                look_at(current);
             }
         }
+    }
+}
+
+/* After a step, where no other one is done at the same time. */
+static void
+look_at(const struct step *step)
+{
+    regions_trace_add(step->number);
+    if (step->region != NO_REGION) {
+        const struct region *region = &run.regions[step->region];
+
+        regions_trace_add(region->state != NULL);
+        regions_trace_add(region->object_count);
+        regions_trace_add(region->total);
+    }
+    if (run.face->check != NULL) {
+        run.face->check();
     }
 }
 
@@ -474,7 +579,7 @@ perform(const struct step *step)
     if (region->state != NULL && is_elsewhere(region)) {
         return;
     }
-    if (step->op.code == OP_CREATE || step->op.code == OP_CHILD) {
+    if (creates(step)) {
         region_create(region, step);
     } else if (region->state != NULL) {
         perform_on(region, step);

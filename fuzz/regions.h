@@ -32,8 +32,8 @@ enum regions_mode {
     /* One op after the other: the input alone decides what happens. */
     REGIONS_SCHEDULED,
 
-    /* Ops of different threads on different regions at the same time, between
-     * barriers, for ThreadSanitizer. fail_alloc does nothing. */
+    /* Each thread does its ops without waiting for other ones, but for a region
+     * that it takes over, for ThreadSanitizer. fail_alloc does nothing. */
     REGIONS_CONCURRENT,
 };
 
@@ -114,6 +114,13 @@ void regions_run(const struct face *face, enum regions_mode mode,
 /* Say that words do not hold, at the op that the calling thread does, and
  * abort. */
 _Noreturn void regions_fail(const char *words);
+
+/* A hash of what came of each op of the last run: of an allocation whether it
+ * was refused, of a region what it has. For REGIONS_SCHEDULED alone. */
+uint64_t regions_trace(void);
+
+/* Let the hash depend on value too, at the op that is done. */
+void regions_trace_add(uint64_t value);
 
 /* The number of the calling thread. */
 unsigned regions_thread(void);

@@ -2,16 +2,18 @@
  * replay: gives a target programs, each in a process of its own, and prints one
  * TAP line a file. pool_ops does each twice, and each pool of it alone.
  *
- *     replay_TARGET [--print | --broken] FILE|FOLDER...
+ *     replay_TARGET [--print | --trace | --broken] FILE|FOLDER...
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
  * bytes. --print prints each program's text and does nothing.
+ * --trace does all in one process, and prints what replay_trace() gives.
  * --broken is for mutants: it stops at the first program that fails, and
  * succeeds if one does.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,7 @@ enum {
 
 struct replay {
     int only_prints;
+    int only_traces;
     int wants_broken;
     size_t done;
     size_t failed;
@@ -50,12 +53,17 @@ main(int argc, char **argv)
     if (i < argc && strcmp(argv[i], "--print") == 0) {
         replay.only_prints = 1;
         i++;
+    } else if (i < argc && strcmp(argv[i], "--trace") == 0 &&
+               replay_trace != NULL) {
+        replay.only_traces = 1;
+        i++;
     } else if (i < argc && strcmp(argv[i], "--broken") == 0) {
         replay.wants_broken = 1;
         i++;
     }
     if (i == argc) {
-        fprintf(stderr, "usage: %s [--print | --broken] FILE|FOLDER...\n",
+        fprintf(stderr,
+                "usage: %s [--print | --trace | --broken] FILE|FOLDER...\n",
                 argv[0]);
         return EXIT_FAILURE;
     }
@@ -64,7 +72,7 @@ main(int argc, char **argv)
             return EXIT_FAILURE;
         }
     }
-    if (!replay.only_prints) {
+    if (!replay.only_prints && !replay.only_traces) {
         printf("1..%zu\n", replay.done);
     }
     return (replay.failed != 0) == replay.wants_broken ? EXIT_SUCCESS
@@ -126,6 +134,10 @@ replay_file(struct replay *replay, const char *path)
     }
     if (replay->only_prints) {
         program_print(data, size, stdout);
+        return 0;
+    }
+    if (replay->only_traces) {
+        printf("%016" PRIx64 " %s\n", replay_trace(data, size), path);
         return 0;
     }
     holds = program_holds(data, size);

@@ -15,4 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The same, as thoroughly as the target can. */
 void replay_one(const uint8_t *data, size_t size);
 
+/* Do the program once. Returns a hash of what came of it: the same after any
+ * other programs, and in every build. NULL where a target has none. */
+uint64_t replay_trace(const uint8_t *data, size_t size) __attribute__((weak));
+
 #endif

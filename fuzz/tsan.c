@@ -1,12 +1,26 @@
-/* How ThreadSanitizer is to run a target: a race is a failure. */
+#include "tsan.h"
 
+#include <stdatomic.h>
+
+static atomic_int has_reported;
+
+/* How ThreadSanitizer is to run a target, and what it calls at each report. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_suppressions(void);
+void __tsan_on_report(void *report);
 
+int
+tsan_has_reported(void)
+{
+    return atomic_load(&has_reported);
+}
+
+/* An engine's handler of abort() allocates. ThreadSanitizer would report that,
+ * and its report would end in the same handler. */
 const char *
 __tsan_default_options(void)
 {
-    return "halt_on_error=1";
+    return "report_signal_unsafe=0";
 }
 
 /* An engine's counters, which all threads add to. They have no name of their
@@ -16,4 +30,11 @@ __tsan_default_suppressions(void)
 {
     return "race:^__TMC_END__$\n"
            "race:^__start___sancov_cntrs$\n";
+}
+
+void
+__tsan_on_report(void *report)
+{
+    (void) report;
+    atomic_store(&has_reported, 1);
 }

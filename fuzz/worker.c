@@ -7,7 +7,6 @@
 
 static void worker_start(struct worker *worker);
 static void *worker_main(void *data);
-static void take(sem_t *semaphore);
 
 void
 worker_begin(struct worker *worker, worker_fn *fn, void *data)
@@ -23,7 +22,7 @@ worker_begin(struct worker *worker, worker_fn *fn, void *data)
 void
 worker_wait(struct worker *worker)
 {
-    take(&worker->is_done);
+    semaphore_take(&worker->is_done);
 }
 
 void
@@ -38,6 +37,14 @@ worker_end(struct worker *worker)
     (void) sem_destroy(&worker->has_work);
     (void) sem_destroy(&worker->is_done);
     worker->is_alive = 0;
+}
+
+void
+semaphore_take(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0 && errno == EINTR) {
+        /* a signal's handler has run */
+    }
 }
 
 static void
@@ -61,19 +68,11 @@ worker_main(void *data)
     struct worker *worker = data;
 
     for (;;) {
-        take(&worker->has_work);
+        semaphore_take(&worker->has_work);
         if (worker->fn == NULL) {
             return NULL;
         }
         worker->fn(worker->data);
         (void) sem_post(&worker->is_done);
-    }
-}
-
-static void
-take(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0 && errno == EINTR) {
-        /* a signal's handler has run */
     }
 }

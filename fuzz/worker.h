@@ -33,4 +33,7 @@ void worker_wait(struct worker *worker);
 /* End the thread of the worker, which is idle, and wait until it has ended. */
 void worker_end(struct worker *worker);
 
+/* As sem_wait(), but a signal does not end the wait. */
+void semaphore_take(sem_t *semaphore);
+
 #endif

@@ -20,5 +20,5 @@ What each file is for, from the bottom up:
     history    results/fuzz.json and its chart
     run        what the commands for CI share: campaigns, findings, the store
     change, batch, coverage  of those, each its own
-    fuzz, ci, reproduce      the commands
+    fuzz, nothing, ci, reproduce  the commands
 """

@@ -7,10 +7,15 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from campaign import ci, fuzz, reproduce  # noqa: E402
+from campaign import ci, fuzz, nothing, reproduce  # noqa: E402
 from campaign.health import Refused, of_error  # noqa: E402
 
-COMMANDS = {"fuzz": fuzz.main, "ci-fuzz": ci.main, "reproduce": reproduce.main}
+COMMANDS = {
+    "fuzz": fuzz.main,
+    "from-nothing": nothing.main,
+    "ci-fuzz": ci.main,
+    "reproduce": reproduce.main,
+}
 INTERRUPTED = 130
 
 

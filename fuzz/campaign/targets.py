@@ -29,8 +29,11 @@ PLANTED_IN = {
 
 # Whose ops a target's mutator draws, fuzz/mutator.h, where AFL++ loads it.
 MUTATORS = {
-    "pool_ops": "mutator_pool",
+    "arena_ops": "mutator_threads",
     "pool_mixed": "mutator_mixed",
+    "pool_oom": "mutator_pool",
+    "pool_ops": "mutator_pool",
+    "pool_threads": "mutator_threads",
     "trace_reader": "mutator_trace",
 }
 DICTIONARY = "ops.dict"

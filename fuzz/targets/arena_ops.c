@@ -99,6 +99,13 @@ replay_one(const uint8_t *data, size_t size)
     (void) LLVMFuzzerTestOneInput(data, size);
 }
 
+uint64_t
+replay_trace(const uint8_t *data, size_t size)
+{
+    (void) LLVMFuzzerTestOneInput(data, size);
+    return regions_trace();
+}
+
 /* The main thread gets its number: each program is then as the first. */
 __attribute__((constructor)) static void
 load(void)

@@ -13,6 +13,7 @@
 #include "draw.h"
 #include "mutator.h"
 #include "program.h"
+#include "regions.h"
 
 enum {
     SEEDS = 3000,
@@ -24,7 +25,7 @@ enum {
 
 /* Of all that test_output_is_the_same_everywhere writes. It changes with the
  * mutator's figures and with the list of ops, and only with them. */
-static const uint32_t everywhere = 0xc61a453e;
+static const uint32_t everywhere = 0x751905c5;
 
 /* What mutations start from: each op once with numbers of its own. */
 static const char text[] = "create p0 1000\n"
@@ -263,6 +264,39 @@ test_insert_leaves_nginx_to_the_mixed_pool(void **state)
         }
         assert_int_equal(count != 0, use == MUTATOR_MIXED);
     }
+}
+
+/* Threads that end are among them, but most go on. */
+static void
+test_insert_draws_for_threads_what_regions_do(void **state)
+{
+    static const char *const others[] = {
+        "pfree_foreign", "pfree_null",       "cleanup_file", "delete_file",
+        "tail_grow",     "run_cleanup_file", "fail_files",   "adopt",
+    };
+    unsigned ends = 0;
+    unsigned all = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        mutator_init(&after, MUTATOR_THREADS, seed);
+        mutator_insert(&after);
+        while (after.count-- != 0) {
+            const struct op *op = &after.ops[after.count];
+            size_t i;
+
+            for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                assert_string_not_equal(op_name(op->code), others[i]);
+            }
+            if (op->code == OP_THREAD) {
+                assert_true(op->who < 2 * REGIONS_THREADS);
+                ends += op->who >= REGIONS_THREADS;
+                all++;
+            }
+        }
+    }
+    assert_in_range(ends, all / 16, all / 4);
 }
 
 static void
@@ -926,6 +960,7 @@ main(void)
         cmocka_unit_test(test_insert_creates_a_pool_before_it_is_used),
         cmocka_unit_test(test_insert_knows_every_op_of_the_list),
         cmocka_unit_test(test_insert_leaves_nginx_to_the_mixed_pool),
+        cmocka_unit_test(test_insert_draws_for_threads_what_regions_do),
         cmocka_unit_test(test_delete_removes_one_run),
         cmocka_unit_test(test_swap_exchanges_two_ops),
         cmocka_unit_test(test_tweak_changes_one_operand_that_the_op_has),
