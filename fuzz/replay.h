@@ -15,4 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The same, as thoroughly as the target can. */
 void replay_one(const uint8_t *data, size_t size);
 
+/* What a target does before the process ends, if anything. */
+void replay_done(void) __attribute__((weak));
+
 #endif
