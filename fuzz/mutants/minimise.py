@@ -15,8 +15,13 @@ import columns as column_list
 from columns import Check
 from trees import Failed, Tree
 
-# Whose corpus the pool's mutants are killed by.
-TARGETS = ("pool_ops", "pool_oom", "pool_threads", "log_lines")
+# Whose corpus the pool's mutants are killed by, and the targets that it is for.
+TARGETS = {
+    "pool_ops": ("pool_ops", "pool_mixed"),
+    "pool_oom": ("pool_oom",),
+    "pool_threads": ("pool_threads",),
+    "log_lines": ("log_lines",),
+}
 PROGRAMS = "pool_ops"  # where the programs of a folder of inputs go
 NAME_SIZE = 16  # of a kept input's: digits of its hash
 
@@ -34,14 +39,20 @@ def minimise(root: Path, tree: Tree, results: dict[str, dict]) -> list[str]:
     lines = []
     seeds = tree.build_folder("checks") / "fuzz/seeds"
     tree.configure("campaign")
-    tree.make("campaign", [f"fuzz/{target}" for target in TARGETS])
+    known = column_list.target_names(tree, "campaign")
+    engines = {target: [name for name in names if name in known]
+               for target, names in TARGETS.items()}
+    tree.make("campaign", [f"fuzz/{name}" for names in engines.values()
+                           for name in names])
     with_edge = set()
-    for target in TARGETS:
+    for target, names in engines.items():
         folder = root / "corpus" / target
-        binary = tree.build_folder("campaign") / f"fuzz/{target}"
         files = sorted(path for path in folder.iterdir() if path.is_file())
-        reached = reaching(binary, seeds if target not in column_list.SEEDLESS
-                           else None, files, needed, target)
+        reached = set()
+        for name in names:
+            reached |= reaching(tree.build_folder("campaign") / f"fuzz/{name}",
+                                seeds if target not in column_list.SEEDLESS
+                                else None, files, needed, target)
         with_edge |= {name for name in reached if name.startswith("seeds/")}
         gone = left_over(target, [path.name for path in files], needed, reached)
         for name in gone:
