@@ -203,7 +203,8 @@ read_conversion(size_t nth)
     case 0:
         memset(values[nth / kinds].string, 's', value * STRING_UNIT);
         if (value != 0) {
-            values[nth / kinds].string[0] = '%'; /* not one of the format's */
+            /* No conversion of the format's. */
+            memcpy(values[nth / kinds].string, "%d", 2);
         }
         values[nth / kinds].string[value * STRING_UNIT] = '\0';
         append(conversions[0], values[nth / kinds].string);
