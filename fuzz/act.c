@@ -24,6 +24,9 @@ enum {
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
     FAILS_WITHIN = 4, /* no op takes more of the system's allocations */
+
+    UNUSED_LOOKED_AT = 2, /* blocks that end the walk of a reset */
+    UNUSED_MARK = 0x5eed,
 };
 
 /* What fail_files chooses among. */
@@ -32,7 +35,7 @@ static const struct {
     int err;
 } file_faults[] = {
     {FILES_CLOSE, 0},       {FILES_UNLINK, 0},  {FILES_UNLINK, ENOENT},
-    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EIO},
+    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EIO}, {FILES_UNLINK, EPERM},
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */
@@ -47,6 +50,10 @@ static void act_aged(struct run *run, const struct op *op);
 static int is_chosen(const struct run *run, unsigned pool);
 static void create(struct run *run, unsigned pool, size_t size);
 static void reset(struct run *run, unsigned pool);
+static void lines_expect(struct run *run, unsigned pool, int is_destroy);
+static size_t first_unused(const struct run *run, unsigned pool);
+static void unused_mark(const struct run *run, unsigned pool, size_t from);
+static size_t unused_clear(const struct run *run, unsigned pool, size_t from);
 static void write_again(struct run *run, const struct op *op);
 static void tail(struct run *run, const struct op *op, size_t size);
 static void cache_trim(struct run *run);
@@ -235,7 +242,7 @@ create(struct run *run, unsigned pool, size_t size)
     self->pool = ngx_create_pool(size, run_log(run, pool));
     seen = act_end(run, &step, self->pool == NULL);
     step.succeeds = model_create(&run->model, pool, size, &seen);
-    run->log_others += is_too_small && run_logs(pool);
+    run->lines.others += is_too_small && run_logs(pool);
     note_answer(run, call, step.succeeds);
 
     shadow_start(self, self->pool);
@@ -253,6 +260,7 @@ act_destroy(struct run *run, unsigned pool)
     act_cleanups(run, pool, ngx_destroy_pool, &step);
     step.kind = STEP_DESTROY;
     kept_end(run, &step);
+    lines_expect(run, pool, 1);
     model_destroy(&run->model, pool);
     self->pool = NULL;
     shadow_end(self);
@@ -264,16 +272,85 @@ reset(struct run *run, unsigned pool)
 {
     struct shadow_pool *self = &run->pools[pool];
     struct step step = step_begin(run, STEP_BEFORE, pool, OP_RESET);
+    size_t unused;
 
     step_check(run, &step);
     self->pool->chain = (ngx_chain_t *) self->pool; /* as ngx_buf does */
     note_end(run, pool, SOURCE_RESET);
+    unused = first_unused(run, pool);
+    unused_mark(run, pool, unused);
     act_cleanups(run, pool, ngx_reset_pool, &step);
+    step.touched = unused_clear(run, pool, unused);
     step.kind = STEP_RESET;
     kept_end(run, &step);
+    lines_expect(run, pool, 0);
     model_reset(&run->model, pool);
     shadow_end(self);
     step_check(run, &step);
+}
+
+/* What a debug build says of a pool that is reset or destroyed now. */
+static void
+lines_expect(struct run *run, unsigned pool, int is_destroy)
+{
+    const struct model_pool *model = &run->model.pools[pool];
+    size_t i;
+
+    if (!run_logs(pool)) {
+        return;
+    }
+    run->lines.debug_due += model->large_count;
+    for (i = 0; is_destroy && i < model->block_count; i++) {
+        run->lines.debug_due++;
+        run->lines.unused_due += model->blocks[i].size - model->blocks[i].last;
+    }
+}
+
+/*
+ * A reset costs what was used: after two blocks in a row that were not, it
+ * looks at no other one. The first of those, if all from there on were not used
+ * either; else, or where handlers may use them yet, SIZE_MAX.
+ */
+static size_t
+first_unused(const struct run *run, unsigned pool)
+{
+    const struct model_pool *model = &run->model.pools[pool];
+    size_t first = model->block_count;
+
+    while (first != 0 &&
+           model->blocks[first - 1].last == model_header(first - 1) &&
+           model->blocks[first - 1].failed == 0) {
+        first--;
+    }
+    first += UNUSED_LOOKED_AT;
+    return first < model->block_count && run->pools[pool].cleanup_count == 0
+               ? first
+               : SIZE_MAX;
+}
+
+/* Writes into the heads of blocks what a reset would take away. */
+static void
+unused_mark(const struct run *run, unsigned pool, size_t from)
+{
+    const struct shadow_pool *self = &run->pools[pool];
+
+    for (; from < self->block_count; from++) {
+        self->blocks[from]->d.failed = UNUSED_MARK;
+    }
+}
+
+/* Takes it away. Returns how many blocks did not have it any more. */
+static size_t
+unused_clear(const struct run *run, unsigned pool, size_t from)
+{
+    const struct shadow_pool *self = &run->pools[pool];
+    size_t touched = 0;
+
+    for (; from < self->block_count; from++) {
+        touched += self->blocks[from]->d.failed != UNUSED_MARK;
+        self->blocks[from]->d.failed = 0;
+    }
+    return touched;
 }
 
 static void
@@ -345,7 +422,8 @@ act_cache_limit(struct run *run, size_t size)
 {
     struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_LIMIT);
 
-    run->kept.limit = size;
+    step.kept = run->kept.stats.size;
+    run->kept.limit = run->options.all_large ? 0 : size;
     note(run, (struct source_call){.code = SOURCE_CACHE_LIMIT, .size = size});
     ngx_pool_cache_limit(size);
     step_check(run, &step);
@@ -382,7 +460,7 @@ fail_files(struct run *run, const struct op *op)
 }
 
 void
-act_begin(const struct run *run, struct step *step)
+act_begin(struct run *run, struct step *step)
 {
     const ngx_pool_t *pool = run->pools[step->pool].pool;
     const ngx_pool_large_t *large = pool != NULL ? pool->large : NULL;
@@ -396,6 +474,8 @@ act_begin(const struct run *run, struct step *step)
         }
         large = large->next;
     }
+    run->lines.size = step->size;
+    run->lines.alignment = step->alignment;
     step->kept = run->kept.stats.size;
     step->calls = heap_calls();
     step->refusals = heap_refusals();
@@ -412,7 +492,7 @@ act_end(struct run *run, struct step *step, int is_null)
     step->calls = heap_calls() - step->calls;
     step->refusals = heap_refusals() - step->refusals;
     seen.is_refused = step->refusals != 0;
-    run->log_others -= run_logs(step->pool) ? 0 : step->refusals;
+    run->lines.others -= run_logs(step->pool) ? 0 : step->refusals;
     if (pool == NULL || !step->had_pool) {
         return seen;
     }

@@ -46,7 +46,7 @@ void act_free_large(struct run *run, const struct op *op, int again);
 void act_decline(struct run *run, const struct op *op, size_t size);
 
 /* Right before a step's call, and right after it: what was seen of it. */
-void act_begin(const struct run *run, struct step *step);
+void act_begin(struct run *run, struct step *step);
 struct model_seen act_end(struct run *run, struct step *step, int is_null);
 
 /* The bytes that the op's amount stands for now. A new pool's sizes are about

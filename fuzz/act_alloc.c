@@ -36,6 +36,9 @@ static void *alloc_call(const struct run *run, ngx_pool_t *pool,
 static void alloc_expect(struct run *run, struct step *step, unsigned key,
                          enum way way, const struct model_seen *seen);
 static int is_power_of_two(size_t number);
+static ngx_int_t free_call(const struct run *run,
+                           const struct shadow_pool *self,
+                           const struct step *step, int is_live);
 
 void
 act_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
@@ -71,8 +74,8 @@ act_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     p = alloc_call(run, self->pool, &step, way);
     seen = act_end(run, &step, p == NULL);
     if (p != NULL && (way == NGINX_OWN_LARGE || code == OP_PMEMALIGN ||
-                      size > run->model.pools[pool].max)) {
-        seen.taken = heap_usable_size(p);
+                      !model_is_small(&run->model, pool, size))) {
+        seen.taken = heap_size(p);
     }
     step.taken = seen.taken;
     alloc_expect(run, &step, key, way, &seen);
@@ -189,7 +192,7 @@ alloc_expect(struct run *run, struct step *step, unsigned key, enum way way,
         } else if (is_power_of_two(step->alignment)) {
             step->spot = model_pmemalign(model, step->pool, key, seen);
         } else {
-            run->log_others += run_logs(step->pool);
+            run->lines.others += run_logs(step->pool);
         }
     } else if (way == NGINX) {
         step->spot = model_nginx_alloc(model, step->pool, step->size, alignment,
@@ -301,16 +304,38 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
     step.is_nginx = run->by_nginx & OP_BY_NGINX_PFREE && target.p != NULL;
     self->is_mixed |= step.is_nginx;
     act_begin(run, &step);
-    step.answer = step.is_nginx
-                      ? run->options.nginx->pfree(self->pool, target.p)
-                      : ngx_pfree(self->pool, target.p);
+    step.answer = free_call(run, self, &step, allocation != NULL);
     seen = act_end(run, &step, 0);
     step.succeeds = step.is_nginx ? model_nginx_free(&run->model, pool, key)
                                   : model_free(&run->model, pool, key, &seen);
     if (step.succeeds) {
+        run->lines.debug_due += !step.is_nginx && run_logs(pool);
         self->large_sum -= shadow_hash(target.p);
     }
     step_check(run, &step);
+}
+
+/* A live allocation that an index has is found without the list: that is taken
+ * away for the time of the call. */
+static ngx_int_t
+free_call(const struct run *run, const struct shadow_pool *self,
+          const struct step *step, int is_live)
+{
+    ngx_pool_large_t *list = self->pool->large;
+    void *p = (void *) (uintptr_t) step->freed;
+    ngx_int_t answer;
+
+    if (step->is_nginx) {
+        return run->options.nginx->pfree(self->pool, p);
+    }
+    if (self->pool->index == NULL || self->is_mixed || !is_live ||
+        run->refusals != heap_refusals()) {
+        return ngx_pfree(self->pool, p);
+    }
+    self->pool->large = NULL;
+    answer = ngx_pfree(self->pool, p);
+    self->pool->large = list;
+    return answer;
 }
 
 void

@@ -52,9 +52,8 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
     node = step.is_nginx ? run->options.nginx->cleanup_add(self->pool, size)
                          : ngx_pool_cleanup_add(self->pool, size);
     seen = act_end(run, &step, node == NULL);
-    if (node != NULL && size > self->pool->max) {
-        seen.taken =
-            heap_usable_size(step.is_nginx ? node->data : (void *) node);
+    if (node != NULL && !model_is_small(&run->model, pool, size)) {
+        seen.taken = heap_size(step.is_nginx ? node->data : (void *) node);
     }
     step.taken = seen.taken;
     model = step.is_nginx
@@ -67,6 +66,7 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
 
     step.node = node;
     if (node != NULL) {
+        run->lines.debug_due += !step.is_nginx && run_logs(pool);
         struct shadow_allocation *made = shadow_add(
             self, (unsigned char *) node, sizeof(*node), SHADOW_NODE);
 
@@ -78,7 +78,7 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
             data->spot = model.data;
             step.data = data;
         }
-        if (size > self->pool->max) {
+        if (!model_is_small(&run->model, pool, size)) {
             act_large_made(run, pool,
                            step.is_nginx ? node->data : (void *) node);
         }
@@ -243,6 +243,7 @@ cleanup_due(struct run *run, unsigned pool, struct shadow_cleanup *ret_due)
         if (cleanup->is_over || cleanup->handler == SHADOW_NONE) {
             continue;
         }
+        run->lines.debug_due += run_logs(pool);
         if (cleanup->handler < SHADOW_HANDLERS) {
             *ret_due = *cleanup;
             return 1;
@@ -261,11 +262,12 @@ file_expect(struct run *run, const struct shadow_cleanup *cleanup)
     if (cleanup->handler == SHADOW_DELETE) {
         run->events[run->event_count++] = (struct files_event){
             .kind = FILES_UNLINK, .fd = -1, .name = file_names[fd]};
-        run->log_others +=
+        run->lines.others +=
             err != 0 && err != ENOENT && run_logs(cleanup->op.pool);
     }
     run->events[run->event_count++] =
         (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
-    run->log_others +=
+    run->lines.others +=
         run->file_errs[FILES_CLOSE] != 0 && run_logs(cleanup->op.pool);
+    run->lines.debug_due += run_logs(cleanup->op.pool);
 }

@@ -4,13 +4,16 @@
 #include "step.h"
 
 static void kept_note_end(struct run *run, const struct step *step);
-static size_t kept_large_size(const struct model_pool *model);
+static void kept_note_fall(struct run *run, struct step *step);
+static void kept_note_taken(struct run *run, const struct step *step);
 static void kept_note_plain(struct run *run, const struct step *step);
 
 void
 kept_start(struct kept *kept)
 {
-    *kept = (struct kept){.is_plain = 1, .is_counted = 1};
+    *kept = (struct kept){
+        .is_plain = 1, .is_counted = 1, .since_fall = KEPT_REGIONS_LEAST};
+    pieces_clear(&kept->pieces);
     ngx_pool_cache_stats(&kept->stats);
 }
 
@@ -37,80 +40,92 @@ kept_end(struct run *run, struct step *step)
     run->kept.ended[run->kept.ended_at] = step->ended;
     run->kept.ended_at = (run->kept.ended_at + 1) % KEPT_REGIONS;
     kept_note_end(run, step);
+    kept_note_fall(run, step);
 }
 
 void
 kept_note(struct run *run, const struct step *step)
 {
-    const struct model_pool *model = &run->model.pools[step->pool];
-    int is_large = step->spot.place == MODEL_LARGE;
+    struct kept *kept = &run->kept;
+    struct pieces *pieces = &kept->pieces;
 
     kept_note_plain(run, step);
+    if (step->kind == STEP_CREATE || step->kind == STEP_ALLOC ||
+        step->kind == STEP_CLEANUP) {
+        kept_note_taken(run, step);
+    }
     if (step->kind == STEP_OTHER &&
         (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM)) {
-        run->kept.same_blocks.count = 0;
-        run->kept.same_large.count = 0;
+        kept->since_fall = KEPT_REGIONS_LEAST;
     }
-    if ((step->kind != STEP_CREATE && step->kind != STEP_ALLOC &&
-         step->kind != STEP_CLEANUP) ||
-        step->is_nginx) {
-        return;
-    }
-    if ((step->kind == STEP_CREATE || step->spot.is_fresh) &&
-        run->kept.same_blocks.count != 0 &&
-        model->blocks[0].size == run->kept.same_blocks.size) {
-        run->kept.same_blocks.count--;
-    }
-    /* One of another size may have taken any. */
-    if (is_large || (!step->succeeds && step->size > model->max)) {
-        if (run->kept.same_large.count != 0 &&
-            step->taken == run->kept.same_large.size) {
-            run->kept.same_large.count--;
-        } else {
-            run->kept.same_large.count = 0;
-        }
+    if (kept->stats.size == 0) {
+        pieces_clear(pieces);
+    } else if (pieces->bytes != kept->stats.size) {
+        pieces->is_known = 0;
     }
 }
 
-/* After a reset or a destroy: which pieces of one size the thread must have. */
+/* Which pieces a step took, by how much less is kept. */
+static void
+kept_note_taken(struct run *run, const struct step *step)
+{
+    struct pieces *pieces = &run->kept.pieces;
+    size_t block = run->model.pools[step->pool].blocks[0].size;
+    size_t less = step->kept - run->kept.stats.size;
+    int needs_block = step->kind == STEP_CREATE || step->spot.is_fresh;
+    int needs_large = step->spot.place == MODEL_LARGE;
+
+    if (less == 0) {
+        return;
+    }
+    if (needs_block && needs_large && less == block + step->taken) {
+        pieces_take(pieces, block, 1);
+        pieces_take(pieces, step->taken, 0);
+    } else if (needs_block && less == block &&
+               (!needs_large || step->taken != block)) {
+        pieces_take(pieces, block, 1);
+    } else if (needs_large && less == step->taken &&
+               (!needs_block || step->taken != block)) {
+        pieces_take(pieces, step->taken, 0);
+    } else {
+        pieces->is_known = 0;
+    }
+}
+
+/* After a reset or a destroy: which pieces the thread has got. */
 static void
 kept_note_end(struct run *run, const struct step *step)
 {
     const struct model_pool *model = &run->model.pools[step->pool];
-    size_t size = kept_large_size(model);
+    struct pieces *pieces = &run->kept.pieces;
+    size_t i;
 
-    if (!step->is_plain || ngx_pool_cache_size() != step->kept + step->ended) {
-        run->kept.same_blocks.count = 0;
-        run->kept.same_large.count = 0;
-        return;
+    if (ngx_pool_cache_size() != step->kept + step->ended_least) {
+        pieces->is_known = 0;
     }
-    if (model->large_count != 0) {
-        if (size != run->kept.same_large.size) {
-            run->kept.same_large = (struct kept_pieces){.size = size};
+    for (i = 0; i < model->large_count; i++) {
+        if (model->large[i].size >= KEPT_SIZE_MIN) {
+            pieces_put(pieces, model->large[i].size, 1, 0);
         }
-        run->kept.same_large.count += size != 0 ? model->large_count : 0;
     }
     if (step->kind == STEP_DESTROY) {
-        if (model->blocks[0].size != run->kept.same_blocks.size) {
-            run->kept.same_blocks =
-                (struct kept_pieces){.size = model->blocks[0].size};
-        }
-        run->kept.same_blocks.count += model->block_count;
+        pieces_put(pieces, model->blocks[0].size, model->block_count, 1);
     }
 }
 
-/* The one size of all large allocations, or 0. */
-static size_t
-kept_large_size(const struct model_pool *model)
+/* Within the limit, and where all memory is counted, a sweep alone releases
+ * what was kept. */
+static void
+kept_note_fall(struct run *run, struct step *step)
 {
-    size_t i;
+    struct kept *kept = &run->kept;
 
-    for (i = 1; i < model->large_count; i++) {
-        if (model->large[i].size != model->large[0].size) {
-            return 0;
-        }
+    kept->since_fall++;
+    if (step->is_plain && step->kept + step->ended <= kept->limit &&
+        ngx_pool_cache_size() < step->kept + step->ended_least) {
+        step->is_early = kept->since_fall < KEPT_REGIONS_LEAST;
+        kept->since_fall = 0;
     }
-    return model->large_count == 0 ? 0 : model->large[0].size;
 }
 
 /*

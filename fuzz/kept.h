@@ -12,20 +12,19 @@
 
 #include <ngx_palloc.h>
 
+#include "pieces.h"
+
 enum {
     /* What so many regions have not needed, a thread does not keep, except for
      * KEPT_ALWAYS bytes. */
     KEPT_REGIONS = 64,
     KEPT_ALWAYS = 1024 * 1024,
 
-    /* Smaller pieces of memory need not be kept. */
-    KEPT_SIZE_MIN = 128,
-};
+    /* What so many regions have needed, it keeps. */
+    KEPT_REGIONS_LEAST = 32,
 
-/* Pieces of memory of one size. */
-struct kept_pieces {
-    size_t size;
-    size_t count;
+    /* Smaller pieces of memory need not be kept: two words must fit. */
+    KEPT_SIZE_MIN = 2 * sizeof(size_t),
 };
 
 struct kept {
@@ -33,11 +32,11 @@ struct kept {
     int is_counted;               /* its blocks and large ones, too */
     size_t limit;
     int is_plain; /* all memory of pools came where it may go when they end */
-    struct kept_pieces same_blocks; /* that were kept last, */
-    struct kept_pieces same_large;  /* and their like of large allocations */
-    size_t ended_at;                /* the next place in ended */
-    size_t ended_sum;               /* of ended */
-    size_t ended[KEPT_REGIONS];     /* bytes that the last regions ended with */
+    struct pieces pieces;
+    size_t since_fall; /* regions since memory that was kept was released */
+    size_t ended_at;   /* the next place in ended */
+    size_t ended_sum;  /* of ended */
+    size_t ended[KEPT_REGIONS]; /* bytes that the last regions ended with */
 };
 
 struct run;

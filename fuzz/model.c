@@ -42,14 +42,21 @@ static size_t align_up(size_t offset, size_t alignment);
 static const struct model_spot nowhere = {.place = MODEL_NOWHERE};
 
 void
-model_init(struct model *model, size_t redzone)
+model_init(struct model *model, size_t redzone, int all_large)
 {
     unsigned pool;
 
     model->redzone = redzone;
+    model->all_large = all_large;
     for (pool = 0; pool < OP_POOLS; pool++) {
         model->pools[pool].exists = 0;
     }
+}
+
+int
+model_is_small(const struct model *model, unsigned pool, size_t size)
+{
+    return !model->all_large && size <= model->pools[pool].max;
 }
 
 int
@@ -88,8 +95,9 @@ model_palloc(struct model *model, unsigned pool, size_t size, unsigned key,
 {
     struct model_pool *self = &model->pools[pool];
 
-    return size <= self->max ? small(model, self, size, NGX_ALIGNMENT, seen)
-                             : large(model, self, key, seen);
+    return model_is_small(model, pool, size)
+               ? small(model, self, size, NGX_ALIGNMENT, seen)
+               : large(model, self, key, seen);
 }
 
 struct model_spot
@@ -100,8 +108,9 @@ model_pnalloc(struct model *model, unsigned pool, size_t size, unsigned key,
     /* A red zone ends where the marks' grain, of eight bytes, does. */
     size_t alignment = model->redzone == 0 ? 1 : 8;
 
-    return size <= self->max ? small(model, self, size, alignment, seen)
-                             : large(model, self, key, seen);
+    return model_is_small(model, pool, size)
+               ? small(model, self, size, alignment, seen)
+               : large(model, self, key, seen);
 }
 
 struct model_spot
@@ -120,7 +129,7 @@ model_cleanup(struct model *model, unsigned pool, size_t size, unsigned key,
         align_up(sizeof(ngx_pool_cleanup_t) + model->redzone, NGX_ALIGNMENT);
     struct model_cleanup cleanup = {0};
 
-    cleanup.node = size > self->max
+    cleanup.node = !model_is_small(model, pool, size)
                        ? large(model, self, key, seen)
                        : small(model, self, header + size, NGX_ALIGNMENT, seen);
     if (cleanup.node.place != MODEL_NOWHERE) {

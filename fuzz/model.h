@@ -101,11 +101,15 @@ struct model_pool {
 
 struct model {
     size_t redzone; /* bytes after each small allocation */
+    int all_large;  /* NGX_DEBUG_PALLOC of the pool that is run */
     struct model_pool pools[OP_POOLS];
 };
 
 /* Start without pools. */
-void model_init(struct model *model, size_t redzone);
+void model_init(struct model *model, size_t redzone, int all_large);
+
+/* Whether an allocation of size bytes is cut from a block. */
+int model_is_small(const struct model *model, unsigned pool, size_t size);
 
 /* Returns 1 when the pool must exist now, else 0. */
 int model_create(struct model *model, unsigned pool, size_t size,

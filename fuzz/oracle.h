@@ -31,6 +31,7 @@ struct oracle {
 #define ORACLE_LIST(X)                                                         \
     X(alignment)                                                               \
     X(failure)                                                                 \
+    X(log)                                                                     \
     X(bounds)                                                                  \
     X(sizes)                                                                   \
     X(overlap)                                                                 \

@@ -39,10 +39,13 @@ struct replay {
 };
 
 static int replay_path(struct replay *replay, const char *path);
+static void replay_end(struct replay *replay);
 static int replay_folder(struct replay *replay, const char *path);
 static int replay_file(struct replay *replay, const char *path);
 static int file_read(const char *path, uint8_t *ret_data, size_t *ret_size);
 static int program_holds(const uint8_t *data, size_t size);
+static int end_holds(void);
+static int child_holds(pid_t child);
 
 int
 main(int argc, char **argv)
@@ -73,10 +76,27 @@ main(int argc, char **argv)
         }
     }
     if (!replay.only_prints && !replay.only_traces) {
+        replay_end(&replay);
         printf("1..%zu\n", replay.done);
     }
     return (replay.failed != 0) == replay.wants_broken ? EXIT_SUCCESS
                                                        : EXIT_FAILURE;
+}
+
+/* What a target does at its process's end. */
+static void
+replay_end(struct replay *replay)
+{
+    if (replay_done == NULL || (replay->wants_broken && replay->failed != 0)) {
+        return;
+    }
+    replay->done++;
+    if (end_holds()) {
+        printf("ok %zu - end of a process\n", replay->done);
+    } else {
+        replay->failed++;
+        printf("not ok %zu - end of a process\n", replay->done);
+    }
 }
 
 static int
@@ -186,17 +206,39 @@ static int
 program_holds(const uint8_t *data, size_t size)
 {
     pid_t child;
-    int status;
 
     (void) fflush(stdout);
     child = fork();
-    if (child < 0) {
-        fprintf(stderr, "fork: %s\n", strerror(errno));
-        return 0;
-    }
     if (child == 0) {
         replay_one(data, size);
         _exit(EXIT_SUCCESS);
+    }
+    return child_holds(child);
+}
+
+/* Of a process that ends as most do, by exit(). */
+static int
+end_holds(void)
+{
+    pid_t child;
+
+    (void) fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        replay_done();
+        exit(EXIT_SUCCESS);
+    }
+    return child_holds(child);
+}
+
+static int
+child_holds(pid_t child)
+{
+    int status;
+
+    if (child < 0) {
+        fprintf(stderr, "fork: %s\n", strerror(errno));
+        return 0;
     }
     while (waitpid(child, &status, 0) != child) {
         if (errno != EINTR) {

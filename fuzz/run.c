@@ -5,6 +5,7 @@
 
 #include "act.h"
 #include "heap.h"
+#include "lines.h"
 #include "note.h"
 #include "program.h"
 #include "step.h"
@@ -94,6 +95,9 @@ run_start(struct run *run, const struct run_options *options)
     run->is_over = 0;
     run->by_nginx = 0;
     run->log = (ngx_log_t){.log_level = NGX_LOG_INFO, .writer = log_write};
+    if (options->is_debug) {
+        run->log.log_level |= NGX_LOG_DEBUG_ALLOC;
+    }
     run->quiet = (ngx_log_t){.log_level = NGX_LOG_STDERR, .writer = log_write};
     memset(run->file_errs, 0, sizeof(run->file_errs));
 
@@ -103,7 +107,7 @@ run_start(struct run *run, const struct run_options *options)
         (options->fails_once ? heap_fail_at
                              : heap_fail_from)(options->fail_from - 1);
     }
-    model_init(&run->model, options->redzone);
+    model_init(&run->model, options->redzone, options->all_large);
     note(run, (struct source_call){.code = SOURCE_CACHE_LIMIT});
     ngx_pool_cache_limit(0);
     run->is_marked = options->is_marked;
@@ -117,9 +121,9 @@ run_start(struct run *run, const struct run_options *options)
     run->op_number = 0;
     run->key_next = 0;
     run->made_count = 0;
-    run->log_lines = 0;
-    run->log_others = 0;
+    run->lines = (struct lines){0};
     run->refusals = heap_refusals();
+    run->refusals_of_size = heap_refusals_of_size();
     run->event_count = 0;
     run->trace = 0;
     run->was_indexed = 0;
@@ -147,10 +151,7 @@ log_write(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
     struct run *run =
         (struct run *) (void *) ((char *) log - offsetof(struct run, log));
 
-    (void) level;
-    (void) buf;
-    (void) len;
-    run->log_lines++;
+    lines_note(run, level, (const char *) buf, len);
 }
 
 ngx_log_t *

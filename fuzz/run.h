@@ -19,6 +19,7 @@
 
 #include "files.h"
 #include "kept.h"
+#include "lines.h"
 #include "model.h"
 #include "op.h"
 #include "shadow.h"
@@ -51,6 +52,11 @@ struct run_options {
     int is_marked;  /* NGX_POOL_POISON of that pool */
     unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
     int no_faults;  /* fail_alloc does nothing */
+    int is_debug;   /* the pool was compiled with NGX_DEBUG */
+    int all_large;  /* NGX_DEBUG_PALLOC of that pool */
+
+    /* The system refuses what a thread needs to keep memory. */
+    int keeps_nothing;
 
     /* The system refuses the program's allocation of this number, from 1, and,
      * unless fails_once, all later ones. 0: none. */
@@ -83,10 +89,10 @@ struct run {
     size_t made_count;  /* ops done that make something, see op.h */
     ngx_log_t log;      /* of pools 0 and 1 */
     ngx_log_t quiet;    /* of pool 2: takes no line; pool 3 has no log */
-    size_t log_lines;   /* seen */
-    size_t log_others;  /* due, besides those of the system's refusals */
-    size_t refusals;    /* of the system, before the program */
-    size_t event_count; /* file events that are due, and which */
+    struct lines lines; /* of the log, seen and due */
+    size_t refusals;    /* of the system, before the program, and of those */
+    size_t refusals_of_size; /* such that are of a size that no system has */
+    size_t event_count;      /* file events that are due, and which */
     struct files_event events[RUN_EVENTS_MAX + 2];
     int file_errs[FILES_UNLINK + 1]; /* what closing and deleting give */
     uint64_t trace;        /* of all pools, and of the system's memory */

@@ -85,6 +85,7 @@ struct shadow_pool {
     size_t block_ends[MODEL_BLOCKS_MAX]; /* offset of the end of what was cut
                                             from each since it was empty */
     size_t index_size;                   /* bytes of its index */
+    size_t index_puts;  /* large allocations since it has that index */
     uint64_t large_sum; /* shadow_hash() of each live large allocation, added */
     size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;

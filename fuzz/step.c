@@ -10,6 +10,8 @@ enum {
     COUNTED_ONE_IN = 16, /* of ops after which pieces may have gone */
 };
 
+static void look_at_index(struct run *run, struct shadow_pool *self,
+                          struct step *step);
 static void look_at_kept(struct run *run, const struct step *step);
 static void step_fail(const struct run *run, const struct step *step,
                       const struct promise *broken);
@@ -45,15 +47,7 @@ step_check(struct run *run, struct step *step)
                               (unsigned char *) self->blocks[step->block]);
             }
         }
-        if (self->pool->index != self->after.index || self->index_size == 0) {
-            ngx_pool_stats_t stats = {0};
-
-            if (self->pool->index != NULL) {
-                ngx_pool_stats(self->pool, &stats);
-                run->was_indexed = 1;
-            }
-            self->index_size = stats.index;
-        }
+        look_at_index(run, self, step);
         self->after = *self->pool;
     } else {
         self->index_size = 0;
@@ -66,6 +60,28 @@ step_check(struct run *run, struct step *step)
         step_fail(run, step, broken);
     }
     kept_note(run, step);
+}
+
+static void
+look_at_index(struct run *run, struct shadow_pool *self, struct step *step)
+{
+    ngx_pool_stats_t stats = {0};
+
+    if (self->pool->index == self->after.index && self->index_size != 0) {
+        self->index_puts +=
+            step->spot.place == MODEL_LARGE &&
+            (step->kind == STEP_ALLOC || step->kind == STEP_CLEANUP);
+        return;
+    }
+    if (self->pool->index != NULL) {
+        ngx_pool_stats(self->pool, &stats);
+        run->was_indexed = 1;
+        step->is_reindexed = self->index_size != 0;
+        step->index_puts = self->index_puts;
+        step->index_size = self->index_size;
+    }
+    self->index_size = stats.index;
+    self->index_puts = 0;
 }
 
 /* What the thread keeps now. Counting its pieces looks at each bin, so that it

@@ -66,6 +66,12 @@ struct step {
     size_t empty_entry; /* before; see model_seen */
     int is_old;         /* many large allocations are newer than the freed */
     size_t taken;       /* see model_seen */
+    size_t index_puts;  /* where an index replaced one: see shadow_pool */
+    size_t index_size;  /* bytes of the one before */
+    int is_reindexed;
+    int is_early;       /* a region released what was kept, and so did one
+                          * shortly before */
+    size_t touched;     /* unused blocks that a reset has written to */
     size_t ended;       /* bytes that a reset or destroy released */
     size_t ended_least; /* those of them that the thread keeps, if it may */
 

@@ -13,10 +13,11 @@ TARGETS = {
     "libfuzzer": ["pool_ops", "pool_ops_hardened", "pool_ops_inline",
                   "pool_ops_ubsan", "pool_mixed", "pool_oom", "pool_threads",
                   "pool_threads_tsan", "ops_decoder", "trace_reader",
-                  "arena_ops", "adapters", "sizes_csv", "run_json"],
+                  "arena_ops", "adapters", "log_lines", "sizes_csv",
+                  "run_json"],
     "afl": ["pool_ops", "pool_mixed", "pool_oom", "pool_threads",
             "ops_decoder", "trace_reader", "arena_ops", "adapters",
-            "sizes_csv", "run_json"],
+            "log_lines", "sizes_csv", "run_json"],
 }
 NEEDS_NGINX = "pool_mixed"
 
@@ -50,7 +51,7 @@ FAMILIES = {
 # What a target's input is: a program, which is cut down op by op; a program
 # whose bytes matter too; or no program, for which there are no seeds in text.
 PROGRAMS = ("pool_ops", "pool_oom", "pool_threads", "arena_ops")
-OTHERS = ("run_json", "sizes_csv")
+OTHERS = ("log_lines", "run_json", "sizes_csv")
 
 
 class Control(NamedTuple):

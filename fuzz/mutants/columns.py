@@ -37,9 +37,28 @@ CPU_FACTOR = 4
 CPU_LEAST = 1
 CPU_MOST = 600  # of the original
 
-# In this order: most mutants fall to the first.
-REPLAYS = ("replay_pool_ops", "replay_pool_ops_inline", "replay_pool_ops_hardened",
-           "replay_pool_mixed")
+# In this order, most mutants fall to the first; and the folders of corpus/ that
+# each is given, after the seeds.
+REPLAYS = {
+    "replay_pool_ops": ["pool_ops"],
+    "replay_log_lines": ["log_lines"],
+    "replay_pool_ops_keyless": ["pool_ops"],
+    "replay_pool_ops_setspecific": ["pool_ops"],
+    "replay_pool_threads": ["pool_threads"],
+    "replay_pool_mixed": ["pool_ops", "pool_mixed"],
+    "replay_pool_ops_inline": ["pool_ops"],
+    "replay_pool_ops_hardened": ["pool_ops"],
+    "replay_pool_oom": ["pool_oom"],
+    "replay_asan_pool_threads": ["pool_threads"],
+    "replay_asan_log_lines": ["log_lines"],
+}
+SEEDLESS = ("log_lines", "run_json", "sizes_csv")  # whose input is no program
+
+# Other code than the pool's, or the pool in another harness: what a planted
+# bug's row says that it runs in has a replay and a campaign of that name.
+ATTACKS = ("adapters", "arena_ops", "log_lines", "pool_oom", "pool_threads",
+           "pool_threads_tsan", "run_json", "sizes_csv")
+SHARED_CORPUS = {"pool_threads_tsan": "pool_threads"}
 READERS = ("ops_decoder", "trace_reader")
 READER_TESTS = ("ops", "trace", "run")
 
@@ -90,11 +109,15 @@ def found_by(check: Check, done: Done) -> str:
 
 
 def run_check(check: Check, tree: Tree, runner: Runner,
-              environment: dict[str, str]) -> Done:
+              environment: dict[str, str],
+              moved: dict[str, str] | None = None) -> Done:
+    """moved: where files of the build are that differ from it (relink.py)."""
     build = str(tree.build_folder(check.build))
     with tempfile.TemporaryDirectory() as work:
-        command = [word.replace("{build}", build).replace("{work}", work)
+        command = [(moved or {}).get(word.removeprefix("{build}/"), word)
                    for word in check.command]
+        command = [word.replace("{build}", build).replace("{work}", work)
+                   for word in command]
         given = {"ASAN_OPTIONS": "hard_rss_limit_mb=4096",
                  **check.environment, **environment}
         return runner.run(command, given, build, check.cpu, not check.has_asan)
@@ -123,7 +146,7 @@ def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
             name=name, kind="test", build=build, targets=targets,
             command=[word.replace(folder, "{build}") for word in test["cmd"]],
             environment=test["env"],
-            has_asan="hardened" in name or "tsan" in name,
+            has_asan="hardened" in name or "san" in name,
         ))
     return checks
 
@@ -131,12 +154,14 @@ def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
 def replay_check(tree: Tree, name: str, corpus: list[str]) -> Check:
     seeds = str(tree.build_folder("checks") / "fuzz/seeds")
     folders = [str(tree.root / "corpus" / each) for each in corpus]
+    if name.removeprefix("replay_") not in SEEDLESS:
+        folders.insert(0, seeds)
     return Check(
         name=name, kind="replay", build="checks",
         targets=[f"fuzz/{name}", "fuzz/seeds.stamp"],
-        command=[f"{{build}}/fuzz/{name}", "--broken", seeds,
+        command=[f"{{build}}/fuzz/{name}", "--broken",
                  *(each for each in folders if Path(each).is_dir())],
-        has_asan="hardened" in name or "inline" in name,
+        has_asan="hardened" in name or "inline" in name or "san" in name,
     )
 
 
@@ -146,9 +171,14 @@ def target_names(tree: Tree, build: str) -> set[str]:
 
 def corpus_checks(tree: Tree) -> list[Check]:
     known = target_names(tree, "checks")
-    return [replay_check(tree, name, ["pool_ops", "pool_mixed"]
-                         if "mixed" in name else ["pool_ops"])
-            for name in REPLAYS if name in known]
+    return [replay_check(tree, name, corpus) for name, corpus in REPLAYS.items()
+            if name in known]
+
+
+def attack_checks(tree: Tree, name: str) -> list[Check]:
+    if f"replay_{name}" not in target_names(tree, "checks"):
+        return []
+    return [replay_check(tree, f"replay_{name}", [SHARED_CORPUS.get(name, name)])]
 
 
 def exhaustion_checks(tree: Tree, ops: int) -> list[Check]:
@@ -179,7 +209,7 @@ class Checks:
     """All checks, by what is mutated and by column."""
 
     pool: dict[str, list[Check]]
-    readers: dict[str, dict[str, list[Check]]]  # pool/ops: by the row's runs
+    others: dict[str, dict[str, list[Check]]]  # by a planted bug's row's runs
     campaigns: dict[str, Check]  # by the row's runs
 
 
@@ -191,22 +221,26 @@ def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Check
         tree.configure("campaign")
         known = target_names(tree, "campaign")
         for runs, target in (*targets.PLANTED_IN.items(),
-                             ("hardened", "pool_ops_hardened")):
+                             ("hardened", "pool_ops_hardened"),
+                             *((name, name) for name in (*READERS, *ATTACKS))):
             if target in known:
                 campaigns[runs] = campaign_check(target, seconds)
     pool: dict[str, list[Check]] = {}
-    readers: dict[str, dict[str, list[Check]]] = {name: {} for name in READERS}
+    others: dict[str, dict[str, list[Check]]] = {
+        name: {} for name in (*READERS, *ATTACKS)}
     if "unit" in columns:
         pool["unit"] = unit_checks(tree)
         for name in READERS:
-            readers[name]["unit"] = unit_checks(tree, READER_TESTS)
+            others[name]["unit"] = unit_checks(tree, READER_TESTS)
     if "corpus" in columns:
         pool["corpus"] = corpus_checks(tree)
         for name in READERS:
-            readers[name]["corpus"] = [replay_check(tree, f"replay_{name}", [name])]
+            others[name]["corpus"] = [replay_check(tree, f"replay_{name}", [name])]
+        for name in ATTACKS:
+            others[name]["corpus"] = attack_checks(tree, name)
     if "exhaustion" in columns:
         pool["exhaustion"] = exhaustion_checks(tree, ops)
-    return Checks(pool, readers, campaigns)
+    return Checks(pool, others, campaigns)
 
 
 def measure(check: Check, tree: Tree, runner: Runner) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from generate import Mutant, Program, single_text
 
 ROW_KEYS = {"file", "function", "before", "after", "reason"}
+TUNING = "tuning: "  # how the reason of a row of that kind begins in the report
 
 # Whoever compiles the pool gets one of these (pool/README.md, Build switches).
 VARIANTS = {
@@ -32,10 +33,15 @@ def load(path: Path) -> list[dict]:
         return []
     rows = tomllib.loads(path.read_text()).get("mutant", [])
     for row in rows:
-        if row.keys() - {"ordinal"} != ROW_KEYS or not row["reason"].strip():
+        if (row.keys() - {"ordinal", "kind"} != ROW_KEYS
+                or not row["reason"].strip()
+                or row.get("kind", "tuning") != "tuning"):
             raise Refused(f"{path.name}: found a row with {sorted(row)}, expected "
-                          f"{sorted(ROW_KEYS)} and perhaps ordinal")
+                          f"{sorted(ROW_KEYS)} and perhaps ordinal, or kind = "
+                          "'tuning'")
         row.setdefault("ordinal", None)
+        if "kind" in row:
+            row["reason"] = TUNING + row["reason"].strip()
     return rows
 
 

@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 RUNS = ("exact", "hardened", "mixed", "ops_decoder", "trace_reader",
-        "adapters", "arena_ops", "pool_oom", "pool_threads",
+        "adapters", "arena_ops", "log_lines", "pool_oom", "pool_threads",
         "pool_threads_tsan", "run_json", "sizes_csv")
 
 

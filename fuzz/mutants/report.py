@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from columns import COLUMNS
+from equivalent import TUNING
 from generate import Program
 
 STATUSES = ("killed", "alive", "equivalent", "invalid", "not run")
@@ -97,6 +98,7 @@ def scores(rows: list[dict], kind: str) -> dict:
                        for column in LEAST)]
     return {"mutants": len(own), **count,
             "equal_code": sum(row["reason"] == "equal object code" for row in own),
+            "tuning": sum(row["reason"].startswith(TUNING) for row in own),
             "columns": columns,
             "together": {"killed": len(together), "of": len(real)}}
 
@@ -144,7 +146,8 @@ def score_lines(kind: str, score: dict) -> list[str]:
         share = 100 * score["equivalent"] / max(all_, 1)
         said[0] += (f", {score['equivalent']} equivalent ({share:.1f} %): "
                     f"{score['equal_code']} by equal object code, "
-                    f"{score['equivalent'] - score['equal_code']} argued; "
+                    f"{score['equivalent'] - score['equal_code']} argued, "
+                    f"{score['tuning']} of them as a tuning; "
                     f"{score['invalid']} more do not compile")
     if score["not run"]:
         said.append(f"  not run     {score['not run']}")

@@ -15,24 +15,32 @@ run does what is new, also after Ctrl-C.
     --only ID,ID     only these mutants
     --kind KIND      only generated, or only planted ones
     --jobs N         how many at once (default: the number of cores)
-    --seconds N      CPU seconds of a campaign (default: 60)
+    --seconds N      CPU seconds of a campaign against a planted bug (default: 60);
+                     a sixth of them against a generated mutant
     --ops N          ops of exhaustion's programs (default: 4)
     --build FOLDER   where to build (default: build-mutants)
     --results FOLDER where to write (default: results)
+    --minimise       remove files of corpus/ that no edge and no mutant needs
+    --inputs FOLDER  before that, put programs of FOLDER into the corpus that kill
+                     a mutant which the corpus leaves
 
 Exit: 0 all killed that are not equivalent, 1 some live, 2 cannot run.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import queue
 import sys
+import tempfile
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -43,14 +51,21 @@ from campaign import build, engine  # noqa: E402
 import columns as column_list  # noqa: E402
 import equivalent  # noqa: E402
 import generate  # noqa: E402
+import minimise  # noqa: E402
 import plant  # noqa: E402
 import report  # noqa: E402
 from columns import Check, Checks  # noqa: E402
 from generate import Mutant, Program  # noqa: E402
-from process import Runner  # noqa: E402
-from trees import QUICK, Failed, Tree  # noqa: E402
+from process import Done, Runner  # noqa: E402
+from relink import Relinker  # noqa: E402
+from trees import Failed, Tree  # noqa: E402
 
 ROOT = HERE.parent.parent
+POOL = "pool/"  # what the pool's checks are about
+
+# There are many more generated mutants than planted ones, and those that live take
+# all of a campaign's seconds: they get a part of them.
+GENERATED_PART = 6
 
 
 @dataclass
@@ -66,6 +81,14 @@ class Subject:
     identity: str  # of the change
     described: dict
     mutant: Mutant | None = None
+
+
+@dataclass
+class Built:
+    """The programs that were built with one mutant, and where."""
+
+    folder: Path
+    moved: dict[str, dict[str, str]] = field(default_factory=dict)  # by build
 
 
 class Cache:
@@ -115,8 +138,7 @@ class Sources:
         self.wholes = {
             "unit": self.digest(["pool/test/*.c", "pool/test/*.py",
                                  "pool/test/meson.build"]),
-            "corpus": self.digest(["corpus/pool_*/*", "corpus/seeds/*",
-                                   "corpus/*_*r/*", "fuzz/meson.build"]),
+            "corpus": self.digest(["corpus/*/*", "fuzz/meson.build"]),
         }
 
     def digest(self, patterns: list[str]) -> str:
@@ -157,18 +179,15 @@ class Score:
         self.runner = Runner()
         self.progress = engine.Progress()
         self.lock = threading.Lock()
+        self.root = ROOT
         self.sources = Sources(
             ROOT, f"{arguments.seconds} {arguments.ops} {engine.INPUT_SIZE_MAX}")
         self.cache = Cache(self.folder / "found.jsonl")
         self.objects = equivalent.Objects(ROOT)
         nginx = (build.nginx_source(ROOT / "build")
                  or build.nginx_source(self.folder / "switched/checks"))
-        self.switched = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
-        self.singles: queue.SimpleQueue[Tree] = queue.SimpleQueue()
-        for number in range(arguments.jobs):
-            tree = Tree(ROOT, self.folder / f"single{number}", 1, nginx, QUICK)
-            tree.copy()
-            self.singles.put(tree)
+        self.tree = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
+        self.relinker = Relinker(self.tree)
         self.checks: Checks
         self.reached: dict[str, bytes] = {}
         self.reasons: dict[str, str] = {}
@@ -180,7 +199,7 @@ class Score:
         """Build and measure what the subjects need."""
         runs = {subject.runs for subject in subjects}
         self.say("building all switched mutants")
-        tree = self.switched
+        tree = self.tree
         tree.copy()
         tree.add_switch(HERE)
         for file in self.program.texts:
@@ -189,19 +208,19 @@ class Score:
             tree, self.arguments.columns, self.arguments.seconds,
             self.arguments.ops)
         every = [check for checks in self.checks.pool.values() for check in checks]
-        readers = [check for name, each in self.checks.readers.items()
-                   if name in runs for checks in each.values() for check in checks]
+        others = [check for name, each in self.checks.others.items()
+                  if name in runs for checks in each.values() for check in checks]
         campaigns = [check for name, check in self.checks.campaigns.items()
                      if name in runs]
         for build in "checks", "campaign":
-            targets = {target for check in [*every, *readers, *campaigns]
+            targets = {target for check in [*every, *others, *campaigns]
                        if check.build == build for target in check.targets}
             if targets:
                 tree.make(build, sorted(targets))
         self.say("running the original")
         pool = concurrent.futures.ThreadPoolExecutor(self.arguments.jobs)
         list(pool.map(self.measure, every))
-        for check in readers:
+        for check in others:
             column_list.measure(check, tree, self.runner)
         self.checks.pool = {
             column: sorted(checks, key=lambda c: c.seconds)
@@ -211,7 +230,7 @@ class Score:
             self.reach(self.checks.campaigns["exact"])
 
     def measure(self, check: Check) -> None:
-        column_list.measure(check, self.switched, self.runner)
+        column_list.measure(check, self.tree, self.runner)
         self.reach(check)
 
     def reach(self, check: Check) -> None:
@@ -222,7 +241,7 @@ class Score:
         path.touch()
         if check.kind != "campaign":
             check = dataclasses.replace(check, cpu=column_list.CPU_MOST)
-        done = column_list.run_check(check, self.switched, self.runner,
+        done = column_list.run_check(check, self.tree, self.runner,
                                      {"NGXPOOL_MUTANT_REACHED": str(path)})
         if check.kind == "test" and column_list.has_failed(check, done):
             raise Failed(f"{check.name} fails while reached places are noted:\n"
@@ -238,15 +257,13 @@ class Score:
     def examine(self, subject: Subject) -> dict:
         """All columns' answers about subject, from the cache where it has them."""
         found: dict[str, dict] = {}
-        tree: Tree | None = None
-        try:
+        with self.built() as built:
             for column in self.arguments.columns:
                 if column == "campaign":
                     continue
                 answer = self.known(subject, column)
                 if answer is None:
-                    tree = tree or self.tree_of(subject)
-                    answer = self.ask(subject, column, tree)
+                    answer = self.ask(subject, column, built)
                 if answer is not None:
                     found[column] = answer
                     if answer.get("invalid"):
@@ -259,29 +276,25 @@ class Score:
                     and (subject.name not in self.reasons or is_killed)):
                 answer = self.known(subject, "campaign")
                 if answer is None:
-                    tree = tree or self.tree_of(subject)
-                    answer = self.ask(subject, "campaign", tree)
+                    answer = self.ask(subject, "campaign", built)
                 if answer is not None:
                     found["campaign"] = answer
             return result
-        finally:
-            if tree is not None and subject.text is not None:
-                self.singles.put(tree)
-
-    def tree_of(self, subject: Subject) -> Tree:
-        """The tree that has subject, for this thread alone if it is a single."""
-        if subject.text is None:
-            return self.switched
-        tree = self.singles.get()
-        tree.plant(subject.file, subject.text)
-        return tree
 
     def checks_of(self, subject: Subject, column: str) -> list[Check]:
         if column == "campaign":
             check = self.checks.campaigns.get(subject.runs)
-            return [check] if check else []
-        if subject.runs in self.checks.readers:
-            return self.checks.readers[subject.runs].get(column, [])
+            if check is None:
+                return []
+            seconds = self.arguments.seconds
+            if subject.kind == "generated":
+                seconds = math.ceil(seconds / GENERATED_PART)
+            return [dataclasses.replace(check, cpu=seconds)]
+        others = self.checks.others.get(subject.runs, {})
+        if column in others:
+            return others[column]
+        if not subject.file.startswith(POOL):
+            return []
         return self.checks.pool.get(column, [])
 
     def known(self, subject: Subject, column: str) -> dict | None:
@@ -299,36 +312,53 @@ class Score:
         self.cache.put(f"{column} {subject.identity}",
                        {"source": self.sources.key(column, by), "answer": answer})
 
-    def ask(self, subject: Subject, column: str, tree: Tree) -> dict | None:
-        """Run column's checks until one kills subject."""
+    def ask(self, subject: Subject, column: str, built: "Built") -> dict | None:
         checks = self.checks_of(subject, column)
         if not checks:
             return None
         answer: dict = {"killed": False, "seconds": 0.0}
-        environment = {}
-        if subject.text is None:
-            environment["NGXPOOL_MUTANT"] = str(subject.number)
         for check in checks:
-            reached = self.reached.get(check.name)
-            if subject.text is None and reached and not reached[subject.number]:
-                continue
-            if subject.text is not None:
-                try:
-                    tree.configure(check.build)
-                    # Seeds are made once, with the original.
-                    tree.make(check.build, [target for target in check.targets
-                                            if not target.endswith(".stamp")])
-                except Failed as failed:
-                    answer = {"killed": False, "seconds": 0.0, "invalid": True,
-                              "said": str(failed)[-500:]}
-                    break
-            done = column_list.run_check(check, tree, self.runner, environment)
+            try:
+                if not self.can_kill(subject, check, built):
+                    continue
+            except Failed as failed:
+                answer = {"killed": False, "seconds": 0.0, "invalid": True,
+                          "said": str(failed)[-500:]}
+                break
+            done = self.run_on(subject, check, built)
             answer["seconds"] = round(answer["seconds"] + done.seconds, 2)
             if column_list.has_failed(check, done):
                 answer.update(killed=True, by=column_list.found_by(check, done))
                 break
         self.remember(subject, column, answer)
         return answer
+
+    @contextlib.contextmanager
+    def built(self) -> Iterator["Built"]:
+        """Where the programs with one mutant are built."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            yield Built(Path(name))
+
+    def run_on(self, subject: Subject, check: Check, built: "Built") -> Done:
+        environment = {"NGXPOOL_MUTANT": str(subject.number)}
+        if subject.text is not None:
+            environment["LD_LIBRARY_PATH"] = str(built.folder / check.build / "lib")
+        return column_list.run_check(check, self.tree, self.runner, environment,
+                                     built.moved.get(check.build))
+
+    def can_kill(self, subject: Subject, check: Check, built: "Built") -> bool:
+        """Whether check reaches the mutant, or its programs differ by it. They are
+        then built."""
+        if subject.text is None:
+            reached = self.reached.get(check.name)
+            return not reached or bool(reached[subject.number])
+        moved = built.moved.setdefault(check.build, {})
+        # Seeds are made once, with the original.
+        targets = [target for target in check.targets
+                   if not target.endswith(".stamp")]
+        self.relinker.relink(check.build, targets, subject.file, subject.text,
+                             built.folder / check.build, moved)
+        return any(target in moved for target in targets)
 
     def is_equal(self, subject: Subject) -> bool:
         answer = self.known(subject, "object")
@@ -465,7 +495,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--ops", type=int, default=column_list.EXHAUSTION_OPS)
     parser.add_argument("--build", type=Path, default=ROOT / "build-mutants")
     parser.add_argument("--results", type=Path, default=ROOT / "results")
+    parser.add_argument("--minimise", action="store_true")
+    parser.add_argument("--inputs", type=Path)
     arguments = parser.parse_args(argv)
+    if arguments.minimise or arguments.inputs:
+        arguments.columns = ["corpus"]
+        if arguments.files or arguments.only or arguments.kind:
+            parser.error("the corpus is made for all mutants")
     for column in arguments.columns:
         if column not in column_list.COLUMNS:
             parser.error(f"unknown column '{column}'; known: "
@@ -489,6 +525,17 @@ def chosen(subjects: list[Subject], arguments: argparse.Namespace) -> list[Subje
     ]
 
 
+def change_corpus(score: Score, subjects: list[Subject],
+                  found: dict[str, dict]) -> int:
+    lines = []
+    if score.arguments.inputs:
+        lines += minimise.take_killers(score, subjects, score.arguments.inputs)
+    if score.arguments.minimise:
+        lines += minimise.minimise(ROOT, score.tree, found)
+    print("\n".join(lines))
+    return 0
+
+
 def main() -> int:
     arguments = parse(sys.argv[1:])
     try:
@@ -506,6 +553,8 @@ def main() -> int:
         except KeyboardInterrupt:
             interrupted = True
         found = {subject.name: score.recall(subject) for subject in subjects}
+        if not interrupted and (arguments.minimise or arguments.inputs):
+            return change_corpus(score, subjects, found)
         report.write(report.document(report.table(subjects, found, reasons),
                                      arguments, program), arguments.results)
         document = report.document(report.table(wanted, found, reasons), arguments,

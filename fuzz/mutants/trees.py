@@ -14,12 +14,6 @@ BUILDS = {
     "campaign": ("clang", ["-Dbuildtype=plain", "-Doptimization=2", "-Dc_args=-w"]),
 }
 
-# Of a copy whose programs run once or twice.
-QUICK = {
-    **BUILDS,
-    "checks": ("gcc", ["-Dbuildtype=plain", "-Doptimization=0", "-Dc_args=-w"]),
-}
-
 # Data alone, which a copy shares.
 SHARED = ("corpus", "results")
 
@@ -39,15 +33,12 @@ class Tree:
     One thread at a time may change it; several may run what was built.
     """
 
-    def __init__(self, root: Path, folder: Path, jobs: int, nginx: str,
-                 builds: dict[str, tuple[str, list[str]]] | None = None) -> None:
-        self.builds = builds or BUILDS
+    def __init__(self, root: Path, folder: Path, jobs: int, nginx: str) -> None:
         self.root = root
         self.source = folder / "source"
         self.folder = folder
         self.jobs = jobs
         self.nginx = nginx
-        self.planted: str | None = None  # the file that is not the original
         self.lock = threading.Lock()
 
     def copy(self) -> None:
@@ -90,19 +81,11 @@ class Tree:
         listed = listed.replace(SOURCES, SOURCES + f"  '{SWITCH[0]}',\n")
         self.put("pool/meson.build", listed.encode())
 
-    def plant(self, file: str, text: str) -> None:
-        """Have file with this text, and all others as they are."""
-        if self.planted is not None and self.planted != file:
-            original = self.root / self.planted
-            self.put(self.planted, original.read_bytes())
-        self.planted = file
-        self.put(file, text.encode())
-
     def build_folder(self, build: str) -> Path:
         return self.folder / build
 
     def configure(self, build: str) -> None:
-        compiler, options = self.builds[build]
+        compiler, options = BUILDS[build]
         folder = self.build_folder(build)
         kept = folder / "nginx_src"  # as meson.build keeps it
         is_there = (folder / "build.ninja").exists()

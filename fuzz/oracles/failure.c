@@ -59,8 +59,9 @@ check(const struct run *run, const struct step *step)
     default:
         break;
     }
-    if (broken == NULL &&
-        run->log_lines != run->log_others + heap_refusals() - run->refusals) {
+    if (broken == NULL && run->lines.seen != run->lines.others +
+                                                 heap_refusals() -
+                                                 run->refusals) {
         broken = &promises[LOGGED];
     }
     return broken;

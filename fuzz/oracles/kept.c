@@ -9,6 +9,9 @@ enum {
     RECENT,
     LITTLE,
     STEADY,
+    BEYOND,
+    STARTS,
+    EARLY,
 };
 
 static const struct promise promises[] = {
@@ -16,14 +19,19 @@ static const struct promise promises[] = {
     [TRIM] = {46, "a trim, and a bound of 0, release all that is kept"},
     [BOOKKEEPING] = {46, "what is kept takes two pages of bookkeeping at most"},
     [SLACK] = {46, "a large allocation takes its size at least, and at most "
-                   "twice as much"},
+                   "half more"},
     [BURST] = {51, "of what the last 64 regions have not needed, a thread "
                    "keeps 1 MiB at most"},
     [RECENT] = {51, "what a region ends with is kept, up to the bound, for the "
                     "next region"},
     [LITTLE] = {51, "all is kept as long as it is little"},
-    [STEADY] = {51, "a region that needs what the one before needed asks the "
-                    "system for nothing"},
+    [STEADY] = {51, "what a thread keeps is taken before the system is asked: "
+                    "a block by the next of its size, a large allocation by "
+                    "one that is up to an eighth smaller"},
+    [BEYOND] = {46, "a new bound releases what is kept beyond it, and no more"},
+    [STARTS] = {46, "a block that the system gives starts the bookkeeping of "
+                    "what is kept, unless nothing is to be kept"},
+    [EARLY] = {51, "what the last 32 regions needed is kept"},
 };
 
 enum {
@@ -38,6 +46,9 @@ enum {
 
 static const struct promise *check_end(const struct run *run,
                                        const struct step *step);
+static const struct promise *check_limit(const struct run *run,
+                                         const struct step *step);
+static int starts_wrongly(const struct run *run, const struct step *step);
 static int is_slack(const struct run *run, const struct step *step);
 static int asks_again(const struct run *run, const struct step *step);
 
@@ -56,13 +67,12 @@ check(const struct run *run, const struct step *step)
         4 * (size_t) KEPT_ALWAYS + (QUARTERS + 1) * run->kept.ended_sum) {
         return &promises[BURST];
     }
+    if (starts_wrongly(run, step)) {
+        return &promises[STARTS];
+    }
     switch (step->kind) {
     case STEP_OTHER:
-        return (step->code == OP_CACHE_TRIM ||
-                (step->code == OP_CACHE_LIMIT && run->kept.limit == 0)) &&
-                       kept->size + kept->overhead != 0
-                   ? &promises[TRIM]
-                   : NULL;
+        return check_limit(run, step);
     case STEP_RESET:
     case STEP_DESTROY:
         return step->is_plain ? check_end(run, step) : NULL;
@@ -79,6 +89,43 @@ check(const struct run *run, const struct step *step)
     }
 }
 
+/* A step that is refused may or may not have a block. */
+static int
+starts_wrongly(const struct run *run, const struct step *step)
+{
+    int is_kept = run->kept.limit != 0 && !run->options.keeps_nothing;
+
+    if (!is_kept) {
+        return run->kept.stats.overhead != 0;
+    }
+    return (step->kind == STEP_CREATE ||
+            ((step->kind == STEP_ALLOC || step->kind == STEP_CLEANUP) &&
+             step->spot.is_fresh)) &&
+           !step->is_nginx && step->calls != 0 && step->refusals == 0 &&
+           run->pools[step->pool].pool != NULL && run->kept.stats.overhead == 0;
+}
+
+/* A new bound, or a trim. */
+static const struct promise *
+check_limit(const struct run *run, const struct step *step)
+{
+    const struct kept *kept = &run->kept;
+    size_t size = kept->stats.size;
+
+    if (step->code == OP_CACHE_TRIM ||
+        (step->code == OP_CACHE_LIMIT && kept->limit == 0)) {
+        return size + kept->stats.overhead != 0 ? &promises[TRIM] : NULL;
+    }
+    if (step->code != OP_CACHE_LIMIT) {
+        return NULL;
+    }
+    return (step->kept <= kept->limit
+                ? size != step->kept
+                : size + kept->pieces.size_most <= kept->limit)
+               ? &promises[BEYOND]
+               : NULL;
+}
+
 /* A region has ended. */
 static const struct promise *
 check_end(const struct run *run, const struct step *step)
@@ -93,6 +140,9 @@ check_end(const struct run *run, const struct step *step)
         (most <= LITTLE_MAX && kept < step->kept + step->ended_least)) {
         return &promises[LITTLE];
     }
+    if (step->is_early) {
+        return &promises[EARLY];
+    }
     return (QUARTERS + 1) * kept < QUARTERS * step->ended_least
                ? &promises[RECENT]
                : NULL;
@@ -104,7 +154,8 @@ is_slack(const struct run *run, const struct step *step)
 {
     size_t node = sizeof(ngx_pool_cleanup_t) + run->model.redzone;
 
-    return step->taken < step->size || step->taken > 2 * (step->size + node);
+    return step->taken < step->size ||
+           2 * step->taken > 3 * (step->size + node);
 }
 
 /* Whether the system was asked for memory that is kept. */
@@ -123,12 +174,10 @@ asks_again(const struct run *run, const struct step *step)
         return 0;
     }
     if (needs_block) {
-        return run->kept.same_blocks.count != 0 &&
-               run->kept.same_blocks.size == size;
+        return pieces_have_block(&run->kept.pieces, size);
     }
     return needs_large && step->before.index == NULL &&
-           run->kept.same_large.count != 0 &&
-           run->kept.same_large.size == step->taken;
+           pieces_have_large(&run->kept.pieces, step->taken);
 }
 
 ORACLE_DEFINE(kept, ORACLE_CHANGES | ORACLE_KIND(STEP_END));

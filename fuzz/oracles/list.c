@@ -1,5 +1,7 @@
 #include "oracle.h"
 
+#include <ngx_pool_index.h>
+
 #include "heap.h"
 
 enum {
@@ -8,6 +10,11 @@ enum {
     EMPTY,
     INDEX,
     INDEXED,
+    SHORT,
+    LOAD,
+    AGAIN,
+    COUNT,
+    CALLS,
 };
 
 static const struct promise promises[] = {
@@ -21,6 +28,11 @@ static const struct promise promises[] = {
                    "that was live at a time"},
     [INDEXED] = {15, "with many large allocations, freeing old ones is by an "
                      "index"},
+    [SHORT] = {49, "a list of a few large allocations gets no index"},
+    [LOAD] = {37, "an index always has free entries: one in eight"},
+    [AGAIN] = {37, "an index is built again only after many allocations"},
+    [COUNT] = {49, "an index knows how many of its entries are on the list"},
+    [CALLS] = {37, "ngx_pfree asks the system once at most"},
 };
 
 enum {
@@ -33,6 +45,11 @@ enum {
 
     INDEX_LEAST = 64, /* entries; for more, three for each allocation */
     INDEX_HEADER_MAX = 64,
+
+    SHORT_MAX = 8, /* allocations of a list without an index */
+
+    /* One in so many entries is added before an index is built again. */
+    AGAIN_ONE_IN = 16,
 };
 
 struct list {
@@ -44,6 +61,8 @@ struct list {
 static int is_due(const struct run *run, const struct step *step);
 static struct list list_look(const ngx_pool_large_t *large);
 static size_t index_most(size_t peak);
+static const struct promise *check_index(const struct run *run,
+                                         const struct step *step);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -55,11 +74,18 @@ check(const struct run *run, const struct step *step)
     if (self->pool == NULL || step->kind == STEP_WRITE) {
         return NULL;
     }
-    if (self->index_size > index_most(model->large_peak)) {
-        return &promises[INDEX];
+    if (step->kind == STEP_FREE && step->calls > 1) {
+        return &promises[CALLS];
     }
-    if (step->kind == STEP_FREE && step->is_old && !self->is_mixed &&
-        run->refusals == heap_refusals() && self->pool->index == NULL) {
+    if (self->pool->index != NULL) {
+        const struct promise *broken = check_index(run, step);
+
+        if (broken != NULL) {
+            return broken;
+        }
+    } else if (step->kind == STEP_FREE && step->is_old && !self->is_mixed &&
+               heap_refusals() - heap_refusals_of_size() ==
+                   run->refusals - run->refusals_of_size) {
         return &promises[INDEXED];
     }
     if (!is_due(run, step)) {
@@ -75,6 +101,39 @@ check(const struct run *run, const struct step *step)
     list = list_look(self->pool->spare);
     return list.live + list.empty != model->spare_count ? &promises[SPARE]
                                                         : NULL;
+}
+
+static const struct promise *
+check_index(const struct run *run, const struct step *step)
+{
+    const struct shadow_pool *self = &run->pools[step->pool];
+    const ngx_pool_index_t *index = self->pool->index;
+    size_t peak = run->model.pools[step->pool].large_peak;
+    size_t linked = 0;
+    size_t i;
+
+    if (self->index_size > index_most(peak)) {
+        return &promises[INDEX];
+    }
+    if (peak <= SHORT_MAX) {
+        return &promises[SHORT];
+    }
+    if (8 * index->linked > 7 * (index->mask + 1)) {
+        return &promises[LOAD];
+    }
+    if (step->is_reindexed &&
+        AGAIN_ONE_IN * step->index_puts * sizeof(ngx_pool_large_t) <
+            step->index_size - INDEX_HEADER_MAX) {
+        return &promises[AGAIN];
+    }
+    if (self->index_puts != 0 || step->kind == STEP_BEFORE) {
+        return NULL;
+    }
+    /* It is new. */
+    for (i = 0; i <= index->mask; i++) {
+        linked += index->slots[i].next != NULL;
+    }
+    return linked != index->linked ? &promises[COUNT] : NULL;
 }
 
 static int

@@ -3,12 +3,15 @@
 enum {
     KEPT,
     NEW,
+    COST,
 };
 
 static const struct promise promises[] = {
     [KEPT] = {36, "a reset keeps the blocks, all of them and in order"},
     [NEW] = {36, "after a reset the pool is as new: no chain, no cleanup, no "
                  "large allocation, the first block current"},
+    [COST] = {36, "a reset leaves blocks alone that were not used since the "
+                  "last one"},
 };
 
 static int blocks_are_kept(const struct shadow_pool *self);
@@ -28,6 +31,9 @@ check(const struct run *run, const struct step *step)
         (pool->current != pool || pool->chain != NULL || pool->large != NULL ||
          pool->cleanup != NULL || pool->spare != NULL || pool->index != NULL)) {
         return &promises[NEW];
+    }
+    if (step->touched != 0) {
+        return &promises[COST];
     }
     return blocks_are_kept(self) ? NULL : &promises[KEPT];
 }

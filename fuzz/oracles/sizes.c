@@ -1,4 +1,10 @@
+#include <unistd.h>
+
 #include "oracle.h"
+
+enum {
+    PAGE = 4096, /* where the system does not know its own */
+};
 
 enum {
     LARGE,
@@ -15,6 +21,15 @@ static const struct promise promises[] = {
     [ALWAYS_LARGE] = {9, "ngx_pmemalign makes a large allocation"},
 };
 
+/* Not what the library says: that is judged as well. */
+static size_t
+page(void)
+{
+    long size = sysconf(_SC_PAGESIZE);
+
+    return size > 0 ? (size_t) size : PAGE;
+}
+
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
@@ -25,9 +40,8 @@ check(const struct run *run, const struct step *step)
     if (step->kind == STEP_CREATE && pool != NULL) {
         size_t room = step->size - sizeof(ngx_pool_t) - run->model.redzone;
 
-        return pool->max != (room < ngx_pagesize ? room : ngx_pagesize - 1)
-                   ? &promises[MAX]
-                   : NULL;
+        return pool->max != (room < page() ? room : page() - 1) ? &promises[MAX]
+                                                                : NULL;
     }
     if ((step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
         step->made == NULL || step->is_nginx) {
@@ -38,7 +52,7 @@ check(const struct run *run, const struct step *step)
     if (step->code == OP_PMEMALIGN) {
         return is_small ? &promises[ALWAYS_LARGE] : NULL;
     }
-    if (step->size > pool->max) {
+    if (!model_is_small(&run->model, step->pool, step->size)) {
         return is_small ? &promises[LARGE] : NULL;
     }
     return is_small ? NULL : &promises[SMALL];

@@ -32,8 +32,9 @@ check(const struct run *run, const struct step *step)
     if (run->kept.stats.limit != run->kept.limit ||
         run->kept.stats.size != ngx_pool_cache_size() ||
         ((step->kind == STEP_RESET || step->kind == STEP_DESTROY) &&
-         (run->kept.stats.blocks < run->kept.same_blocks.count ||
-          run->kept.stats.large < run->kept.same_large.count))) {
+         run->kept.pieces.is_known &&
+         (run->kept.stats.blocks != run->kept.pieces.blocks ||
+          run->kept.stats.large != run->kept.pieces.large))) {
         return &promises[THREAD];
     }
     if (run->pools[step->pool].pool == NULL ||

@@ -4,19 +4,54 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include <ngx_pool_index.h>
+
+#include "heap.h"
 #include "replay.h"
 #include "run.h"
 
+/* Where the system is odd: see odd.c. */
+#ifndef FUZZ_KEEPS_NOTHING
+#define FUZZ_KEEPS_NOTHING 0
+#endif
+
+#if defined(NGX_DEBUG)
+#define POOL_OPS_DEBUG 1
+#else
+#define POOL_OPS_DEBUG 0
+#endif
+
 enum {
+    DEFAULT_SIZE = 16 * 1024,
+    UNIT = 16, /* of the least useful size */
+
+    /* What a process keeps at its end. */
+    LEFT_SIZE = 4096,
+    LEFT_MOST = 1024 * 1024,
+
+    /* Large allocations, enough for an index and for free entries of it. */
+    LARGE_COUNT = 30,
+    LARGE_SIZE = 5003,
+
+    LAST_PRIORITY = 101, /* of destructors, the last that is granted */
+
     /* Of so many programs one is done again, and each pool of it alone. */
     AGAIN_ONE_IN = 256,
 };
+
+static void check_index(ngx_pool_t *pool);
+static void check(int holds, const char *words);
 
 static const struct run_options options = {
     .redzone = NGX_POOL_REDZONE,
     .is_marked = NGX_POOL_POISON,
     .only = RUN_ALL,
+    .is_debug = POOL_OPS_DEBUG,
+    .all_large = NGX_DEBUG_PALLOC,
+    .keeps_nothing = FUZZ_KEEPS_NOTHING,
     .palloc = FUZZ_INLINED ? ngx_palloc_inline : ngx_palloc,
     .pnalloc = FUZZ_INLINED ? ngx_pnalloc_inline : ngx_pnalloc,
 };
@@ -36,4 +71,61 @@ void
 replay_one(const uint8_t *data, size_t size)
 {
     run_program_again(data, size, &options);
+}
+
+/* What needs no program. The library releases what the process's last thread
+ * keeps. */
+void
+replay_done(void)
+{
+    const size_t least = sizeof(ngx_pool_t) + 2 * sizeof(ngx_pool_large_t);
+    ngx_pool_t *pool;
+
+    check(NGX_DEFAULT_POOL_SIZE == DEFAULT_SIZE && NGX_MIN_POOL_SIZE >= least &&
+              NGX_MIN_POOL_SIZE < least + UNIT && NGX_MIN_POOL_SIZE % UNIT == 0,
+          "the sizes of pools that have names are those that are documented");
+    ngx_pool_cache_limit(LEFT_MOST);
+    pool = ngx_create_pool(LEFT_SIZE, NULL);
+    check(pool != NULL, "there is memory for a pool");
+    check_index(pool);
+    ngx_destroy_pool(pool);
+}
+
+/* The entries of a new index do not all lie in a row: their sizes, and so their
+ * addresses, are irregular. */
+static void
+check_index(ngx_pool_t *pool)
+{
+    const ngx_pool_index_t *index;
+    void *first = ngx_palloc(pool, LARGE_SIZE);
+    size_t rows = 0;
+    size_t i;
+
+    for (i = 0; i < LARGE_COUNT; i++) {
+        check(ngx_palloc(pool, LARGE_SIZE + i * i % LARGE_SIZE) != NULL,
+              "there is memory for large allocations");
+    }
+    check(ngx_pfree(pool, first) == NGX_OK, "a large allocation is freed");
+    index = pool->index;
+    check(index != NULL, "many large allocations have an index");
+    for (i = 0; i <= index->mask; i++) {
+        rows += index->slots[i].next != NULL &&
+                index->slots[(i + 1) & index->mask].next == NULL;
+    }
+    check(rows > 1, "an index spreads its entries");
+}
+
+__attribute__((destructor(LAST_PRIORITY))) static void
+check_left(void)
+{
+    check(heap_live_blocks() == 0, "at a process's end all memory goes back");
+}
+
+static void
+check(int holds, const char *words)
+{
+    if (!holds) {
+        fprintf(stderr, "broken promise: %s\n", words);
+        abort();
+    }
 }

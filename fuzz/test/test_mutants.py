@@ -3,9 +3,11 @@
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 
@@ -16,6 +18,8 @@ sys.path[:0] = [str(MUTANTS), str(FUZZ)]
 
 import equivalent  # noqa: E402
 import generate  # noqa: E402
+import minimise  # noqa: E402
+import relink  # noqa: E402
 import report  # noqa: E402
 
 SOURCE = """\
@@ -258,6 +262,17 @@ class Rows(Case):
         with self.assertRaises(equivalent.Refused):
             equivalent.load(path)
 
+    def test_a_tuning_says_so(self) -> None:
+        path = self.folder / "equivalent.toml"
+        row = ('[[mutant]]\nfile = "a"\nfunction = "f"\nbefore = "b"\n'
+               'after = "c"\nreason = "because"\nkind = "%s"\n')
+        path.write_text(row % "tuning")
+        (loaded,) = equivalent.load(path)
+        self.assertEqual(loaded["reason"], "tuning: because")
+        path.write_text(row % "other")
+        with self.assertRaises(equivalent.Refused):
+            equivalent.load(path)
+
     def test_the_project_s_rows_match(self) -> None:
         root = FUZZ.parent
         program = generate.pool(root)
@@ -329,6 +344,58 @@ class Report(unittest.TestCase):
         results = {"f_2": {"columns": {"unit": self.answer(True)}}}
         with self.assertRaises(report.Refused):
             self.document(results, {"f_2": "because"})
+
+
+class Corpus(unittest.TestCase):
+    def test_what_kills_first_or_reaches_an_edge_stays(self) -> None:
+        results = {"f_1": {"columns": {"corpus": {"killed": True, "by": "t/killer"}}},
+                   "f_2": {"columns": {"corpus": {"killed": False}}},
+                   "f_3": {"columns": {"unit": {"killed": True, "by": "t/idle"}}}}
+        needed = minimise.needed_files(results)
+        self.assertEqual(needed, {"t/killer"})
+        self.assertEqual(minimise.left_over("t", ["edge", "idle", "killer"], needed,
+                                            {"t/edge", "u/idle"}), ["idle"])
+
+
+class Relink(Case):
+    """A program is made again of the commands that differ, and the build stays."""
+
+    def test_what_a_change_makes_differ_is_made_again(self) -> None:
+        tree = types.SimpleNamespace(source=self.folder / "source")
+        tree.build_folder = lambda build: self.folder / build
+        pool = tree.source / "pool"
+        pool.mkdir(parents=True)
+        build = self.folder / "checks"
+        build.mkdir()
+        (pool / "one.h").write_text("#define ONE 1\n")
+        (pool / "one.c").write_text("#include <one.h>\nint one(void) "
+                                    "{ return ONE; }\n")
+        (tree.source / "main.c").write_text(
+            "#include <one.h>\nint one(void);\n"
+            "int main(void) { return 10 * ONE + one(); }\n")
+        lines = [
+            f"cc -I{pool} -MD -MQ one.o -MF one.o.d -o one.o -c ../source/pool/one.c",
+            f"cc -I{pool} -MD -MQ main.o -MF main.o.d -o main.o -c ../source/main.c",
+            "rm -f lib.a && ar csrDT lib.a one.o",
+            "cc -o main main.o lib.a",
+        ]
+        for line in lines:
+            subprocess.run(line, shell=True, cwd=build, check=True)
+        relinker = relink.Relinker(tree)
+        commands = [relinker.parse(shlex.split(line.split("&&")[-1]), build)
+                    for line in lines]
+        relinker.listed["checks", "main"] = [each for each in commands if each]
+        for file, text, expected in (
+                ("pool/one.h", "#define ONE 2\n", 12),  # main.c is no library
+                ("pool/one.c", "int one(void) { return 5; }\n", 15)):
+            moved: dict[str, str] = {}
+            with tempfile.TemporaryDirectory() as out:
+                relinker.relink("checks", ["main"], file, text, Path(out), moved)
+                self.assertEqual(set(moved), {"one.o", "lib.a", "main"})
+                done = subprocess.run([moved["main"]], check=False)
+            self.assertEqual(done.returncode, expected)
+        done = subprocess.run([build / "main"], check=False)
+        self.assertEqual(done.returncode, 11)
 
 
 if __name__ == "__main__":

@@ -22,43 +22,50 @@ _Static_assert(sizeof(struct header) <= HEAP_ALIGNMENT,
 
 static size_t calls;
 static size_t refusals;
+static size_t refusals_of_size;
+static struct heap_request refused;
 static size_t live_blocks;
 static size_t live_bytes;
 static size_t fail_in = HEAP_NEVER;
 static int fails_on; /* once an allocation has failed, all later ones do */
 
-static void *heap_take(size_t alignment, size_t size);
+static void *heap_take(const char *function, size_t alignment, size_t size);
 static int heap_refuses(size_t size);
 
 void *
 heap_malloc(size_t size)
 {
-    return heap_take(HEAP_ALIGNMENT, size);
+    return heap_take("malloc", HEAP_ALIGNMENT, size);
 }
 
 void *
 heap_calloc(size_t count, size_t size)
 {
+    size_t asked = count * size;
     void *p;
 
     if (size != 0 && count > HEAP_SIZE_MAX / size) {
         count = HEAP_SIZE_MAX + (size_t) 1;
         size = 1;
     }
-    p = heap_take(HEAP_ALIGNMENT, count * size);
-    if (p != NULL) {
-        memset(p, 0, count * size);
+    p = heap_take("calloc", HEAP_ALIGNMENT, count * size);
+    if (p == NULL) {
+        refused.size = asked;
+        return NULL;
     }
+    memset(p, 0, asked);
     return p;
 }
 
 int
 heap_posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
-    void *p = heap_take(alignment < HEAP_ALIGNMENT ? HEAP_ALIGNMENT : alignment,
+    void *p = heap_take("posix_memalign",
+                        alignment < HEAP_ALIGNMENT ? HEAP_ALIGNMENT : alignment,
                         size);
 
     if (p == NULL) {
+        refused.alignment = alignment;
         return ENOMEM;
     }
     *ret_p = p;
@@ -82,6 +89,12 @@ heap_free(void *p)
 
 size_t
 heap_usable_size(void *p)
+{
+    return heap_size(p);
+}
+
+size_t
+heap_size(void *p)
 {
     struct header *header = (struct header *) p - 1;
     size_t size;
@@ -119,6 +132,18 @@ heap_refusals(void)
 }
 
 size_t
+heap_refusals_of_size(void)
+{
+    return refusals_of_size;
+}
+
+struct heap_request
+heap_refused(void)
+{
+    return refused;
+}
+
+size_t
 heap_live_blocks(void)
 {
     return live_blocks;
@@ -131,7 +156,7 @@ heap_live_bytes(void)
 }
 
 static void *
-heap_take(size_t alignment, size_t size)
+heap_take(const char *function, size_t alignment, size_t size)
 {
     void *start;
     struct header *header;
@@ -139,6 +164,8 @@ heap_take(size_t alignment, size_t size)
     if (heap_refuses(size) || alignment > HEAP_SIZE_MAX ||
         posix_memalign(&start, alignment, alignment + size) != 0) {
         refusals++;
+        refusals_of_size += size > HEAP_SIZE_MAX || alignment > HEAP_SIZE_MAX;
+        refused = (struct heap_request){.function = function, .size = size};
         errno = ENOMEM;
         return NULL;
     }

@@ -21,6 +21,9 @@ int heap_posix_memalign(void **ret_p, size_t alignment, size_t size);
 void heap_free(void *p);
 size_t heap_usable_size(void *p); /* the size that was asked for */
 
+/* The same, for tests: not the system's function. */
+size_t heap_size(void *p);
+
 /* Fail the nth allocation from now, 0 being the next one, and no other.
  * HEAP_NEVER: none. */
 void heap_fail_at(size_t nth);
@@ -31,8 +34,18 @@ void heap_fail_from(size_t nth);
 /* The number of allocations asked for so far, failed ones included. */
 size_t heap_calls(void);
 
-/* The number of those that failed. */
+/* The number of those that failed; and of them, those that were larger than
+ * HEAP_SIZE_MAX. */
 size_t heap_refusals(void);
+size_t heap_refusals_of_size(void);
+
+/* The allocation that failed last: its function, and what that was given. */
+struct heap_request {
+    const char *function;
+    size_t alignment; /* of posix_memalign() */
+    size_t size;
+};
+struct heap_request heap_refused(void);
 
 /* The number of blocks that are allocated and not freed, and the bytes that
  * were asked for them. */

@@ -1,0 +1,97 @@
+/*
+ * Odd systems. The linker puts these functions in the system's place, and the
+ * pool keeps every promise that does not need them.
+ *
+ * - There is no thread-specific key left, or no memory to set one: a thread
+ *   keeps nothing.
+ * - The dynamic linker does not know whose malloc() or malloc_usable_size() is
+ *   (call number ODD_DLADDR): the latter may not be called.
+ * - The system's page is another one, or not known (ODD_PAGESIZE).
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* Dl_info */
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *data));
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __real_pthread_key_delete(pthread_key_t key);
+int __wrap_pthread_key_delete(pthread_key_t key);
+int __wrap_dladdr(const void *address, Dl_info *info);
+size_t __wrap_heap_usable_size(void *p);
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+
+enum {
+    LAST_PRIORITY = 101, /* of destructors, the last that is granted */
+};
+
+static int keys; /* that are to be deleted */
+static int dladdr_calls;
+
+int
+__wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *data))
+{
+    (void) key;
+    (void) end;
+    keys = -1;
+    return EAGAIN;
+}
+
+/* Where there is no key, none may be set. */
+int
+__wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    (void) key;
+    (void) value;
+    if (keys < 0) {
+        abort();
+    }
+    return ENOMEM;
+}
+
+int
+__wrap_pthread_key_delete(pthread_key_t key)
+{
+    if (keys < 0) {
+        abort();
+    }
+    keys++;
+    return __real_pthread_key_delete(key);
+}
+
+/* At the program's end: a key that was made has been deleted. */
+__attribute__((destructor(LAST_PRIORITY))) static void
+check_keys(void)
+{
+    if (keys == 0) {
+        abort();
+    }
+}
+
+/* The answer alone shows the failure. */
+int
+__wrap_dladdr(const void *address, Dl_info *info)
+{
+    (void) address;
+    *info = (Dl_info){.dli_fbase = &dladdr_calls};
+    return ++dladdr_calls != ODD_DLADDR;
+}
+
+size_t
+__wrap_heap_usable_size(void *p)
+{
+    (void) p;
+    abort();
+}
+
+long
+__wrap_sysconf(int name)
+{
+    return name == _SC_PAGESIZE ? ODD_PAGESIZE : __real_sysconf(name);
+}

@@ -1,0 +1,126 @@
+#include "pieces.h"
+
+enum {
+    HIDE_MAX = 4, /* pieces of about a size that hide none of that size */
+
+    BINS = 8, /* sizes of blocks that find each a bin, whatever they are */
+
+    /* The powers of two with a bin each. */
+    POWER_LEAST = 32,
+    POWER_MOST = 256 * 1024,
+};
+
+static struct piece_size *find(struct pieces *pieces, size_t size,
+                               int is_block);
+static int is_power(size_t size);
+
+void
+pieces_clear(struct pieces *pieces)
+{
+    size_t most = pieces->size_most;
+
+    *pieces = (struct pieces){.is_known = 1, .size_most = most};
+}
+
+void
+pieces_put(struct pieces *pieces, size_t size, size_t count, int is_block)
+{
+    struct piece_size *found = find(pieces, size, is_block);
+
+    if (size > pieces->size_most) {
+        pieces->size_most = size;
+    }
+    if (found == NULL && pieces->count == PIECES_SIZES) {
+        pieces->is_known = 0;
+        return;
+    }
+    if (found == NULL) {
+        found = &pieces->sizes[pieces->count++];
+        *found = (struct piece_size){.size = size, .is_block = is_block};
+    }
+    /* A bin that another size has left may be taken. */
+    if (is_block) {
+        pieces->bins += found->count == 0 || pieces->has_left;
+        pieces->has_other_blocks |= !is_power(size);
+    }
+    found->count += count;
+    pieces->bytes += size * count;
+    *(is_block ? &pieces->blocks : &pieces->large) += count;
+}
+
+void
+pieces_take(struct pieces *pieces, size_t size, int is_block)
+{
+    struct piece_size *found = find(pieces, size, is_block);
+
+    if (found == NULL || found->count == 0) {
+        pieces->is_known = 0;
+        return;
+    }
+    found->count--;
+    pieces->has_left |= is_block && found->count == 0;
+    pieces->bytes -= size;
+    --*(is_block ? &pieces->blocks : &pieces->large);
+}
+
+int
+pieces_have_block(const struct pieces *pieces, size_t size)
+{
+    size_t i;
+
+    if (!pieces->is_known ||
+        (pieces->bins > BINS && pieces->has_other_blocks)) {
+        return 0;
+    }
+    for (i = 0; i < pieces->count; i++) {
+        if (pieces->sizes[i].is_block && pieces->sizes[i].size == size) {
+            return pieces->sizes[i].count != 0;
+        }
+    }
+    return 0;
+}
+
+int
+pieces_have_large(const struct pieces *pieces, size_t size)
+{
+    size_t others = 0;
+    int has_one = 0;
+    size_t i;
+
+    for (i = 0; i < pieces->count; i++) {
+        const struct piece_size *piece = &pieces->sizes[i];
+
+        if (piece->is_block || piece->count == 0) {
+            continue;
+        }
+        if (piece->size >= size && piece->size - size <= size / 8) {
+            has_one = 1;
+        } else if (4 * piece->size >= 3 * size && 5 * piece->size <= 8 * size) {
+            others += piece->count;
+        }
+    }
+    return has_one && others <= HIDE_MAX && pieces->is_known;
+}
+
+/* NULL: there is no such size. */
+static struct piece_size *
+find(struct pieces *pieces, size_t size, int is_block)
+{
+    size_t i;
+
+    for (i = 0; i < pieces->count; i++) {
+        struct piece_size *piece = &pieces->sizes[i];
+
+        if (piece->size == size && piece->is_block == is_block) {
+            return piece;
+        }
+    }
+    return NULL;
+}
+
+static int
+is_power(size_t size)
+{
+    return size >= POWER_LEAST && size <= POWER_MOST &&
+           (size & (size - 1)) == 0;
+}
