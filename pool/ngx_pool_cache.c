@@ -118,6 +118,7 @@ NGX_POOL_COLD void *
 ngx_pool_cache_allocate(size_t size, ngx_log_t *log)
 {
     ngx_pool_cache_t *cache;
+    void *block;
 
     if (ngx_pool_thread.cache == NULL && ngx_pool_thread.limit != 0 &&
         ngx_pool_cache_has_key) {
@@ -129,8 +130,11 @@ ngx_pool_cache_allocate(size_t size, ngx_log_t *log)
             ngx_free(cache);
         }
     }
-    ngx_pool_cache_missed(size);
-    return ngx_memalign(NGX_POOL_ALIGNMENT, size, log);
+    block = ngx_memalign(NGX_POOL_ALIGNMENT, size, log);
+    if (block != NULL) {
+        ngx_pool_cache_missed(size);
+    }
+    return block;
 }
 
 /* Some pieces of size's own class are large enough. All pieces of the next
@@ -145,8 +149,10 @@ ngx_pool_cache_get_large(size_t size, ngx_log_t *log)
         p = ngx_pool_cache_take(bin + 1, size, size);
     }
     if (p == NULL) {
-        ngx_pool_cache_missed(size);
         p = ngx_alloc(size, log);
+        if (p != NULL) {
+            ngx_pool_cache_missed(size);
+        }
     }
     return p;
 }
@@ -192,8 +198,8 @@ ngx_pool_cache_end(void *data)
     ngx_pool_cache_limit(0);
 }
 
-/* size bytes were not kept and are asked of the system: from now on that much
- * more is kept, within the limit. */
+/* size bytes were not kept and came from the system: from now on that much more
+ * is kept, within the limit. */
 static void
 ngx_pool_cache_missed(size_t size)
 {

@@ -33,8 +33,6 @@ enum {
 
     KEPT_MOST = 16 * 1024 * 1024, /* by a new thread */
 
-    ASKED_MAX = HEAP_SIZE_MAX, /* more than a thread ever keeps */
-
     LATE_SIZE = 512, /* of a pool that a handler of a thread's end destroys */
 };
 
@@ -68,7 +66,8 @@ static void pool_scale(void *state, struct op_scale *ret_scale);
 static int pool_is_refused_size(size_t size);
 static int is_large(const ngx_pool_t *pool,
                     const struct regions_object *object);
-static void asks(size_t calls, const ngx_pool_t *pool, size_t size);
+static void asked(size_t calls, const ngx_pool_t *pool, size_t size,
+                  const void *p);
 static void thread_enter(unsigned number);
 static void thread_leave(unsigned number);
 static void thread_left(unsigned number);
@@ -146,7 +145,7 @@ pool_create(size_t size, size_t count)
     ngx_pool_t *pool = ngx_create_pool(size, NULL);
 
     (void) count;
-    asks(calls, NULL, size);
+    asked(calls, NULL, size, pool);
     return pool;
 }
 
@@ -178,7 +177,7 @@ pool_palloc(void *state, size_t size)
     size_t calls = heap_calls();
     void *p = ngx_palloc(state, size);
 
-    asks(calls, state, size);
+    asked(calls, state, size, p);
     return p;
 }
 
@@ -188,7 +187,7 @@ pool_pnalloc(void *state, size_t size)
     size_t calls = heap_calls();
     void *p = ngx_pnalloc(state, size);
 
-    asks(calls, state, size);
+    asked(calls, state, size, p);
     return p;
 }
 
@@ -198,7 +197,7 @@ pool_pcalloc(void *state, size_t size)
     size_t calls = heap_calls();
     void *p = ngx_pcalloc(state, size);
 
-    asks(calls, state, size);
+    asked(calls, state, size, p);
     return p;
 }
 
@@ -208,7 +207,7 @@ pool_pmemalign(void *state, size_t size, size_t alignment)
     size_t calls = heap_calls();
     void *p = ngx_pmemalign(state, size, alignment);
 
-    asks(calls, state, size);
+    asked(calls, state, size, p);
     return p;
 }
 
@@ -235,7 +234,7 @@ pool_cleanup(void *state, size_t *ran)
     size_t calls = heap_calls();
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(state, 0);
 
-    asks(calls, state, sizeof(*cleanup));
+    asked(calls, state, sizeof(*cleanup), cleanup);
     if (cleanup == NULL) {
         return -1;
     }
@@ -282,17 +281,19 @@ is_large(const ngx_pool_t *pool, const struct regions_object *object)
     return object->code == OP_PMEMALIGN || object->size > pool->max;
 }
 
-/* The calling thread's pool has asked the system for memory, maybe; also for
- * what the system refused. */
+/* The calling thread's pool has maybe had memory of the system: size bytes for
+ * p, unless they were refused, and a block of its own. */
 static void
-asks(size_t calls, const ngx_pool_t *pool, size_t size)
+asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
 {
-    size_t *asked = &threads[regions_thread()].asked;
+    size_t *sum = &threads[regions_thread()].asked;
     size_t block = pool == NULL ? 0 : (size_t) (pool->d.end - (u_char *) pool);
 
     if (heap_calls() != calls) {
-        *asked = size > ASKED_MAX || *asked > ASKED_MAX ? SIZE_MAX
-                                                        : *asked + size + block;
+        *sum += block + (p != NULL ? size : 0);
+    }
+    if (*sum > SIZE_MAX / 2) {
+        *sum = SIZE_MAX / 2; /* no thread has that much */
     }
 }
 

@@ -1074,23 +1074,56 @@ destroy_all_in_thread(void *data)
 }
 
 static void
-test_cache_keeps_nothing_where_pools_are_only_destroyed(void **state)
+make_pools_for_others(struct sight *sight)
 {
-    struct sight sight = {.pool = NULL};
     size_t n;
 
-    (void) state;
     for (n = 0; n < 3 * SWEEP_REGIONS; n++) {
         ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
         ngx_pool_t **next = ngx_palloc(pool, sizeof(ngx_pool_t *));
 
-        *next = sight.pool;
-        sight.pool = pool;
+        *next = sight->pool;
+        sight->pool = pool;
         grow(pool, 4);
         (void) ngx_palloc(pool, LARGE);
     }
+}
+
+static void
+test_cache_keeps_nothing_where_pools_are_only_destroyed(void **state)
+{
+    struct sight sight = {.pool = NULL};
+
+    (void) state;
+    make_pools_for_others(&sight);
     in_a_thread(destroy_all_in_thread, &sight);
     assert_int_equal(sight.size_at_start, POOL_SIZE);
+    assert_int_equal(sight.size_at_end, POOL_SIZE);
+}
+
+/* What the system refuses, as a block and as a large allocation. */
+static void *
+destroy_all_after_refusals_in_thread(void *data)
+{
+    ngx_pool_t *pool;
+
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    assert_non_null(pool);
+    assert_null(ngx_palloc(pool, SIZE_MAX / 2));
+    assert_null(ngx_create_pool(SIZE_MAX / 2, NULL));
+    ngx_destroy_pool(pool);
+    return destroy_all_in_thread(data);
+}
+
+static void
+test_cache_keeps_nothing_for_what_was_refused(void **state)
+{
+    struct sight sight = {.pool = NULL};
+
+    (void) state;
+    make_pools_for_others(&sight);
+    in_a_thread(destroy_all_after_refusals_in_thread, &sight);
     assert_int_equal(sight.size_at_end, POOL_SIZE);
 }
 
@@ -1351,6 +1384,7 @@ main(void)
         FIXTURE_TEST(test_cache_is_released_at_its_threads_end),
         FIXTURE_TEST(test_cache_is_each_threads_own),
         FIXTURE_TEST(test_cache_keeps_blocks_of_pools_of_other_threads),
+        FIXTURE_TEST(test_cache_keeps_nothing_for_what_was_refused),
         FIXTURE_TEST(test_cache_keeps_nothing_where_pools_are_only_destroyed),
         FIXTURE_TEST(test_cache_is_not_made_by_a_destroy),
         FIXTURE_TEST(test_cache_loses_nothing_that_later_handlers_destroy),
