@@ -299,7 +299,7 @@ def make_builds() -> list[Path]:
 def measure(build: Path, results: Path, label: str, options: list[str]) -> Path:
     """The folder of the run's results."""
     call(str(build / "bench" / "bench"), "--results", str(results), "--label", label,
-         *options, env={**os.environ, "PATH": ""})  # no valgrind: nothing is counted
+         "--force", *options, env={**os.environ, "PATH": ""})  # no valgrind: nothing is counted
     return results / label
 
 

@@ -81,7 +81,9 @@ class Counts(Folder):
 
     def count(self, *words: str, label: str = "a", **settings) -> dict[str, dict]:
         """What is counted, by the row's name."""
-        done = self.measure("--rounds", "1", "--label", label, *words, **settings)
+        done = self.measure(
+            "--rounds", "1", "--label", label, "--force", *words, **settings
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         keys = ("workload", "allocator", "sizes", "n")
         found = {"/".join(str(row[key]) for key in keys): row for row in self.rows(label)}
@@ -191,7 +193,9 @@ class Failures(Counts):
         """Those after it have their own figures, not the dump of another row."""
         plugin = self.plugin("full", NO_MEMORY)
         alone = self.count("--filter", self.ROWS)
-        done = self.measure(plugin, "--filter", self.ROWS, "--rounds", "1", "--label", "a")
+        done = self.measure(
+            plugin, "--filter", self.ROWS, "--rounds", "1", "--label", "a", "--force"
+        )
         self.assertEqual(done.returncode, 1)
         self.assertIn(
             "instructions of fill/full/fixed64/100: an allocation failed", done.stderr
