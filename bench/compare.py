@@ -47,6 +47,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench" / "report"))
 
 import load  # noqa: E402
+import options  # noqa: E402
 import verdicts  # noqa: E402
 from interval import Estimate  # noqa: E402
 from load import Row, Run  # noqa: E402
@@ -121,21 +122,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("old", metavar="OLD")
     parser.add_argument("new", metavar="NEW")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--filter", type=regex)
+    parser.add_argument("--filter", type=options.regex)
     parser.add_argument("--build", type=Path, default=BUILD)
-    if {"-h", "--help"} & set(words):
-        print(__doc__.strip())
-        sys.exit(0)
-    return parser.parse_args(words)
-
-
-def regex(word: str) -> re.Pattern[str]:
-    try:
-        return re.compile(word)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(
-            f'"{word}" is no regular expression: {error}'
-        ) from None
+    return options.parse(parser, words, __doc__)
 
 
 def compare(arguments: argparse.Namespace) -> list[Line]:

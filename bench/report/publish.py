@@ -31,6 +31,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import options
 import store
 from errors import InputError
 from load import load, load_document, read_document, run_file
@@ -88,13 +89,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("label", metavar="LABEL", nargs="?", default=PUBLISHED)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    if {"-h", "--help"} & set(words):
-        print(__doc__.strip())
-        sys.exit(0)
-    arguments = parser.parse_args(words)
-    if arguments.check and arguments.label != PUBLISHED:
+    given = options.parse(parser, words, __doc__)
+    if given.check and given.label != PUBLISHED:
         parser.error("--check looks at what is published; expected no LABEL")
-    return arguments
+    return given
 
 
 Files = dict[str, str]  # texts by name, from the root

@@ -26,12 +26,12 @@ Status: 0, or 2 where a run cannot be read: the message names file and field.
 import argparse
 import gc
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import options
 import several
 import store
 from errors import InputError
@@ -84,22 +84,10 @@ def main() -> int:
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run report", add_help=False)
     parser.add_argument("runs", metavar="RUN", nargs="*")
-    parser.add_argument("--filter", type=regex)
+    parser.add_argument("--filter", type=options.regex)
     parser.add_argument("--run-json", metavar="FILE", type=Path)
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    if {"-h", "--help"} & set(words):
-        print(__doc__.strip())
-        sys.exit(0)
-    return parser.parse_args(words)
-
-
-def regex(word: str) -> re.Pattern[str]:
-    try:
-        return re.compile(word)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(
-            f'"{word}" is no regular expression: {error}'
-        ) from None
+    return options.parse(parser, words, __doc__)
 
 
 def find(root: Path, word: str) -> Source:

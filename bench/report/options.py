@@ -1,0 +1,25 @@
+"""What command lines of bench's scripts share."""
+
+import argparse
+import re
+import sys
+
+
+def parse(
+    parser: argparse.ArgumentParser, words: list[str], manual: str
+) -> argparse.Namespace:
+    """--help prints the manual, which is the script's own text."""
+    if {"-h", "--help"} & set(words):
+        print(manual.strip())
+        sys.exit(0)
+    return parser.parse_args(words)
+
+
+def regex(word: str) -> re.Pattern[str]:
+    """The type of an option."""
+    try:
+        return re.compile(word)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f'"{word}" is no regular expression: {error}'
+        ) from None
