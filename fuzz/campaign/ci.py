@@ -21,6 +21,7 @@ from pathlib import Path
 from . import batch, build, change, coverage, describe, history, prune, session
 from . import store
 from .health import Refused
+from .ranges import at_least
 from .run import Run, all_asked, recover, remove_work, wanted_targets
 from .session import Asked, Setting
 from .targets import TARGETS, family
@@ -85,7 +86,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         prog="./run ci-fuzz", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     kind = parser.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--budget", type=int, metavar="SECONDS",
+    kind.add_argument("--budget", type=at_least(1), metavar="SECONDS",
                       help="fuzz what a change can reach for so long, in all")
     kind.add_argument("--batch", action="store_true", help="fuzz every target")
     kind.add_argument("--prune", action="store_true",
@@ -95,16 +96,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--since", metavar="COMMIT",
                         help="the change is what differs from it (default: where "
                         "the branch left main, or HEAD~1)")
-    parser.add_argument("--seconds", type=int, default=BATCH_SECONDS, metavar="N",
+    parser.add_argument("--seconds", type=at_least(1), default=BATCH_SECONDS, metavar="N",
                         help="of a batch's campaign (default: %(default)s)")
     parser.add_argument("--target", action="append", metavar="NAME",
                         help="of a batch, may be given several times (default: all)")
     parser.add_argument("--engine", action="append", choices=list(TARGETS),
                         help="may be given several times (default: both)")
-    parser.add_argument("--jobs", type=int, metavar="N",
+    parser.add_argument("--jobs", type=at_least(1), metavar="N",
                         default=len(os.sched_getaffinity(0)),
                         help="campaigns at a time (default: one a processor)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N",
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N",
                         help="of what is drawn (default: the engine's own)")
     parser.add_argument("--store", type=Path, default=SOURCE / "build-fuzz",
                         metavar="FOLDER", help="what stays between runs")

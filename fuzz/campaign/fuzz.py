@@ -12,16 +12,26 @@ configured with. Exit: 0 as expected, 1 not, 2 cannot run, or did not fuzz.
 
 import argparse
 import shutil
+import textwrap
 from pathlib import Path
 
 from . import afl, build, finding, session, store, targets, together
 from .engine import Progress
 from .finding import Finding
 from .health import Refused
+from .ranges import at_least
 from .session import Asked, Result, Setting
 from .targets import COMPILERS, NEEDS_NGINX, TARGETS, family
 
 SOURCE = Path(__file__).resolve().parent.parent.parent
+
+WIDTH = 79
+EXAMPLES = """\
+examples:
+  ./run fuzz                               each target for a minute
+  ./run fuzz --engine afl --seconds 600 pool_ops
+  ./run fuzz --empty --plant fits_wraps    is that bug found from nothing?
+  ./run fuzz --jobs 16 --seconds 86400     sixteen at a time"""
 
 
 def choose(kind: str, name: str, known: list[str]) -> None:
@@ -95,18 +105,20 @@ def status_of(arguments: argparse.Namespace, results: list[Result]) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="./run fuzz", description="Fuzz the pool, and its ops, for a while."
+        prog="./run fuzz", description="Fuzz the pool, and its ops, for a while.",
+        epilog=names_and_examples(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET",
                         help="which, by default all of the engine's")
-    parser.add_argument("--seconds", type=int, default=60, metavar="N",
+    parser.add_argument("--seconds", type=at_least(1), default=60, metavar="N",
                         help="for each target (default: %(default)s)")
     parser.add_argument("--engine", default="libfuzzer",
                         help=f"one of: {' '.join(COMPILERS)}")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N",
+    parser.add_argument("--jobs", type=at_least(1), default=1, metavar="N",
                         help="how many targets, or instances of one, run at a "
                         "time (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N",
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N",
                         help="of what is drawn (default: the engine's own)")
     parser.add_argument("--keep", action="store_true",
                         help="add new inputs to corpus/")
@@ -123,6 +135,19 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def names_and_examples() -> str:
+    lists = {
+        "targets of libfuzzer": TARGETS["libfuzzer"],
+        "targets of afl": TARGETS["afl"],
+        "mutants": sorted(targets.mutants(SOURCE)),
+    }
+    named = "\n\n".join(
+        textwrap.fill(" ".join(names), WIDTH, initial_indent=f"{title}: ",
+                      subsequent_indent="  ")
+        for title, names in lists.items())
+    return f"{named}\n\n{EXAMPLES}"
+
+
 def check(arguments: argparse.Namespace) -> None:
     if arguments.stability:
         arguments.engine = "afl"
@@ -131,8 +156,6 @@ def check(arguments: argparse.Namespace) -> None:
         choose("target", name, TARGETS[arguments.engine])
     for name in arguments.plant:
         choose("mutant", name, sorted(targets.mutants(SOURCE)))
-    if arguments.jobs < 1:
-        raise Refused(f"--jobs: found {arguments.jobs}, expected at least 1")
 
 
 def ask(arguments: argparse.Namespace, nginx: str) -> list[Asked]:

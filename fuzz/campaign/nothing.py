@@ -25,6 +25,7 @@ from .build import build, folder_of, nginx_source
 from .engine import INPUT_SIZE_MAX
 from .fuzz import choose
 from .health import Refused
+from .ranges import at_least
 from .targets import DICTIONARY, NEEDS_NGINX, mutants, planted_target
 
 PARTS = 3  # of which the first is held out
@@ -128,12 +129,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda text: [int(each) for each in
                                                       text.split(",")],
                         default=[1, 2, 3], metavar="N,N")
-    parser.add_argument("--seconds", type=int, default=60, metavar="N",
+    parser.add_argument("--seconds", type=at_least(1), default=60, metavar="N",
                         help="of the processor, a campaign (default: "
                         "%(default)s)")
     parser.add_argument("--part", choices=("tuned", "held"),
                         help="those that guide, or those that are held out")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count() or 1)
     parser.add_argument("--build", type=Path, metavar="FOLDER",
                         help="where to build (default: build)")
     return parser.parse_args(argv)

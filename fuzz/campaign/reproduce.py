@@ -18,6 +18,7 @@ from pathlib import Path
 
 from . import build, describe, finding, session, store
 from .health import Refused
+from .ranges import at_least
 from .session import Asked, Setting
 from .targets import TARGETS, family
 
@@ -109,7 +110,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         help="whose input it is (default: by where FILE lies)")
     parser.add_argument("--engine", choices=list(TARGETS), default="libfuzzer",
                         help="whose build of it runs (default: %(default)s)")
-    parser.add_argument("--times", type=int, default=TIMES, metavar="N",
+    parser.add_argument("--times", type=at_least(1), default=TIMES, metavar="N",
                         help="how often (default: %(default)s)")
     parser.add_argument("--fixed", action="store_true",
                         help="put it into corpus/, where it no longer happens")

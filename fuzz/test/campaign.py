@@ -116,6 +116,21 @@ class Refusals(unittest.TestCase):
     def test_unknown_target_lists_the_known(self) -> None:
         self.check(["none"], "pool_ops_hardened")
 
+    def test_numbers_have_a_range(self) -> None:
+        for words in ("--seconds", "0"), ("--seconds", "-5"), ("--jobs", "0"), (
+                "--seed", "1x"):
+            with (self.assertRaises(SystemExit) as ended,
+                  contextlib.redirect_stderr(io.StringIO()) as said):
+                fuzz.parse(list(words))
+            self.assertEqual(ended.exception.code, 2)
+            self.assertIn(f"found '{words[1]}', expected a whole number of",
+                          said.getvalue())
+
+    def test_help_has_all_names(self) -> None:
+        words = fuzz.names_and_examples().split()
+        for name in (*targets.TARGETS["libfuzzer"], *targets.mutants(FUZZ.parent)):
+            self.assertIn(name, words)
+
     def test_unknown_mutant_lists_the_known(self) -> None:
         self.check(["--plant", "none"], "fits_wraps")
 
