@@ -11,7 +11,7 @@ if [ -z "${NGINX_SRC-}" ] && [ -d "$SRC/nginx" ]; then
     export NGINX_SRC=$SRC/nginx
 fi
 
-# AFL++ has no flags for a file: it is told which ones to instrument.
+# AFL++ has no flags for a file: a list says which ones it instruments.
 export AFL_LLVM_ALLOWLIST=$source/fuzz/afl-allowlist.txt
 # The tools that make seeds have the flags of the targets. They end without a
 # report of leaks, and leave no figures of coverage in the source.

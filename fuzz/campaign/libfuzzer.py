@@ -1,6 +1,6 @@
 """libFuzzer: processes that share one corpus, which each reads again now and then.
 
-Not -fork: its jobs start anew, and are merged, so often that they make a third of
+Not -fork: its jobs start again, and are merged, so often that they make a third of
 the executions in the same processor time, and it passes over inputs without an
 end.
 """

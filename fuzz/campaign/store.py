@@ -53,7 +53,7 @@ def remove(folder: Path) -> None:
 
 
 def copy_corpus(corpus: Path, folders: list[Path]) -> int:
-    """Make corpus anew from folders: an engine writes into what it is given.
+    """Make corpus again, from folders: an engine writes into what it is given.
     Returns how many inputs it has."""
     shutil.rmtree(corpus, ignore_errors=True)
     corpus.mkdir(parents=True)

@@ -124,7 +124,7 @@ def places_in_short(facts: Facts, to: str) -> str:
     words_of = {
         FASTEST: "every rival is slower than the pool beyond doubt",
         EQUAL_TOP: "the fastest are equal",
-        OPEN: "it cannot be told",
+        OPEN: "it is unknown",
         BEATEN: "a rival is faster",
     }
     said = [
