@@ -35,9 +35,9 @@ enum {
 
 /* Rows of memory, where the options choose no other sizes or n. */
 #define PLAN_MEMORY_SIZES    "fleet,lognormal,nginx_request,uniform"
-#define PLAN_MEMORY_NS       "10,100,1000,10000"
+#define PLAN_MEMORY_NS       "10,25,100,1000,10000"
 #define PLAN_MEMORY_QUICK    "lognormal,nginx_request"
-#define PLAN_MEMORY_QUICK_NS "100,10000"
+#define PLAN_MEMORY_QUICK_NS "25,1000"
 
 /* Rows whose instructions are counted: of these workloads; and where the
  * options choose no other sizes or n, of these. */
