@@ -179,7 +179,7 @@ region_mark(size_t i)
     return (unsigned char) (i + 1);
 }
 
-/* Begin the region anew. Returns 0, or -ENOMEM; it is then not begun. */
+/* Begin the region again. Returns 0, or -ENOMEM; it is then not begun. */
 static inline int
 region_create(struct region *region)
 {
@@ -285,7 +285,7 @@ region_free_order_with(struct region *region, const uint32_t *order,
 /*
  * Free an object and allocate another one in its place, count times. The ith of
  * the samples, from the region's next one on, is the size of the new object,
- * and slots[i] tells which of the region's objects it replaces. There are as
+ * and slots[i] says which of the region's objects it replaces. There are as
  * many slots as samples.
  * Returns 0, or -ENOMEM; there is then one object less, in any order.
  */

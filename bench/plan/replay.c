@@ -273,7 +273,7 @@ replay_cleanup(void *state)
     shim_keep(state);
 }
 
-/* A zero byte stands behind what is read. */
+/* A zero byte follows the bytes that are read. */
 static uint8_t *
 replay_read(const char *file, size_t *ret_size, char *error)
 {

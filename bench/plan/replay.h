@@ -6,7 +6,7 @@
  * end before them. It gives an object back early only where it can: one of
  * WORKLOAD_LARGE bytes and more, if it has free_early(). A general allocator
  * frees what a region still has at its end, object by object, in the order in
- * which it was made. Both make an object anew by a new one, a copy and a free;
+ * which it was made. Both replace an object by a new one, a copy and a free;
  * what is moved to another region is copied there by a region allocator and
  * left as it is by a general one. Alignments beyond ALLOCATOR_ALIGNMENT are not
  * asked for; zeroed memory is zeroed by the same loop for all. A cleanup is a

@@ -18,7 +18,7 @@ class Findings:
     matrices: list[Matrix]  # the baseline's place in each cell
     splits: list[Split]  # where the spread comes from
     left_out: tuple[int, int]  # of the splits: cells unstable, and without halves
-    is_nested: bool  # processes can be told apart from layouts
+    is_nested: bool  # the spread has a part of processes and one of layouts
     drifts: list[Drift]
     unstable: list[tuple[Row, Comparison]]
 

@@ -25,7 +25,7 @@ are averaged first, and then a negative one is set to 0. See Searle, Casella and
 McCulloch, Variance Components (Wiley 1992), chapter 3, on unbalanced classes
 and on negative estimates.
 
-Where no layout has two rounds, the first two cannot be told apart, and the sum
+Where no layout has two rounds, the first two cannot be separated, and the sum
 of them is estimated.
 """
 
@@ -69,7 +69,7 @@ class Split:
 
 
 def is_nested(run: Run) -> bool:
-    """Whether a layout has two rounds, so that processes can be told apart."""
+    """Whether a layout has two rounds, so that the part of processes is known."""
     return len(set(run.layouts.values())) < len(run.layouts)
 
 

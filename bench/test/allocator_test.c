@@ -70,7 +70,7 @@ enum {
 
 _Static_assert((uint64_t) CHURN_ROUNDS *CHURN_OBJECTS *CHURN_SIZE >
                    3 * (uint64_t) CHURN_KEPT_MAX,
-               "a leak is told from what is kept");
+               "a leak is distinguished from kept memory");
 
 /* An object and the byte that fills it. */
 struct object {
@@ -395,7 +395,7 @@ test_fill_keeps_the_contract(void **state)
     static void *pointers[FILLED];
     uint32_t samples[FILL_PERIOD];
     struct fixture fixture;
-    struct object behind;
+    struct object later;
 
     begin(&fixture, state);
     for (size_t i = 0; i < FILL_PERIOD; i++) {
@@ -412,10 +412,10 @@ test_fill_keeps_the_contract(void **state)
 
         assert_int_equal(fixture.allocator->fill(&region), 0);
         assert_int_equal(region.at, (at + FILLED) % FILL_PERIOD);
-        behind = make(&fixture, 1000, 0);
+        later = make(&fixture, 1000, 0);
         check_filled(&region, at);
-        check(&behind);
-        release(&fixture, &behind);
+        check(&later);
+        release(&fixture, &later);
         region_free(&region);
         if (fixture.allocator->reset != NULL) {
             fixture.allocator->reset(fixture.state);

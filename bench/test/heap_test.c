@@ -151,7 +151,7 @@ test_settle_is_what_freeing_brings_about(void **state)
 }
 
 /* What the heap has from the system once a region is freed, the last one of the
- * row's loop: the region behind the clock is the one after. */
+ * row's loop: the region after the loop is one more. */
 static size_t arenas[2];
 
 static void *

@@ -1,7 +1,7 @@
 /*
- * The rows nginx and pool are what they say: nginx's own code, told by what it
- * is known to do, beside this project's. Both keep to nginx's rule for what
- * comes from a block. Skipped where nginx's source is not at hand.
+ * The row nginx runs nginx's own code, and the row pool this project's: both are
+ * recognised by behaviour in which they differ. Both keep to nginx's rule for
+ * what comes from a block. Skipped where nginx's source is not at hand.
  */
 #include "allocator.h"
 

@@ -143,10 +143,10 @@ load(const char *text)
     return replay;
 }
 
-/* What allocator is told, once plainly or once checked. */
+/* The calls that the allocator gets, once plainly or once checked. */
 static const char *
-told(const struct replay *replay, const struct allocator *allocator,
-     int is_checked)
+calls_of(const struct replay *replay, const struct allocator *allocator,
+         int is_checked)
 {
     static void *states[16];
     static void *objects[64];
@@ -183,7 +183,7 @@ test_regions_free_what_is_large_alone(void **state)
 
     (void) state;
     for (int is_checked = 0; is_checked < 2; is_checked++) {
-        assert_string_equal(told(replay, &logs_regions, is_checked),
+        assert_string_equal(calls_of(replay, &logs_regions, is_checked),
                             "create 5020 in 2; create 10 in 1; alloc 10; "
                             "alloc 20; alloc 5000; free at 32; destroy; "
                             "reset; alloc 30; alloc 40; destroy; ");
@@ -198,7 +198,7 @@ test_objects_are_freed_with_their_region(void **state)
 
     (void) state;
     for (int is_checked = 0; is_checked < 2; is_checked++) {
-        assert_string_equal(told(replay, &logs_objects, is_checked),
+        assert_string_equal(calls_of(replay, &logs_objects, is_checked),
                             "create 5020 in 2; create 10 in 1; alloc 10; "
                             "alloc 20; alloc 5000; free at 32; free at 11; "
                             "free at 0; destroy; alloc 30; alloc 40; "
@@ -237,10 +237,10 @@ test_moved_objects_are_copied_by_regions(void **state)
                                  "palloc p0 9\nsteal p1 #0\ndestroy p0\n");
 
     (void) state;
-    assert_string_equal(told(replay, &logs_regions, 0),
+    assert_string_equal(calls_of(replay, &logs_regions, 0),
                         "create 9 in 1; create 9 in 1; alloc 9; alloc 9; "
                         "destroy; destroy; ");
-    assert_string_equal(told(replay, &logs_objects, 0),
+    assert_string_equal(calls_of(replay, &logs_objects, 0),
                         "create 9 in 1; create 9 in 1; alloc 9; destroy; "
                         "free at 0; destroy; ");
     assert_int_equal(replay_held(replay, &allocator_bump_memory), 18);

@@ -23,7 +23,7 @@ enum {
     REGIONS = 10,
     BATCH = 5,
 
-    /* Regions besides those in the loop: one before it, one behind it. */
+    /* Regions apart from those in the loop: one before it, one after it. */
     REHEARSALS = 2,
 
     SLEEP_US = 2000,

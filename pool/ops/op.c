@@ -454,7 +454,7 @@ near_parse(const char *text, enum op_mode mode, int reach, uint64_t *ret_amount)
     return 0;
 }
 
-/* A decimal number below end, and nothing behind it. */
+/* A decimal number below end, and nothing after it. */
 static int
 number_parse(const char *text, uint64_t end, uint64_t *ret_number)
 {
@@ -497,7 +497,7 @@ operand_parse(struct op *op, char operand, const char *word)
     }
 }
 
-/* A '#' with a digit behind it is an operand, any other one a comment. */
+/* A '#' with a digit after it is an operand, any other one a comment. */
 static int
 word_next(const char **text, char *ret_word)
 {

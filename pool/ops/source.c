@@ -26,7 +26,7 @@ struct needs {
 struct translator {
     struct source *source;
     uint32_t *newest;  /* by region: the cleanup that runs next */
-    uint32_t *older;   /* by cleanup: the one behind it in its region */
+    uint32_t *older;   /* by cleanup: the next older one of its region */
     uint32_t cleanups; /* so far */
     uint32_t older_room;
 };

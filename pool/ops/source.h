@@ -22,7 +22,7 @@ enum source_code {
     SOURCE_PNALLOC,
     SOURCE_PCALLOC,
     SOURCE_PMEMALIGN,  /* and alignment */
-    SOURCE_WRITE,      /* object, all of it anew */
+    SOURCE_WRITE,      /* object, all of it */
     SOURCE_TAIL,       /* object, the pool's last, becomes size bytes long */
     SOURCE_FREE,       /* what is at size bytes in object; SOURCE_NONE: NULL */
     SOURCE_FREE_STALE, /* where object was */
@@ -80,7 +80,7 @@ void source_init(struct source *source);
 
 void source_done(struct source *source);
 
-/* Add a call behind the others. Returns 0, or -ENOMEM. */
+/* Add a call after the others. Returns 0, or -ENOMEM. */
 int source_add(struct source *source, const struct source_call *call);
 
 /* The answer of the call that was added last is another one. */

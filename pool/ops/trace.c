@@ -245,7 +245,7 @@ resolve_on(struct resolver *self, const struct op *op, uint32_t region)
             other = region_find(self, op->who);
         }
         if (region != TRACE_NONE) {
-            /* A region that is made anew below itself has no parent left. */
+            /* A region that is made again below itself has no parent left. */
             other = other != TRACE_NONE && is_below(self, other, region)
                         ? TRACE_NONE
                         : other;
@@ -476,7 +476,7 @@ region_end(struct resolver *self, uint32_t slot)
     }
 }
 
-/* The large object that comes who behind the oldest; in turn. */
+/* The large object that is `who` places after the oldest; it wraps around. */
 static uint32_t
 region_large(const struct resolver *self, uint32_t slot, uint32_t who)
 {

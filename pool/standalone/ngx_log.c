@@ -44,7 +44,7 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 }
 
 /*
- * Writes the conversion that *fmt names and moves *fmt behind it. Returns what
+ * Writes the conversion that *fmt names and moves *fmt past it. Returns what
  * snprintf() does: the length it needs, also where room is smaller; -1 for an
  * unknown conversion.
  */

@@ -263,7 +263,7 @@ def _noise(table: Table) -> Iterator[str]:
     if worst > WIDE_SPREAD:
         yield (
             f"The A/A spread reaches {worst:.0f} %: there, smaller differences "
-            "cannot be told from noise."
+            "cannot be distinguished from noise."
         )
     missed = sum(not pair.low <= 1.0 <= pair.high for pair in pairs)
     expected = len(pairs) * (1.0 - table.confidence)

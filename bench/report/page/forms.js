@@ -163,7 +163,7 @@ function leftOf(at, width) {
   return Math.min(at.left, Math.max(110, width / 3));
 }
 
-const LEAST_PANEL = 190; // pixels, so that the titles of many can be told apart
+const LEAST_PANEL = 190; // pixels, so that the titles of many panels do not touch
 
 function widthOfPanels({panels}, left, width) {
   return panels.length > 2 ? Math.max(width, left + LEAST_PANEL * panels.length) : width;

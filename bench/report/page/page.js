@@ -134,7 +134,7 @@ function widthFor(node) {
 
 function makeFigures() {
   for (const element of document.querySelectorAll("figure[data-figure]")) {
-    const box = element.querySelector("details.behind");
+    const box = element.querySelector("details.rows");
     const one = {id: element.dataset.figure, node: element.querySelector("svg"), box};
     one.showTable = tableIn(box, () => {
       const figure = figureOfOne(one);
@@ -164,7 +164,7 @@ const showRows = tableIn(document.querySelector("figure[data-rows] details"), ()
 });
 
 /* What is known of a mark, in a few lines. */
-function told(mark, figure) {
+function tip_text(mark, figure) {
   const lines = [labelOf(mark.name, data)];
   if (mark.series && mark.series !== mark.name) lines[0] += `, ${mark.series}`;
   const panel = figure.panels.length > 1 && mark.low === undefined
@@ -244,7 +244,7 @@ function nearestTo(node, {clientX, clientY}) {
 function showTip(mark, datum, figure) {
   hideTip();
   mark.classList.add("now");
-  tip.textContent = told(datum, figure);
+  tip.textContent = tip_text(datum, figure);
   tip.classList.add("shown");
   const box = (mark.querySelector("use, rect, circle") ?? mark).getBoundingClientRect();
   const {width, height} = tip.getBoundingClientRect();

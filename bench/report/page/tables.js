@@ -1,5 +1,5 @@
 /*
- * The table behind a figure: it sorts, it filters, and it is copied as CSV.
+ * The table of a figure's values: it sorts, it filters, and it is copied as CSV.
  */
 
 const COLUMNS = [

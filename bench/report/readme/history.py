@@ -101,7 +101,7 @@ def over_limit(facts: Facts) -> Estimate | None:
 
 
 def killed(facts: Facts) -> tuple[int, int] | None:
-    """How many mutants can be told from the pool, and how many are found."""
+    """How many mutants differ from the pool, and how many are found."""
     if facts.mutants is None:
         return None
     both = [kind["together"] for kind in facts.mutants["scores"].values()]

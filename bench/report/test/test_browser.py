@@ -291,30 +291,30 @@ class Page(unittest.TestCase):
         marks = names_of(self.text, "heat")
         for index in range(0, len(marks), 7):
             name, row = marks[index]
-            told = self.browser.hover("heat", index)
+            text = self.browser.hover("heat", index)
             ratio = self.speed(row, "glibc").ratio
             with self.subTest(row=row):
-                self.assertIn(name, told)
-                self.assertIn(f"{digits(1 / ratio.median)} times as fast", told)
+                self.assertIn(name, text)
+                self.assertIn(f"{digits(1 / ratio.median)} times as fast", text)
                 self.assertIn(
                     f"interval {digits(1 / ratio.high)} to {digits(1 / ratio.low)}",
-                    told,
+                    text,
                 )
-                self.assertIn(f"{row}, {len(self.run_.rates[row])} rounds", told)
+                self.assertIn(f"{row}, {len(self.run_.rates[row])} rounds", text)
 
     def test_hover_shows_times(self) -> None:
         for index, (_, row) in enumerate(names_of(self.text, "cost")):
-            told = self.browser.hover("cost", index)
+            text = self.browser.hover("cost", index)
             time = verdicts.typical(self.run_.rates[row], self.run_.layouts, 0.95)
-            self.assertIn(f"{digits(1e9 / time.median)} ns an allocation", told)
+            self.assertIn(f"{digits(1e9 / time.median)} ns an allocation", text)
 
     def test_keys_step_through_the_marks(self) -> None:
         self.browser.run("document.querySelector('[data-figure=first] svg').focus()")
-        told = []
+        text = []
         for _ in range(3):
             self.browser.keys("ArrowRight")
-            told.append(self.browser.tip())
-        self.assertEqual(len({*told, ""}), 4)
+            text.append(self.browser.tip())
+        self.assertEqual(len({*text, ""}), 4)
         self.browser.keys("Escape")
         self.assertEqual(self.browser.tip(), "")
 
@@ -346,7 +346,7 @@ class Page(unittest.TestCase):
         self.assertLessEqual({"faster", "slower", "unknown", "A/A"}, said)
 
     def rows(self, figure: str) -> list[list[str]]:
-        """Those of the table behind a figure, which is opened."""
+        """Those of a figure's table, which is opened."""
         return self.browser.run(
             "const box = document.querySelector(`${arguments[0]} details`);"
             "box.open = true; box.dispatchEvent(new Event('toggle'));"

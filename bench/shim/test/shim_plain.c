@@ -1,6 +1,6 @@
 /*
  * A program in C alone, as another project would write it: registers, runs with
- * google-benchmark's own table and flags, and checks what it is told.
+ * google-benchmark's own table and flags, and checks what it is given.
  */
 #include "shim/shim.h"
 
