@@ -80,7 +80,7 @@ struct allocator {
     const char *policy;
 
     /*
-     * What create() sets aside for each expected allocation, besides the bytes
+     * What create() sets aside for each expected allocation, on top of the bytes
      * asked for. 0: it sets nothing aside.
      */
     size_t reserved;

@@ -200,7 +200,7 @@ region_stretch(const struct region *region, size_t done)
     return left < row ? left : row;
 }
 
-/* That many have been made, besides done. Returns how many that makes. */
+/* So many more have been made after the first `done`. Returns their total. */
 static inline size_t
 region_stretched(struct region *region, size_t done, size_t stretch)
 {

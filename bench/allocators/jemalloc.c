@@ -35,7 +35,7 @@ enum {
 
     JEMALLOC_MIB_LENGTH = 3, /* of "arena.0.reset" */
 
-    /* An arena's first mapping, besides another one for its own data. */
+    /* An arena's first mapping; another one holds its own data. */
     JEMALLOC_ARENA_BLOCK = 2 * 1024 * 1024,
 
     /* jemalloc has 4094 numbers, and four arenas a core of its own. */

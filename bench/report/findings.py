@@ -1,4 +1,4 @@
-"""What a run shows besides its figures: for the page and the summary alike."""
+"""Remarks on a run as a whole, for the page and for the summary."""
 
 from dataclasses import dataclass
 

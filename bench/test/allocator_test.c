@@ -495,7 +495,7 @@ test_trim_keeps_what_lives(void **state)
 }
 
 /* Bytes that the process has from malloc(), and those that it has mapped
- * besides. What malloc() keeps of freed memory is not among them. */
+ * itself. Freed memory that malloc() keeps is not counted. */
 static size_t
 held(void)
 {
