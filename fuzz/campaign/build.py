@@ -1,8 +1,11 @@
 """Configures and builds, in a folder for each engine and kind of instrumentation."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from .health import Problem, Refused
@@ -17,10 +20,21 @@ VARIANTS = {
 }
 ALWAYS = ["ngxops", DICTIONARY]
 SEEDS = "fuzz/seeds.stamp"
+LOCK = "campaign.lock"
 
 
 def folder_of(parent: Path, engine: str, variant: str | None = None) -> Path:
     return parent / "-".join(["fuzz", engine, *([variant] if variant else [])])
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other campaign builds in folder. Two ninjas in one folder write
+    the same files at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def build(
@@ -37,6 +51,14 @@ def build(
         environment["AFL_LLVM_ALLOWLIST"] = str(source / "fuzz/afl-allowlist.txt")
         environment["AFL_QUIET"] = "1"
         environment |= VARIANTS.get(variant or "", {})
+    with alone(folder):
+        return build_in(folder, source, names, nginx, environment, variant is None)
+
+
+def build_in(
+    folder: Path, source: Path, names: list[str], nginx: str,
+    environment: dict[str, str], has_seeds: bool,
+) -> Problem | None:
     configured = (folder / "build.ninja").exists()
     if nginx and nginx_source_of(folder) != nginx:
         environment["NGINX_SRC"] = nginx
@@ -44,11 +66,10 @@ def build(
                      *(["--reconfigure"] if configured else [])], environment)
     elif not configured:
         run_quietly(["meson", "setup", str(folder), str(source)], environment)
-    targets = [f"fuzz/{name}"
-               for name in [*names, *([] if variant else ALWAYS)]]
+    targets = [f"fuzz/{name}" for name in [*names, *(ALWAYS if has_seeds else [])]]
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
     try:
-        if variant is None:
+        if has_seeds:
             run_quietly(["ninja", "-C", str(folder), SEEDS], environment)
     except Refused as error:
         return Problem(f"the seeds of corpus/seeds were not made: {error}",

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -17,7 +18,15 @@ FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
-from campaign import afl, finding, fuzz, libfuzzer, minimise, targets  # noqa: E402
+from campaign import (  # noqa: E402
+    afl,
+    build,
+    finding,
+    fuzz,
+    libfuzzer,
+    minimise,
+    targets,
+)
 from campaign.engine import Outcome, Progress, Running, Task  # noqa: E402
 from campaign.finding import Finding  # noqa: E402
 from campaign.session import Asked, Result  # noqa: E402
@@ -141,6 +150,24 @@ class Planted(unittest.TestCase):
         for mutant in targets.mutants(source):
             self.assertIn(targets.planted_target(source, mutant),
                           targets.TARGETS["libfuzzer"])
+
+
+class Build(unittest.TestCase):
+    def test_one_campaign_builds_in_a_folder_at_a_time(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "build"
+            entered = threading.Event()
+
+            def second() -> None:
+                with build.alone(folder):
+                    entered.set()
+
+            with build.alone(folder):
+                other = threading.Thread(target=second)
+                other.start()
+                self.assertFalse(entered.wait(0.2))
+            self.assertTrue(entered.wait(60))
+            other.join()
 
 
 class Places(unittest.TestCase):
