@@ -271,14 +271,14 @@ void ngx_pool_cache_stats(ngx_pool_cache_stats_t *stats);
 /* For the inline functions below: any allocation, whatever its size. */
 void *ngx_palloc_slow(ngx_pool_t *pool, size_t size, uintptr_t alignment);
 
-/* An end that is not aligned may lie before m, and end - m would wrap. The sum
- * does not: size is at most max. */
 static inline void *
 ngx_pool_cut(ngx_pool_t *pool, size_t size, uintptr_t alignment)
 {
     ngx_pool_t *block = pool->current;
     u_char *m = ngx_align_ptr(block->d.last, alignment);
 
+    /* An end that is not aligned may lie before m, and end - m would wrap. The
+     * sum does not: size is at most max. */
     if (__builtin_expect(NGX_POOL_CHECKED || size > pool->max ||
                              (uintptr_t) m + size > (uintptr_t) block->d.end,
                          0)) {

@@ -3,15 +3,18 @@
 
 Compiles use.c against the installed headers and library with the options of
 pkg-config, in C and, given --cxx, in C++, shared and static, and runs it. The
-headers must compile in strict ISO C too. To build it takes few commands. The
-shared library must export the names in api.txt and no others. A program without marks for a checker must not
-link with a library that has them.
+headers must compile in strict ISO C and C++ too. To build it takes few commands.
+The shared library must export what the headers declare and nothing else, each
+name with a version and a man page. A program without marks for a checker must
+not link with a library that has them.
 """
 
 import argparse
 import os
 import pathlib
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,15 @@ MARKS = ["-DNGX_POOL_POISON=1", "-DNGX_POOL_REDZONE=16"]
 NO_MARKS = ["-DNGX_POOL_POISON=0", "-DNGX_POOL_REDZONE=0"]
 
 LIBRARY_COMMANDS = 20  # at most
+SONAME = "libngxpool.so.0"
+C_STANDARDS = ("c99", "c11")
+CXX_STANDARDS = ("c++11", "c++14", "c++17", "c++20")
+
+# A function that is not inline, or a variable.
+DECLARED = re.compile(r"^(?!static |typedef )\w[\w *]*[ *](ngx_\w+)(?:\([^;{]*\))?;",
+                      re.MULTILINE)
+EXPORTED = re.compile(r"^(\w+)(@@NGXPOOL_[\d.]+)? [^A]", re.MULTILINE)
+PAGE_LINTS = {"mandoc": ["-Tlint", "-Wwarning"], "man": ["--warnings", "-l"]}
 
 
 def call(command: list[str], env: dict[str, str] | None = None,
@@ -50,21 +62,47 @@ def find(root: pathlib.Path, name: str) -> pathlib.Path:
     return found[0]
 
 
-def check_exports(library: pathlib.Path) -> None:
+def declared_in(root: pathlib.Path) -> set[str]:
+    headers = find(root, "ngx_palloc.h").parent.glob("ngx_*.h")
+    return {name for header in headers
+            for name in DECLARED.findall(header.read_text())}
+
+
+def check_exports(library: pathlib.Path, declared: set[str]) -> None:
     """Names that begin with two underscores are the compiler's own, and
     mangle_path is libgcov's. A library with marks for a checker has another
     name for ngx_palloc_slow."""
     listed = call(["nm", "-D", "--defined-only", "--format=posix",
                    str(library)])
-    names = {line.split()[0] for line in listed.splitlines()}
-    names = {name for name in names
-             if not name.startswith("__") and name != "mangle_path"}
-    names = {"ngx_palloc_slow" if name == "ngx_palloc_checked" else name
-             for name in names}
-    expected = set((HERE / "api.txt").read_text().split())
-    if names != expected:
-        sys.exit(f"{library}: exports beyond the API {names - expected},"
-                 f" lacks {expected - names}")
+    versions = {name.replace("_checked", "_slow"): version
+                for name, version in EXPORTED.findall(listed)
+                if not name.startswith("__") and name != "mangle_path"}
+    if versions.keys() != declared:
+        sys.exit(f"{library}: exports what no header declares:"
+                 f" {versions.keys() - declared}, lacks {declared - versions.keys()}")
+    bare = [name for name, version in versions.items() if not version]
+    if bare:
+        sys.exit(f"{library}: {bare}: found no version, expected one of ngxpool.map")
+    if f"[{SONAME}]" not in call(["readelf", "-d", str(library)]):
+        sys.exit(f"{library}: found another SONAME, expected {SONAME}")
+
+
+def check_pages(root: pathlib.Path, declared: set[str]) -> None:
+    """A page that refers to another one has nothing to complain about."""
+    folder = find(root, "ngx_palloc.3").parent
+    missing = declared - {page.stem for page in folder.iterdir()}
+    if missing:
+        sys.exit(f"{folder}: found no page of {missing}")
+    for page in folder.iterdir():
+        for tool, options in PAGE_LINTS.items():
+            if page.read_text().startswith(".so ") or not shutil.which(tool):
+                continue
+            done = subprocess.run([tool, *options, str(page)], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env=os.environ | {"MANPAGER": "cat"}, check=False)
+            said = done.stdout if tool == "mandoc" else done.stderr
+            if done.returncode != 0 or said:
+                sys.exit(f"{tool}: {page}: {said}")
 
 
 def check_strict(compiler: list[str], root: pathlib.Path, standard: str,
@@ -92,9 +130,9 @@ def build_and_run(compiler: list[str], root: pathlib.Path, static: bool,
     program = root / "use"
     call([*compiler, str(HERE / "use.c"), "-Wall", "-Wextra", "-Werror",
           *cflags, "-o", str(program), *libs])
-    needed = "libngxpool" in call(["readelf", "-d", str(program)])
+    needed = SONAME in call(["readelf", "-d", str(program)])
     if needed == static:
-        sys.exit(f"{program}: libngxpool.so needed: {needed}")
+        sys.exit(f"{program}: {SONAME} needed: {needed}")
     call([str(program)], env, cwd=root)
 
 
@@ -136,7 +174,9 @@ def main() -> int:
             "PKG_CONFIG_SYSROOT_DIR": folder,
         }
 
-        check_exports(library)
+        declared = declared_in(root)
+        check_exports(library, declared)
+        check_pages(root, declared)
         compilers = [shlex.split(args.cc)]
         if args.cxx:
             compilers.append([*shlex.split(args.cxx), "-x", "c++"])
@@ -144,10 +184,9 @@ def main() -> int:
             for static in (False, True):
                 build_and_run(compiler, root, static, env)
         check_mixture(compilers[0], root, args.marked, env)
-        for standard in ("c99", "c11"):
-            check_strict(compilers[0], root, standard, env)
-        if args.cxx:
-            check_strict(compilers[1], root, "c++11", env)
+        for compiler, standards in zip(compilers, (C_STANDARDS, CXX_STANDARDS)):
+            for standard in standards:
+                check_strict(compiler, root, standard, env)
     return 0
 
 
