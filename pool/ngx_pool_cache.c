@@ -48,13 +48,15 @@ ngx_pool_cache_load(void)
 }
 
 /* At the process's end, or when the library is unloaded: no thread's end is
- * noticed any more. */
+ * noticed any more, so nothing is kept. A deleted key must not be used: glibc
+ * refuses it, musl does not. */
 __attribute__((destructor)) static void
 ngx_pool_cache_unload(void)
 {
     ngx_pool_cache_limit(0);
     if (ngx_pool_cache_has_key) {
         (void) pthread_key_delete(ngx_pool_cache_key);
+        ngx_pool_cache_has_key = 0;
     }
 }
 

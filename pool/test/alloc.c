@@ -87,12 +87,9 @@ test_alloc_logs_its_failure(void **state)
     heap_fail_at(0);
     assert_null(ngx_memalign(64, 30, &lines.log));
     assert_int_equal(lines.count, 3);
-    lines_check(&lines, 0, NGX_LOG_EMERG,
-                "malloc(10) failed (12: Cannot allocate memory)");
-    lines_check(&lines, 1, NGX_LOG_EMERG,
-                "calloc(20) failed (12: Cannot allocate memory)");
-    lines_check(&lines, 2, NGX_LOG_EMERG,
-                "posix_memalign(64, 30) failed (12: Cannot allocate memory)");
+    lines_check_memory(&lines, 0, "malloc(10)");
+    lines_check_memory(&lines, 1, "calloc(20)");
+    lines_check_memory(&lines, 2, "posix_memalign(64, 30)");
 }
 
 static void

@@ -1,5 +1,7 @@
 #include "lines.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fixture.h"
@@ -24,6 +26,16 @@ lines_check(const struct lines *lines, size_t n, ngx_uint_t level,
     assert_true(n < lines->count);
     assert_string_equal(lines->line[n].text, text);
     assert_int_equal(lines->line[n].level, level);
+}
+
+void
+lines_check_memory(const struct lines *lines, size_t n, const char *call)
+{
+    char text[LINES_TEXT_MAX];
+
+    (void) snprintf(text, sizeof(text), "%s failed (%d: %s)", call, ENOMEM,
+                    strerror(ENOMEM));
+    lines_check(lines, n, NGX_LOG_EMERG, text);
 }
 
 static void

@@ -33,4 +33,8 @@ void lines_init(struct lines *lines, ngx_uint_t log_level);
 void lines_check(const struct lines *lines, size_t n, ngx_uint_t level,
                  const char *text);
 
+/* The same for the line, at NGX_LOG_EMERG, that call failed for want of memory,
+ * in the C library's own words. */
+void lines_check_memory(const struct lines *lines, size_t n, const char *call);
+
 #endif
