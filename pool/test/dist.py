@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""The tarball of meson dist builds and tests without git.
+
+usage: dist.py MESON BUILD
+
+BUILD is the build folder. The tarball has the last commit. What this finds: a file
+that the build needs and git ignores, or a step that needs git or a package that a
+user of the library may lack. Without a repository it is skipped, with status 77.
+"""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+SKIPPED = 77
+ROOT = Path(__file__).resolve().parents[2]
+# Where other checkers or programs of the machine are what is tested.
+LEFT_OUT = ("alone", "death", "install", "nginx")
+# Fast to compile.
+OPTIONS = ("-Dbuildtype=plain", "-Doptimization=0")
+
+
+def call(*command: str | Path, **env: str) -> None:
+    done = subprocess.run(command, env=os.environ | env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\n{command}: exit status {done.returncode}")
+
+
+def without_tools(folder: Path) -> Path:
+    """No git. No CMake, which would find packages that pkg-config does not."""
+    folder.mkdir()
+    for name in ("cmake", "git"):
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def without_cmocka(folder: Path) -> str:
+    """Where pkg-config finds what it does, but for cmocka: as on a system with the
+    packages of ./run bench alone."""
+    found = subprocess.check_output(
+        ["pkg-config", "--variable", "pc_path", "pkg-config"], text=True)
+    folder.mkdir()
+    for part in reversed(found.strip().split(":")):
+        for file in Path(part).glob("*.pc"):
+            if file.stem != "cmocka":
+                link = folder / file.name
+                link.unlink(missing_ok=True)
+                link.symlink_to(file)
+    return str(folder)
+
+
+def main() -> int:
+    meson, build = sys.argv[1:]
+    if not (ROOT / ".git").exists():
+        print("no repository: there is nothing to make a tarball of")
+        return SKIPPED
+    call(meson, "dist", "-C", build, "--no-tests", "--allow-dirty", "--formats", "gztar")
+    tarball, = (Path(build) / "meson-dist").glob("*.tar.gz")
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with tarfile.open(tarball) as tar:
+            tar.extractall(folder)
+        source, = (path for path in folder.iterdir() if path.is_dir())
+        env = {"PATH": f"{without_tools(folder / 'bin')}:{os.environ['PATH']}",
+               "NGINX_SRC": ""}
+        call(meson, "setup", folder / "lean", source, *OPTIONS,
+             **env, PKG_CONFIG_LIBDIR=without_cmocka(folder / "pkgconfig"))
+        call(meson, "setup", folder / "build", source, *OPTIONS, **env)
+        call("ninja", "-C", folder / "build", "library", **env)
+        call(meson, "test", "-C", folder / "build", "--suite", "pool",
+             *(word for suite in LEFT_OUT for word in ("--no-suite", suite)),
+             "--timeout-multiplier", "10", "--print-errorlogs", **env)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
