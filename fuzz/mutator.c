@@ -196,7 +196,7 @@ mutator_read(struct mutator *mutator, const uint8_t *data, size_t size)
     struct op op;
 
     program_init(&program, data, size);
-    mutator->version = program.version;
+    mutator->version = program.version == OP_FIXED ? OP_FIXED : OP_VARIABLE;
     mutator->count = 0;
     while (mutator->count < MUTATOR_OPS_MAX && program_next(&program, &op)) {
         if (op.code < OP_COUNT) {

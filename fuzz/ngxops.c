@@ -6,7 +6,8 @@
  *                              crash
  *     ngxops print FILE        as text, one op a line
  *     ngxops parse FILE OUT    text as bytes of version 2
- *     ngxops convert FILE OUT  bytes of either version as those of the other
+ *     ngxops convert FILE OUT  bytes of version 1 or 3 as version 2; of version
+ *                              2 as version 1
  *     ngxops stats FILE        regions, objects, sizes, lifetimes
  *     ngxops run FILE...       under a checked executor: run.h's, or, if it is
  *                              longer than that takes, checked.h's
@@ -156,7 +157,7 @@ is_short(const struct input *input)
 
     program_init(&program, input->data, input->size);
     while (program_next(&program, &op)) {
-        uint32_t pool = 0;
+        struct op_before before = {0};
 
         count++;
         if (op_amount_mode(op.amount) == OP_BYTES &&
@@ -164,7 +165,7 @@ is_short(const struct input *input)
             op.amount = 0;
         }
         if (count > MODEL_OPS_MAX ||
-            op_encode(&op, OP_FIXED, &pool, record) == 0) {
+            op_encode(&op, OP_FIXED, &before, record) == 0) {
             return 0;
         }
     }
@@ -309,7 +310,7 @@ command_convert(int count, char **paths)
     }
     program_init(&program, input.data, input.size);
     length = program_end_init(
-        &end, program.version == OP_FIXED ? OP_VARIABLE : OP_FIXED, out);
+        &end, program.version == OP_VARIABLE ? OP_FIXED : OP_VARIABLE, out);
     while (rc == 0 && program_next(&program, &op)) {
         size_t added = program_end_add(&end, &op, out + length);
 
@@ -504,11 +505,11 @@ dictionary_op(const struct op *op)
 {
     uint8_t record[OP_SIZE_MAX];
     char text[OP_TEXT_SIZE];
-    uint32_t pool = 0;
+    struct op_before before = {0};
 
     (void) op_print(op, text);
     dictionary_entry("op", text, record,
-                     op_encode(op, OP_VARIABLE, &pool, record));
+                     op_encode(op, OP_VARIABLE, &before, record));
 }
 
 /* What it is called is made of letters, digits and '_'. */
@@ -535,8 +536,8 @@ usage(FILE *out)
     fputs("usage: ngxops c FILE            as a C program of the pool's calls\n"
           "       ngxops print FILE        as text, one op a line\n"
           "       ngxops parse FILE OUT    text as bytes\n"
-          "       ngxops convert FILE OUT  bytes as those of the other\n"
-          "                                version, 1 or 2\n"
+          "       ngxops convert FILE OUT  bytes of version 1 or 3 as 2;\n"
+          "                                of version 2 as 1\n"
           "       ngxops stats FILE        regions, objects, sizes, lifetimes\n"
           "       ngxops run FILE...       under the checked executor\n"
           "       ngxops trace FILE...     a hash of what each does there\n"

@@ -75,7 +75,7 @@ check_bytes(const uint8_t *data, size_t size)
     return again.offset == length ? NULL : "an encoded program ends";
 }
 
-/* What the op does not have need not come back in version 2. */
+/* What the op does not have need not come back in versions 2 and 3. */
 static const char *
 check_op(const struct op *op, enum op_version version, const struct op *again)
 {
@@ -125,7 +125,7 @@ check_text(const uint8_t *data, size_t size)
 static const char *
 check_as_text(const uint8_t *data, size_t size)
 {
-    static const enum op_version versions[] = {OP_FIXED, OP_VARIABLE};
+    static const enum op_version versions[] = {OP_FIXED, OP_VARIABLE, OP_NEAR};
     static char text[OPS];
     static uint8_t out[OPS + 2];
     char error[PROGRAM_ERROR_MAX];
@@ -145,7 +145,7 @@ check_as_text(const uint8_t *data, size_t size)
         if (rc != 0 && (length == 0 || length > size + 1)) {
             return "a line that is refused is one of the text's";
         }
-        if (rc == -ENOSPC || (rc == -ERANGE && versions[v] == OP_VARIABLE)) {
+        if (rc == -ENOSPC || (rc == -ERANGE && versions[v] != OP_FIXED)) {
             return "text has room in as many bytes and two";
         }
     }

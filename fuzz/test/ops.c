@@ -42,7 +42,7 @@ draw_op(uint32_t *seed, enum op_version version)
     return op;
 }
 
-/* What the op does not have need not come back in version 2. */
+/* What the op does not have need not come back in versions 2 and 3. */
 static void
 check_same(const struct op *op, const struct op *again, enum op_version version)
 {
@@ -62,7 +62,7 @@ static void
 test_ops_bytes_come_back(void **state)
 {
     unsigned code;
-    uint32_t pool = 0;
+    struct op_before before = {0};
 
     (void) state;
     for (code = 0; code < OP_CODES; code++) {
@@ -70,11 +70,11 @@ test_ops_bytes_come_back(void **state)
         uint8_t again[OP_SIZE_MAX];
         struct op op;
 
-        assert_int_equal(op_decode(&op, OP_FIXED, &pool, bytes, OP_SIZE),
+        assert_int_equal(op_decode(&op, OP_FIXED, &before, bytes, OP_SIZE),
                          OP_SIZE);
         assert_int_equal(op.code, code);
         assert_int_equal(op.pool, 3);
-        assert_int_equal(op_encode(&op, OP_FIXED, &pool, again), OP_SIZE);
+        assert_int_equal(op_encode(&op, OP_FIXED, &before, again), OP_SIZE);
         assert_memory_equal(bytes, again, OP_SIZE);
     }
 }
@@ -82,15 +82,15 @@ test_ops_bytes_come_back(void **state)
 static void
 test_ops_come_back_from_bytes(void **state)
 {
-    static const enum op_version versions[] = {OP_FIXED, OP_VARIABLE};
+    static const enum op_version versions[] = {OP_FIXED, OP_VARIABLE, OP_NEAR};
     uint32_t seed = 5;
     size_t v;
     size_t i;
 
     (void) state;
-    for (v = 0; v < 2; v++) {
-        uint32_t written = 0;
-        uint32_t read = 0;
+    for (v = 0; v < sizeof(versions) / sizeof(versions[0]); v++) {
+        struct op_before written = {0};
+        struct op_before read = {0};
 
         for (i = 0; i < DRAWN; i++) {
             struct op op = draw_op(&seed, versions[v]);
@@ -116,13 +116,13 @@ test_ops_that_version_1_cannot_hold_are_refused(void **state)
         {.code = OP_PALLOC, .amount = OP_VALUES_1},
     };
     uint8_t bytes[OP_SIZE_MAX];
-    uint32_t pool = 0;
+    struct op_before before = {0};
     size_t i;
 
     (void) state;
     for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-        assert_int_equal(op_encode(&ops[i], OP_FIXED, &pool, bytes), 0);
-        assert_true(op_encode(&ops[i], OP_VARIABLE, &pool, bytes) > 0);
+        assert_int_equal(op_encode(&ops[i], OP_FIXED, &before, bytes), 0);
+        assert_true(op_encode(&ops[i], OP_VARIABLE, &before, bytes) > 0);
     }
 }
 
@@ -142,7 +142,7 @@ test_ops_are_short_in_version_2(void **state)
         {"pmemalign p300 #4 8", 3}, {"palloc p300 max+0", 2},
     };
     uint8_t bytes[OP_SIZE_MAX];
-    uint32_t pool = 0;
+    struct op_before before = {0};
     size_t i;
 
     (void) state;
@@ -150,9 +150,64 @@ test_ops_are_short_in_version_2(void **state)
         struct op op;
 
         assert_int_equal(op_parse(&op, cases[i].text), 0);
-        assert_int_equal(op_encode(&op, OP_VARIABLE, &pool, bytes),
+        assert_int_equal(op_encode(&op, OP_VARIABLE, &before, bytes),
                          cases[i].size);
     }
+}
+
+/* Version 3 has a free's age, or its distance from the free before. */
+static void
+test_ops_near_frees_are_short_in_version_3(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } cases[] = {
+        {"free #127", 2},   {"free #100000", 4}, /* far from the one before */
+        {"free #99999", 2}, {"free #99998", 2},  /* the next younger one */
+        {"palloc p0 8", 2}, {"free #99998", 2},  /* the next younger one */
+        {"resize #7 8", 3}, {"free #100063", 3}, /* 64 older */
+        {"free #99999", 2}, {"free #5", 2},      {"free #100000", 4},
+    };
+    struct op_before written = {0};
+    struct op_before read = {0};
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t bytes[OP_SIZE_MAX];
+        struct op op;
+        struct op again;
+
+        assert_int_equal(op_parse(&op, cases[i].text), 0);
+        assert_int_equal(op_encode(&op, OP_NEAR, &written, bytes),
+                         cases[i].size);
+        assert_int_equal(
+            op_decode(&again, OP_NEAR, &read, bytes, sizeof(bytes)),
+            cases[i].size);
+        check_same(&op, &again, OP_NEAR);
+    }
+}
+
+/* Written by hand: ages that are kept must not change their meaning. */
+static void
+test_programs_of_version_3_are_read(void **state)
+{
+    /* free 10000, free 1 less, palloc, free 2 more */
+    const uint8_t bytes[] = {OP_NEAR,          OP_FREE, 0x90,      0x4e,
+                             OP_FREE | 1 << 7, 1,       OP_PALLOC, 16,
+                             OP_FREE | 1 << 7, 4};
+    static const uint32_t ages[] = {10000, 9999, 0, 10002};
+    struct program program;
+    struct op op;
+    size_t i;
+
+    (void) state;
+    program_init(&program, bytes, sizeof(bytes));
+    for (i = 0; program_next(&program, &op); i++) {
+        assert_int_equal(op.who, ages[i]);
+    }
+    assert_int_equal(i, 4);
 }
 
 static void
@@ -278,7 +333,7 @@ test_programs_any_bytes_are_one(void **state)
     (void) state;
     for (i = 0; i < DRAWN; i++) {
         size_t size = draw(&seed) % sizeof(bytes);
-        enum op_version version = i % 2 ? OP_VARIABLE : OP_FIXED;
+        enum op_version version = (enum op_version)(OP_FIXED + i % 3);
         size_t ops = 0;
         struct program program;
         struct op op;
@@ -287,7 +342,7 @@ test_programs_any_bytes_are_one(void **state)
         for (j = 0; j < size; j++) {
             bytes[j] = (uint8_t) draw(&seed);
         }
-        bytes[0] = (uint8_t) (version == OP_FIXED ? OP_FIXED : bytes[0] | 2);
+        bytes[0] = (uint8_t) version;
         program_init(&program, bytes, size);
         while (program_next(&program, &op)) {
             ops++;
@@ -429,6 +484,8 @@ main(void)
         cmocka_unit_test(test_ops_come_back_from_bytes),
         cmocka_unit_test(test_ops_that_version_1_cannot_hold_are_refused),
         cmocka_unit_test(test_ops_are_short_in_version_2),
+        cmocka_unit_test(test_ops_near_frees_are_short_in_version_3),
+        cmocka_unit_test(test_programs_of_version_3_are_read),
         cmocka_unit_test(test_ops_text_comes_back),
         cmocka_unit_test(test_ops_sizes_are_what_their_text_says),
         cmocka_unit_test(test_ops_refuse_what_is_no_text_of_theirs),

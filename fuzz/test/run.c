@@ -114,13 +114,13 @@ test_run_ends_at_its_bound(void **state)
     uint8_t data[1 + 2 * MODEL_OPS_MAX * OP_SIZE] = {OP_FIXED};
     const struct op create = {.code = OP_CREATE, .amount = 1024};
     const struct op handler = {.code = OP_CLEANUP, .who = SHADOW_ADDING};
-    uint32_t pool = 0;
+    struct op_before before = {0};
     size_t i;
 
     (void) state;
-    op_encode(&create, OP_FIXED, &pool, data + 1);
+    op_encode(&create, OP_FIXED, &before, data + 1);
     for (i = 1; i < 2 * MODEL_OPS_MAX; i++) {
-        op_encode(&handler, OP_FIXED, &pool, data + 1 + i * OP_SIZE);
+        op_encode(&handler, OP_FIXED, &before, data + 1 + i * OP_SIZE);
     }
     assert_int_equal(run_program(data, sizeof(data), &options)->op_count,
                      MODEL_OPS_MAX);

@@ -80,6 +80,16 @@ class Ngxops(unittest.TestCase):
             self.assertEqual(two.read_bytes(), seed.read_bytes())
             self.assertEqual(ngxops("print", one), ngxops("print", seed))
 
+    def test_version_3_becomes_version_2(self) -> None:
+        """A recorder writes it: here a free of age 200, and of one less."""
+        three = self.file("three", bytes([3, 32, 0xc8, 1, 0xa0, 1]))
+        two = self.folder / "two"
+        ngxops("convert", three, two)
+        self.assertEqual(two.read_bytes(),
+                         bytes([2, 32, 0xc8, 1, 32, 0xc7, 1]))
+        self.assertEqual(ngxops("print", three), "free #200\nfree #199\n")
+        self.assertEqual(ngxops("print", two), ngxops("print", three))
+
     def test_what_version_1_cannot_hold_is_named(self) -> None:
         path, out = self.folder / "a", self.folder / "out"
         ngxops("parse", self.file("a.ops", "create p0 8192\n"), path)
@@ -135,8 +145,8 @@ class Ngxops(unittest.TestCase):
     def test_bad_files_are_named(self) -> None:
         cases = [
             ("none", None, "No such file or directory"),
-            ("empty", b"", "offset 0: found the end, expected version 1 or 2"),
-            ("old", b"\x09", "offset 0: found version 9, expected 1 or 2"),
+            ("empty", b"", "offset 0: found the end, expected version 1 to 3"),
+            ("old", b"\x09", "offset 0: found version 9, expected 1 to 3"),
             ("cut", bytes([1, 1, 0, 0, 4, 1]),
              "offset 5: found 1 bytes of \"create\", expected 4"),
             ("later", bytes([2, 60]),

@@ -318,8 +318,8 @@ test_checked_programs_are_as_they_were_written(void **state)
         size_t size;
         const char *error;
     } cases[] = {
-        {{0}, 0, "offset 0: found the end, expected version 1 or 2"},
-        {{3}, 1, "offset 0: found version 3, expected 1 or 2"},
+        {{0}, 0, "offset 0: found the end, expected version 1 to 3"},
+        {{4}, 1, "offset 0: found version 4, expected 1 to 3"},
         {{1, OP_COUNT}, 5, "offset 1: found opcode 37, expected one below 37"},
         {{2, 0, OP_COUNT},
          3,

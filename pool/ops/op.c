@@ -14,6 +14,7 @@ enum {
 
     POOL_FOLLOWS = 1 << 6, /* in byte 0 of version 2 */
     HAS_MODE = 1 << 7,
+    IS_DISTANCE = HAS_MODE, /* of version 3's free, which has no amount */
 
     VARINT_BITS = 7, /* of a byte; the eighth says that another follows */
 
@@ -44,11 +45,16 @@ static const struct info infos[OP_COUNT] = {
 
 static const struct info *op_info(unsigned code);
 static size_t decode_fixed(struct op *ret_op, const uint8_t *data, size_t size);
-static size_t decode_variable(struct op *ret_op, uint32_t *pool,
-                              const uint8_t *data, size_t size);
+static size_t decode_variable(struct op *ret_op, enum op_version version,
+                              struct op_before *before, const uint8_t *data,
+                              size_t size);
 static size_t encode_fixed(const struct op *op, uint8_t *out);
-static size_t encode_variable(const struct op *op, uint32_t *pool,
-                              uint8_t *out);
+static size_t encode_variable(const struct op *op, enum op_version version,
+                              struct op_before *before, uint8_t *out);
+static size_t encode_near(uint32_t who, uint32_t age, uint8_t *out);
+static void age_next(struct op_before *before, const struct op *op);
+static uint32_t distance_get(uint32_t number);
+static uint32_t distance_put(uint32_t distance);
 static uint64_t varint_get(const uint8_t **data, const uint8_t *end,
                            unsigned bits);
 static size_t varint_put(uint64_t number, uint8_t *out);
@@ -63,22 +69,23 @@ static int operand_parse(struct op *op, char operand, const char *word);
 static int word_next(const char **text, char *ret_word);
 
 size_t
-op_decode(struct op *ret_op, enum op_version version, uint32_t *pool,
+op_decode(struct op *ret_op, enum op_version version, struct op_before *before,
           const uint8_t *data, size_t size)
 {
     if (size == 0) {
         return 0;
     }
-    return version == OP_FIXED ? decode_fixed(ret_op, data, size)
-                               : decode_variable(ret_op, pool, data, size);
+    return version == OP_FIXED
+               ? decode_fixed(ret_op, data, size)
+               : decode_variable(ret_op, version, before, data, size);
 }
 
 size_t
-op_encode(const struct op *op, enum op_version version, uint32_t *pool,
-          uint8_t *out)
+op_encode(const struct op *op, enum op_version version,
+          struct op_before *before, uint8_t *out)
 {
     return version == OP_FIXED ? encode_fixed(op, out)
-                               : encode_variable(op, pool, out);
+                               : encode_variable(op, version, before, out);
 }
 
 uint64_t
@@ -266,8 +273,8 @@ encode_fixed(const struct op *op, uint8_t *out)
 }
 
 static size_t
-decode_variable(struct op *ret_op, uint32_t *pool, const uint8_t *data,
-                size_t size)
+decode_variable(struct op *ret_op, enum op_version version,
+                struct op_before *before, const uint8_t *data, size_t size)
 {
     const uint8_t *at = data + 1;
     const uint8_t *end = data + size;
@@ -275,11 +282,14 @@ decode_variable(struct op *ret_op, uint32_t *pool, const uint8_t *data,
     struct op op = {.code = (uint8_t) code};
 
     if (data[0] & POOL_FOLLOWS) {
-        *pool = (uint32_t) varint_get(&at, end, 32);
+        before->pool = (uint32_t) varint_get(&at, end, 32);
     }
-    op.pool = *pool;
+    op.pool = before->pool;
     if (op_has(code, 'w')) {
         op.who = (uint32_t) varint_get(&at, end, 32);
+    }
+    if (version == OP_NEAR && code == OP_FREE && (data[0] & IS_DISTANCE)) {
+        op.who = before->age + distance_get(op.who);
     }
     if (op_has(code, 's')) {
         uint64_t amount = varint_get(&at, end, 64);
@@ -289,6 +299,7 @@ decode_variable(struct op *ret_op, uint32_t *pool, const uint8_t *data,
                                     amount >> MODE_BITS)
                         : op_amount(OP_BYTES, amount);
     }
+    age_next(before, &op);
     *ret_op = op;
     return (size_t) (at - data);
 }
@@ -296,19 +307,22 @@ decode_variable(struct op *ret_op, uint32_t *pool, const uint8_t *data,
 /* What the op does not have is not written; a pool that it does not have stays
  * the one before. */
 static size_t
-encode_variable(const struct op *op, uint32_t *pool, uint8_t *out)
+encode_variable(const struct op *op, enum op_version version,
+                struct op_before *before, uint8_t *out)
 {
     enum op_mode mode = op_amount_mode(op->amount);
     uint64_t value = op_amount_value(op->amount);
     size_t size = 1;
 
     out[0] = op->code;
-    if (op_has(op->code, 'p') && op->pool != *pool) {
-        *pool = op->pool;
+    if (op_has(op->code, 'p') && op->pool != before->pool) {
+        before->pool = op->pool;
         out[0] |= POOL_FOLLOWS;
         size += varint_put(op->pool, out + size);
     }
-    if (op_has(op->code, 'w')) {
+    if (version == OP_NEAR && op->code == OP_FREE) {
+        size = encode_near(op->who, before->age, out);
+    } else if (op_has(op->code, 'w')) {
         size += varint_put(op->who, out + size);
     }
     if (op_has(op->code, 's') && mode == OP_BYTES) {
@@ -317,7 +331,48 @@ encode_variable(const struct op *op, uint32_t *pool, uint8_t *out)
         out[0] |= HAS_MODE;
         size += varint_put(value << MODE_BITS | mode, out + size);
     }
+    age_next(before, op);
     return size;
+}
+
+/* A free in version 3: as a distance where that is shorter. */
+static size_t
+encode_near(uint32_t who, uint32_t age, uint8_t *out)
+{
+    uint8_t distance[OP_SIZE_MAX];
+    size_t distance_size = varint_put(distance_put(who - age), distance);
+    size_t size = varint_put(who, out + 1);
+
+    out[0] = OP_FREE;
+    if (distance_size < size) {
+        out[0] |= IS_DISTANCE;
+        memcpy(out + 1, distance, distance_size);
+        size = distance_size;
+    }
+    return 1 + size;
+}
+
+static void
+age_next(struct op_before *before, const struct op *op)
+{
+    if (op->code == OP_FREE) {
+        before->age = op->who;
+    } else if (op_makes(op->code)) {
+        before->age++;
+    }
+}
+
+/* 0, 1, 2, 3, 4, ... is 0, -1, 1, -2, 2, ... modulo 2^32. */
+static uint32_t
+distance_get(uint32_t number)
+{
+    return number >> 1 ^ -(number & 1);
+}
+
+static uint32_t
+distance_put(uint32_t distance)
+{
+    return distance << 1 ^ -(distance >> 31);
 }
 
 /* A number of so many bits, 0 where data end; what goes beyond is dropped. */

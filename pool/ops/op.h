@@ -2,7 +2,7 @@
  * Everything that happens to a pool is an op, and ops are data: a fuzzer
  * writes them, a recorder captures them from a real program, a checked executor
  * hunts for bugs with them, a timed one measures, a person reads them as text.
- * This is the one list of ops, and their two encodings.
+ * This is the one list of ops, and their three encodings.
  *
  * Version 1: a record of OP_SIZE bytes, so that a byte that is changed, or four
  * that are inserted, leave the ops after as they were.
@@ -12,13 +12,21 @@
  *     bytes 2-3  the amount, little-endian: a mode in the upper 3 bits and a
  *                value in the lower 13; see enum op_mode
  *
- * Version 2: as many bytes as the numbers need. What is written is written so;
+ * Version 2: as many bytes as the numbers need. Fuzzers and people write it;
  * README.md has the measurements.
  *
  *     byte 0     the opcode in the lower 6 bits; bit 6: the pool follows, else
  *                it is the one before; bit 7: the amount has a mode
  *     then       pool, who, amount, those that the op has, each as a LEB128
  *                varint; an amount with a mode is the value times 8 plus it
+ *
+ * Version 3: as version 2, but a free may say by how much its age differs from
+ * that of the object that the free before it named, as that age would be now.
+ * Programs free what they made together together, so that most frees take two
+ * bytes. The recorder writes it.
+ *
+ *     byte 0     of free, bit 7: who is such a distance, 0, -1, 1, -2, 2, ...
+ *                as the varints 0, 1, 2, 3, 4, ...
  *
  * Opcodes are never renumbered; new ones take the next number. An opcode that
  * is not on the list does nothing and has no operands. A record that the input
@@ -102,6 +110,13 @@ enum {
 enum op_version {
     OP_FIXED = 1,
     OP_VARIABLE = 2,
+    OP_NEAR = 3,
+};
+
+/* What an op's bytes are relative to; all 0 at the start. */
+struct op_before {
+    uint32_t pool; /* of the op before */
+    uint32_t age;  /* of what the free before named, counted from now */
 };
 
 /* What an amount's value v means, in bytes. Relative ones stop at 0, those that
@@ -145,19 +160,19 @@ struct op_scale {
 };
 
 /*
- * Read the op that data, of size bytes, starts with; *pool is that of the op
- * before, 0 at first, and becomes this one's.
+ * Read the op that data, of size bytes, starts with. *before is then as the
+ * next op needs it.
  * Returns the bytes that it took: 0 at the end, else at most OP_SIZE_MAX.
  */
-size_t op_decode(struct op *ret_op, enum op_version version, uint32_t *pool,
-                 const uint8_t *data, size_t size);
+size_t op_decode(struct op *ret_op, enum op_version version,
+                 struct op_before *before, const uint8_t *data, size_t size);
 
 /*
- * Write op into out, of OP_SIZE_MAX bytes; *pool as in op_decode().
+ * Write op into out, of OP_SIZE_MAX bytes; *before as in op_decode().
  * Returns the bytes written; 0 when version 1 cannot hold one of its numbers.
  */
-size_t op_encode(const struct op *op, enum op_version version, uint32_t *pool,
-                 uint8_t *out);
+size_t op_encode(const struct op *op, enum op_version version,
+                 struct op_before *before, uint8_t *out);
 
 /* An amount of a mode and a value, of which OP_VALUE_BITS are taken. */
 uint64_t op_amount(enum op_mode mode, uint64_t value);

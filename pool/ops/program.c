@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+static int is_version(uint8_t byte);
+
 void
 program_init(struct program *program, const uint8_t *data, size_t size)
 {
@@ -10,7 +12,8 @@ program_init(struct program *program, const uint8_t *data, size_t size)
         .data = data,
         .size = size,
         .offset = size == 0 ? 0 : 1,
-        .version = size != 0 && data[0] == OP_FIXED ? OP_FIXED : OP_VARIABLE,
+        .version = size != 0 && is_version(data[0]) ? (enum op_version) data[0]
+                                                    : OP_VARIABLE,
     };
 }
 
@@ -22,7 +25,7 @@ program_next(struct program *program, struct op *ret_op)
     if (left == 0) {
         return 0;
     }
-    program->offset += op_decode(ret_op, program->version, &program->pool,
+    program->offset += op_decode(ret_op, program->version, &program->before,
                                  program->data + program->offset, left);
     return 1;
 }
@@ -38,7 +41,7 @@ program_end_init(struct program_end *end, enum op_version version, uint8_t *out)
 size_t
 program_end_add(struct program_end *end, const struct op *op, uint8_t *out)
 {
-    return op_encode(op, end->version, &end->pool, out);
+    return op_encode(op, end->version, &end->before, out);
 }
 
 int
@@ -89,10 +92,10 @@ program_check(const uint8_t *data, size_t size, char *error)
     size_t offset = 1;
     struct op op;
 
-    if (size == 0 || (data[0] != OP_FIXED && data[0] != OP_VARIABLE)) {
+    if (size == 0 || !is_version(data[0])) {
         snprintf(error, PROGRAM_ERROR_MAX,
-                 size == 0 ? "offset 0: found the end, expected version 1 or 2"
-                           : "offset 0: found version %u, expected 1 or 2",
+                 size == 0 ? "offset 0: found the end, expected version 1 to 3"
+                           : "offset 0: found version %u, expected 1 to 3",
                  size == 0 ? 0u : (unsigned) data[0]);
         return -EINVAL;
     }
@@ -132,4 +135,10 @@ program_print(const uint8_t *data, size_t size, FILE *out)
         op_print(&op, text);
         fprintf(out, "%s\n", text);
     }
+}
+
+static int
+is_version(uint8_t byte)
+{
+    return byte >= OP_FIXED && byte <= OP_NEAR;
 }

@@ -20,7 +20,7 @@ struct program {
     size_t size;
     size_t offset; /* of the next op */
     enum op_version version;
-    uint32_t pool; /* of the op before */
+    struct op_before before;
 };
 
 /* Start reading data, of size bytes. The first byte is the version; what is
@@ -35,7 +35,7 @@ int program_next(struct program *program, struct op *ret_op);
  * into out; add() 0 when version 1 cannot hold the op. */
 struct program_end {
     enum op_version version;
-    uint32_t pool;
+    struct op_before before;
 };
 
 size_t program_end_init(struct program_end *end, enum op_version version,
