@@ -28,7 +28,6 @@ enum {
     HEAP_SIZE = 16384, /* a pool's that is malloc(): any will do */
     POOL_SIZE = 8192,  /* APR's least block */
     FIRST_ROOM = 64,
-    EVENT_WORDS = 3,    /* at most */
     ALIGNMENT_MAX = 12, /* the greatest logarithm that pmemalign has */
 };
 
@@ -74,6 +73,7 @@ static struct {
     struct move *moves;
     size_t move_count;
     size_t move_room;
+    uint64_t base;   /* of short events */
     uint64_t made;   /* by ops so far */
     uint64_t thread; /* of the event before */
     uint64_t threads;
@@ -91,9 +91,14 @@ static void convert(const char *raw, const char *out);
 static void report(const char *raw, const char *out,
                    const struct raw_head *head, uint64_t count);
 static void report_text(const char *text);
-static const uint64_t *raw_map(const char *path, struct raw_head *ret_head,
+static const uint32_t *raw_map(const char *path, struct raw_head *ret_head,
                                uint64_t *ret_count);
-static uint64_t event_read(const uint64_t *words, uint64_t at, uint64_t count,
+static uint64_t event_read(const uint32_t *words, uint64_t at, uint64_t count,
+                           struct event *ret_event);
+static uint64_t event_skip(const uint32_t *words, uint64_t at, uint64_t count,
+                           struct event *ret_event);
+static void event_short(uint32_t first, struct event *ret_event);
+static uint64_t event_long(const uint32_t *words, uint64_t left,
                            struct event *ret_event);
 static int is_window_end(uint64_t start, uint64_t end);
 static void event(const struct event *event);
@@ -160,17 +165,18 @@ convert(const char *raw, const char *out)
 {
     uint8_t version[OP_SIZE_MAX];
     struct raw_head head;
-    const uint64_t *words;
+    const uint32_t *words;
     uint64_t count;
     uint64_t at;
 
     words = raw_map(raw, &head, &count);
+    now.base = head.base;
     now.path = out;
     now.out = fopen(out, "wb");
     if (now.out == NULL) {
         die(out, strerror(errno));
     }
-    now.bytes = program_end_init(&now.end, OP_VARIABLE, version);
+    now.bytes = program_end_init(&now.end, OP_NEAR, version);
     (void) fwrite(version, 1, now.bytes, now.out);
     for (at = RAW_HEAD_WORDS; at < count;) {
         struct event next;
@@ -243,7 +249,7 @@ report_text(const char *text)
 
 /* The words of a file, as many as are written and there. A process may still
  * write: what it writes from now on is left out. */
-static const uint64_t *
+static const uint32_t *
 raw_map(const char *path, struct raw_head *ret_head, uint64_t *ret_count)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -267,10 +273,10 @@ raw_map(const char *path, struct raw_head *ret_head, uint64_t *ret_count)
         die(path, "offset 0: found another text, expected \"" RAW_MAGIC "\"");
     }
     ret_head->program[RAW_PROGRAM_SIZE - 1] = '\0';
-    count = (uint64_t) status.st_size / sizeof(uint64_t);
+    count = (uint64_t) status.st_size / sizeof(uint32_t);
     count = count < ret_head->ready ? count : ret_head->ready;
     count = count < ret_head->next ? count : ret_head->next;
-    words = mmap(NULL, count * sizeof(uint64_t), PROT_READ, MAP_SHARED, fd, 0);
+    words = mmap(NULL, count * sizeof(uint32_t), PROT_READ, MAP_SHARED, fd, 0);
     if (words == MAP_FAILED) {
         die(path, strerror(errno));
     }
@@ -282,39 +288,81 @@ raw_map(const char *path, struct raw_head *ret_head, uint64_t *ret_count)
 /* The event at a word; RAW_NONE if there is none, with a thread if one began
  * it. Returns where the next is. */
 static uint64_t
-event_read(const uint64_t *words, uint64_t at, uint64_t count,
+event_read(const uint32_t *words, uint64_t at, uint64_t count,
            struct event *ret_event)
 {
-    uint64_t first = words[at];
-    uint64_t has_size = first >> RAW_SIZE_SHIFT & 1;
-    uint64_t has_other = first >> RAW_OTHER_SHIFT & 1;
+    uint32_t first = words[at];
+    uint64_t length;
 
     *ret_event = (struct event){.code = RAW_NONE, .thread = 1};
     if ((first & RAW_FIRST) == 0) {
-        uint64_t start = at;
+        return event_skip(words, at, count, ret_event);
+    }
+    if ((first & RAW_LONG) == 0) {
+        event_short(first, ret_event);
+        return at + 1;
+    }
+    length = event_long(words + at, count - at, ret_event);
+    return length != 0 ? at + length : count;
+}
 
-        while (at < count && (words[at] & RAW_FIRST) == 0) {
-            at++;
-        }
-        ret_event->thread = !is_window_end(start, at);
-        return at;
+/* Words that no event begins. */
+static uint64_t
+event_skip(const uint32_t *words, uint64_t at, uint64_t count,
+           struct event *ret_event)
+{
+    uint64_t start = at;
+
+    while (at < count && (words[at] & RAW_FIRST) == 0) {
+        at++;
     }
-    if (has_size + has_other >= count - at) {
-        return count;
+    ret_event->thread = !is_window_end(start, at);
+    return at;
+}
+
+static void
+event_short(uint32_t first, struct event *ret_event)
+{
+    int is_free = (first & RAW_FREED) != 0;
+    unsigned bits = is_free ? RAW_FREE_BITS : RAW_ALLOC_BITS;
+    uint64_t units = first & (((uint32_t) 1 << bits) - 1);
+
+    ret_event->code = is_free ? RAW_FREE : RAW_ALLOC;
+    ret_event->address = now.base + (units << RAW_UNIT_BITS);
+    ret_event->size = is_free ? 0 : (first & ~RAW_FIRST) >> RAW_ALLOC_BITS;
+}
+
+/* Returns its length, or 0: there are fewer words left. */
+static uint64_t
+event_long(const uint32_t *words, uint64_t left, struct event *ret_event)
+{
+    uint32_t first = words[0];
+    unsigned has_rests = first >> RAW_RESTS_SHIFT & 1;
+    unsigned has_size = first >> RAW_SIZE_SHIFT & 1;
+    unsigned has_other = first >> RAW_OTHER_SHIFT & 1;
+    uint64_t high = first & ((1 << RAW_HIGH_BITS) - 1);
+    uint64_t length = 2 + has_rests + has_size + 2 * has_other;
+
+    if (length > left) {
+        return 0;
     }
-    *ret_event = (struct event){
-        .code = (enum raw_code)(first >> RAW_CODE_SHIFT & RAW_CODE_MAX),
-        .thread = first >> RAW_THREAD_SHIFT & RAW_THREADS,
-        .address = first & RAW_ADDRESS_MAX,
-        .size = has_size ? words[at + 1] : 0,
-        .other = has_other ? words[at + 1 + has_size] : 0,
-    };
-    if (ret_event->code == RAW_SHORT) {
-        ret_event->code = RAW_ALLOC;
-        ret_event->size = ret_event->thread;
-        ret_event->thread = 1;
+    ret_event->code = (enum raw_code)(first >> RAW_CODE_SHIFT & RAW_CODE_MAX);
+    ret_event->thread = first >> RAW_THREAD_SHIFT & RAW_THREADS;
+    ret_event->address = (high << RAW_WORD_BITS | words[1]) << RAW_LOW_BITS;
+    words += 2;
+    if (has_rests) {
+        uint64_t rests = *words++;
+
+        ret_event->address |= rests >> RAW_REST_BITS;
+        ret_event->size = (rests & ((1 << RAW_REST_BITS) - 1)) << RAW_WORD_BITS;
     }
-    return at + 1 + has_size + has_other;
+    if (has_size) {
+        ret_event->size |= *words++;
+    }
+    if (has_other) {
+        ret_event->other = (uint64_t) words[0] << RAW_WORD_BITS | words[1];
+    }
+    return length;
 }
 
 /* Whether words from start to end are the place that an event left empty
@@ -322,7 +370,7 @@ event_read(const uint64_t *words, uint64_t at, uint64_t count,
 static int
 is_window_end(uint64_t start, uint64_t end)
 {
-    return end - start <= EVENT_WORDS &&
+    return end - start <= RAW_EVENT_WORDS &&
            start / RAW_WINDOW != (end - 1) / RAW_WINDOW;
 }
 

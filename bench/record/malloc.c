@@ -60,16 +60,10 @@ is_ready(void)
 __attribute__((visibility("default"))) void *
 malloc(size_t size)
 {
-    void *p;
-
     if (!is_ready()) {
         return state == ASIDE ? real.malloc(size) : early_take(size);
     }
-    p = real.malloc(size);
-    if (p != NULL) {
-        raw_add(RAW_ALLOC, p, size, 0);
-    }
-    return p;
+    return raw_malloc(real.malloc(size), size);
 }
 
 __attribute__((visibility("default"))) void *
@@ -100,14 +94,13 @@ realloc(void *p, size_t size)
         return state == ASIDE ? real.realloc(p, size) : early_take(size);
     }
     if (p != NULL) {
-        raw_add(RAW_MOVE, p, size, 0);
+        raw_add(RAW_MOVE, p, 0, 0);
     }
     moved = real.realloc(p, size);
-    if (p != NULL) {
-        raw_add(RAW_MOVED, moved, size, 0);
-    } else if (moved != NULL) {
-        raw_add(RAW_ALLOC, moved, size, 0);
+    if (p == NULL) {
+        return raw_malloc(moved, size);
     }
+    raw_add(RAW_MOVED, moved, size, 0);
     return moved;
 }
 
@@ -118,7 +111,7 @@ free(void *p)
         return;
     }
     if (is_ready()) {
-        raw_add(RAW_FREE, p, 0, 0);
+        raw_free(p);
     } else if (state != ASIDE) {
         return;
     }

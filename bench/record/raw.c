@@ -18,17 +18,20 @@
 enum {
     PATH_SIZE = 4096,
     NAME_SIZE = 48, /* of a file in the folder */
-    WORD_SIZE = sizeof(uint64_t),
+    WORD_SIZE = sizeof(uint32_t),
     WINDOW_SIZE = RAW_WINDOW * WORD_SIZE,
 
     /* A file's memory grows by as much as it has, and by at most this. */
     GROWTH_MAX = RAW_WINDOW / 2,
+
+    /* No address of an object is a multiple of a unit away from it. */
+    RAW_NO_BASE = 1,
 };
 
-#define RAW_LIMIT_DEFAULT (UINT64_C(32) * 1024 * 1024)
+#define RAW_LIMIT_DEFAULT (UINT64_C(256) * 1024 * 1024)
 
-/* What follows a first word must not look like one. */
-#define RAW_OPERAND_MAX (RAW_FIRST - 1)
+/* The largest size that a long event has space for. */
+#define RAW_SIZE_MAX ((UINT64_C(1) << (RAW_WORD_BITS + RAW_REST_BITS)) - 1)
 
 /* Linux 5.14's, which the C library's headers need not know. */
 #ifndef MADV_POPULATE_WRITE
@@ -52,7 +55,7 @@ static struct raw_own *raw_own = &raw_nobody;
 
 /* The mapped parts of the file; a child's first one lies where its parent's
  * did. */
-static _Atomic(uint64_t *) raw_windows[RAW_WINDOWS];
+static _Atomic(uint32_t *) raw_windows[RAW_WINDOWS];
 static void *raw_stray; /* raw_leave_parent() says what for */
 
 static int raw_is_started;
@@ -66,24 +69,30 @@ static struct raw_notes *raw_notes;
 static const char raw_never;
 static const char *raw_is_alone = &raw_never;
 
+/* The base of short events: a child's is its parent's. At first there is none,
+ * and no address is near it. */
+static _Atomic uint64_t raw_base = RAW_NO_BASE;
+
 static _Atomic uint64_t raw_threads;
 static _Thread_local uint64_t raw_thread
     __attribute__((tls_model("initial-exec")));
 static _Thread_local int raw_depth __attribute__((tls_model("initial-exec")));
 
-static void raw_add_late(struct raw_head *head, uint64_t nth, uint64_t first);
-static void raw_add_any(enum raw_code code, const void *address, uint64_t size,
-                        uint64_t other);
+static void *raw_malloc_long(void *p, size_t size);
+static void raw_set_base(const void *p);
+static uint64_t raw_units(const void *address);
+static void raw_put(struct raw_head *head, uint32_t first);
+static void raw_put_late(struct raw_head *head, uint64_t nth, uint32_t first);
 static int raw_join(void);
 static void raw_start(void);
-static _Atomic uint64_t *raw_place(struct raw_head *head, uint64_t words);
-static _Atomic uint64_t *raw_word(uint64_t nth);
-static uint64_t raw_first(enum raw_code code, const void *address,
-                          uint64_t thread);
+static size_t raw_write(uint32_t *ret_words, enum raw_code code,
+                        uint64_t address, uint64_t size, uint64_t other);
+static _Atomic uint32_t *raw_place(struct raw_head *head, uint64_t words);
+static _Atomic uint32_t *raw_word(uint64_t nth);
 static uint64_t raw_take(struct raw_head *head, uint64_t words);
 static int raw_grow(struct raw_head *head, uint64_t end);
 static int raw_grow_once(struct raw_head *head, uint64_t ready);
-static uint64_t *raw_window(uint64_t index);
+static uint32_t *raw_window(uint64_t index);
 static int raw_settle(void);
 static void raw_set_program(char *ret_program, const char *path);
 static void raw_begin(void);
@@ -92,31 +101,55 @@ static int raw_create(void);
 static int raw_map(int fd);
 static void *raw_map_head(int fd);
 
-/* Events of one word, which most are. Written so that nothing has to be saved
- * on the way: what calls, ends it. */
-void
-raw_add(enum raw_code code, const void *address, uint64_t size, uint64_t other)
+/* The head is read once: where a signal handler forks in between, the child
+ * goes on with its parent's. */
+void *
+raw_malloc(void *p, size_t size)
 {
     struct raw_head *head = raw_own->head;
-    uint64_t thread = raw_thread;
-    uint64_t first = raw_first(code, address, thread);
-    uint64_t left = size; /* what is not in the first word */
-    uint64_t nth;
+    uint64_t units = raw_units(p);
 
-    if (code == RAW_ALLOC && thread == 1 && size <= RAW_SHORT_MAX) {
-        first = raw_first(RAW_SHORT, address, size);
-        left = 0;
+    if (head == NULL || raw_thread != 1 || units >> RAW_ALLOC_BITS != 0 ||
+        size >> RAW_SIZE_BITS != 0) {
+        return raw_malloc_long(p, size);
     }
-    if (head == NULL || thread == 0 || (left | other) != 0) {
-        raw_add_any(code, address, size, other);
+    raw_put(head, RAW_FIRST | (uint32_t) (size << RAW_ALLOC_BITS | units));
+    return p;
+}
+
+void
+raw_free(const void *p)
+{
+    struct raw_head *head = raw_own->head;
+    uint64_t units = raw_units(p);
+
+    if (head == NULL || raw_thread != 1 || units >> RAW_FREE_BITS != 0) {
+        raw_add(RAW_FREE, p, 0, 0);
         return;
     }
-    nth = raw_take(head, 1);
-    if (nth >= atomic_load_explicit(&head->ready, memory_order_acquire)) {
-        raw_add_late(head, nth, first);
+    raw_put(head, RAW_FIRST | RAW_FREED | (uint32_t) units);
+}
+
+__attribute__((noinline)) void
+raw_add(enum raw_code code, const void *address, uint64_t size, uint64_t other)
+{
+    uint32_t words[RAW_EVENT_WORDS];
+    _Atomic uint32_t *place;
+    size_t count;
+
+    if ((raw_own->head == NULL || raw_thread == 0) && raw_join() != 0) {
         return;
     }
-    atomic_store_explicit(raw_word(nth), first, memory_order_release);
+    count = raw_write(words, code, (uintptr_t) address, size, other);
+    place = raw_place(raw_own->head, count);
+    if (place == NULL) {
+        return;
+    }
+    while (count-- > 1) {
+        atomic_store_explicit(place + count, words[count],
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(place, words[0], memory_order_release);
 }
 
 void
@@ -193,45 +226,65 @@ raw_next(const char *name, const char *library, void *ret_function)
     return 0;
 }
 
-/* A word that lies after those that are ready. */
+static __attribute__((noinline)) void *
+raw_malloc_long(void *p, size_t size)
+{
+    if (p != NULL) {
+        raw_add(RAW_ALLOC, p, size, 0);
+        if (atomic_load(&raw_base) == RAW_NO_BASE &&
+            size >> RAW_SIZE_BITS == 0) {
+            raw_set_base(p);
+        }
+    }
+    return p;
+}
+
+/* The heap begins near the first small allocation. The file has the base before
+ * any short event is written. */
+static void
+raw_set_base(const void *p)
+{
+    struct raw_head *head = raw_own->head;
+    uint64_t base = (uintptr_t) p & ~(((uint64_t) 1 << RAW_UNIT_BITS) - 1);
+    uint64_t none = RAW_NO_BASE;
+
+    if (head != NULL) {
+        (void) atomic_compare_exchange_strong(&head->base, &none, base);
+        atomic_store(&raw_base, atomic_load(&head->base));
+    }
+}
+
+/* From the base. A huge number if the address is no multiple of a unit, lies
+ * before the base, or is NULL. */
+static inline uint64_t
+raw_units(const void *address)
+{
+    uint64_t distance = (uintptr_t) address -
+                        atomic_load_explicit(&raw_base, memory_order_relaxed);
+
+    return distance >> RAW_UNIT_BITS | distance << (64 - RAW_UNIT_BITS);
+}
+
+/* A short event. */
+static inline void
+raw_put(struct raw_head *head, uint32_t first)
+{
+    uint64_t nth = raw_take(head, 1);
+
+    if (nth >= atomic_load_explicit(&head->ready, memory_order_acquire)) {
+        raw_put_late(head, nth, first);
+        return;
+    }
+    atomic_store_explicit(raw_word(nth), first, memory_order_release);
+}
+
+/* Its place lies after those that are ready. */
 static __attribute__((noinline)) void
-raw_add_late(struct raw_head *head, uint64_t nth, uint64_t first)
+raw_put_late(struct raw_head *head, uint64_t nth, uint32_t first)
 {
     if (raw_grow(head, nth + 1) == 0) {
         atomic_store_explicit(raw_word(nth), first, memory_order_release);
     }
-}
-
-/* An event of any size, and the process's or the thread's first one. */
-static __attribute__((noinline)) void
-raw_add_any(enum raw_code code, const void *address, uint64_t size,
-            uint64_t other)
-{
-    uint64_t has_size = size != 0;
-    uint64_t has_other = other != 0;
-    uint64_t first = raw_first(code, address, raw_thread) |
-                     has_size << RAW_SIZE_SHIFT | has_other << RAW_OTHER_SHIFT;
-    _Atomic uint64_t *word;
-
-    if (raw_own->head == NULL || raw_thread == 0) {
-        if (raw_join() == 0) {
-            raw_add(code, address, size, other);
-        }
-        return;
-    }
-    word = raw_place(raw_own->head, 1 + has_size + has_other);
-    if (word == NULL) {
-        return;
-    }
-    if (has_size) {
-        size = size < RAW_OPERAND_MAX ? size : RAW_OPERAND_MAX;
-        atomic_store_explicit(word + 1, size, memory_order_relaxed);
-    }
-    if (has_other) {
-        atomic_store_explicit(word + 1 + has_size, other & RAW_OPERAND_MAX,
-                              memory_order_relaxed);
-    }
-    atomic_store_explicit(word, first, memory_order_release);
 }
 
 /* The process's first event, or the thread's. Returns 0, or -1: nothing is
@@ -257,8 +310,41 @@ raw_join(void)
     return 0;
 }
 
+/* A long event, as raw.h has it. Returns the number of its words. */
+static size_t
+raw_write(uint32_t *ret_words, enum raw_code code, uint64_t address,
+          uint64_t size, uint64_t other)
+{
+    const uint64_t word_max = RAW_FIRST - 1;
+    const uint64_t low_max = (1 << RAW_LOW_BITS) - 1;
+    uint32_t has_rests, has_size = size != 0, has_other = other != 0;
+    size_t count = 2;
+
+    address &= RAW_ADDRESS_MAX;
+    size = size < RAW_SIZE_MAX ? size : RAW_SIZE_MAX;
+    has_rests = (address & low_max) != 0 || size > word_max;
+    ret_words[0] = RAW_FIRST | RAW_LONG | (uint32_t) code << RAW_CODE_SHIFT |
+                   (uint32_t) raw_thread << RAW_THREAD_SHIFT |
+                   has_rests << RAW_RESTS_SHIFT | has_size << RAW_SIZE_SHIFT |
+                   has_other << RAW_OTHER_SHIFT |
+                   (uint32_t) (address >> (RAW_LOW_BITS + RAW_WORD_BITS));
+    ret_words[1] = (uint32_t) (address >> RAW_LOW_BITS & word_max);
+    if (has_rests) {
+        ret_words[count++] = (uint32_t) ((address & low_max) << RAW_REST_BITS |
+                                         size >> RAW_WORD_BITS);
+    }
+    if (has_size) {
+        ret_words[count++] = (uint32_t) (size & word_max);
+    }
+    if (has_other) {
+        ret_words[count++] = (uint32_t) (other >> RAW_WORD_BITS & word_max);
+        ret_words[count++] = (uint32_t) (other & word_max);
+    }
+    return count;
+}
+
 /* Space for so many words, one after the other; NULL: the event is lost. */
-static _Atomic uint64_t *
+static _Atomic uint32_t *
 raw_place(struct raw_head *head, uint64_t words)
 {
     for (;;) {
@@ -275,18 +361,11 @@ raw_place(struct raw_head *head, uint64_t words)
     }
 }
 
-static inline _Atomic uint64_t *
+static inline _Atomic uint32_t *
 raw_word(uint64_t nth)
 {
-    return (_Atomic uint64_t *) raw_windows[nth / RAW_WINDOW] +
+    return (_Atomic uint32_t *) raw_windows[nth / RAW_WINDOW] +
            nth % RAW_WINDOW;
-}
-
-static inline uint64_t
-raw_first(enum raw_code code, const void *address, uint64_t thread)
-{
-    return RAW_FIRST | (uint64_t) code << RAW_CODE_SHIFT |
-           thread << RAW_THREAD_SHIFT | ((uintptr_t) address & RAW_ADDRESS_MAX);
 }
 
 /* An addition that no thread can come between need not be atomic. */
@@ -336,7 +415,7 @@ raw_grow(struct raw_head *head, uint64_t end)
 static int
 raw_grow_once(struct raw_head *head, uint64_t ready)
 {
-    uint64_t *window = raw_window(ready / RAW_WINDOW);
+    uint32_t *window = raw_window(ready / RAW_WINDOW);
     uint64_t growth = ready < GROWTH_MAX ? ready : GROWTH_MAX;
     uint64_t space = RAW_WINDOW - ready % RAW_WINDOW;
     uint64_t none = 0;
@@ -360,11 +439,11 @@ raw_grow_once(struct raw_head *head, uint64_t ready)
 
 /* The window, of which the one before it is there. mremap() gives a shared
  * mapping a second time, and longer: no descriptor is needed for it. */
-static uint64_t *
+static uint32_t *
 raw_window(uint64_t index)
 {
-    uint64_t *window = atomic_load(&raw_windows[index % RAW_WINDOWS]);
-    uint64_t *none = NULL;
+    uint32_t *window = atomic_load(&raw_windows[index % RAW_WINDOWS]);
+    uint32_t *none = NULL;
     char *both;
 
     if (window != NULL || index == 0 || index >= RAW_WINDOWS) {
@@ -376,7 +455,7 @@ raw_window(uint64_t index)
         return NULL;
     }
     (void) munmap(both, WINDOW_SIZE);
-    window = (uint64_t *) (void *) (both + WINDOW_SIZE);
+    window = (uint32_t *) (void *) (both + WINDOW_SIZE);
     if (!atomic_compare_exchange_strong(&raw_windows[index], &none, window)) {
         (void) munmap(window, WINDOW_SIZE);
         window = none;
@@ -436,8 +515,8 @@ raw_settle(void)
     raw_path_length = strlen(folder);
     memcpy(raw_path, folder, raw_path_length);
     raw_limit = limit != NULL ? strtoull(limit, NULL, 10) : RAW_LIMIT_DEFAULT;
-    if (raw_limit > (uint64_t) RAW_WINDOW * RAW_WINDOWS) {
-        raw_limit = (uint64_t) RAW_WINDOW * RAW_WINDOWS;
+    if (raw_limit > (uint64_t) WINDOW_SIZE * RAW_WINDOWS) {
+        raw_limit = (uint64_t) WINDOW_SIZE * RAW_WINDOWS;
     }
     length = readlink("/proc/self/exe", program, sizeof(program) - 1);
     if (length > 0) {
@@ -531,7 +610,7 @@ raw_begin(void)
 static void
 raw_leave_parent(void)
 {
-    uint64_t *newest = NULL;
+    uint32_t *newest = NULL;
     size_t i;
 
     if (raw_windows[0] == NULL) {
@@ -587,7 +666,7 @@ static int
 raw_map(int fd)
 {
     size_t page = (size_t) sysconf(_SC_PAGESIZE);
-    uint64_t size = raw_limit * WORD_SIZE;
+    uint64_t size = raw_limit;
     struct rlimit limit;
     struct raw_head *head;
     struct timespec now;
@@ -607,13 +686,14 @@ raw_map(int fd)
     if (head == MAP_FAILED) {
         return errno;
     }
-    raw_windows[0] = (uint64_t *) head;
+    raw_windows[0] = (uint32_t *) head;
     if (madvise(head, page, MADV_POPULATE_WRITE) != 0) {
         return errno == EFAULT ? ENOSPC : errno;
     }
     head->limit = size / WORD_SIZE;
     atomic_store(&head->next, RAW_HEAD_WORDS);
     atomic_store(&head->ready, page / WORD_SIZE);
+    atomic_store(&head->base, atomic_load(&raw_base));
     head->pid = (uint64_t) getpid();
     if (stat("/proc/self/ns/pid", &status) == 0) {
         head->pid_namespace = status.st_ino;

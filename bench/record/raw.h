@@ -3,64 +3,92 @@
  * addresses in them, in the order in which they happened. Each process writes
  * one, and convert.c makes programs of them (pool/ops/).
  *
- * The file is mapped and shared: what was written is in it whatever becomes of
- * the process. README.md has the life of a process under recording. An event is
- * one to three words. It takes their place by one addition, writes its operands
- * first, and is there when its first word is; a place without one was taken by
- * a thread that got no further. What gives memory is written after the call,
- * what takes it before: so an address is never given twice in the file without
- * being taken between.
+ * The file is mapped and shared: the events that were written are in it,
+ * whatever happens to the process. README.md has the life of a process under
+ * recording. An event is one to six words of 32 bits. It takes their place by
+ * one addition, writes its operands first, and counts once its first word is
+ * written. A place without a first word was taken by a thread that got no
+ * further. Calls that give memory are written after the call, calls that take
+ * it before: so an address is never given twice in the file without being taken
+ * between.
  *
- *     word 0     from the top: 1 bit, set; 4 bits of code; 2 bits: a size
- *                follows, an other follows; 9 bits of thread; 48 of address
- *     then       size, other: those that are not 0, their top bit clear
+ * Most of the events of malloc() and free() are one word. Their addresses are
+ * relative to the head's base, in units of RAW_UNIT:
  *
- * Most of what programs do is in one word: a RAW_ALLOC of less than 512 bytes
- * from malloc() by the first thread is RAW_SHORT, with its size where the
- * thread is.
+ *     short RAW_ALLOC  bits 100, 8 bits of size, 21 of address
+ *     short RAW_FREE   bits 101, 29 bits of address
+ *
+ * Short events are of the first thread, and of no pool. All others are:
+ *
+ *     word 0     bits 11; 4 bits of code; 9 bits of thread; 3 bits: a word of
+ *                rests follows, a size follows, an other follows; 14 bits of
+ *                address
+ *     word 1     31 bits of address. Both parts together are its bits 3 to 47
+ *     then       rests: the lowest 3 bits of the address, 28 bits of the size
+ *                size: its lowest 31 bits
+ *                other: 2 words, of the upper and the lower 31 bits
+ *
+ * The top bit is set in word 0 and clear in all others.
  *
  * Words are numbered from the file's start. An event lies within one window of
- * RAW_WINDOW words: one that would cross the end leaves its place empty and
+ * RAW_WINDOW words. One that would cross the end leaves its place empty and
  * takes another.
  */
 #ifndef BENCH_RECORD_RAW_H
 #define BENCH_RECORD_RAW_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define RAW_MAGIC "ngxraw3" /* eight bytes with its end */
+#define RAW_MAGIC "ngxraw4" /* eight bytes with its end */
 
-#define RAW_FIRST       (UINT64_C(1) << 63) /* in word 0 of every event */
+#define RAW_FIRST UINT32_C(0x80000000) /* in word 0 of every event */
+#define RAW_LONG  UINT32_C(0x40000000) /* in that of a long one */
+#define RAW_FREED UINT32_C(0x20000000) /* in that of a short RAW_FREE */
+
 #define RAW_ADDRESS_MAX ((UINT64_C(1) << 48) - 1)
 
 enum {
-    RAW_CODE_SHIFT = 59,
-    RAW_SIZE_SHIFT = 58,  /* a size follows */
-    RAW_OTHER_SHIFT = 57, /* an other follows */
-    RAW_THREAD_SHIFT = 48,
+    RAW_UNIT_BITS = 4, /* a unit is 16 bytes, glibc's alignment */
 
-    RAW_WINDOW = 128 * 1024, /* words */
+    /* Of short events. */
+    RAW_SIZE_BITS = 8,
+    RAW_ALLOC_BITS = 21, /* 32 MiB from the base */
+    RAW_FREE_BITS = 29,  /* 8 GiB */
+
+    /* Of long events. */
+    RAW_CODE_SHIFT = 26,
+    RAW_THREAD_SHIFT = 17,
+    RAW_RESTS_SHIFT = 16,
+    RAW_SIZE_SHIFT = 15,
+    RAW_OTHER_SHIFT = 14,
+    RAW_HIGH_BITS = 14, /* of the address, in word 0 */
+    RAW_LOW_BITS = 3,   /* of the address, in the rests */
+    RAW_WORD_BITS = 31, /* that an operand may use */
+    RAW_REST_BITS = 28, /* of the size, in the rests */
+
+    RAW_EVENT_WORDS = 6, /* at most */
+
+    RAW_WINDOW = 256 * 1024, /* words */
     RAW_WINDOWS = 4096,      /* of a file, at most: 4 GiB */
 
     RAW_PROGRAM_SIZE = 168,
 
     RAW_THREADS = 511, /* from 1; all later ones are called that */
-    RAW_SHORT_MAX = 511,
     RAW_CODE_MAX = 15,
     RAW_ALIGNMENT_MAX = 15, /* of its logarithm */
 };
 
 enum raw_code {
     RAW_NONE,
-    RAW_SHORT = RAW_NONE, /* in a file alone, as is said above */
     RAW_ALLOC,   /* address of size bytes, from pool other; 0: malloc()'s */
     RAW_PACKED,  /* likewise, without alignment */
     RAW_ZEROED,  /* likewise, zeroed */
     RAW_ALIGNED, /* likewise, aligned; raw_add_aligned() says how */
     RAW_FREE,    /* address */
-    RAW_MOVE,    /* address: about to be made anew, as the same thread's next */
-    RAW_MOVED,   /* says: at address, of size bytes; address 0: it was left as
+    RAW_MOVE,    /* address: about to be moved, as the same thread's next */
+    RAW_MOVED,   /* says: to address, of size bytes; address 0: it was left as
                      it is, or freed where size is 0 */
     RAW_POOL,    /* address: a pool of blocks of size bytes, 0: of any; child of
                      other, or of none */
@@ -96,12 +124,13 @@ struct raw_head {
     uint64_t pid;             /* as the process sees it */
     uint64_t pid_namespace;   /* 0: unknown */
     uint64_t started_ns;      /* CLOCK_BOOTTIME */
-    uint64_t reserved[2];
+    _Atomic uint64_t base;    /* of short events' addresses */
+    uint64_t reserved;
     char program[RAW_PROGRAM_SIZE]; /* its path, or the path's end */
 };
 
 enum {
-    RAW_HEAD_WORDS = sizeof(struct raw_head) / sizeof(uint64_t),
+    RAW_HEAD_WORDS = sizeof(struct raw_head) / sizeof(uint32_t),
 };
 
 _Static_assert(sizeof(struct raw_head) == 256, "the format has no gaps");
@@ -143,9 +172,16 @@ struct raw_notes {
 _Static_assert(sizeof(struct raw_notes) <= RAW_NOTES_SIZE, "notes fit");
 
 #define RAW_FOLDER "NGXPOOL_RECORD_FOLDER" /* a file a process is made there */
-#define RAW_LIMIT  "NGXPOOL_RECORD_LIMIT"  /* words of a process, at most */
+#define RAW_LIMIT  "NGXPOOL_RECORD_LIMIT"  /* bytes of a process, at most */
 
-/* Write an event of this thread, if this process is recorded. */
+/* Write malloc()'s RAW_ALLOC, if p is not NULL and this process is recorded.
+ * Returns p. Cost: about 30 instructions. */
+void *raw_malloc(void *p, size_t size);
+
+/* Write free()'s RAW_FREE likewise. */
+void raw_free(const void *p);
+
+/* Write any event of this thread, if this process is recorded. */
 void raw_add(enum raw_code code, const void *address, uint64_t size,
              uint64_t other);
 

@@ -35,12 +35,12 @@ SHARED_MEMORY = pathlib.Path("/dev/shm")
 FAILED = 125  # the status, as env's and timeout's
 
 # raw.h
-WORD_SIZE = 8
 LIMIT_MAX = 4096  # MiB: RAW_WINDOWS
 HEAD = struct.Struct("=8s10Q168s")
 HEAD_STOPPED = 32  # offset of the word
 NOTES_SIZE = 64 * 1024
 NOTE = struct.Struct("=QII168s")
+NOTES_START = 8
 NOTES_MAX = 356
 WHY = {
     1: "no file could be made for it",
@@ -80,7 +80,7 @@ def arguments() -> argparse.Namespace:
                         help="default: %(default)s")
     parser.add_argument("--limit", type=int, metavar="MIB", default=256,
                         help="of what is kept of each process while it runs,"
-                        " 8 to 24 bytes an event; default: %(default)s")
+                        " 4 to 24 bytes an event; default: %(default)s")
     parser.add_argument("--wait", type=float, metavar="SECONDS",
                         help="for processes that go on after the command;"
                         " default: until they end")
@@ -141,7 +141,7 @@ class Raw:
         found: collections.Counter[tuple[str, str]] = collections.Counter()
         for index in range(min(count, NOTES_MAX)):
             _, why, err, program = NOTE.unpack_from(
-                data, WORD_SIZE + index * NOTE.size)
+                data, NOTES_START + index * NOTE.size)
             reason = WHY.get(why, f"reason {why}")
             if err:
                 reason += f" ({os.strerror(err)})"
@@ -372,7 +372,7 @@ def environment(given: argparse.Namespace, folder: pathlib.Path,
                 recorder: pathlib.Path | None) -> dict[str, str]:
     env = os.environ | {
         "NGXPOOL_RECORD_FOLDER": str(folder),
-        "NGXPOOL_RECORD_LIMIT": str(given.limit * MIB // WORD_SIZE),
+        "NGXPOOL_RECORD_LIMIT": str(given.limit * MIB),
     }
     if recorder is not None:
         others = os.environ.get("LD_PRELOAD", "")
