@@ -1,17 +1,21 @@
 /*
- * Uses of memory that is not allocated, one a run, for a checker to report.
+ * Uses of memory that is not allocated, for a checker to report, each in a
+ * process of its own: it prints the address that it will touch, then touches
+ * one byte there. Around that stand two lines:
  *
- *   misuse list               prints the names, each with AddressSanitizer's
- *                             name of the error, or "-" for a valid program
- *   misuse NAME read|write    prints the address that it will touch, then
- *                             touches one byte there
+ *   case NAME read|write REPORT    REPORT: AddressSanitizer's name of the
+ *                                  error, or "-" for a valid program
+ *   status STATUS                  the process's exit status, or 255
  *
- * Compiled over the seam, because one case runs out of memory, with the marks
- * of a checker and red zones of the default size.
+ * The processes are forked, since a checker takes long to start. Compiled over
+ * the seam, because one case runs out of memory, with the marks of a checker
+ * and red zones of the default size.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -23,6 +27,7 @@ enum {
     LARGE = 8192,
     LIMIT = 1024 * 1024,       /* of the cache, where a case keeps memory */
     LINK = 2 * sizeof(void *), /* bytes of kept memory that stay readable */
+    KILLED = 255,              /* stands for a status: a signal ended it */
 };
 
 struct misuse {
@@ -34,6 +39,8 @@ struct misuse {
 /* The pool, when a case has destroyed it already. */
 static ngx_pool_t *destroyed;
 
+static int watch(const struct misuse *misuse, int write);
+static void perform(const struct misuse *misuse, int write);
 static void keep(void);
 static void touch(void *p, int write);
 
@@ -412,34 +419,59 @@ enum {
 };
 
 int
-main(int argc, char **argv)
+main(void)
 {
     size_t i;
+    int write;
 
-    if (argc == 2 && strcmp(argv[1], "list") == 0) {
-        for (i = 0; i < MISUSES; i++) {
-            (void) printf("%s %s\n", misuses[i].name, misuses[i].report);
-        }
-        return 0;
-    }
+    for (i = 0; i < MISUSES; i++) {
+        for (write = 0; write < 2; write++) {
+            int status = watch(&misuses[i], write);
 
-    for (i = 0; argc == 3 && i < MISUSES; i++) {
-        if (strcmp(argv[1], misuses[i].name) == 0) {
-            ngx_pool_t *pool;
-            void *p;
-
-            ngx_pool_cache_limit(0);
-            pool = ngx_create_pool(POOL_SIZE, NULL);
-            p = misuses[i].find(pool);
-            touch(p, strcmp(argv[2], "write") == 0);
-            if (destroyed == NULL) {
-                ngx_destroy_pool(pool);
+            if (status == -1) {
+                perror("misuse");
+                return 1;
             }
-            return 0;
+            (void) printf("status %d\n", status);
         }
     }
-    (void) fprintf(stderr, "usage: misuse list | NAME read|write\n");
-    return 2;
+    return 0;
+}
+
+/* Returns the exit status of a process that does it, or -1. */
+static int
+watch(const struct misuse *misuse, int write)
+{
+    pid_t child;
+    int status;
+
+    (void) printf("case %s %s %s\n", misuse->name, write ? "write" : "read",
+                  misuse->report);
+    (void) fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        perform(misuse, write);
+        exit(0);
+    }
+    if (child == -1 || waitpid(child, &status, 0) != child) {
+        return -1;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : KILLED;
+}
+
+static void
+perform(const struct misuse *misuse, int write)
+{
+    ngx_pool_t *pool;
+    void *p;
+
+    ngx_pool_cache_limit(0);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    p = misuse->find(pool);
+    touch(p, write);
+    if (destroyed == NULL) {
+        ngx_destroy_pool(pool);
+    }
 }
 
 /* From here on the thread keeps memory, as much as it asks the system for

@@ -6,24 +6,38 @@ valid program must run without a report.
 """
 
 import argparse
+import dataclasses
 import os
 import re
 import subprocess
 import sys
 
 REPORTED = 99  # valgrind's exit status after a report
+CASE = re.compile(r"^case (\S+) (\S+) (\S+)\n(.*?)^status (\d+)\n", re.M | re.S)
 
 
-def run(program: str, case: str, access: str,
-        valgrind: str | None) -> subprocess.CompletedProcess[str]:
-    command = [program, case, access]
+@dataclasses.dataclass
+class Case:
+    """One use of memory, and what came of it."""
+
+    name: str
+    access: str  # read or write
+    expected: str  # AddressSanitizer's name of the error, or "-"
+    output: str  # the address that is touched, and the checker's report
+    status: int
+
+
+def run(program: str, valgrind: str | None) -> tuple[str, int]:
+    """What the program and the checker say, in order, and the exit status."""
+    command = [program]
     if valgrind:
         command = [valgrind, "-q", f"--error-exitcode={REPORTED}",
                    "--leak-check=full", *command]
     # Only addresses are compared, and symbols take long to find.
     env = os.environ | {"ASAN_OPTIONS": "symbolize=0"}
-    return subprocess.run(command, env=env, capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout, done.returncode
 
 
 def asan_report(text: str, access: str) -> tuple[str, int] | None:
@@ -42,27 +56,26 @@ def valgrind_report(text: str, access: str) -> int | None:
     return int(found[1], 16) if found else None
 
 
-def verdict(program: str, case: str, expected: str, access: str,
-            valgrind: str | None) -> str:
+def verdict(case: Case, is_valgrind: bool) -> str:
     """Returns an empty string, or the difference from what was expected."""
-    done = run(program, case, access, valgrind)
+    if case.expected == "-":
+        clean = case.status == 0 and case.output == ""
+        return "" if clean else f"not clean:\n{case.output}"
 
-    if expected == "-":
-        clean = done.returncode == 0 and done.stderr == ""
-        return "" if clean else f"not clean:\n{done.stderr}"
-
-    if not done.stdout:
-        return f"touched nothing:\n{done.stderr}"
-    address = int(done.stdout, 16)
-    if valgrind:
-        fits = (done.returncode == REPORTED
-                and valgrind_report(done.stderr, access) == address)
+    touched = re.match(r"0x[0-9a-f]+\n", case.output)
+    if touched is None:
+        return f"touched nothing:\n{case.output}"
+    address = int(touched[0], 16)
+    if is_valgrind:
+        fits = (case.status == REPORTED
+                and valgrind_report(case.output, case.access) == address)
     else:
-        fits = (done.returncode != 0
-                and asan_report(done.stderr, access) == (expected, address))
+        fits = (case.status != 0 and
+                asan_report(case.output, case.access) == (case.expected, address))
     if fits:
         return ""
-    return f"{access} at {address:#x}, {expected}, expected:\n{done.stderr}"
+    return (f"{case.access} at {address:#x}, {case.expected}, expected:\n"
+            f"{case.output}")
 
 
 def main() -> int:
@@ -71,20 +84,21 @@ def main() -> int:
     parser.add_argument("program")
     args = parser.parse_args()
 
-    listed = subprocess.run([args.program, "list"], capture_output=True,
-                            text=True, check=True).stdout
-    tests = [(*line.split(), access) for line in listed.splitlines()
-             for access in ("read", "write")]
-    failed = 0
-    print(f"1..{len(tests)}")
-    for n, (case, expected, access) in enumerate(tests, 1):
-        found = verdict(args.program, case, expected, access, args.valgrind)
-        print(f"{'not ok' if found else 'ok'} {n} - {case} {access}",
-              flush=True)
+    output, status = run(args.program, args.valgrind)
+    cases = [Case(name, access, expected, said, int(number)) for
+             name, access, expected, said, number in CASE.findall(output)]
+    failed = status != 0 or not cases
+    if failed:
+        print(f"Bail out! status {status} after {len(cases)} cases")
+    else:
+        print(f"1..{len(cases)}")
+    for n, case in enumerate(cases, 1):
+        found = verdict(case, args.valgrind is not None)
+        print(f"{'not ok' if found else 'ok'} {n} - {case.name} {case.access}")
         for line in found.splitlines():
             print(f"# {line}")
-        failed += found != ""
-    return 1 if failed else 0
+        failed |= found != ""
+    return int(failed)
 
 
 if __name__ == "__main__":
