@@ -110,6 +110,10 @@ struct allocator {
      * file that it belongs to. */
     const void *(*entry)(void *library);
 
+    /* A part of that file's path, so that another library cannot serve without
+     * being noticed. NULL: it is compiled into the file that lists it. */
+    const char *file;
+
     /* Write the library's version, in at most ALLOCATOR_VERSION_MAX bytes. */
     void (*version)(void *library, char *version);
 

@@ -185,6 +185,7 @@ apr_reset(void *state)
         .is_bound_to_thread = 1,                                               \
         .open = apr_open,                                                      \
         .entry = apr_entry,                                                    \
+        .file = "/libapr-1.so",                                                \
         .version = apr_version_write,                                          \
         .create = row##_create,                                                \
         .alloc = apr_alloc,                                                    \

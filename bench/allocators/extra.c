@@ -132,6 +132,7 @@ extra_add(struct extra *extra, const char *file, extra_open_fn *open_file,
         return -1;
     }
     extra->allocator.name = extra->name;
+    extra->allocator.file = extra->path;
     extra->allocator.open = extra_opens[extra - opened];
     extra->allocator.version = extra_version;
     if (extra_is_taken(extra->name)) {

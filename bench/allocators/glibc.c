@@ -83,6 +83,7 @@ const struct allocator allocator_glibc = {
               "what lies above M_MMAP_THRESHOLD; both are set before each row",
     .open = glibc_open,
     .entry = glibc_entry,
+    .file = "/libc.so",
     .version = glibc_version,
     .create = adapter_no_region,
     .alloc = glibc_alloc,

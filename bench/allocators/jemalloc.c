@@ -99,6 +99,7 @@ const struct allocator allocator_jemalloc = {
               "10 s when it is called after that",
     .open = jemalloc_open,
     .version = jemalloc_version,
+    .file = "/libjemalloc.so",
     OTHER_MALLOC_ROW,
 };
 
@@ -233,6 +234,7 @@ const struct allocator allocator_jemalloc_arena = {
     .regions_max = JEMALLOC_ARENAS_MAX,
     .open = jemalloc_open,
     .entry = jemalloc_arena_entry,
+    .file = "/libjemalloc.so",
     .version = jemalloc_version,
     .create = jemalloc_arena_create,
     .alloc = jemalloc_arena_alloc,

@@ -79,6 +79,7 @@ const struct allocator allocator_mimalloc = {
     .policy = "keeps freed pages and gives few of them back, with a delay",
     .open = mimalloc_open,
     .version = mimalloc_version,
+    .file = "/libmimalloc.so",
     OTHER_MALLOC_ROW,
 };
 
@@ -197,6 +198,7 @@ const struct allocator allocator_mimalloc_heap = {
     .is_bound_to_thread = 1,
     .open = mimalloc_open,
     .entry = mimalloc_heap_entry,
+    .file = "/libmimalloc.so",
     .version = mimalloc_version,
     .create = mimalloc_heap_create,
     .alloc = mimalloc_heap_alloc,

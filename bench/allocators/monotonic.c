@@ -60,6 +60,7 @@ const struct allocator allocator_pmr = {
     .chunk = monotonic_chunk,
     .open = adapter_linked,
     .entry = monotonic_entry,
+    .file = "/libstdc++.so",
     .version = monotonic_version,
     .create = monotonic_create,
     .alloc = pmr_alloc,

@@ -111,6 +111,7 @@ const struct allocator allocator_nginx = {
               "by one; keeps nothing, malloc() gets it back",
     .open = nginx_open,
     .entry = nginx_entry,
+    .file = ALLOCATOR_LINKAGE == ALLOCATOR_SHARED ? "/libnginxpool" : NULL,
     .version = nginx_version,
     .create = nginx_create,
     .alloc = nginx_palloc_size,

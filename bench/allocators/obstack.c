@@ -121,7 +121,7 @@ obstack_destroy(void *state)
 
 #define OBSTACK_ROW                                                            \
     .kind = ALLOCATOR_REGION, .alignment = OBSTACK_ALIGNMENT,                  \
-    .open = adapter_linked, .entry = obstack_entry,                            \
+    .open = adapter_linked, .entry = obstack_entry, .file = "/libc.so",        \
     .version = obstack_version, .alloc = obstack_alloc_size,                   \
     .free_newest = obstack_free_newest, .fill = obstack_fill,                  \
     .free_order = obstack_free_order, .exchange = obstack_exchange,            \

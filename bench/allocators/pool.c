@@ -96,11 +96,14 @@ pool_trim(void *library)
     ngx_pool_cache_trim();
 }
 
+/* The layouts add to the library's name. */
+#define POOL_FILE (ALLOCATOR_LINKAGE == ALLOCATOR_SHARED ? "/libngxpool" : NULL)
+
 /* The pool's rows have these in common. */
 #define POOL_REGION                                                            \
     .kind = ALLOCATOR_REGION, .alignment = NGX_ALIGNMENT,                      \
     .block = NGX_DEFAULT_POOL_SIZE, .open = adapter_linked,                    \
-    .entry = pool_entry, .version = pool_version,                              \
+    .entry = pool_entry, .file = POOL_FILE, .version = pool_version,           \
     .free_early = pool_free_early, .reset = pool_reset,                        \
     .destroy = pool_destroy, .cleanup = pool_cleanup
 

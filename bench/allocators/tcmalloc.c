@@ -56,5 +56,6 @@ const struct allocator allocator_tcmalloc = {
               "rate of 1; its memory is mapped, not sbrk()'s",
     .open = tcmalloc_open,
     .version = tcmalloc_version,
+    .file = "/libtcmalloc",
     OTHER_MALLOC_ROW,
 };
