@@ -16,6 +16,7 @@ try:
     import mutants
     import page
     import summary
+    from errors import write
     from findings import find
     from load import InputError, Run, load
     from table import table
@@ -95,7 +96,7 @@ def replace(path: Path, text: str) -> None:
     """Put text into path, or leave it as it was."""
     fresh = path.with_name(f".{path.name}.new")
     try:
-        fresh.write_text(text, encoding="utf-8")
+        write(fresh, text)
         os.replace(fresh, path)
     finally:
         if fresh.is_file():

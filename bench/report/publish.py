@@ -33,7 +33,7 @@ from pathlib import Path
 
 import options
 import store
-from errors import InputError
+from errors import InputError, write
 from load import load, load_document, read_document, run_file
 from readme import (
     blocks,
@@ -228,7 +228,7 @@ def replace(root: Path, files: Files) -> list[str]:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.append((path.with_name(f".{path.name}.new"), path))
-            fresh[-1][0].write_text(text, encoding="utf-8")
+            write(fresh[-1][0], text)
             changed.append(name)
         for new, path in fresh:
             os.replace(new, path)

@@ -34,7 +34,7 @@ from typing import NamedTuple
 import options
 import several
 import store
-from errors import InputError
+from errors import InputError, write
 from load import Object, load_document, parsed, read_document, run_file
 from verdicts import TooFewLayouts
 
@@ -148,7 +148,7 @@ def write_run_json(root: Path, source: Source, path: Path) -> int:
     if str(path) == "-":
         sys.stdout.write(text)
     else:
-        path.write_text(text, encoding="utf-8")
+        write(path, text)
     return 0
 
 
@@ -167,7 +167,7 @@ def fetched(root: Path, source: Source) -> Path:
     folder = root / RESULTS / source.commit
     folder.mkdir(parents=True, exist_ok=True)
     for name in (source.path.name, *BESIDE):
-        (folder / name).write_text(of_commit(root, source, name), encoding="utf-8")
+        write(folder / name, of_commit(root, source, name))
     return folder
 
 

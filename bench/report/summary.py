@@ -7,6 +7,8 @@ import places
 import words
 from findings import Findings
 from load import Run
+from page import answers
+from page.view import view
 from table import Cell, Group, Table
 from variance import RATIO, Split
 from verdicts import EQUAL, FASTER, SLOWER, UNKNOWN, UNSTABLE, percent, spread
@@ -39,8 +41,18 @@ def text(table: Table, run: Run, found: Findings) -> str:
     if run.skipped:
         lines += [f"Skipped: {len(run.skipped)} rows."]
     lines += [f"{name}: no figures, every row was skipped." for name in run.silent]
-    lines += [f"More in {run.path.with_name('index.html')}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_end(table, run)])
+
+
+def _end(table: Table, run: Run) -> list[str]:
+    """What a reader wants last: the answer, the page, and what can be done next."""
+    folder = run.path.parent
+    label = folder.name if folder.parent.name == "results" else str(folder)
+    return [
+        answers.answers(view(table, run)).sentence,
+        f"Page: {folder / 'index.html'}",
+        f"Next: ./run report {label} reference, to see it beside the published run",
+    ]
 
 
 def _places(table: Table, matrix: places.Matrix) -> list[str]:

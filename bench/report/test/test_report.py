@@ -242,7 +242,7 @@ class Report(unittest.TestCase):
 
     def test_summary_of_a_large_run_is_short(self) -> None:
         lines = self.result.stdout.splitlines()
-        self.assertLess(len(lines), 12)
+        self.assertLess(len(lines), 15)
         self.assertIn(
             "fill: pool is fastest in 12, equal at the top in 0, beaten in 0, "
             "unknown in 0, no rival in 0",
@@ -251,6 +251,12 @@ class Report(unittest.TestCase):
         self.assertIn("Skipped: 1 rows.", lines)
         self.assertRegex(self.result.stdout, "Spread of a ratio .*: layout and process")
         self.assertRegex(self.result.stdout, "Still warming up: 24 rows")
+
+    def test_summary_ends_with_answer_page_and_next_step(self) -> None:
+        answer, page, after = self.result.stdout.splitlines()[-3:]
+        self.assertIn(answer, self.page.text)
+        self.assertRegex(page, "^Page: /.*/index.html$")
+        self.assertRegex(after, "^Next: ./run report .* reference, ")
 
     def test_summary_has_a_line_for_each_allocator_and_the_pair(self) -> None:
         run = runs.document(sizes=("fixed_64", "lognormal"))
@@ -323,6 +329,13 @@ class Failures(unittest.TestCase):
         self.assertEqual(status, 2)
         self.assertIn(".index.html.new", said)
         self.assertEqual(outputs(self.folder), earlier)
+
+    def test_full_disk_is_named_with_the_file(self) -> None:
+        """A link to a device without room stands where the page is made."""
+        (self.folder / ".index.html.new").symlink_to("/dev/full")
+        status, said = self.quietly()
+        self.assertEqual(status, 2)
+        self.assertIn("/.index.html.new: No space left on device", said)
 
     def test_missing_folder(self) -> None:
         self.folder = self.folder / "nowhere"
