@@ -41,6 +41,8 @@ enum {
     /* The fewest whose least and largest ratio bound the median with more than
      * 95 % confidence (sign test). */
     ROUNDS_LEAST = 6,
+
+    SKIPPED_SHOWN = 3,
 };
 
 /* Of the promised 90 and 900 seconds, the rest is for the start, memory,
@@ -68,8 +70,6 @@ static void set_rounds(struct rounds *rounds, const struct options *options);
 static int measure(struct plan *plan, struct rounds *rounds,
                    struct results *results);
 static void show_skipped(const struct plan *plan);
-static const char *show_reason(const char *name, const char *reason,
-                               const char *before);
 static int measure_rounds(struct plan *plan, struct rounds *rounds);
 
 int
@@ -245,28 +245,33 @@ measure_rounds(struct plan *plan, struct rounds *rounds)
     return err != 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-/* Each reason once: the rows that share one follow each other. */
+/* A few are named, each with its reason: many would hide what comes after them.
+ * Rows that share a reason follow each other. */
 static void
 show_skipped(const struct plan *plan)
 {
     const char *before = "";
+    size_t shown = 0;
+    size_t skipped = 0;
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct row *row = &plan->rows[i];
 
-        before = show_reason(row->name, row->reason, before);
+        if (row->reason[0] == '\0') {
+            continue;
+        }
+        skipped++;
+        if (strcmp(row->reason, before) != 0 && shown < SKIPPED_SHOWN) {
+            fprintf(stderr, "bench: skipped: %s: %s\n", row->name, row->reason);
+            shown++;
+        }
+        before = row->reason;
     }
-}
-
-/* Returns the reason that was printed last. */
-static const char *
-show_reason(const char *name, const char *reason, const char *before)
-{
-    if (reason[0] == '\0' || strcmp(reason, before) == 0) {
-        return before;
+    if (skipped > shown) {
+        fprintf(stderr,
+                "bench: skipped: %zu rows in all; --list has each reason\n",
+                skipped);
     }
-    fprintf(stderr, "bench: skipped: %s: %s\n", name, reason);
-    return reason;
 }
 
 static int

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "measure/interrupt.h"
@@ -20,6 +21,10 @@ enum {
 
     MEMORY_PROC_MAX = 8192, /* of a file in /proc; they have 2 KiB */
     MEMORY_KIB = 1024,
+
+    /* Seconds between two lines that say which row it is, where there is no
+     * terminal. A row takes one to three. */
+    MEMORY_LINE = 10,
 };
 
 static const char memory_option[] = "--memory-child";
@@ -77,7 +82,11 @@ memory_runnable(const struct memory_row *rows, size_t count)
 size_t
 memory_run(struct plan *plan)
 {
+    size_t runnable = memory_runnable(plan->memory, plan->memory_count);
+    size_t done = 0;
     size_t failed = 0;
+    int is_terminal = isatty(STDERR_FILENO);
+    time_t shown = 0;
 
     for (size_t i = 0; i < plan->memory_count; i++) {
         struct memory_row *row = &plan->memory[i];
@@ -85,6 +94,13 @@ memory_run(struct plan *plan)
 
         if (row->reason[0] != '\0') {
             continue;
+        }
+        done++;
+        if (is_terminal || time(NULL) - shown >= MEMORY_LINE) {
+            shown = time(NULL);
+            fprintf(stderr, "%smemory, row %zu of %zu  %s%s",
+                    is_terminal ? "\r" : "", done, runnable, row->name,
+                    is_terminal ? "\033[K" : "\n");
         }
         err = interrupt_came() ? 0 : memory_measure(plan, row);
         if (interrupt_came()) {
@@ -99,6 +115,9 @@ memory_run(struct plan *plan)
             fprintf(stderr, "bench: %s: %s\n", row->name, row->reason);
             failed++;
         }
+    }
+    if (is_terminal && done > 0) {
+        fputc('\n', stderr);
     }
     return failed;
 }
