@@ -262,7 +262,7 @@ def compile_both(build: Path, commits: Path) -> None:
                 log,
                 f"{name.upper()}, {revision}, does not build: {path} says why",
             )
-        call([*ninja, "tools"], log, f"the program does not build: {path} says why")
+        call([*ninja, "measured"], log, f"the program does not build: {path} says why")
 
 
 def call(command: list[str], log: IO[str], problem: str) -> None:
