@@ -66,9 +66,6 @@ http {
     keepalive_requests 1000000;
     client_body_temp_path tmp/body;
     proxy_temp_path tmp/proxy;
-    fastcgi_temp_path tmp/fastcgi;
-    uwsgi_temp_path tmp/uwsgi;
-    scgi_temp_path tmp/scgi;
     server {
         listen 127.0.0.1:$2;
         root html;
@@ -187,15 +184,26 @@ serve() {
     fi
 }
 
+# All its modules compile with this pool's headers, as nginx compiles them.
 source=$("$pool/test/nginx_source.sh" "$2")
-build "$work/plain"
+build "$work/plain" --with-cc-opt=-g0 \
+    --http-fastcgi-temp-path=tmp/fastcgi --http-uwsgi-temp-path=tmp/uwsgi \
+    --http-scgi-temp-path=tmp/scgi
 serve "$work/plain"
 
-# With debug lines and AddressSanitizer. nginx does not free all that it has
-# when it exits.
+# With debug lines and AddressSanitizer, and the modules that the test uses.
+# nginx does not free all that it has when it exits.
 export ASAN_OPTIONS=detect_leaks=0
-build "$work/debug" --with-debug --with-cc-opt=-fsanitize=address \
-    --with-ld-opt=-fsanitize=address
+unused=
+for module in access auth_basic browser charset empty_gif fastcgi geo grpc \
+    limit_conn limit_req map memcached mirror referer scgi split_clients \
+    upstream_hash upstream_ip_hash upstream_keepalive upstream_least_conn \
+    upstream_random upstream_zone userid uwsgi; do
+    unused="$unused --without-http_${module}_module"
+done
+# shellcheck disable=SC2086 # one word a module
+build "$work/debug" --with-debug "--with-cc-opt=-O0 -fsanitize=address" \
+    --with-ld-opt=-fsanitize=address $unused
 serve "$work/debug"
 for line in 'run cleanup: ' 'free: .*, unused: '; do
     grep -q "$line" "$work/prefix/logs/error.log" ||
