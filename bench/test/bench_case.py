@@ -8,6 +8,7 @@ figures.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,11 @@ from pathlib import Path
 
 BENCH = str(Path(sys.argv[1]).resolve())
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds until a process must have done what is waited for
+# Seconds until a process must have done what is waited for. Less than a run takes that
+# nobody ends.
+PATIENCE = 60.0
+# The line of progress: round, rounds, turn, turns, minutes, seconds.
+SHOWN = re.compile(r"round (\d+) of (\d+), turn (\d+) of (\d+), (\d+):(\d\d) left")
 
 
 def bench(*words: str, **settings) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from bench_case import BENCH, Folder, bench, main
+from bench_case import BENCH, PATIENCE, Folder, bench, main
 
 INCLUDE = Path(sys.argv[2]).resolve()
 QUICK_ROWS = {("lognormal", n) for n in (100, 1000)}
@@ -254,11 +254,11 @@ class Valgrind(Counts):
         self.assertIn("callgrind wrote no totals", done.stderr)
 
     def test_interrupt_keeps_the_rounds(self) -> None:
-        self.stand_in(f"echo > {self.folder}/begun; exec /bin/sleep 60")
+        self.stand_in(f"echo > {self.folder}/begun; exec /bin/sleep 600")
         process = self.start(*self.ROWS[:4], env=self.env, start_new_session=True)
         self.wait(process, self.folder / "begun")
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 0, err)
         self.check("interrupted", err)
 

@@ -3,25 +3,24 @@
 usage: test_progress.py BENCH
 """
 
+import contextlib
 import os
 import pty
-import re
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 
-from bench_case import BENCH, Folder, bench, children, is_alive, main
+from bench_case import (
+    BENCH, PATIENCE, SHOWN, Folder, bench, children, is_alive, main,
+)
 
 
 class Interrupt(Folder):
     def interrupt(self, process: subprocess.Popen[str]) -> str:
         """What Ctrl-C, which everybody at the terminal gets, leaves on stderr."""
         os.killpg(process.pid, signal.SIGINT)
-        start = time.monotonic()
-        _, err = process.communicate()
-        self.assertLess(time.monotonic() - start, 10)
+        _, err = process.communicate(timeout=PATIENCE)
         return err
 
     def test_complete_rounds_are_kept(self) -> None:
@@ -137,7 +136,7 @@ class Kept(Folder):
         left = children(process.pid)
         process.send_signal(number)
         _, err = process.communicate()
-        end = time.monotonic() + 5
+        end = time.monotonic() + PATIENCE
         while any(map(is_alive, left)):
             self.assertLess(time.monotonic(), end, "its processes go on")
             time.sleep(0.01)
@@ -334,52 +333,35 @@ class FullDisk(Kept):
         self.check_complete(kept)
 
 
-class TimeLeft(Folder):
-    SHOWN = re.compile(r"round (\d+) of (\d+), turn (\d+) of (\d+), (\d+):(\d\d) left")
-    LEAST = 3  # seconds: below, whole seconds are too coarse
+class Shown(Folder):
+    """What a terminal sees. Whether the time left is right: test_time_left.py."""
 
-    def test_it_is_right_from_round_1_on(self) -> None:
-        """Within a factor of two, but for a few of those that are shown: a busy
-        machine may hold up any turn."""
-        shown = []
+    def test_a_line_has_round_turn_and_time_left(self) -> None:
         terminal, stderr = pty.openpty()
-        start = time.monotonic()
         process = self.start(
-            "--sizes", "fixed16", "--allocators", "pool,arena,obstack",
-            "--workloads", "fill", "--ns", "10,100", "--rounds", "12",
+            "--filter", "^fill/(pool|arena)/fixed16/10$", "--rounds", "6",
             preexec_fn=lambda: os.dup2(stderr, 2),
         )
         os.close(stderr)
-        for when, line in self.lines(terminal):
-            match = self.SHOWN.search(line)
-            if match:
-                number, rounds, turn, turns, minutes, seconds = map(int, match.groups())
-                self.assertEqual(rounds, 12)
-                self.assertLessEqual(turn, turns)
-                if number > 0:
-                    shown.append((when - start, minutes * 60 + seconds))
+        text = written(terminal)
         self.assertEqual(process.wait(), 0)
-        end = float(self.run_json()["context"]["elapsed_seconds"])
-        judged = [(end - when, left) for when, left in shown if left >= self.LEAST]
-        self.assertGreater(len(judged), 5)
-        wrong = [
-            (due, left) for due, left in judged
-            if not due / 2 <= left + 1 or not left - 1 <= 2 * due
-        ]
-        self.assertLessEqual(len(wrong), len(judged) / 5, judged)
+        found = [tuple(map(int, match)) for match in SHOWN.findall(text)]
+        self.assertGreater(len(found), 0, text)
+        for number, rounds, turn, turns, _, _ in found:
+            self.assertEqual(rounds, 6)
+            self.assertLessEqual(number, rounds)
+            self.assertLessEqual(turn, turns)
+        self.assertEqual([of[0] for of in found], sorted(of[0] for of in found))
 
-    def lines(self, terminal: int) -> Iterator[tuple[float, str]]:
-        """Each with the time at which it came, until nobody writes any more."""
-        while True:
-            try:
-                text = os.read(terminal, 4096).decode()
-            except OSError:
-                break
-            if not text:
-                break
-            for line in text.split("\r"):
-                yield time.monotonic(), line
-        os.close(terminal)
+
+def written(terminal: int) -> str:
+    """All that comes, until nobody writes any more."""
+    text = b""
+    with contextlib.suppress(OSError):
+        while more := os.read(terminal, 4096):
+            text += more
+    os.close(terminal)
+    return text.decode()
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ class Case(unittest.TestCase):
 
     def run_program(self, program: Path, environment: dict[str, str]) -> str:
         done = subprocess.run([program], env=environment, text=True, check=False,
-                              timeout=10, stdout=subprocess.PIPE)
+                              timeout=120, stdout=subprocess.PIPE)
         return f"{done.stdout}{done.returncode}"
 
 

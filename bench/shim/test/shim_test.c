@@ -18,6 +18,8 @@ enum {
     TEXT_MAX = 64,
     THREADS = 3,
     BATCH = 64,
+    SLEEP_MS = 50, /* that no clock may count */
+    TRIES = 50,    /* of what a busy machine may hold up */
 };
 
 /* A result's fields that outlive the callback. */
@@ -366,7 +368,7 @@ sleepy_setup(struct shim_state *state, void *user)
 {
     (void) state;
     (void) user;
-    usleep(50 * 1000);
+    usleep(SLEEP_MS * 1000);
 }
 
 static void
@@ -375,7 +377,7 @@ paused_fn(struct shim_state *state, void *user)
     (void) user;
     while (shim_state_next(state, 1)) {
         shim_state_pause(state);
-        usleep(20 * 1000);
+        usleep(SLEEP_MS * 1000);
         shim_state_resume(state);
     }
     shim_state_label(state, "rested");
@@ -385,18 +387,24 @@ static void
 test_shim_clock_leaves_out_setup_and_pauses(void **state)
 {
     struct record *record = *state;
+    const struct kept *kept = &record->results[0];
     struct shim_benchmark *benchmark = shim_register("paused", paused_fn, NULL);
+    int tries = 0;
 
     shim_benchmark_setup(benchmark, sleepy_setup);
     shim_benchmark_teardown(benchmark, sleepy_setup);
     shim_benchmark_iterations(benchmark, 1);
     shim_benchmark_unit(benchmark, SHIM_MILLISECOND);
     shim_benchmark_real_time(benchmark);
-    run(record);
-    assert_string_equal(record->results[0].unit, "ms");
-    assert_string_equal(record->results[0].label, "rested");
-    assert_true(record->results[0].result.real_time < 15);
-    assert_non_null(strstr(record->results[0].full_name, "real_time"));
+    /* A busy machine may hold up any run, but not all of them. */
+    do {
+        record->count = 0;
+        run(record);
+        assert_string_equal(kept->unit, "ms");
+        assert_string_equal(kept->label, "rested");
+    } while (!(kept->result.real_time < SLEEP_MS) && ++tries < TRIES);
+    assert_true(kept->result.real_time < SLEEP_MS);
+    assert_non_null(strstr(kept->full_name, "real_time"));
 }
 
 static void
