@@ -86,6 +86,23 @@ class Help(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn('no command "no-such"', done.stderr)
 
+    def test_apt_speaks_in_a_file(self) -> None:
+        """What it says of nginx's source is mostly about files that are not needed."""
+        (self.folder / "apt-get").write_text(
+            '#!/bin/sh\necho "Err: 404"\necho "E: Failed" >&2\nexit 100\n')
+        environment = {name: value for name, value in os.environ.items()
+                       if name != "NGINX_SRC"}
+        done = subprocess.run(
+            [Path(RUN).parent / "pool/test/nginx_source.sh", self.folder / "nginx"],
+            capture_output=True, text=True,
+            env=environment | {"PATH": f"{self.folder}:{os.environ['PATH']}"})
+        log = self.folder / "nginx/fetch.log"
+        self.assertEqual((done.returncode, done.stdout), (77, ""))
+        self.assertEqual(
+            done.stderr, "nginx: fetching its source by apt-get\n"
+            f"nginx: no source found, {log} says why; NGINX_SRC may name one\n")
+        self.assertIn("Err: 404\nE: Failed\n", log.read_text())
+
     def test_source_that_cannot_be_written_to(self) -> None:
         """It says how to build elsewhere. As root alone, since it is mounted."""
         place = self.folder / "source"
