@@ -4,7 +4,8 @@
 usage: run.py BUILD [option...]
 
 BUILD is the folder that meson built in; the options are those of bench, which
---help lists. ninja's target "bench" and the front door call this.
+--help lists. Traces may be compressed by gzip, xz or zstd. ninja's target "bench"
+and the front door call this.
 """
 
 import importlib.util
@@ -12,6 +13,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from unpack import unpacked
 
 REPORT = Path(__file__).parent / "report" / "main.py"
 MODULE = "jinja2"  # what the report needs beside Python
@@ -23,6 +26,7 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     build, *options = sys.argv[1:]
+    options = unpacked(options, Path(build) / "unpacked")
     status, folder = measure([str(Path(build) / "bench" / "bench"), *options])
     if folder is None:
         return status

@@ -5,18 +5,21 @@ usage: test_bench.py BENCH RUN
 BENCH is the program, RUN is run.py.
 """
 
+import gzip
+import lzma
 import math
 import os
 import re
 import resource
 import shlex
+import shutil
 import subprocess
 import sys
 import unittest
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_case import BENCH, SHORT, Folder, bench, listed, load, main
+from bench_case import BENCH, ROOT, SHORT, Folder, bench, listed, load, main
 
 RUN = sys.argv[2]
 COMPARE = Path("/usr/share/benchmark/compare.py")  # libbenchmark-tools
@@ -620,6 +623,29 @@ class Run(Folder):
         refused = self.run_py("--allocators", "none", *SHORT)
         self.assertEqual(refused.returncode, 2)
         self.assertIn("known:", refused.stderr)
+
+    def test_compressed_traces_are_read(self) -> None:
+        """As text of ops here, which a trace may be."""
+        text = (ROOT / "corpus" / "seeds" / "burst.ops").read_bytes()
+        packed = {"a.ops.gz": gzip.compress(text), "b.ops.xz": lzma.compress(text)}
+        if shutil.which("zstd") is not None:
+            packed["c.ops.zst"] = subprocess.run(
+                ["zstd", "-cq"], input=text, check=True, stdout=subprocess.PIPE
+            ).stdout
+        for name, content in packed.items():
+            (self.folder / name).write_bytes(content)
+        files = ",".join(str(self.folder / name) for name in packed)
+        for words in ("--traces", files), (f"--traces={files}",):
+            done = self.run_py("--list", "--workloads", "replay", *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(
+                {line.split("/")[2] for line in done.stdout.splitlines()},
+                {name[0] for name in packed},
+            )
+        (self.folder / "cut.xz").write_bytes(packed["b.ops.xz"][:-8])
+        done = self.run_py("--list", "--traces", str(self.folder / "cut.xz"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cut.xz: cannot be unpacked: ", done.stderr)
 
     def test_report_follows_the_measurement(self) -> None:
         done = self.run_py(

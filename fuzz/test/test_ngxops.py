@@ -1,5 +1,7 @@
 """ngxops: what it prints it reads, and what is wrong it names."""
 
+import gzip
+import lzma
 import pathlib
 import random
 import re
@@ -151,6 +153,11 @@ class Ngxops(unittest.TestCase):
              "offset 5: found 1 bytes of \"create\", expected 4"),
             ("later", bytes([2, 60]),
              "offset 1: found opcode 60, expected one below"),
+            ("a.gz", gzip.compress(b"\2\0"),
+             "offset 0: found a file compressed by gzip, expected a program;"
+             " gzip -dc FILE >PROGRAM unpacks it"),
+            ("a.xz", lzma.compress(b"\2\0"), "compressed by xz,"),
+            ("a.zst", b"\x28\xb5\x2f\xfd\x24", "compressed by zstd,"),
             ("text.ops", "nop\nnap\n", "line 2: found no op, expected one of"),
         ]
         for name, content, expected in cases:

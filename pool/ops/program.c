@@ -4,6 +4,7 @@
 #include <string.h>
 
 static int is_version(uint8_t byte);
+static const char *compressor(const uint8_t *data, size_t size);
 
 void
 program_init(struct program *program, const uint8_t *data, size_t size)
@@ -89,9 +90,17 @@ program_check(const uint8_t *data, size_t size, char *error)
     struct program program;
     struct program_end end;
     uint8_t record[OP_SIZE_MAX];
+    const char *packed = compressor(data, size);
     size_t offset = 1;
     struct op op;
 
+    if (packed != NULL) {
+        snprintf(error, PROGRAM_ERROR_MAX,
+                 "offset 0: found a file compressed by %s, expected a program; "
+                 "%s -dc FILE >PROGRAM unpacks it",
+                 packed, packed);
+        return -EINVAL;
+    }
     if (size == 0 || !is_version(data[0])) {
         snprintf(error, PROGRAM_ERROR_MAX,
                  size == 0 ? "offset 0: found the end, expected version 1 to 3"
@@ -141,4 +150,28 @@ static int
 is_version(uint8_t byte)
 {
     return byte >= OP_FIXED && byte <= OP_NEAR;
+}
+
+/* Who compressed data, or NULL: by the first bytes of such files. */
+static const char *
+compressor(const uint8_t *data, size_t size)
+{
+    static const struct {
+        const char *name;
+        uint8_t bytes[4];
+        size_t count;
+    } known[] = {
+        {"gzip", {0x1f, 0x8b}, 2},
+        {"xz", {0xfd, '7', 'z', 'X'}, 4},
+        {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (size >= known[i].count &&
+            memcmp(data, known[i].bytes, known[i].count) == 0) {
+            return known[i].name;
+        }
+    }
+    return NULL;
 }
