@@ -1,5 +1,5 @@
 #!/bin/sh
-# Records the traces of corpus/traces/ anew, from Debian's own programs: all, or
+# Records the traces of corpus/traces/ again, from Debian's own programs: all, or
 # those that are named. Needs apache2, curl, git, ldb-tools, sqlite3, subversion,
 # xz-utils.
 #
@@ -26,10 +26,11 @@ record() {
     printf '%s\n' "$*" | sed "s|$work|WORK|g; s|$PWD/||g" >"$work/command"
 }
 
-# tell NAME VERSION WHAT: what was recorded, beside it
+# tell NAME VERSION WHAT ADDS: what was recorded, and what no other trace has
 tell() {
     {
         printf '%s\n\n' "$3"
+        printf 'adds     %s\n' "$4" | sed '2,$s/^/         /'
         printf 'made by  bench/record/traces.sh %s\n' "$1"
         printf 'command  %s\n' "$(cat "$work/command")"
         printf 'version  %s\n' "$2"
@@ -42,14 +43,16 @@ cc1() {
         "$work/pool.i" -o /dev/null
     sed -i 's|/[^ ]*/cc1|cc1|' "$work/command"
     tell cc1 "$(gcc --version | head -1)" \
-        "malloc of the C compiler, pool/ngx_palloc.c at -O1, preprocessed before."
+        "malloc of the C compiler, pool/ngx_palloc.c at -O1, preprocessed before." \
+        "malloc with objects of all sizes and lifetimes: 3 % live until the end."
 }
 
 git_log() {
     repository "$work/git"
     record malloc git_log git -C "$work/git" log --stat
     tell git_log "$(git --version)" \
-        "malloc of git log --stat: 200 commits of a repository made for it."
+        "malloc of git log --stat: 200 commits of a repository made for it." \
+        "large blocks of malloc: 90 MB in 13,420 allocations, 1 MB at a time."
 }
 
 # repository FOLDER: 200 commits on 40 files
@@ -85,7 +88,8 @@ SELECT * FROM t WHERE name = 'x$i';"
     record malloc sqlite sqlite3 :memory: ".read $work/load.sql"
     tell sqlite "$(sqlite3 --version | cut -d ' ' -f 1)" \
         "malloc of SQLite: a table of 3,000 rows, then 150 times an insert and a
-select by its index."
+select by its index." \
+        "short lives alone: 19,820 allocations, at most 398 objects at a time."
 }
 
 ldb() {
@@ -101,7 +105,9 @@ ldb_add() {
     ldb
     record talloc ldb_add ldbadd -H "tdb://$work/users.ldb" "$work/users.ldif"
     tell ldb_add "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
-        "talloc of Samba's ldbadd: 300 entries into a new database."
+        "talloc of Samba's ldbadd: 300 entries into a new database." \
+        "nested pools, 752 at a time; objects that are resized and moved to
+other pools."
 }
 
 ldb_search() {
@@ -110,7 +116,9 @@ ldb_search() {
     ldbadd -H "tdb://$work/search.ldb" "$work/users.ldif" >/dev/null
     record talloc ldb_search ldbsearch -H "tdb://$work/search.ldb" '(sn=7*)'
     tell ldb_search "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
-        "talloc of Samba's ldbsearch: a substring among 300 entries."
+        "talloc of Samba's ldbsearch: a substring among 300 entries." \
+        "the ops of ldb_add in a program of 3,892 ops, for tests that have
+little time."
 }
 
 svn() {
@@ -136,17 +144,20 @@ svn_checkout() {
     svn
     record apr svn_checkout svn checkout -q "file://$work/repo" "$work/after"
     tell svn_checkout "svn $(command svn --version -q)" \
-        "APR pools of svn checkout: 40 files from a local repository."
+        "APR pools of svn checkout: 40 files from a local repository." \
+        "a tree of pools that are cleared again and again, and one allocation of
+16 MB."
 }
 
 svn_log() {
     svn
     record apr svn_log svn log "file://$work/repo"
     tell svn_log "svn $(command svn --version -q)" \
-        "APR pools of svn log: 41 revisions of a local repository."
+        "APR pools of svn log: 41 revisions of a local repository." \
+        "more resets than pools: 335 of 154."
 }
 
-# serve NAME PATH TIMES WHAT: httpd asked for PATH, 4 times a connection
+# serve NAME PATH TIMES WHAT ADDS: httpd asked for PATH, 4 times a connection
 serve() {
     if [ ! -d "$work/www/list" ]; then
         mkdir -p "$work/www/list"
@@ -199,19 +210,21 @@ EOF
     fi
     record apr "$1" "$work/ask" "$2" "$3"
     sed -i 's|WORK/ask|apache2 -X, asked by curl for|' "$work/command"
-    tell "$1" "$(apache2 -v | sed -n 's/Server version: //p')" "$4"
+    tell "$1" "$(apache2 -v | sed -n 's/Server version: //p')" "$4" "$5"
 }
 
 httpd_static() {
     serve httpd_static /index.html 100 \
         "APR pools of Apache httpd, from start to stop: 400 requests for a static
-file, four on each connection."
+file, four on each connection." \
+        "a server's pools, which are reset for each request, with cleanups."
 }
 
 httpd_listing() {
     serve httpd_listing /list/ 15 \
         "APR pools of Apache httpd, from start to stop: 60 requests for a listing of
-30 files, four on each connection."
+30 files, four on each connection." \
+        "a small pool below the request's for each file of the listing."
 }
 
 httpd_proxied() {
@@ -221,7 +234,8 @@ httpd_proxied() {
     behind=$!
     serve httpd_proxied /proxied/index.html 100 \
         "APR pools of Apache httpd, from start to stop: 400 requests for a page that
-it fetches from another server, four on each connection."
+it fetches from another server, four on each connection." \
+        "cleanups: 13,426, of which 4,188 are run or taken away early."
     kill $behind
 }
 
@@ -268,7 +282,7 @@ http {
 EOF
 }
 
-# nginx_serve NAME PATH WHAT
+# nginx_serve NAME PATH WHAT ADDS
 nginx_serve() {
     nginx_build
     cat >"$work/ask_nginx" <<EOF
@@ -290,19 +304,22 @@ EOF
     chmod +x "$work/ask_nginx"
     record pool "$1" "$work/ask_nginx" "$2"
     sed -i 's|WORK/ask_nginx|nginx, asked by curl for|' "$work/command"
-    tell "$1" "$("$work/nginx/objs/nginx" -v 2>&1 | sed 's/.*: //')" "$3"
+    tell "$1" "$("$work/nginx/objs/nginx" -v 2>&1 | sed 's/.*: //')" "$3" "$4"
 }
 
 nginx_static() {
     nginx_serve nginx_static /index.html \
         "This pool inside nginx, from start to stop: 400 requests for a static file,
-four on each connection."
+four on each connection." \
+        "this pool's own traffic: a pool a request, and a large block that is
+freed early in each connection's."
 }
 
 nginx_ssi() {
     nginx_serve nginx_ssi /page.shtml \
         "This pool inside nginx, from start to stop: 400 requests for a page with
-server-side includes, four on each connection."
+server-side includes, four on each connection." \
+        "many allocations a request: 88 in a pool in the mean."
 }
 
 nginx_proxied() {
@@ -313,7 +330,9 @@ nginx_proxied() {
     behind=$!
     nginx_serve nginx_proxied /proxied/index.html \
         "This pool inside nginx, from start to stop: 400 requests for a page that it
-fetches from another server, four on each connection."
+fetches from another server, four on each connection." \
+        "two pools a request: its own and that of the connection to the other
+server."
     kill $behind
 }
 
