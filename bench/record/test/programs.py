@@ -7,9 +7,11 @@ Each row runs twice without the recorder and once with it, in a fresh folder.
 Status, standard output, standard error and the files that it leaves must be
 equal; what differs between the two runs without it is left out, line by line.
 Programs that are not installed are skipped and named; --quick runs those that
-take no servers and little time, and may skip any. With --totals, rows that are
-marked run under valgrind's dhat instead, and the sums must be equal within
-0.1 %: a shell or perl copies its environment, which differs. Exit status 1: something differs.
+take no servers and little time, and may skip any. The row nginx-pool is nginx
+with this project's pool inside: nginx.sh builds it, or NGINX_POOL is its path.
+With --totals, rows that are marked run under valgrind's dhat instead, and the
+sums must be equal within 0.1 %: a shell or perl copies its environment, which
+differs. Exit status 1: something differs.
 """
 
 import argparse
@@ -154,7 +156,6 @@ redis-cli -p 8198 dbsize; redis-cli -p 8198 bgsave > /dev/null; sleep 1
 redis-cli -p 8198 shutdown nosave; rm -f log dump.rdb
 """, needs="redis-cli redis-benchmark", quick=False),
     Row("nginx", NGINX % "nginx", needs="curl", quick=False),
-    # bench/record/nginx.sh built it, with this project's pool inside.
     Row("nginx-pool", NGINX % '"$NGINX_POOL"', needs="curl", quick=False,
         api="pool"),
     Row("apache2", SERVE + """
@@ -190,6 +191,14 @@ run psql -h $PWD/db -p 8199 -tc 'select sum(i) from generate_series(1, 9999) i' 
 run $bin/pg_ctl -D $PWD/db -m fast -w stop > /dev/null; echo $?; rm -rf db
 """, needs="runuser psql", quick=False),
 ]
+
+
+def nginx_build(folder: pathlib.Path) -> None:
+    """Sets NGINX_POOL, if nginx with this project's pool can be built."""
+    done = subprocess.run([HERE.parent / "nginx.sh", folder / "nginx"],
+                          check=False, stdout=subprocess.DEVNULL)
+    if done.returncode == 0:
+        os.environ["NGINX_POOL"] = str(folder / "nginx" / "objs" / "nginx")
 
 
 def is_installed(row: Row) -> bool:
@@ -287,45 +296,57 @@ def main() -> int:
     parser.add_argument("--totals", action="store_true")
     given = parser.parse_args()
     only = given.only.split(",") if given.only else []
-    equal = different = 0
-    for row in ROWS:
-        if (only and row.name not in only) or (given.quick and not row.quick):
-            continue
-        if not is_installed(row):
-            print(f"skipped    {row.name}: not installed", flush=True)
-            continue
-        record = [RECORD, "--build", given.build.resolve()]
-        if given.totals:
-            if row.totals:
-                line = totals(row, record, "xz -k text\n"
-                              if shutil.which("xz") else "")
-                different += line.startswith("DIFFERENT")
-                equal += not line.startswith("DIFFERENT")
-                print(f"{row.name}: {line}", flush=True)
-            continue
-        with tempfile.TemporaryDirectory() as name:
-            one, _ = outcome([], row)
-            two, _ = outcome([], row)
-            with_it, said = outcome(
-                [*record, "--api", row.api, "--json", "-o",
-                 pathlib.Path(name) / "out", "--"], row)
-        found = differences(one, two, with_it)
-        lines = [json.loads(line) for line in said.splitlines()
-                 if line.startswith("{")]
-        if not lines:
-            found.append(f"nothing was recorded: {said}")
-        lost = sum(line["lost"] + line["torn"] + line["cut"] for line in lines)
-        different += bool(found)
-        equal += not found
-        print(f"{'DIFFERENT' if found else 'equal':10} {row.name}:"
-              f" {len(lines)} traces,"
-              f" {sum(line['allocations'] for line in lines)} allocations,"
-              f" {lost} calls lost or torn", flush=True)
-        for line in [*found, *(line for line in said.splitlines() if
-                               line.startswith("record: not recorded"))]:
-            print(f"           {line[:300]}", flush=True)
-    print(f"{equal} equal, {different} different")
-    return 1 if different else 0
+    rows = [row for row in ROWS if (not only or row.name in only)
+            and (row.quick or not given.quick)
+            and (row.totals or not given.totals)]
+    with tempfile.TemporaryDirectory() as name:
+        if (any("NGINX_POOL" in row.script for row in rows)
+                and "NGINX_POOL" not in os.environ):
+            nginx_build(pathlib.Path(name))
+        results = [row_totals(row, given.build) if given.totals
+                   else row_compare(row, given.build)
+                   for row in rows if is_installed_said(row)]
+    print(f"{results.count(True)} equal, {results.count(False)} different")
+    return 1 if False in results else 0
+
+
+def is_installed_said(row: Row) -> bool:
+    if is_installed(row):
+        return True
+    print(f"skipped    {row.name}: not installed", flush=True)
+    return False
+
+
+def row_totals(row: Row, build: pathlib.Path) -> bool:
+    """Returns whether they are equal."""
+    line = totals(row, [RECORD, "--build", build.resolve()],
+                  "xz -k text\n" if shutil.which("xz") else "")
+    print(f"{row.name}: {line}", flush=True)
+    return not line.startswith("DIFFERENT")
+
+
+def row_compare(row: Row, build: pathlib.Path) -> bool:
+    """Returns whether it leaves the same with the recorder as without."""
+    with tempfile.TemporaryDirectory() as name:
+        one, _ = outcome([], row)
+        two, _ = outcome([], row)
+        with_it, said = outcome(
+            [RECORD, "--build", build.resolve(), "--api", row.api, "--json",
+             "-o", pathlib.Path(name) / "out", "--"], row)
+    found = differences(one, two, with_it)
+    lines = [json.loads(line) for line in said.splitlines()
+             if line.startswith("{")]
+    if not lines:
+        found.append(f"nothing was recorded: {said}")
+    lost = sum(line["lost"] + line["torn"] + line["cut"] for line in lines)
+    print(f"{'DIFFERENT' if found else 'equal':10} {row.name}:"
+          f" {len(lines)} traces,"
+          f" {sum(line['allocations'] for line in lines)} allocations,"
+          f" {lost} calls lost or torn", flush=True)
+    for line in [*found, *(line for line in said.splitlines() if
+                           line.startswith("record: not recorded"))]:
+        print(f"           {line[:300]}", flush=True)
+    return not found
 
 
 if __name__ == "__main__":
