@@ -10,8 +10,8 @@
 enum {
     EXTRA_MAX = 8, /* files of a run, of both kinds */
 
-    /* Of a message: a file's path, and a reason. */
-    EXTRA_ERROR_MAX = ALLOCATOR_PATH_MAX + ALLOCATOR_REASON_MAX,
+    /* Of a message: a file's path, ": " and a reason. */
+    EXTRA_ERROR_MAX = ALLOCATOR_PATH_MAX + 2 + ALLOCATOR_REASON_MAX,
 };
 
 /* Valid until the process ends. */
