@@ -80,8 +80,8 @@ struct allocator {
     const char *policy;
 
     /*
-     * What create() sets aside for each expected allocation, on top of the bytes
-     * asked for. 0: it sets nothing aside.
+     * What create() sets aside for each expected allocation, on top of the
+     * bytes asked for. 0: it sets nothing aside.
      */
     size_t reserved;
 

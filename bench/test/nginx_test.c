@@ -1,7 +1,7 @@
 /*
- * The row nginx runs nginx's own code, and the row pool this project's: both are
- * recognised by behaviour in which they differ. Both keep to nginx's rule for
- * what comes from a block. Skipped where nginx's source is not at hand.
+ * The row nginx runs nginx's own code, and the row pool this project's: both
+ * are recognised by behaviour in which they differ. Both keep to nginx's rule
+ * for what comes from a block. Skipped where nginx's source is not at hand.
  */
 #include "allocator.h"
 
