@@ -1,8 +1,8 @@
 """Turn the results of a benchmark run into a page.
 
 Reads run.json, machine.json and command in a results folder, and mutants.json
-beside the folder where it is. Writes index.html, then prints a summary. The same
-results give the same bytes. Ends with status 2 and a message, and leaves what
+beside the folder where it is. Writes index.html, then prints a summary. A run of
+memory alone has no page. The same results give the same bytes. Ends with status 2 and a message, and leaves what
 was there as it was, when the results cannot be reported.
 """
 
@@ -37,6 +37,9 @@ def main() -> int:
     arguments = parse(sys.argv[1:])
     try:
         run = load(arguments.folder)
+        if run.memory and not run.rates:
+            print(summary.of_memory(run))
+            return 0
         figures = table(run, arguments.baseline or baseline(run), arguments.confidence)
         found = find(figures, run)
         scores = mutants.load(arguments.folder.resolve().parent / mutants.FILE)

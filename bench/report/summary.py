@@ -44,6 +44,29 @@ def text(table: Table, run: Run, found: Findings) -> str:
     return "\n".join([*lines, "", *_end(table, run)])
 
 
+def of_memory(run: Run) -> str:
+    """Of a run that measured no times: there is nothing that a page could compare."""
+    head = ["memory", "bytes a byte asked for", "kept after the regions' end"]
+    rows = [
+        [
+            f"{row.allocator} {row.sizes}, n = {row.n}",
+            words.digits(memory.resident / memory.asked),
+            words.size(memory.kept),
+        ]
+        for row, memory in sorted(run.memory.items())
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [_line(row, widths) for row in (head, rule, *rows)]
+    return "\n".join([
+        *lines,
+        "",
+        f"Memory of {len(rows)} rows; no times, so there is no page.",
+        f"All figures: {run.path}, its list memory",
+        "Next: ./run bench without --workloads memory, which measures both",
+    ])
+
+
 def _end(table: Table, run: Run) -> list[str]:
     """What a reader wants last: the answer, the page, and what can be done next."""
     folder = run.path.parent

@@ -342,6 +342,22 @@ class Memory(Folder):
         self.assertEqual(found, {"fixed64": None, "large": "an allocation failed"})
         self.assertIn("large/1000: an allocation failed", done.stderr)
 
+    def test_measured_alone_it_says_what_it_does_and_wrote(self) -> None:
+        build = Path(BENCH).resolve().parents[1]
+        done = subprocess.run(
+            [sys.executable, "-B", RUN, str(build), "--results", str(self.folder),
+             "--label", "a", "--quick", "--workloads", "memory", "--allocators",
+             "pool,glibc", "--sizes", "fixed64", "--ns", "100", *SHORT],
+            capture_output=True, text=True,
+        )
+        if "no such Python module" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, "^memory, row 1 of 2  memory/pool/fixed64/100\n")
+        rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+        self.assertEqual(len(rows), 2 + 2, done.stdout)
+        self.assertIn(f"All figures: {self.folder}/a/run.json", done.stdout)
+
     def test_child_without_a_task_says_so(self) -> None:
         done = subprocess.run(
             [BENCH, "--memory-child"], stdin=subprocess.DEVNULL,
