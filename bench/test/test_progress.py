@@ -6,6 +6,7 @@ usage: test_progress.py BENCH
 import contextlib
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
