@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from load import InputError
 
 FILE = "mutants.json"  # beside the folders of the runs
+TOGETHER = "together"  # in place of a check: unit tests, corpus and exhaustion
 
 
 class Score(NamedTuple):
-    """How many of the bugs of a kind a check finds."""
+    """How many of the bugs of a kind a check finds, or all of them together."""
 
     kind: str
     check: str
@@ -28,8 +29,15 @@ def load(path: Path) -> list[Score]:
         raise InputError(f"{path}: broken JSON: {error}") from None
     result = []
     for kind, of in _object(path, document, "scores").items():
-        for check, count in _object(path, of, "columns", f"scores.{kind}.").items():
-            where = f"scores.{kind}.columns.{check}."
+        where = f"scores.{kind}."
+        counts = [
+            (f"{where}columns.{check}.", check, count)
+            for check, count in _object(path, of, "columns", where).items()
+        ]
+        counts.append(
+            (f"{where}{TOGETHER}.", TOGETHER, _object(path, of, TOGETHER, where))
+        )
+        for where, check, count in counts:
             known = [_count(path, count, key, where) for key in ("killed", "of")]
             if known[0] > known[1]:
                 raise InputError(

@@ -31,6 +31,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import mutants
 import options
 import store
 from errors import InputError, write
@@ -127,7 +128,7 @@ def facts_of(root: Path, files: Files, fuzzed: list[campaigns.Line] | None) -> F
     facts = Facts(
         run,
         table(run, POOL, USUAL_CONFIDENCE),
-        mutants=measured.mutants(results / measured.MUTANTS),
+        mutants=mutants.load(results / mutants.FILE),
         mutator=measured.mutator(results / measured.MUTATOR),
         kept_curve=measured.grids(results / measured.KEPT_CURVE),
         campaigns=fuzzed,

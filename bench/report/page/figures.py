@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import words
 from load import Row
-from mutants import Score
+from mutants import TOGETHER, Score
 from variance import RATIO, Split
 from verdicts import percent, spread
 
@@ -395,6 +395,7 @@ def score(scores: list[Score]) -> Figure:
             row=f"{of.killed} of {of.of}",
         )
         for of in scores
+        if of.check != TOGETHER
     ]
     return Figure(
         "mutants",

@@ -9,6 +9,7 @@ import verdicts
 import words
 from interval import Estimate
 from load import MEMORY, Memory, Object, Row, Run
+from mutants import Score
 from table import AGAIN, Table, ratio
 from verdicts import FASTER, SLOWER
 
@@ -71,7 +72,7 @@ Grid = dict[str, dict[str, str]]  # a table: by its first column, then by head
 class Facts:
     run: Run
     table: Table
-    mutants: Object | None = None  # results/mutants.json
+    mutants: list[Score] = field(default_factory=list)  # results/mutants.json
     mutator: Object | None = None  # results/mutator.json
     kept_curve: list[Grid] | None = None  # results/kept_curve.md
     left_bound: list[Grid] | None = None  # results/left_bound.md

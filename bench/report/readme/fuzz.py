@@ -3,6 +3,8 @@
 import math
 import statistics
 
+from mutants import TOGETHER
+
 from . import history, measured
 from .campaigns import COUNTS as COLUMNS
 from .facts import Facts
@@ -54,23 +56,21 @@ def campaigns(facts: Facts, to: str) -> str:
 
 def score(facts: Facts, to: str) -> str:
     found = history.killed(facts)
-    if found is None or facts.mutants is None:
+    if found is None:
         return (
             "No mutation score is published; `./run mutants` measures it and writes "
             "`results/mutants.json`."
         )
     of, killed = found
-    kinds = facts.mutants["scores"]
     columns: dict[str, list[int]] = {}
-    for kind in kinds.values():
-        for name, column in kind["columns"].items():
-            sums = columns.setdefault(name, [0, 0])
-            sums[0] += column["killed"]
-            sums[1] += column["of"]
+    for each in facts.mutants:
+        if each.check != TOGETHER:
+            sums = columns.setdefault(each.check, [0, 0])
+            sums[0] += each.killed
+            sums[1] += each.of
     alone = ", ".join(
         f"{name} {percents(100.0 * some / most)} of {most:,}"
         for name, (some, most) in columns.items()
-        if most
     )
     return (
         f"Of {of:,} mutants that differ from the pool, {killed:,} are found "

@@ -8,6 +8,7 @@ import style
 import words
 from errors import InputError
 from interval import Estimate
+from mutants import TOGETHER
 from style import BASELINE, SERIES
 
 from .curves import Curve, Curves, Spot
@@ -102,10 +103,10 @@ def over_limit(facts: Facts) -> Estimate | None:
 
 def killed(facts: Facts) -> tuple[int, int] | None:
     """How many mutants differ from the pool, and how many are found."""
-    if facts.mutants is None:
+    both = [score for score in facts.mutants if score.check == TOGETHER]
+    if not both:
         return None
-    both = [kind["together"] for kind in facts.mutants["scores"].values()]
-    return sum(kind["of"] for kind in both), sum(kind["killed"] for kind in both)
+    return sum(score.of for score in both), sum(score.killed for score in both)
 
 
 def instructions(lines: list[Line]) -> Curves:

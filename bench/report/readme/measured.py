@@ -3,8 +3,8 @@
 kept_curve.md has tables that build/bench/test/kept_curve prints, left_bound.md those
 of bench/test/left_bound.py, without times. The row nginx of the latter is what
 build/bench/test/memory_test and bench/test/instructions.py print of nginx's own
-pool. mutants.json is written by ./run mutants, and mutator.json by hand after a
-series of fuzzing campaigns. A figure that was not measured is empty.
+pool. mutator.json is written by hand after a series of fuzzing campaigns. A figure
+that was not measured is empty.
 """
 
 import json
@@ -17,7 +17,6 @@ from .facts import Grid
 
 KEPT_CURVE = "kept_curve.md"
 LEFT_BOUND = "left_bound.md"
-MUTANTS = "mutants.json"
 MUTATOR = "mutator.json"
 BYTES, OPS, POOL_TARGET = "bytes", "ops", "pool"
 
@@ -42,32 +41,6 @@ def grids(path: Path) -> list[Grid] | None:
         elif set(cells[0]) - set("-:"):
             result[-1][cells[0]] = dict(zip(heads, cells))
     return result
-
-
-def mutants(path: Path) -> Object | None:
-    """results/mutants.json, None where there is none. Raises InputError."""
-    document = _read(path)
-    if document is None:
-        return None
-    scores = document.get("scores")
-    for kind, score in scores.items() if isinstance(scores, dict) else [("", None)]:
-        parts = (
-            [score, *_columns(score).values()] if isinstance(score, dict) else [None]
-        )
-        for part in parts:
-            counts = part.get("together", part) if isinstance(part, dict) else {}
-            for key in ("of", "killed"):
-                if type(counts.get(key)) is not int or counts[key] < 0:
-                    raise InputError(
-                        f"{path}: scores.{kind}: {key} is {counts.get(key)!r}; "
-                        "expected a number of mutants"
-                    )
-    return document
-
-
-def _columns(score: Object) -> Object:
-    columns = score.get("columns")
-    return columns if isinstance(columns, dict) else {}
 
 
 def mutator(path: Path) -> Object | None:

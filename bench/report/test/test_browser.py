@@ -46,8 +46,11 @@ SIZES = ("fixed64", "fixed512", "lognormal")
 NS = (10, 25, 1000)
 SCORES = {
     "scores": {
-        "planted": {"columns": {"unit": {"killed": 30, "of": 40}}},
-        "generated": {"columns": {"unit": {"killed": 90, "of": 99}}},
+        kind: {"columns": {"unit": unit}, "together": unit}
+        for kind, unit in (
+            ("planted", {"killed": 30, "of": 40}),
+            ("generated", {"killed": 90, "of": 99}),
+        )
     }
 }
 FIGURES = [

@@ -18,7 +18,9 @@ class Mutants(unittest.TestCase):
         self.path = Path(folder.name) / mutants.FILE
 
     def load(self, columns: Any) -> list[mutants.Score]:
-        document = {"scores": {"planted": {"columns": columns}}}
+        together = {"killed": 4, "of": 4}
+        score = {"columns": columns, "together": together}
+        document = {"scores": {"planted": score}}
         self.path.write_text(json.dumps(document))
         return mutants.load(self.path)
 
@@ -26,7 +28,13 @@ class Mutants(unittest.TestCase):
         found = self.load(
             {"unit": {"killed": 3, "of": 4}, "campaign": {"killed": 0, "of": 0}}
         )
-        self.assertEqual(found, [mutants.Score("planted", "unit", 3, 4)])
+        self.assertEqual(
+            found,
+            [
+                mutants.Score("planted", "unit", 3, 4),
+                mutants.Score("planted", mutants.TOGETHER, 4, 4),
+            ],
+        )
 
     def test_none_without_the_file(self) -> None:
         self.assertEqual(mutants.load(self.path), [])
@@ -47,7 +55,7 @@ class Mutants(unittest.TestCase):
                     self.load(columns)
 
     def test_broken_json_is_refused(self) -> None:
-        for text in ("{", "[1]", '{"scores": 1}'):
+        for text in ("{", "[1]", '{"scores": 1}', '{"scores": {"x": {"columns": {}}}}'):
             self.path.write_text(text)
             with self.assertRaisesRegex(InputError, r"mutants\.json: "):
                 mutants.load(self.path)

@@ -220,9 +220,10 @@ class Published(unittest.TestCase):
         self.succeeds()
         self.assertRegex(self.readme(), r"Of 90 mutants .* 81 are\s+found \(90.0 %\)")
         path.write_text(
-            json.dumps({"scores": {"x": {"together": {}}}}), encoding="utf-8"
+            json.dumps({"scores": {"x": {"together": {}, "columns": {}}}}),
+            encoding="utf-8",
         )
-        self.refused("mutants.json: scores.x: of is None; expected a number of mut")
+        self.refused("mutants.json: scores.x.together.killed is None; expected a who")
         path.write_text("{", encoding="utf-8")
         self.refused("mutants.json: broken JSON")
 
