@@ -5,6 +5,7 @@ differs: the file is compiled, archives and programs are linked, all into a fold
 of their own. The build stays as it is, so that several threads may use it.
 """
 
+import os
 import shlex
 import subprocess
 import threading
@@ -42,10 +43,11 @@ class Relinker:
         self.listed: dict[tuple[str, str], list[Command]] = {}
 
     def relink(self, build: str, targets: list[str], file: str, text: str,
-               folder: Path, moved: dict[str, str]) -> None:
+               folder: Path, moved: dict[str, str]) -> float:
         """Make targets of build with file as text, in folder. Notes in moved
         where each file of the build is now that differs, and leaves out what is
-        there. Failed if that is not possible."""
+        there. Returns the CPU seconds. Failed if that is not possible."""
+        seconds = 0.0
         include = folder / "include"
         include.mkdir(parents=True, exist_ok=True)
         changed = include / Path(file).name
@@ -65,7 +67,8 @@ class Relinker:
                     moved[command.output] = str(out)
                     words = [str(out) if word == command.output else word
                              for word in words]
-                    run(words, self.tree.build_folder(build))
+                    seconds += run(words, self.tree.build_folder(build))
+        return seconds
 
     def changed_words(self, command: Command, file: str, changed: Path,
                       moved: dict[str, str]) -> list[str]:
@@ -129,10 +132,14 @@ def sees(source: str, header: str) -> bool:
             and Path(source).name not in SUPPORT)
 
 
-def run(words: list[str], folder: Path) -> None:
-    done = subprocess.run(words, cwd=folder, text=True, errors="replace",
+def run(words: list[str], folder: Path) -> float:
+    """Returns the CPU seconds."""
+    with subprocess.Popen(words, cwd=folder, text=True, errors="replace",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          start_new_session=True)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(words[:3])} failed:\n"
-                     f"{done.stdout[-OUTPUT_SHOWN:]}")
+                          start_new_session=True) as process:
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise Failed(f"{' '.join(words[:3])} failed:\n{said[-OUTPUT_SHOWN:]}")
+    return usage.ru_utime + usage.ru_stime

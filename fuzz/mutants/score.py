@@ -89,6 +89,7 @@ class Built:
 
     folder: Path
     moved: dict[str, dict[str, str]] = field(default_factory=dict)  # by build
+    seconds: float = 0.0  # of CPU, that took
 
 
 class Cache:
@@ -136,9 +137,11 @@ class Sources:
             "object": self.digest(pool),
         }
         self.wholes = {
-            "unit": self.digest(["pool/test/*.c", "pool/test/*.py",
-                                 "pool/test/meson.build"]),
-            "corpus": self.digest(["corpus/*/*", "fuzz/meson.build"]),
+            "unit": self.digest([
+                "pool/test/*.c", "pool/test/*.py", "pool/test/meson.build",
+                "fuzz/mutants/columns.py"]),
+            "corpus": self.digest([
+                "corpus/*/*", "fuzz/meson.build", "fuzz/mutants/columns.py"]),
         }
 
     def digest(self, patterns: list[str]) -> str:
@@ -295,7 +298,11 @@ class Score:
             return others[column]
         if not subject.file.startswith(POOL):
             return []
-        return self.checks.pool.get(column, [])
+        checks = self.checks.pool.get(column, [])
+        if subject.kind == "planted":
+            own = column_list.OWN_REPLAYS.get(subject.runs)
+            checks = sorted(checks, key=lambda check: check.name != own)
+        return checks
 
     def known(self, subject: Subject, column: str) -> dict | None:
         """The answer that an earlier run had, if all that it depends on is as it
@@ -317,6 +324,7 @@ class Score:
         if not checks:
             return None
         answer: dict = {"killed": False, "seconds": 0.0}
+        before = built.seconds
         for check in checks:
             try:
                 if not self.can_kill(subject, check, built):
@@ -330,6 +338,7 @@ class Score:
             if column_list.has_failed(check, done):
                 answer.update(killed=True, by=column_list.found_by(check, done))
                 break
+        answer["building"] = round(built.seconds - before, 2)
         self.remember(subject, column, answer)
         return answer
 
@@ -356,8 +365,9 @@ class Score:
         # Seeds are made once, with the original.
         targets = [target for target in check.targets
                    if not target.endswith(".stamp")]
-        self.relinker.relink(check.build, targets, subject.file, subject.text,
-                             built.folder / check.build, moved)
+        built.seconds += self.relinker.relink(
+            check.build, targets, subject.file, subject.text,
+            built.folder / check.build, moved)
         return any(target in moved for target in targets)
 
     def is_equal(self, subject: Subject) -> bool:

@@ -16,11 +16,13 @@ MUTANTS = FUZZ / "mutants"
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(MUTANTS), str(FUZZ)]
 
+import columns  # noqa: E402
 import equivalent  # noqa: E402
 import generate  # noqa: E402
 import minimise  # noqa: E402
 import relink  # noqa: E402
 import report  # noqa: E402
+import score  # noqa: E402
 
 SOURCE = """\
 #define TWICE(x) ((x) * 2)
@@ -355,6 +357,31 @@ class Corpus(unittest.TestCase):
         self.assertEqual(needed, {"t/killer"})
         self.assertEqual(minimise.left_over("t", ["edge", "idle", "killer"], needed,
                                             {"t/edge", "u/idle"}), ["idle"])
+
+    def test_seeds_are_given_before_they_are_made(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            tree = types.SimpleNamespace(
+                root=Path(name), build_folder=lambda build: Path(name) / build)
+            (Path(name) / "corpus/pool_ops").mkdir(parents=True)
+            check = columns.replay_check(tree, "replay_pool_ops",
+                                         ["pool_ops", "pool_mixed"])
+            self.assertEqual(check.command[2:], [f"{name}/checks/fuzz/seeds",
+                                                 f"{name}/corpus/pool_ops"])
+            check = columns.replay_check(tree, "replay_asan_log_lines", ["pool_ops"])
+            self.assertEqual(check.command[2:], [f"{name}/corpus/pool_ops"])
+
+    def test_a_planted_bug_is_first_looked_for_where_it_runs(self) -> None:
+        # Its test looks nowhere else, so minimise() may not take that killer.
+        checks = [columns.Check(name, "replay", "checks", [], [])
+                  for name in columns.REPLAYS]
+        holder = types.SimpleNamespace(checks=columns.Checks(
+            {"corpus": checks}, {}, {}))
+        for runs, first in columns.OWN_REPLAYS.items():
+            planted = types.SimpleNamespace(kind="planted", runs=runs,
+                                            file="pool/ngx_palloc.c")
+            asked = score.Score.checks_of(holder, planted, "corpus")
+            self.assertEqual(asked[0].name, first)
+            self.assertEqual(len(asked), len(checks))
 
 
 class Relink(Case):
