@@ -5,7 +5,8 @@
  * - There is no thread-specific key left, or no memory to set one: a thread
  *   keeps nothing.
  * - The dynamic linker does not know whose malloc() or malloc_usable_size() is
- *   (call number ODD_DLADDR): the latter may not be called.
+ *   (call number ODD_DLADDR), or they lie in two libraries (ODD_DLADDR is 0):
+ *   the latter may not be called.
  * - The system's page is another one, or not known (ODD_PAGESIZE).
  */
 #ifndef _GNU_SOURCE
@@ -33,6 +34,7 @@ enum {
 
 static int keys; /* that are to be deleted */
 static int dladdr_calls;
+static char libraries[2];
 
 int
 __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *data))
@@ -74,12 +76,14 @@ check_keys(void)
     }
 }
 
-/* The answer alone shows the failure. */
+/* The answer alone shows a failure, and the base alone another library. */
 int
 __wrap_dladdr(const void *address, Dl_info *info)
 {
     (void) address;
-    *info = (Dl_info){.dli_fbase = &dladdr_calls};
+    *info = (Dl_info){
+        .dli_fbase = &libraries[ODD_DLADDR == 0 ? dladdr_calls % 2 : 0],
+    };
     return ++dladdr_calls != ODD_DLADDR;
 }
 

@@ -42,6 +42,7 @@ CPU_MOST = 600  # of the original
 REPLAYS = {
     "replay_pool_ops": ["pool_ops"],
     "replay_log_lines": ["log_lines"],
+    "replay_pool_ops_debug_palloc": ["pool_ops"],
     "replay_pool_ops_keyless": ["pool_ops"],
     "replay_pool_ops_setspecific": ["pool_ops"],
     "replay_pool_threads": ["pool_threads"],

@@ -1,12 +1,12 @@
 /*
  * pool_threads: pools that are made on one thread, used and destroyed on others
  * keep their promises, and so does the memory that a thread keeps: at most the
- * thread's limit, and at most what its own pools asked for; a new thread begins
- * with the limit that it should; at a thread's end all of it goes back, also
- * where a later handler of the thread's end destroys a pool. What the system
- * has given is what pools and threads have, exactly, after each op. The input
- * is a program, see pool/ops/program.h; fuzz/regions.h says what its op thread
- * does.
+ * thread's limit, and at most what its own pools asked for, less what went back
+ * when a pool ended; a new thread begins with the limit that it should; at a
+ * thread's end all of it goes back, also where a later handler of the thread's
+ * end destroys a pool. What the system has given is what pools and threads
+ * have, exactly, after each op. The input is a program, see pool/ops/program.h;
+ * fuzz/regions.h says what its op thread does.
  *
  * With FUZZ_SCHEDULED only one thread runs at a time. Without, a thread waits
  * for another one only where it takes a pool over, and the system's memory is
@@ -39,7 +39,8 @@ enum {
 /* What must be true of each thread. */
 static struct thread {
     size_t limit;
-    size_t asked; /* the most that its pools may have asked the system for */
+    size_t asked; /* the most that its pools may have asked the system for, less
+                     what was kept and went back when a pool ended */
     size_t has;   /* kept bytes and bookkeeping, after its last op */
     size_t late;  /* bytes of its late pool */
 } threads[REGIONS_THREADS];
@@ -68,6 +69,7 @@ static int is_large(const ngx_pool_t *pool,
                     const struct regions_object *object);
 static void asked(size_t calls, const ngx_pool_t *pool, size_t size,
                   const void *p);
+static void went_back(size_t kept);
 static void thread_enter(unsigned number);
 static void thread_leave(unsigned number);
 static void thread_left(unsigned number);
@@ -154,22 +156,26 @@ static void
 pool_destroy(void *state)
 {
     size_t calls = heap_calls();
+    size_t kept = ngx_pool_cache_size();
 
     ngx_destroy_pool(state);
     if (heap_calls() != calls) {
         regions_fail("a destroy needs no memory");
     }
+    went_back(kept);
 }
 
 static void
 pool_reset(void *state)
 {
     size_t calls = heap_calls();
+    size_t kept = ngx_pool_cache_size();
 
     ngx_reset_pool(state);
     if (heap_calls() != calls) {
         regions_fail("a reset needs no memory");
     }
+    went_back(kept);
 }
 
 static void *
@@ -298,6 +304,18 @@ asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
     }
 }
 
+/* A pool has ended, before which the calling thread kept so many bytes. */
+static void
+went_back(size_t kept)
+{
+    size_t *sum = &threads[regions_thread()].asked;
+    size_t left = ngx_pool_cache_size();
+
+    if (left < kept) {
+        *sum -= kept - left < *sum ? kept - left : *sum;
+    }
+}
+
 /* Under AddressSanitizer a thread keeps nothing until a limit is set. */
 static void
 thread_enter(unsigned number)
@@ -368,7 +386,9 @@ check(void)
         regions_fail("a thread keeps at most its own limit");
     }
     if (stats.size > thread->asked) {
-        regions_fail("a thread keeps at most what its own pools asked for");
+        regions_fail(
+            "a thread keeps at most what its own pools asked for, less "
+            "what went back when a pool ended");
     }
     check_live();
 }

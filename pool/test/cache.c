@@ -520,6 +520,36 @@ test_cache_serves_most_of_mixed_large_sizes(void **state)
     assert_in_range(heap_calls() - calls, 0, REGIONS * LARGES * 15 / 100);
 }
 
+/* The fitting piece is the oldest one of its class, and an allocation costs the
+ * same whatever is kept. */
+static void
+test_cache_looks_at_few_pieces_of_a_class(void **state)
+{
+    enum {
+        FITTING = 64 * 1024 - 1,
+        SMALLER = FITTING - 5000,
+    };
+    ngx_pool_t *pool;
+    size_t calls;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    (void) ngx_palloc(pool, FITTING);
+    for (i = 0; i < 10 * TRIES; i++) {
+        (void) ngx_palloc(pool, SMALLER);
+    }
+    ngx_destroy_pool(pool);
+    assert_int_equal(stats().large, 10 * TRIES + 1);
+
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    calls = heap_calls();
+    (void) ngx_palloc(pool, FITTING);
+    assert_int_equal(heap_calls(), calls + 1);
+    ngx_destroy_pool(pool);
+}
+
 /* The same by resets of one pool. */
 static void
 test_cache_serves_steady_resets_up_to_the_limit(void **state)
@@ -1361,6 +1391,7 @@ main(void)
         FIXTURE_TEST(test_cache_serves_steady_regions_up_to_the_limit),
         FIXTURE_TEST(test_cache_serves_descending_large_sizes_of_one_class),
         FIXTURE_TEST(test_cache_serves_most_of_mixed_large_sizes),
+        FIXTURE_TEST(test_cache_looks_at_few_pieces_of_a_class),
         FIXTURE_TEST(test_cache_serves_steady_resets_up_to_the_limit),
         FIXTURE_TEST(test_cache_serves_pools_within_pools),
         FIXTURE_TEST(test_cache_releases_a_burst_within_64_regions),

@@ -1,4 +1,5 @@
 /* NGX_DEBUG_PALLOC: every allocation comes from the system. */
+#include <pthread.h>
 #include <string.h>
 
 #include <ngx_config.h>
@@ -55,6 +56,28 @@ test_debug_palloc_makes_a_cleanup_with_its_data_large(void **state)
     ngx_destroy_pool(pool);
 }
 
+static void *
+read_limit(void *limit)
+{
+    ngx_pool_cache_stats_t stats;
+
+    ngx_pool_cache_stats(&stats);
+    *(size_t *) limit = stats.limit;
+    return NULL;
+}
+
+static void
+test_debug_palloc_a_threads_limit_is_0_at_first(void **state)
+{
+    size_t limit = 1;
+    pthread_t thread;
+
+    (void) state;
+    assert_int_equal(pthread_create(&thread, NULL, read_limit, &limit), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(limit, 0);
+}
+
 static void
 test_debug_palloc_keeps_no_block(void **state)
 {
@@ -101,6 +124,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_debug_palloc_makes_all_large),
         FIXTURE_TEST(test_debug_palloc_makes_a_cleanup_with_its_data_large),
+        FIXTURE_TEST(test_debug_palloc_a_threads_limit_is_0_at_first),
         FIXTURE_TEST(test_debug_palloc_keeps_no_block),
         FIXTURE_TEST(test_debug_palloc_out_of_memory_changes_nothing),
     };
