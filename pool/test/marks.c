@@ -1,7 +1,7 @@
 /*
- * The macros by which a build chooses marks, for each choice that a user can make
- * (pool/README.md, Build switches). They are expanded where they are used, so one
- * file sees all of them.
+ * The macros by which a build chooses marks, for each choice that a user has
+ * (pool/README.md, Build switches). They are expanded where they are used, so
+ * one file sees all of them.
  */
 #undef NGX_POOL_POISON
 #undef NGX_POOL_REDZONE
@@ -27,7 +27,7 @@ struct choice {
 
 /* The red zone that nobody asked for otherwise. */
 #define NGX_DEBUG_PALLOC 0
-#define NGX_POOL_POISON 0
+#define NGX_POOL_POISON  0
 static const struct choice none = {NGX_POOL_REDZONE, NGX_POOL_CHECKED};
 #undef NGX_POOL_POISON
 #define NGX_POOL_POISON 1
