@@ -25,6 +25,10 @@ DEPENDENCIES = {"-MQ", "-MF"}  # options of compilers, with a word each
 SOURCES = (".c", ".cc", ".cpp")
 
 
+class Uncompiled(Failed):
+    """A mutant that the compiler refuses."""
+
+
 @dataclass
 class Command:
     """One command of a build."""
@@ -46,7 +50,8 @@ class Relinker:
                folder: Path, moved: dict[str, str]) -> float:
         """Make targets of build with file as text, in folder. Notes in moved
         where each file of the build is now that differs, and leaves out what is
-        there. Returns the CPU seconds. Failed if that is not possible."""
+        there. Returns the CPU seconds. Uncompiled where text is no program;
+        Failed if one of the other commands fails."""
         seconds = 0.0
         include = folder / "include"
         include.mkdir(parents=True, exist_ok=True)
@@ -67,7 +72,12 @@ class Relinker:
                     moved[command.output] = str(out)
                     words = [str(out) if word == command.output else word
                              for word in words]
-                    seconds += run(words, self.tree.build_folder(build))
+                    try:
+                        seconds += run(words, self.tree.build_folder(build))
+                    except Failed as failed:
+                        if command.source:
+                            raise Uncompiled(str(failed)) from None
+                        raise
         return seconds
 
     def changed_words(self, command: Command, file: str, changed: Path,
@@ -107,7 +117,9 @@ class Relinker:
     def parse(self, words: list[str], folder: Path) -> Command | None:
         """A compiler's or an archiver's command; None: another one's."""
         if words and words[0].endswith("ar"):
-            return Command(words, words[2], "")
+            # No thin archive: it would look for its members from another folder.
+            return Command([words[0], words[1].replace("T", ""), *words[2:]],
+                           words[2], "")
         if "-o" not in words:
             return None
         output = words[words.index("-o") + 1]

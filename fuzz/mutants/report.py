@@ -36,6 +36,7 @@ def table(subjects: list, results: dict[str, dict],
         row["columns"] = {
             column: {"killed": found[column]["killed"],
                      "seconds": found[column]["seconds"],
+                     "building": found[column].get("building", 0.0),
                      "by": found[column].get("by", "")}
             for column in COLUMNS if column in found
         }
@@ -77,10 +78,18 @@ def document(rows: list[dict], arguments: argparse.Namespace,
                     if any(column in row["columns"] for row in rows)],
         "campaign_seconds": arguments.seconds,
         "exhaustion_ops": arguments.ops,
+        "cpu_seconds": {column: cpu_seconds(rows, column) for column in COLUMNS},
         "left_out": dict(sorted(program.left_out.items())),
         "scores": {kind: scores(rows, kind) for kind in ("generated", "planted")},
         "mutants": rows,
     }
+
+
+def cpu_seconds(rows: list[dict], column: str) -> int:
+    """That a column took, without the build and the original's runs."""
+    return round(sum(row["columns"][column][part] for row in rows
+                     for part in ("seconds", "building")
+                     if column in row["columns"]))
 
 
 def scores(rows: list[dict], kind: str) -> dict:
@@ -133,6 +142,9 @@ def lines(document_: dict) -> list[str]:
     for kind, score in document_["scores"].items():
         if score["mutants"]:
             said += ["", *score_lines(kind, score)]
+    took = ", ".join(f"{column} {seconds}" for column, seconds
+                     in document_["cpu_seconds"].items() if seconds)
+    said += ["", f"CPU seconds, without the build of the original: {took or 0}"]
     left_out = document_["left_out"]
     said += ["", f"left out: {sum(left_out.values())} expressions in arguments of "
              f"macros ({', '.join(left_out)})"]

@@ -57,7 +57,7 @@ import report  # noqa: E402
 from columns import Check, Checks  # noqa: E402
 from generate import Mutant, Program  # noqa: E402
 from process import Done, Runner  # noqa: E402
-from relink import Relinker  # noqa: E402
+from relink import Relinker, Uncompiled  # noqa: E402
 from trees import Failed, Tree  # noqa: E402
 
 ROOT = HERE.parent.parent
@@ -329,7 +329,7 @@ class Score:
             try:
                 if not self.can_kill(subject, check, built):
                     continue
-            except Failed as failed:
+            except Uncompiled as failed:
                 answer = {"killed": False, "seconds": 0.0, "invalid": True,
                           "said": str(failed)[-500:]}
                 break

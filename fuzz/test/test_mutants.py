@@ -23,6 +23,7 @@ import minimise  # noqa: E402
 import relink  # noqa: E402
 import report  # noqa: E402
 import score  # noqa: E402
+from trees import Failed  # noqa: E402
 
 SOURCE = """\
 #define TWICE(x) ((x) * 2)
@@ -296,7 +297,8 @@ class Report(unittest.TestCase):
     ARGUMENTS = argparse.Namespace(seconds=60, ops=4)
 
     def answer(self, killed: bool) -> dict:
-        return {"killed": killed, "seconds": 0.5, **({"by": "x"} if killed else {})}
+        return {"killed": killed, "seconds": 0.5, "building": 1.0,
+                **({"by": "x"} if killed else {})}
 
     def document(self, results: dict, reasons: dict | None = None) -> dict:
         subjects = [Subject("f_10", "generated", "b.c", 3),
@@ -339,6 +341,9 @@ class Report(unittest.TestCase):
                          ["f_10"])
         said = "\n".join(report.lines(document))
         self.assertIn("b.c:3: f_10: 1 -> 0", said)
+        self.assertEqual(document["cpu_seconds"], {
+            "unit": 4, "corpus": 3, "exhaustion": 0, "campaign": 0})
+        self.assertIn("build of the original: unit 4, corpus 3", said)
         self.assertIn("generated: 1 of 2 not equivalent killed by "
                       "unit+corpus+exhaustion", said)
 
@@ -397,13 +402,15 @@ class Relink(Case):
         (pool / "one.h").write_text("#define ONE 1\n")
         (pool / "one.c").write_text("#include <one.h>\nint one(void) "
                                     "{ return ONE; }\n")
+        (tree.source / "zero.c").write_text("int zero(void) { return 0; }\n")
         (tree.source / "main.c").write_text(
-            "#include <one.h>\nint one(void);\n"
-            "int main(void) { return 10 * ONE + one(); }\n")
+            "#include <one.h>\nint one(void);\nint zero(void);\n"
+            "int main(void) { return 10 * ONE + one() + zero(); }\n")
         lines = [
             f"cc -I{pool} -MD -MQ one.o -MF one.o.d -o one.o -c ../source/pool/one.c",
             f"cc -I{pool} -MD -MQ main.o -MF main.o.d -o main.o -c ../source/main.c",
-            "rm -f lib.a && ar csrDT lib.a one.o",
+            "cc -MD -MQ zero.o -MF zero.o.d -o zero.o -c ../source/zero.c",
+            "rm -f lib.a && ar csrDT lib.a one.o zero.o",
             "cc -o main main.o lib.a",
         ]
         for line in lines:
@@ -423,6 +430,15 @@ class Relink(Case):
             self.assertEqual(done.returncode, expected)
         done = subprocess.run([build / "main"], check=False)
         self.assertEqual(done.returncode, 11)
+
+        # A mutant that does not compile is none; what does not link is an error.
+        for text, failure in (("int one(void) { return }", relink.Uncompiled),
+                              ("int two(void) { return 2; }", Failed)):
+            with tempfile.TemporaryDirectory() as out, \
+                    self.assertRaises(Failed) as raised:
+                relinker.relink("checks", ["main"], "pool/one.c", text, Path(out),
+                                {})
+            self.assertIs(type(raised.exception), failure)
 
 
 if __name__ == "__main__":
