@@ -203,10 +203,9 @@ class Score:
         runs = {subject.runs for subject in subjects}
         self.say("building all switched mutants")
         tree = self.tree
-        tree.copy()
-        tree.add_switch(HERE)
-        for file in self.program.texts:
-            tree.put(file, generate.switched_text(self.program, file).encode())
+        tree.copy(tree.switch(HERE) | {
+            file: generate.switched_text(self.program, file).encode()
+            for file in self.program.texts})
         self.checks = column_list.list_checks(
             tree, self.arguments.columns, self.arguments.seconds,
             self.arguments.ops)

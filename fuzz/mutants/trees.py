@@ -41,9 +41,10 @@ class Tree:
         self.nginx = nginx
         self.lock = threading.Lock()
 
-    def copy(self) -> None:
-        """Make the copy as the project is now. What did not change keeps its
-        time, so that it is not compiled again."""
+    def copy(self, others: dict[str, bytes]) -> None:
+        """Make the copy as the project is now, but for others: files by name. What
+        did not change since the last copy keeps its time, so that it is not
+        compiled again."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=self.root, check=True, text=True, stdout=subprocess.PIPE,
@@ -52,15 +53,18 @@ class Tree:
         self.source.mkdir(parents=True, exist_ok=True)
         for name in sorted(wanted):
             path = self.root / name
-            if name.split("/")[0] not in SHARED and path.is_file():
+            if (name.split("/")[0] not in SHARED and name not in others
+                    and path.is_file()):
                 self.put(name, path.read_bytes(), path.stat().st_mode)
+        for name, data in others.items():
+            self.put(name, data)
         for name in SHARED:
             link = self.source / name
             if not link.is_symlink() and (self.root / name).exists():
                 link.symlink_to(self.root / name)
         for path in sorted(self.source.glob("pool/**/*.[ch]")):
             name = str(path.relative_to(self.source))
-            if name not in wanted and path.name not in SWITCH:
+            if name not in wanted and name not in others:
                 path.unlink()
 
     def put(self, name: str, data: bytes, mode: int = 0o644) -> None:
@@ -71,15 +75,15 @@ class Tree:
         path.write_bytes(data)
         path.chmod(mode)
 
-    def add_switch(self, folder: Path) -> None:
-        """Compile the switch of mutants (mutant.c) as a part of the pool."""
-        for name in SWITCH:
-            self.put(f"pool/{name}", (folder / name).read_bytes())
+    def switch(self, folder: Path) -> dict[str, bytes]:
+        """The files by which the switch of mutants (mutant.c) is a part of the
+        pool."""
+        files = {f"pool/{name}": (folder / name).read_bytes() for name in SWITCH}
         listed = (self.root / "pool/meson.build").read_text()
         if listed.count(SOURCES) != 1:
             raise Failed(f"pool/meson.build: expected one '{SOURCES.strip()}'")
         listed = listed.replace(SOURCES, SOURCES + f"  '{SWITCH[0]}',\n")
-        self.put("pool/meson.build", listed.encode())
+        return files | {"pool/meson.build": listed.encode()}
 
     def build_folder(self, build: str) -> Path:
         return self.folder / build

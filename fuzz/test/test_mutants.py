@@ -23,7 +23,7 @@ import minimise  # noqa: E402
 import relink  # noqa: E402
 import report  # noqa: E402
 import score  # noqa: E402
-from trees import Failed  # noqa: E402
+from trees import Failed, Tree  # noqa: E402
 
 SOURCE = """\
 #define TWICE(x) ((x) * 2)
@@ -387,6 +387,31 @@ class Corpus(unittest.TestCase):
             asked = score.Score.checks_of(holder, planted, "corpus")
             self.assertEqual(asked[0].name, first)
             self.assertEqual(len(asked), len(checks))
+
+
+class Copies(unittest.TestCase):
+    def test_what_did_not_change_keeps_its_time(self) -> None:
+        # A switched text is no change: the original is not written before it.
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name) / "project"
+            (root / "pool").mkdir(parents=True)
+            subprocess.run(["git", "init", "--quiet", root], check=True)
+            for file in "one", "two":
+                (root / f"pool/{file}.c").write_text("original\n")
+            tree = Tree(root, Path(name) / "copy", 1, "")
+            switched = {"pool/two.c": b"switched\n", "pool/mutant.c": b"switch\n"}
+            tree.copy(switched)
+            copies = [tree.source / f"pool/{file}.c"
+                      for file in ("one", "two", "mutant")]
+            self.assertEqual([path.read_text() for path in copies],
+                             ["original\n", "switched\n", "switch\n"])
+            times = [path.stat().st_mtime_ns for path in copies]
+            tree.copy(switched)
+            self.assertEqual([path.stat().st_mtime_ns for path in copies], times)
+            (root / "pool/one.c").unlink()
+            tree.copy(switched)
+            self.assertEqual([path.exists() for path in copies],
+                             [False, True, True])
 
 
 class Relink(Case):
