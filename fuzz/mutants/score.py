@@ -57,7 +57,7 @@ import report  # noqa: E402
 from columns import Check, Checks  # noqa: E402
 from generate import Mutant, Program  # noqa: E402
 from process import Done, Runner  # noqa: E402
-from relink import Relinker, Uncompiled  # noqa: E402
+from relink import Relinker, Uncompiled, turn_of  # noqa: E402
 from trees import Failed, Tree  # noqa: E402
 
 ROOT = HERE.parent.parent
@@ -298,6 +298,8 @@ class Score:
         if not subject.file.startswith(POOL):
             return []
         checks = self.checks.pool.get(column, [])
+        if subject.text is not None:
+            checks = sorted(checks, key=lambda check: turn_of(check.name))
         if subject.kind == "planted":
             own = column_list.OWN_REPLAYS.get(subject.runs)
             checks = sorted(checks, key=lambda check: check.name != own)

@@ -382,7 +382,7 @@ class Corpus(unittest.TestCase):
         holder = types.SimpleNamespace(checks=columns.Checks(
             {"corpus": checks}, {}, {}))
         for runs, first in columns.OWN_REPLAYS.items():
-            planted = types.SimpleNamespace(kind="planted", runs=runs,
+            planted = types.SimpleNamespace(kind="planted", runs=runs, text="",
                                             file="pool/ngx_palloc.c")
             asked = score.Score.checks_of(holder, planted, "corpus")
             self.assertEqual(asked[0].name, first)
