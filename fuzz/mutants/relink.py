@@ -28,6 +28,7 @@ TESTS_FIRST = (
     "cache exact", "index exact", "stats exact", "alloc exact", "file exact",
 )
 
+SONAME = "-Wl,-soname,"
 DEPENDENCIES = {"-MQ", "-MF"}  # options of compilers, with a word each
 SOURCES = (".c", ".cc", ".cpp")
 
@@ -85,6 +86,7 @@ class Relinker:
                         if command.source:
                             raise Uncompiled(str(failed)) from None
                         raise
+                    link_soname(command, out)
         return seconds
 
     def changed_words(self, command: Command, file: str, changed: Path,
@@ -140,6 +142,13 @@ class Relinker:
                 and (at == 0 or words[at - 1] not in DEPENDENCIES)]
         return Command(kept, output, str(source.relative_to(
             self.tree.source.resolve())))
+
+
+def link_soname(command: Command, out: Path) -> None:
+    """A program looks for a shared library by another name than its file's."""
+    for word in command.words:
+        if word.startswith(SONAME):
+            (out.parent / word.removeprefix(SONAME)).symlink_to(out.name)
 
 
 def turn_of(check: str) -> int:

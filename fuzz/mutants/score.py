@@ -67,6 +67,8 @@ POOL = "pool/"  # what the pool's checks are about
 # all of a campaign's seconds: they get a part of them.
 GENERATED_PART = 6
 
+NOT_STARTED = 127  # exit status, as of the dynamic linker
+
 
 @dataclass
 class Subject:
@@ -353,8 +355,11 @@ class Score:
         environment = {"NGXPOOL_MUTANT": str(subject.number)}
         if subject.text is not None:
             environment["LD_LIBRARY_PATH"] = str(built.folder / check.build / "lib")
-        return column_list.run_check(check, self.tree, self.runner, environment,
+        done = column_list.run_check(check, self.tree, self.runner, environment,
                                      built.moved.get(check.build))
+        if done.status == NOT_STARTED:
+            raise Failed(f"{check.name} of {subject.name}: {done.output[-500:]}")
+        return done
 
     def can_kill(self, subject: Subject, check: Check, built: "Built") -> bool:
         """Whether check reaches the mutant, or its programs differ by it. They are
@@ -403,7 +408,8 @@ class Score:
         """Fill results; what was done stays when this is interrupted."""
         work = queue.SimpleQueue()
         # Those of one file one after the other: there is less to compile.
-        for subject in sorted(subjects, key=lambda s: (s.text is not None, s.file)):
+        for subject in sorted(
+                subjects, key=lambda s: (s.text is not None, s.kind, s.file)):
             work.put(subject)
         failures: list[BaseException] = []
 

@@ -456,6 +456,23 @@ class Relink(Case):
         done = subprocess.run([build / "main"], check=False)
         self.assertEqual(done.returncode, 11)
 
+        # A shared library is found by the name that a program has of it.
+        link = "cc -shared -Wl,-soname,libone.so.1 -o lib/libone.so.1.2 one.o"
+        (build / "lib").mkdir()
+        subprocess.run(link, shell=True, cwd=build, check=True)
+        (build / "lib/libone.so.1").symlink_to("libone.so.1.2")
+        lines[3:] = [link, "cc -o main main.o zero.o lib/libone.so.1.2"]
+        subprocess.run(lines[-1], shell=True, cwd=build, check=True)
+        commands = [relinker.parse(shlex.split(line), build) for line in lines]
+        relinker.listed["checks", "main"] = [each for each in commands if each]
+        with tempfile.TemporaryDirectory() as out:
+            moved = {}
+            relinker.relink("checks", ["main"], "pool/one.c",
+                            "int one(void) { return 7; }\n", Path(out), moved)
+            done = subprocess.run([moved["main"]], check=False,
+                                  env={"LD_LIBRARY_PATH": f"{out}/lib"})
+        self.assertEqual(done.returncode, 17)
+
         # A mutant that does not compile is none; what does not link is an error.
         for text, failure in (("int one(void) { return }", relink.Uncompiled),
                               ("int two(void) { return 2; }", Failed)):
