@@ -11,14 +11,16 @@
 
 #include <ngx_palloc.h>
 
+#include "asan.h"
 #include "fixture.h"
-
-#undef NGX_DEBUG_PALLOC
-#undef NGX_POOL_POISON
 
 enum {
     REDZONE = 16,
+    USUAL_POISON = NGX_POOL_POISON, /* where nobody asked for it */
 };
+
+#undef NGX_DEBUG_PALLOC
+#undef NGX_POOL_POISON
 
 struct choice {
     int redzone;
@@ -50,6 +52,13 @@ static const struct choice redzone = {NGX_POOL_REDZONE, NGX_POOL_CHECKED};
 static const struct choice debug = {NGX_POOL_REDZONE, NGX_POOL_CHECKED};
 
 static void
+test_marks_are_for_a_checker(void **state)
+{
+    (void) state;
+    assert_int_equal(USUAL_POISON, ASAN_ON);
+}
+
+static void
 test_marks_have_a_red_zone(void **state)
 {
     (void) state;
@@ -79,6 +88,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_marks_are_for_a_checker),
         FIXTURE_TEST(test_marks_have_a_red_zone),
         FIXTURE_TEST(test_marks_of_any_kind_take_the_slow_path),
         FIXTURE_TEST(test_without_marks_the_fast_path_is_in_the_caller),
