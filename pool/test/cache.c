@@ -650,6 +650,36 @@ test_cache_keeps_what_is_needed_between_two_sweeps(void **state)
 }
 
 static void
+test_cache_keeps_what_every_32nd_pool_needs(void **state)
+{
+    size_t calls;
+    size_t n;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    run_region(16 * 1024, 2 * MIB, 0);
+    calls = heap_calls();
+    for (n = 1; n < 40 * SWEEP_REGIONS; n++) {
+        run_region(16 * 1024, n % SWEEP_REGIONS == 0 ? 2 * MIB : 9000, 0);
+    }
+    assert_int_equal(heap_calls(), calls);
+}
+
+static void
+test_cache_sweeps_leave_512_kib(void **state)
+{
+    enum {
+        SMALL = 256,
+    };
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    keep(SMALL, 2 * SWEEP_LEAVES / SMALL);
+    end_regions(10 * SWEEP_REGIONS);
+    assert_int_equal(ngx_pool_cache_size(), SWEEP_LEAVES);
+}
+
+static void
 test_cache_sweeps_leave_what_is_little(void **state)
 {
     (void) state;
@@ -1396,6 +1426,8 @@ main(void)
         FIXTURE_TEST(test_cache_serves_pools_within_pools),
         FIXTURE_TEST(test_cache_releases_a_burst_within_64_regions),
         FIXTURE_TEST(test_cache_keeps_what_is_needed_between_two_sweeps),
+        FIXTURE_TEST(test_cache_keeps_what_every_32nd_pool_needs),
+        FIXTURE_TEST(test_cache_sweeps_leave_512_kib),
         FIXTURE_TEST(test_cache_sweeps_leave_what_is_little),
         FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
         FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),
