@@ -26,7 +26,7 @@ from .engine import INPUT_SIZE_MAX
 from .fuzz import choose
 from .health import Refused
 from .ranges import at_least
-from .targets import DICTIONARY, NEEDS_NGINX, mutants, planted_target
+from .targets import NEEDS_NGINX, dictionary, mutants, planted_target
 
 PARTS = 3  # of which the first is held out
 FINDINGS = ("crash-", "timeout-", "oom-", "leak-")  # names of libFuzzer's files
@@ -54,7 +54,9 @@ def is_held_out(name: str) -> bool:
     return hashlib.sha256(name.encode()).digest()[0] % PARTS == 0
 
 
-def run(binary: Path, seed: int, seconds: int) -> float | None:
+def run(
+    binary: Path, words: Path, seed: int, seconds: int
+) -> float | None:
     """The processor's seconds until binary's campaign fails, if it does."""
 
     def limit() -> None:
@@ -64,7 +66,7 @@ def run(binary: Path, seed: int, seconds: int) -> float | None:
         command = [
             str(binary), f"-seed={seed}", f"-max_len={INPUT_SIZE_MAX}",
             f"-timeout={HANG_SECONDS}", f"-artifact_prefix={work}/",
-            f"-dict={binary.parent.parent / DICTIONARY}",
+            f"-dict={words}",
             f"-max_total_time={IDLE_FACTOR * seconds}", "-verbosity=0",
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
@@ -86,8 +88,9 @@ def measure(
 ) -> Row:
     target = planted_target(source, name)
     binary = folder / "fuzz/mutants" / f"{target}_{name}"
+    words = dictionary(source, folder, target)
     return Row(name, target, is_held_out(name),
-               [run(binary, seed, arguments.seconds)
+               [run(binary, words, seed, arguments.seconds)
                 for seed in arguments.seeds])
 
 

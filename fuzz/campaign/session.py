@@ -160,7 +160,8 @@ def run(
                 return Result(asked, Outcome("afl", 0, runs=count), failed)
         task = Task(
             binary, work, asked.seconds,
-            dictionary=setting.built(asked.engine) / "fuzz" / targets.DICTIONARY,
+            dictionary=targets.dictionary(
+                setting.source, setting.built(asked.engine), asked.target),
             mutator=setting.mutator(asked), is_calibrated=asked.is_calibrated,
             jobs=asked.jobs, seed=asked.seed,
             variants={name: setting.binary(asked, name)

@@ -37,7 +37,7 @@ MUTATORS = {
     "pool_threads": "mutator_threads",
     "trace_reader": "mutator_trace",
 }
-DICTIONARY = "ops.dict"
+DICTIONARY = "ops.dict"  # of the ops; it is built
 
 # Targets with the corpus, and the printer, of another one.
 FAMILIES = {
@@ -86,6 +86,13 @@ def family(target: str) -> str:
 def is_program(target: str) -> bool:
     """Whether ops say all of a target's input."""
     return family(target) in PROGRAMS
+
+
+def dictionary(source: Path, built: Path, target: str) -> Path:
+    """Of the target's input: the ops, or the pieces of its text."""
+    if has_ops(target):
+        return built / "fuzz" / DICTIONARY
+    return source / "fuzz/oss-fuzz/texts" / f"{target}.dict"
 
 
 def has_ops(target: str) -> bool:

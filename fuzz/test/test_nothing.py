@@ -30,7 +30,7 @@ class Campaigns(unittest.TestCase):
             binary = Path(folder) / "target"
             binary.write_text(text)
             binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-            return nothing.run(binary, 1, seconds)
+            return nothing.run(binary, Path("words"), 1, seconds)
 
     def run_leaving(self, name: str, status: int) -> float | None:
         return self.run_script(
