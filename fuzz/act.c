@@ -7,6 +7,7 @@
 #include "heap.h"
 #include "kept.h"
 #include "note.h"
+#include "states.h"
 
 enum {
     /* nginx's own functions look at so many entries for an empty one. */
@@ -74,6 +75,7 @@ act(struct run *run, const struct op *op)
                                    .op = *op});
     run->made_count += op_makes(op->code) != 0;
     act_any(run, op);
+    states_note(run, op->pool);
     run->effective += run->has_called != 0;
 }
 

@@ -1,6 +1,7 @@
 #include "kept.h"
 
 #include "run.h"
+#include "states.h"
 #include "step.h"
 
 static void kept_note_end(struct run *run, const struct step *step);
@@ -41,6 +42,7 @@ kept_end(struct run *run, struct step *step)
     run->kept.ended_at = (run->kept.ended_at + 1) % KEPT_REGIONS;
     kept_note_end(run, step);
     kept_note_fall(run, step);
+    states_note_end(run, step->ended);
 }
 
 void
@@ -120,6 +122,7 @@ kept_note_fall(struct run *run, struct step *step)
 {
     struct kept *kept = &run->kept;
 
+    kept->region_count++;
     kept->since_fall++;
     if (step->is_plain && step->kept + step->ended <= kept->limit &&
         ngx_pool_cache_size() < step->kept + step->ended_least) {

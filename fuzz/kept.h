@@ -33,9 +33,10 @@ struct kept {
     size_t limit;
     int is_plain; /* all memory of pools came where it may go when they end */
     struct pieces pieces;
-    size_t since_fall; /* regions since memory that was kept was released */
-    size_t ended_at;   /* the next place in ended */
-    size_t ended_sum;  /* of ended */
+    size_t region_count; /* that have ended */
+    size_t since_fall;   /* regions since memory that was kept was released */
+    size_t ended_at;     /* the next place in ended */
+    size_t ended_sum;    /* of ended */
     size_t ended[KEPT_REGIONS]; /* bytes that the last regions ended with */
 };
 

@@ -7,6 +7,7 @@
 
 #include "heap.h"
 #include "program.h"
+#include "states.h"
 #include "worker.h"
 
 enum {
@@ -34,6 +35,11 @@ enum {
 
     ALIGNMENTS = 13,      /* 1 << 0 ... 1 << 12 */
     BYTES_AN_OBJECT = 64, /* of those that create() is to expect */
+
+    /* States of a region: see states.h. */
+    OBJECTS_STATES = 11,
+    BYTES_STATES = 13,
+    BYTES_UNIT = 4096,
 
     NO_REGION = REGIONS,
     NO_STEP = STEPS_MAX,
@@ -95,6 +101,8 @@ static struct {
     int is_over;                   /* what is left goes */
     uint64_t trace;
 } run;
+
+STATES static unsigned char states[OBJECTS_STATES][BYTES_STATES];
 
 static _Thread_local unsigned self;
 static _Thread_local const struct step *current;
@@ -474,6 +482,8 @@ look_at(const struct step *step)
         regions_trace_add(region->state != NULL);
         regions_trace_add(region->object_count);
         regions_trace_add(region->total);
+        states[states_doublings(region->object_count, OBJECTS_STATES)]
+              [states_doublings(region->total / BYTES_UNIT, BYTES_STATES)] = 1;
     }
     if (run.face->check != NULL) {
         run.face->check();
@@ -493,6 +503,9 @@ finish(void)
         if (run.regions[i].state != NULL) {
             region_destroy(&run.regions[i]);
         }
+    }
+    if (run.face->check != NULL && run.mode == REGIONS_SCHEDULED) {
+        run.face->check();
     }
     if (run.face->leave != NULL) {
         run.face->leave(0);

@@ -1,0 +1,73 @@
+#include "states.h"
+
+#include <stddef.h>
+
+#include <ngx_pool_index.h>
+
+#include "run.h"
+
+/* So many states of each number. */
+enum {
+    KEPT_UNIT = 4096, /* bytes */
+    KEPT = 14,
+    REGIONS = 9,
+    ENDS = 4, /* regions whose number is a multiple of KEPT_REGIONS_LEAST */
+
+    LARGE = 10,
+    INDEX_UNIT = 64, /* slots of the least one */
+    INDEXES = 5,
+    PARTS =
+        9, /* eighths of an index that are filled, none and all among them */
+
+    BLOCKS = 8,
+    FAILED = 6, /* counted one by one */
+};
+
+STATES static struct {
+    unsigned char kept[KEPT][REGIONS];
+    unsigned char ends[KEPT][ENDS];
+    unsigned char lists[LARGE][1 + INDEXES];
+    unsigned char indexes[INDEXES][PARTS];
+    unsigned char empties[LARGE][LARGE]; /* entries without an allocation */
+    unsigned char blocks[BLOCKS][FAILED];
+} states;
+
+void
+states_note(const struct run *run, unsigned pool)
+{
+    const ngx_pool_t *self = run->pools[pool].pool;
+    const struct model_pool *model = &run->model.pools[pool];
+    const ngx_pool_index_t *index = self == NULL ? NULL : self->index;
+    size_t nth = 0; /* of indexes, from 1 */
+    size_t failed;
+
+    states.kept[states_doublings(run->kept.stats.size / KEPT_UNIT, KEPT)]
+               [states_doublings(run->kept.region_count, REGIONS)] = 1;
+    if (self == NULL) {
+        return;
+    }
+    if (index != NULL) {
+        size_t slots = index->mask + 1;
+
+        nth = states_doublings(slots / INDEX_UNIT, 1 + INDEXES);
+        states.indexes[nth - 1][(PARTS - 1) * index->linked / slots] = 1;
+    } else {
+        states.empties[states_doublings(model->empty_count, LARGE)]
+                      [states_doublings(model->large_count, LARGE)] = 1;
+    }
+    states.lists[states_doublings(model->large_count, LARGE)][nth] = 1;
+    failed = self->current->d.failed;
+    states.blocks[states_doublings(model->block_count, BLOCKS)]
+                 [failed < FAILED ? failed : FAILED - 1] = 1;
+}
+
+void
+states_note_end(const struct run *run, size_t ended)
+{
+    size_t count = run->kept.region_count;
+    size_t nth =
+        count % KEPT_REGIONS_LEAST == 0 ? count / KEPT_REGIONS_LEAST : 0;
+
+    states.ends[states_doublings(ended / KEPT_UNIT, KEPT)]
+               [nth < ENDS ? nth : ENDS - 1] = 1;
+}
