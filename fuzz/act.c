@@ -24,7 +24,12 @@ enum {
      * and of large allocations, each, past which a pool's ops do nothing. */
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
-    FAILS_WITHIN = 4, /* no op takes more of the system's allocations */
+    /* Of fail_alloc. Below it one allocation fails, as no op takes more of
+     * them; it lets all fail that are cleared; above it sizes fail, of which
+     * each is twice as large as the one before. */
+    FAILS_WITHIN = 4,
+    FAILS_ABOVE = 64,
+    FAILS = 16,
 
     UNUSED_LOOKED_AT = 2, /* blocks that end the walk of a reset */
     UNUSED_MARK = 0x5eed,
@@ -58,7 +63,7 @@ static size_t unused_clear(const struct run *run, unsigned pool, size_t from);
 static void write_again(struct run *run, const struct op *op);
 static void tail(struct run *run, const struct op *op, size_t size);
 static void cache_trim(struct run *run);
-static void fail_alloc(struct run *run, unsigned nth);
+static void fail_alloc(struct run *run, unsigned who);
 static void fail_files(struct run *run, const struct op *op);
 
 void
@@ -90,7 +95,7 @@ act_any(struct run *run, const struct op *op)
         cache_trim(run);
         break;
     case OP_FAIL_ALLOC:
-        fail_alloc(run, op->who % FAILS_WITHIN);
+        fail_alloc(run, op->who % FAILS);
         break;
     case OP_FAIL_FILES:
         fail_files(run, op);
@@ -442,13 +447,27 @@ cache_trim(struct run *run)
 }
 
 static void
-fail_alloc(struct run *run, unsigned nth)
+fail_alloc(struct run *run, unsigned who)
 {
-    if (!run->options.no_faults) {
-        note(run,
-             (struct source_call){.code = SOURCE_FAIL_ALLOC, .number = nth});
-        heap_fail_at(nth);
+    size_t above;
+
+    if (run->options.no_faults) {
+        return;
     }
+    if (who < FAILS_WITHIN) {
+        note(run,
+             (struct source_call){.code = SOURCE_FAIL_ALLOC, .number = who});
+        heap_fail_at(who);
+        return;
+    }
+    if (who == FAILS_WITHIN) {
+        note(run, (struct source_call){.code = SOURCE_FAIL_CLEARED});
+        heap_fail_cleared();
+        return;
+    }
+    above = (size_t) FAILS_ABOVE << (who - FAILS_WITHIN);
+    note(run, (struct source_call){.code = SOURCE_FAIL_ABOVE, .size = above});
+    heap_fail_above(above);
 }
 
 static void

@@ -33,6 +33,10 @@
  * cuts short ends in zeros. So every byte string means something, and always
  * the same.
  *
+ * fail_alloc: of the system's allocations that follow, 0 to 3 lets the first,
+ * the second, ... fail. Until the next fail_alloc, 4 lets all fail that are to
+ * be cleared, and 5 to 15 all of more than 128, 256, ... 128 KiB.
+ *
  * free, resize and steal name what an op made by its age: 0 is what the newest
  * op made of palloc, pnalloc, pcalloc, pmemalign and resize in the whole
  * program, whether or not it did. What is gone is left alone.
@@ -75,7 +79,7 @@
     X(TAIL_SHRINK, "tail_shrink", "ps", "shrink it in place, as an array")     \
     X(CACHE_LIMIT, "cache_limit", "s", "bound the thread's kept blocks")       \
     X(CACHE_TRIM, "cache_trim", "", "release the thread's kept blocks")        \
-    X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocation who % 4")         \
+    X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocations by who % 16")    \
     X(FAIL_FILES, "fail_files", "w", "let closing or deleting fail from now")  \
     X(AGAIN, "again", "w", "do the op before 1 + who % 16 times more")         \
     X(GROW, "grow", "ps", "do nothing: blocks do not grow any more")           \

@@ -180,29 +180,35 @@ static const char failures_helper[] =
     "void *__libc_memalign(size_t alignment, size_t size);\n"
     "\n"
     "static unsigned fail_in; /* 0: no allocation */\n"
+    "static size_t malloc_most = (size_t) -1; /* larger ones fail */\n"
+    "static size_t calloc_most = (size_t) -1;\n"
     "\n"
     "static int\n"
-    "fails(void)\n"
+    "fails(size_t size, size_t most)\n"
     "{\n"
-    "    return fail_in != 0 && --fail_in == 0;\n"
+    "    return (fail_in != 0 && --fail_in == 0) || size > most;\n"
     "}\n"
     "\n"
     "void *\n"
     "malloc(size_t size)\n"
     "{\n"
-    "    return fails() ? NULL : __libc_malloc(size);\n"
+    "    return fails(size, malloc_most) ? NULL : __libc_malloc(size);\n"
     "}\n"
     "\n"
     "void *\n"
     "calloc(size_t count, size_t size)\n"
     "{\n"
-    "    return fails() ? NULL : __libc_calloc(count, size);\n"
+    "    return fails(count * size, calloc_most)\n"
+    "               ? NULL\n"
+    "               : __libc_calloc(count, size);\n"
     "}\n"
     "\n"
     "int\n"
     "posix_memalign(void **p, size_t alignment, size_t size)\n"
     "{\n"
-    "    *p = fails() ? NULL : __libc_memalign(alignment, size);\n"
+    "    *p = fails(size, malloc_most)\n"
+    "             ? NULL\n"
+    "             : __libc_memalign(alignment, size);\n"
     "    return *p != NULL ? 0 : ENOMEM;\n"
     "}\n"
     "\n";
@@ -224,6 +230,8 @@ static void print_never(const struct source *source, uint32_t cleanups,
 static size_t print_parts(const struct source *source, FILE *out);
 static void print_main(const struct needs *needs, size_t parts, FILE *out);
 static void print_call(const struct source_call *call, FILE *out);
+static void print_refusal(uint32_t in, uint64_t malloc_most,
+                          uint64_t calloc_most, FILE *out);
 static void print_alloc(const struct source_call *call, FILE *out);
 static void print_free(const struct source_call *call, FILE *out);
 static void print_cleanup(const struct source_call *call, FILE *out);
@@ -354,6 +362,8 @@ needs_of(const struct source *source)
             needs.has_stale = 1;
             break;
         case SOURCE_FAIL_ALLOC:
+        case SOURCE_FAIL_ABOVE:
+        case SOURCE_FAIL_CLEARED:
             needs.has_failures = 1;
             break;
         default:
@@ -606,7 +616,13 @@ print_call(const struct source_call *call, FILE *out)
         fputs("    ngx_pool_cache_trim();\n", out);
         break;
     case SOURCE_FAIL_ALLOC:
-        fprintf(out, "    fail_in = %" PRIu32 ";\n", call->number + 1);
+        print_refusal(call->number + 1, SIZE_MAX, SIZE_MAX, out);
+        break;
+    case SOURCE_FAIL_ABOVE:
+        print_refusal(0, call->size, call->size, out);
+        break;
+    case SOURCE_FAIL_CLEARED:
+        print_refusal(0, SIZE_MAX, 0, out);
         break;
     case SOURCE_HANDLER:
     case SOURCE_HANDLER_END:
@@ -615,6 +631,18 @@ print_call(const struct source_call *call, FILE *out)
     case SOURCE_CODES:
         break;
     }
+}
+
+/* What the system refuses from now on. */
+static void
+print_refusal(uint32_t in, uint64_t malloc_most, uint64_t calloc_most,
+              FILE *out)
+{
+    fprintf(out, "    fail_in = %" PRIu32 ";\n    malloc_most = ", in);
+    print_size(malloc_most, out);
+    fputs(";\n    calloc_most = ", out);
+    print_size(calloc_most, out);
+    fputs(";\n", out);
 }
 
 static void

@@ -43,8 +43,10 @@ enum source_code {
     SOURCE_CACHE_LIMIT, /* size */
     SOURCE_CACHE_TRIM,
     SOURCE_FAIL_ALLOC, /* the system's number'th allocation from here, from 0 */
-    SOURCE_FAIL_FILES, /* closing or deleting: real files do as they like */
-    SOURCE_ANSWER,     /* no call: the answer of the one before is another */
+    SOURCE_FAIL_ABOVE, /* all of the system's of more than size bytes */
+    SOURCE_FAIL_CLEARED, /* all of calloc()'s */
+    SOURCE_FAIL_FILES,   /* closing or deleting: real files do as they like */
+    SOURCE_ANSWER,       /* no call: the answer of the one before is another */
     SOURCE_CODES,
 };
 

@@ -28,14 +28,17 @@ static size_t live_blocks;
 static size_t live_bytes;
 static size_t fail_in = HEAP_NEVER;
 static int fails_on; /* once an allocation has failed, all later ones do */
+static size_t size_most = HEAP_SIZE_MAX;
+static size_t cleared_most = HEAP_SIZE_MAX; /* of heap_calloc() */
 
-static void *heap_take(const char *function, size_t alignment, size_t size);
-static int heap_refuses(size_t size);
+static void *heap_take(const char *function, size_t alignment, size_t size,
+                       size_t most);
+static int heap_refuses(size_t size, size_t most);
 
 void *
 heap_malloc(size_t size)
 {
-    return heap_take("malloc", HEAP_ALIGNMENT, size);
+    return heap_take("malloc", HEAP_ALIGNMENT, size, size_most);
 }
 
 void *
@@ -48,7 +51,7 @@ heap_calloc(size_t count, size_t size)
         count = HEAP_SIZE_MAX + (size_t) 1;
         size = 1;
     }
-    p = heap_take("calloc", HEAP_ALIGNMENT, count * size);
+    p = heap_take("calloc", HEAP_ALIGNMENT, count * size, cleared_most);
     if (p == NULL) {
         refused.size = asked;
         return NULL;
@@ -62,7 +65,7 @@ heap_posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
     void *p = heap_take("posix_memalign",
                         alignment < HEAP_ALIGNMENT ? HEAP_ALIGNMENT : alignment,
-                        size);
+                        size, size_most);
 
     if (p == NULL) {
         refused.alignment = alignment;
@@ -110,6 +113,8 @@ heap_fail_at(size_t nth)
 {
     fail_in = nth;
     fails_on = 0;
+    size_most = HEAP_SIZE_MAX;
+    cleared_most = HEAP_SIZE_MAX;
 }
 
 void
@@ -117,6 +122,23 @@ heap_fail_from(size_t nth)
 {
     fail_in = nth;
     fails_on = 1;
+    size_most = HEAP_SIZE_MAX;
+    cleared_most = HEAP_SIZE_MAX;
+}
+
+void
+heap_fail_above(size_t size)
+{
+    fail_in = HEAP_NEVER;
+    size_most = size;
+    cleared_most = size;
+}
+
+void
+heap_fail_cleared(void)
+{
+    heap_fail_at(HEAP_NEVER);
+    cleared_most = 0;
 }
 
 size_t
@@ -156,12 +178,12 @@ heap_live_bytes(void)
 }
 
 static void *
-heap_take(const char *function, size_t alignment, size_t size)
+heap_take(const char *function, size_t alignment, size_t size, size_t most)
 {
     void *start;
     struct header *header;
 
-    if (heap_refuses(size) || alignment > HEAP_SIZE_MAX ||
+    if (heap_refuses(size, most) || alignment > HEAP_SIZE_MAX ||
         posix_memalign(&start, alignment, alignment + size) != 0) {
         refusals++;
         refusals_of_size += size > HEAP_SIZE_MAX || alignment > HEAP_SIZE_MAX;
@@ -180,12 +202,12 @@ heap_take(const char *function, size_t alignment, size_t size)
 }
 
 static int
-heap_refuses(size_t size)
+heap_refuses(size_t size, size_t most)
 {
     calls++;
     if (fail_in != HEAP_NEVER && fail_in-- == 0) {
         fail_in = fails_on ? 0 : HEAP_NEVER;
         return 1;
     }
-    return size > HEAP_SIZE_MAX;
+    return size > most;
 }

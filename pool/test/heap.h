@@ -31,6 +31,12 @@ void heap_fail_at(size_t nth);
 /* Fail the nth allocation from now and all later ones, until heap_fail_at(). */
 void heap_fail_from(size_t nth);
 
+/* Until heap_fail_at(): fail each allocation of more than size bytes; or each
+ * of heap_calloc(), by which a pool takes what it needs besides its blocks and
+ * its large allocations. */
+void heap_fail_above(size_t size);
+void heap_fail_cleared(void);
+
 /* The number of allocations asked for so far, failed ones included. */
 size_t heap_calls(void);
 
