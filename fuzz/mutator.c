@@ -33,13 +33,17 @@ enum {
     BYTES_BITS = 13, /* of sizes: what version 1 holds */
     BYTES_BITS_LEAST = 6,
     BEYOND_BITS = 12,
-    NEIGHBOURS = 8, /* a number and its neighbour differ by less */
+    GREAT_ONE_IN = 32, /* sizes: the lower half is that of a usual size */
+    GREAT_BITS = 32,   /* of that half */
+    NEIGHBOURS = 8,    /* a number and its neighbour differ by less */
 
     MODES = 8,
     MAX_VALUES = 7, /* that make a difference; see enum op_mode */
     LEFT_VALUES = 17,
     PAGE_VALUES = 3,
     SMALL_VALUES = 64,
+    FAILS_ONCE = 4, /* who of fail_alloc: below it one allocation fails, and at
+                     * it all of one kind, see op.h */
     BIG_VALUES = 32,
 
     /* Ops done by a program: so many at most by every second one, twice as many
@@ -68,7 +72,7 @@ static const uint8_t sizes_of_tails[MODES] = {
     [OP_SMALL] = 4,
 };
 static const uint8_t sizes_of_limits[MODES] = {
-    [OP_BYTES] = 1, [OP_UNITS] = 1,  [OP_SMALL] = 1,
+    [OP_BYTES] = 3, [OP_UNITS] = 1,  [OP_SMALL] = 1,
     [OP_BIG] = 3,   [OP_BEYOND] = 6,
 };
 
@@ -105,7 +109,7 @@ static const struct kind kinds[OP_COUNT] = {
     [OP_TAIL_SHRINK] = {{3, 3, 1, 0}, 0, sizes_of_tails},
     [OP_CACHE_LIMIT] = {{8, 8, 2, 6}, 0, sizes_of_limits},
     [OP_CACHE_TRIM] = {{2, 2, 1, 2}, 0, NULL},
-    [OP_FAIL_ALLOC] = {{8, 8, 1, 6}, 4, NULL},
+    [OP_FAIL_ALLOC] = {{8, 8, 1, 6}, 16, NULL},
     [OP_FAIL_FILES] = {{3, 3, 1, 0}, 5, NULL},
     [OP_AGAIN] = {{12, 12, 8, 12}, 16, NULL},
     [OP_THREAD] = {{0, 0, 6, 20}, 3, NULL},
@@ -134,7 +138,7 @@ static const struct {
 } mutations[] = {
     {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
-    {mutator_replace, 2},
+    {mutator_replace, 2}, {mutator_keep, 3},
 };
 
 enum {
@@ -142,7 +146,7 @@ enum {
     OTHER_ONE_IN = 2, /* mutations that take from another program, if any */
 };
 
-static void work_limit(struct mutator *mutator);
+static void work_limit(struct mutator *mutator, size_t before);
 static size_t work_of(const struct mutator *mutator);
 static uint32_t times_of(const struct op *op);
 static size_t length_of(const struct mutator *mutator);
@@ -165,6 +169,7 @@ static uint32_t who_draw(struct mutator *mutator, const struct scene *scene,
 static uint32_t nginx_draw(struct mutator *mutator);
 static uint32_t thread_draw(struct mutator *mutator);
 static uint64_t amount_draw(struct mutator *mutator, unsigned code);
+static unsigned great_bit_draw(struct mutator *mutator);
 static uint64_t value_draw(struct mutator *mutator, enum op_mode mode);
 static void operand_tweak(struct mutator *mutator, size_t at, char operand);
 static uint64_t amount_neighbour(struct mutator *mutator, uint64_t amount);
@@ -404,6 +409,24 @@ mutator_repeat(struct mutator *mutator)
 }
 
 int
+mutator_keep(struct mutator *mutator)
+{
+    struct op op = {.code = OP_CACHE_LIMIT};
+    struct op *place;
+
+    if (mutator->count != 0 && mutator->ops[0].code == OP_CACHE_LIMIT) {
+        return 0;
+    }
+    op.amount = amount_draw(mutator, op.code);
+    place = ops_open(mutator, 0, 1);
+    if (place == NULL) {
+        return 0;
+    }
+    *place = op;
+    return 1;
+}
+
+int
 mutator_splice(struct mutator *mutator, const uint8_t *other, size_t size)
 {
     size_t all = ops_count(other, size);
@@ -457,6 +480,7 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
 {
     size_t steps = few(mutator, STEPS_MAX);
     size_t tries = TRIES;
+    size_t work = work_of(mutator);
 
     while (steps != 0 && tries-- != 0) {
         int changed;
@@ -472,27 +496,32 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
         }
         steps -= changed != 0;
     }
-    work_limit(mutator);
+    work_limit(mutator, work);
 }
 
 /* Delete ops, and let others be done less often, until the program does no more
- * than what is drawn. */
+ * than what is drawn. Every second program may do as much as before: what a
+ * long one has reached would else be gone. */
 static void
-work_limit(struct mutator *mutator)
+work_limit(struct mutator *mutator, size_t before)
 {
+    const size_t most = (size_t) WORK << WORK_DOUBLINGS;
     size_t limit = (size_t) WORK << (few(mutator, 1 + WORK_DOUBLINGS) - 1);
     size_t work;
 
+    if (limit < before && one_in(mutator, 2)) {
+        limit = before < most ? before : most;
+    }
     while ((work = work_of(mutator)) > limit) {
         size_t at = below(mutator, mutator->count);
-        size_t most = 1 + (work - limit) / AGAIN_MAX;
+        size_t some = 1 + (work - limit) / AGAIN_MAX;
         struct op *op = &mutator->ops[at];
 
         if (op->code == OP_AGAIN && one_in(mutator, 2)) {
             op->who = op->who % AGAIN_MAX / 2;
         } else {
-            most = most < mutator->count - at ? most : mutator->count - at;
-            ops_delete(mutator, at, 1 + below(mutator, most));
+            some = some < mutator->count - at ? some : mutator->count - at;
+            ops_delete(mutator, at, 1 + below(mutator, some));
         }
     }
 }
@@ -712,6 +741,9 @@ who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
     if (code == OP_AGAIN && one_in(mutator, 2)) {
         return end - 1;
     }
+    if (code == OP_FAIL_ALLOC && one_in(mutator, 2)) {
+        return below(mutator, FAILS_ONCE + 1);
+    }
     if (end == AGE) {
         end = one_in(mutator, 2) ? NEWEST : scene->made + 1;
     }
@@ -744,6 +776,7 @@ amount_draw(struct mutator *mutator, unsigned code)
 {
     const uint8_t *modes = kinds[code].modes;
     enum op_mode mode;
+    uint64_t value;
 
     if (modes == NULL) {
         return 0;
@@ -756,7 +789,19 @@ amount_draw(struct mutator *mutator, unsigned code)
         }
     }
     mode = (enum op_mode) weighted(mutator, modes, sizeof(modes[0]), MODES);
-    return op_amount(mode, value_draw(mutator, mode));
+    value = value_draw(mutator, mode);
+    if (mode == OP_BYTES &&
+        one_in(mutator, code == OP_CACHE_LIMIT ? 2 : GREAT_ONE_IN)) {
+        value |= (uint64_t) 1 << great_bit_draw(mutator);
+    }
+    return op_amount(mode, value);
+}
+
+/* One that 32 bits have not room for. */
+static unsigned
+great_bit_draw(struct mutator *mutator)
+{
+    return GREAT_BITS + below(mutator, OP_VALUE_BITS - GREAT_BITS);
 }
 
 static uint64_t

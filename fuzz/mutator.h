@@ -85,6 +85,10 @@ int mutator_duplicate(struct mutator *mutator);
 /* Let an op be done 16 to 128 times more. */
 int mutator_repeat(struct mutator *mutator);
 
+/* Let the thread keep memory from the program's start on: insert a cache_limit
+ * there, unless there is one. */
+int mutator_keep(struct mutator *mutator);
+
 /* Insert a run of the ops of the program at other, of size bytes. */
 int mutator_splice(struct mutator *mutator, const uint8_t *other, size_t size);
 
