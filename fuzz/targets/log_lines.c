@@ -66,6 +66,7 @@ static ngx_log_t log_seen; /* the one that the writer is to be given */
 static ngx_uint_t level_now;
 static size_t lines;
 
+static size_t log_message(ngx_uint_t level, ngx_err_t err);
 static uint8_t next_byte(void);
 static void read_message(void);
 static int read_unknown(void);
@@ -96,13 +97,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_message();
     append_error(err);
     log_seen = (ngx_log_t){.log_level = own, .writer = write_line};
-    level_now = levels[nth];
-    lines = 0;
-    ngx_log_error(levels[nth], &log_seen, err, format, values[0].string,
-                  values[0].number, values[0].pointer, values[0].size,
-                  values[1].string, values[1].number, values[1].pointer,
-                  values[1].size);
-    check(lines == (own >= nth), "a log takes the levels up to its own");
+    /* Also so that an engine sees, with the first input that it tries, that
+     * the log is instrumented. */
+    check(log_message(NGX_LOG_STDERR, err) == 1,
+          "every log takes the first level");
+    check(log_message(levels[nth], err) == (own >= nth),
+          "a log takes the levels up to its own");
 
     level_now = NGX_LOG_DEBUG;
     lines = 0;
@@ -119,6 +119,19 @@ void
 replay_one(const uint8_t *data, size_t size)
 {
     (void) LLVMFuzzerTestOneInput(data, size);
+}
+
+/* Returns how many lines the log took. */
+static size_t
+log_message(ngx_uint_t level, ngx_err_t err)
+{
+    level_now = level;
+    lines = 0;
+    ngx_log_error(level, &log_seen, err, format, values[0].string,
+                  values[0].number, values[0].pointer, values[0].size,
+                  values[1].string, values[1].number, values[1].pointer,
+                  values[1].size);
+    return lines;
 }
 
 /* 0 past the end. */
