@@ -102,7 +102,11 @@ static struct {
     uint64_t trace;
 } run;
 
-STATES static unsigned char states[OBJECTS_STATES][BYTES_STATES];
+STATES static struct {
+    _Alignas(size_t) unsigned char reached[OBJECTS_STATES][BYTES_STATES];
+} states;
+
+_Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
 
 static _Thread_local unsigned self;
 static _Thread_local const struct step *current;
@@ -482,8 +486,9 @@ look_at(const struct step *step)
         regions_trace_add(region->state != NULL);
         regions_trace_add(region->object_count);
         regions_trace_add(region->total);
-        states[states_doublings(region->object_count, OBJECTS_STATES)]
-              [states_doublings(region->total / BYTES_UNIT, BYTES_STATES)] = 1;
+        states.reached[states_doublings(region->object_count, OBJECTS_STATES)]
+                      [states_doublings(region->total / BYTES_UNIT,
+                                        BYTES_STATES)] = 1;
     }
     if (run.face->check != NULL) {
         run.face->check();

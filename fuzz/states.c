@@ -24,13 +24,15 @@ enum {
 };
 
 STATES static struct {
-    unsigned char kept[KEPT][REGIONS];
+    _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
     unsigned char ends[KEPT][ENDS];
     unsigned char lists[LARGE][1 + INDEXES];
     unsigned char indexes[INDEXES][PARTS];
     unsigned char empties[LARGE][LARGE]; /* entries without an allocation */
     unsigned char blocks[BLOCKS][FAILED];
 } states;
+
+_Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
 
 void
 states_note(const struct run *run, unsigned pool)
