@@ -509,9 +509,6 @@ finish(void)
             region_destroy(&run.regions[i]);
         }
     }
-    if (run.face->check != NULL && run.mode == REGIONS_SCHEDULED) {
-        run.face->check();
-    }
     if (run.face->leave != NULL) {
         run.face->leave(0);
     }
