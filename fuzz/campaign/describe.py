@@ -114,12 +114,10 @@ def sarif(findings: list[Described]) -> str:
 
 
 def rule_id(signature: str) -> str:
-    """A short name: promise-33, heap-buffer-overflow, no-end, ..."""
-    match = re.match(r"broken promise (\d+)", signature)
+    """A short name: promise-33, heap-buffer-overflow, no-end-within, ..."""
+    match = re.match(rf"{finding.BROKEN} (\d+)", signature)
     if match:
         return f"promise-{match[1]}"
-    if signature.startswith(finding.NO_END):
-        return "no-end"
     return slug(signature.split(":")[-1])
 
 

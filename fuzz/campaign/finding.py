@@ -13,11 +13,28 @@ STATE_LOST = "fails only after other inputs"
 REPORT_LINES = 12
 REPORT_SIZE = 2000  # of a report that has no such lines
 SIGNATURE_SIZE = 40  # of a report that nothing is known of
+BROKEN = "broken promise"
 KEY_SIZE = 16  # digits of a hash
 STACK_FRAMES = 3
 
 # Functions that say who reports, not what is wrong.
 REPORTERS = {"step_fail", "step_check", "fail", "run_fail", "LLVMFuzzerTestOneInput"}
+
+
+# A report of a sanitizer or of an engine names no promise. What it says, and the
+# promise that is broken then. The first match counts.
+UNWORDED = (
+    (rf"^({NO_END})", "every call ends"),
+    (r"runtime error: ([^0-9\n]*)", "defined behaviour"),
+    (r"SUMMARY: ThreadSanitizer: ([a-z -]+?) [/(]", "threads do not race"),
+    (r"SUMMARY: MemorySanitizer: ([\w-]+)", "memory is set before it is read"),
+    (r"SUMMARY: (?:Address|Leak)Sanitizer: \d+ byte\(s\) (leaked)",
+     "memory is given back"),
+    (r"SUMMARY: AddressSanitizer: ([\w-]+)", "memory safety"),
+    (r"Assertion `(.*)' failed", "the code's own assertions"),
+    (r"SUMMARY: libFuzzer: (out-of-memory)", "memory has a bound"),
+    (r"(?:SUMMARY: libFuzzer: |^ended by )(deadly signal|SIG\w+)", "memory safety"),
+)
 
 
 class Finding(NamedTuple):
@@ -62,17 +79,19 @@ def first_of(binary: Path, found: list[Path]) -> Finding | None:
 
 
 def signature(report: str) -> str:
-    """The promise that is broken, or what else is wrong, without numbers."""
-    for pattern in (
-        NO_END,
-        r"broken promise(?: \d+)?: .*",
-        r"SUMMARY: \w+: [\w-]+",
-        r"runtime error: [^0-9\n]*",
-    ):
-        match = re.search(pattern, report)
+    """The promise that is broken, in words and without an input's numbers."""
+    match = re.search(rf"{BROKEN}(?: \d+)?: .*", report)
+    if match:
+        return match[0]
+    for pattern, promise in UNWORDED:
+        match = re.search(pattern, report, re.M)
         if match:
-            return match.group(0)
-    return report[:SIGNATURE_SIZE]
+            return f"{BROKEN}: {promise}: {match[1].strip(' :')}"
+    return f"{BROKEN}: a run succeeds: {report[:SIGNATURE_SIZE]}"
+
+
+def is_endless(report: str) -> bool:
+    return report.startswith(NO_END)
 
 
 def stack(report: str) -> list[str]:

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .finding import NO_END, Finding, fails, signature
+from .finding import Finding, fails, is_endless, signature
 
 CUT_SECONDS = 1  # of processor time, while an input without an end is cut
 
@@ -45,7 +45,7 @@ def minimise(
     parts. While an input without an end is cut, less time shows that it has
     none; the result has to run for as long as the input that was found."""
     wanted = signature(finding.report)
-    cpu_seconds = CUT_SECONDS if wanted == NO_END else 0
+    cpu_seconds = CUT_SECONDS if is_endless(finding.report) else 0
     trial = out.with_suffix(".trial")
 
     def still_fails(pieces: list[bytes]) -> str | None:
@@ -72,7 +72,7 @@ def minimise(
         step //= 2
     trial.unlink(missing_ok=True)
     parts.write(pieces, out)
-    if wanted == NO_END:
+    if is_endless(finding.report):
         report = fails(binary, out) or ""
         if signature(report) != wanted:
             shutil.copy(finding.path, out)

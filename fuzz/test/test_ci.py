@@ -20,8 +20,9 @@ from unittest import mock
 
 FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(FUZZ))
+sys.path[:0] = [str(FUZZ), str(FUZZ / "test")]
 
+import bugs  # noqa: E402
 from campaign import build, ci, describe, finding, health, history  # noqa: E402
 from campaign import plan, prune, reach, reproduce, session  # noqa: E402
 from campaign import store, targets, together  # noqa: E402
@@ -108,6 +109,36 @@ class Identity(unittest.TestCase):
         for old, new in (("promise 12", "promise 13"), ("act_alloc", "act_reset")):
             self.assertNotEqual(finding.key(REPORT.replace(old, new)),
                                 finding.key(REPORT))
+
+    def test_a_report_without_a_promise_is_given_one(self) -> None:
+        for report, promise in (
+            ("==7==ERROR: AddressSanitizer: heap-use-after-free on 0x1\n"
+             "SUMMARY: AddressSanitizer: heap-use-after-free /x/a.c:1:2 in f",
+             "memory safety: heap-use-after-free"),
+            ("SUMMARY: AddressSanitizer: 17 byte(s) leaked in 1 allocation(s).",
+             "memory is given back: leaked"),
+            ("/x/a.c:3:4: runtime error: shift exponent 64 is too large",
+             "defined behaviour: shift exponent"),
+            ("SUMMARY: ThreadSanitizer: data race /x/a.c:1:2 in f",
+             "threads do not race: data race"),
+            ("SUMMARY: ThreadSanitizer: heap-use-after-free (/x/target+0x1) in f",
+             "threads do not race: heap-use-after-free"),
+            ("SUMMARY: MemorySanitizer: use-of-uninitialized-value /x/a.c:1 in f",
+             "memory is set before it is read: use-of-uninitialized-value"),
+            ("target: /x/a.c:5: f: Assertion `x > 0' failed.\n"
+             "SUMMARY: libFuzzer: deadly signal",
+             "the code's own assertions: x > 0"),
+            ("SUMMARY: libFuzzer: deadly signal", "memory safety: deadly signal"),
+            ("ended by SIGSEGV", "memory safety: SIGSEGV"),
+            ("no end within 20 s", "every call ends: no end within"),
+            ("words", "a run succeeds: words"),
+        ):
+            self.assertEqual(finding.signature(report), f"broken promise: {promise}")
+
+    def test_a_promise_that_a_report_words_comes_first(self) -> None:
+        report = f"{REPORT}\nSUMMARY: libFuzzer: deadly signal"
+        self.assertEqual(finding.signature(report),
+                         "broken promise 12: objects do not overlap")
 
     def test_the_place_is_the_pools(self) -> None:
         self.assertEqual(describe.place(REPORT),
@@ -318,6 +349,33 @@ class Scripts(Folder):
         path.write_text(path.read_text().replace("grep -q BUG", "grep -q NO"))
 
 
+class Bugs(unittest.TestCase):
+    """What bugs.py plants, and when it is content."""
+
+    def test_each_bug_goes_into_the_code_as_it_is(self) -> None:
+        known = bugs.load()
+        self.assertEqual(len(known), 20)
+        for name, bug in known.items():
+            text = (FUZZ.parent / bug.file).read_text()
+            self.assertNotEqual(bugs.planted(name, bug, FUZZ.parent), text)
+
+    def test_a_bug_has_to_fail_with_its_promise(self) -> None:
+        bug = bugs.Bug("a.c", "old", "new", "7: kept|memory safety")
+        for status, said, expected in (
+            (1, "FOUND in pool_ops: broken promise 7: kept", None),
+            (1, "FOUND in a: broken promise 8: x\nFOUND in b: broken promise: "
+                "memory safety: SEGV", None),
+            (0, "FOUND in pool_ops: broken promise 7: kept", "found status 0"),
+            (1, "FOUND in pool_ops: broken promise 8: other", "found no promise"),
+            (1, "", "found no promise"),
+        ):
+            fault = bugs.fault(bug, bugs.Ended(status, said, 0.0))
+            if expected is None:
+                self.assertIsNone(fault)
+            else:
+                self.assertIn(expected, fault)
+
+
 class Commands(Scripts):
     def change(self, *files: str) -> tuple[int, str]:
         """A change of these files. Its status, and what was printed."""
@@ -403,7 +461,7 @@ class Commands(Scripts):
         (self.fuzz / "run_json").write_text(f"#!/bin/sh\necho '{report}'\nexit 1\n")
         status, said = self.change("run_json.c")
         self.assertEqual(status, 1, said)
-        self.assertIn("FOUND in run_json: SUMMARY: AddressSanitizer: SEGV", said)
+        self.assertIn("FOUND in run_json: broken promise: memory safety: SEGV", said)
 
     def start_batch(self) -> subprocess.Popen:
         environment = {key: value for key, value in os.environ.items()
