@@ -1,9 +1,10 @@
 """Turn the results of a benchmark run into a page.
 
-Reads run.json, machine.json and command in a results folder, and mutants.json
-beside the folder where it is. Writes index.html, then prints a summary. A run of
-memory alone has no page. The same results give the same bytes. Ends with status 2 and a message, and leaves what
-was there as it was, when the results cannot be reported.
+Reads run.json, machine.json and command in a results folder, and beside the folder
+mutants.json and fuzz.json, or campaigns.csv, where they are. Writes index.html, then
+prints a summary. A run of memory alone has no page. The same results give the same
+bytes. Ends with status 2 and a message, and leaves what was there as it was, when the
+results cannot be reported.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 try:
+    import campaigns
     import mutants
     import page
     import summary
@@ -42,8 +44,10 @@ def main() -> int:
             return 0
         figures = table(run, arguments.baseline or baseline(run), arguments.confidence)
         found = find(figures, run)
-        scores = mutants.load(arguments.folder.resolve().parent / mutants.FILE)
-        html = page.html(figures, run, found, scores, MARK)
+        beside = arguments.folder.resolve().parent
+        scores = mutants.load(beside / mutants.FILE)
+        fuzzed = campaigns.load(beside)
+        html = page.html(figures, run, found, scores, fuzzed, MARK)
         replace(arguments.folder / PAGE, html)
         remove_charts(arguments.folder)
     except InputError as error:

@@ -31,6 +31,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import campaigns
 import mutants
 import options
 import store
@@ -38,7 +39,6 @@ from errors import InputError, write
 from load import load, load_document, read_document, run_file
 from readme import (
     blocks,
-    campaigns,
     cells_csv,
     figures,
     history,

@@ -1,6 +1,6 @@
 """The report as one page: page.html with data, figures, styles and scripts inlined.
 
-    html(table, run, found, scores, mark)
+    html(table, run, found, scores, fuzzed, mark)
 
 gives the whole file. It asks nothing of a network. With a script a reader chooses
 what is drawn; without one the same figures stand in the same places as SVG.
@@ -20,6 +20,7 @@ import sheets
 import style
 import verdicts
 import words
+from campaigns import Line
 from findings import Findings
 from load import Object, Run
 from mutants import Score
@@ -76,7 +77,12 @@ class Policy(NamedTuple):
 
 
 def html(
-    table: Table, run: Run, found: Findings, scores: list[Score], mark: str
+    table: Table,
+    run: Run,
+    found: Findings,
+    scores: list[Score],
+    fuzzed: list[Line],
+    mark: str,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
@@ -88,7 +94,7 @@ def html(
     )
     environment.filters |= {"digits": words.digits, "interval": words.interval}
     seen = view(table, run)
-    drawn = figures.figures(seen, found.splits, scores)
+    drawn = figures.figures(seen, found.splits, scores, fuzzed)
     used = library.find()
     machine = {key: run.machine[key] for key in run.machine if key != ALLOCATORS}
     known = list(policies(run.machine.get(ALLOCATORS)))
@@ -101,6 +107,7 @@ def html(
         found=found,
         answers=answers.answers(seen),
         figures=[(figure, Markup(forms.draw(figure, seen))) for figure in drawn],
+        is_fuzzed=any(figure.id == "campaigns" for figure in drawn),
         columns=COLUMNS,
         names=figures.NAMES,
         model=Markup(model.text(model.model(seen, drawn, stand_beside))),

@@ -175,6 +175,7 @@ const FIGURES = {
 
   variance: (data) => ({marks: data.fixed.variance}),
   mutants: (data) => ({marks: data.fixed.mutants}),
+  campaigns: (data) => ({marks: data.fixed.campaigns}),
 };
 
 function rowKey({traffic, sizes, n}, allocator) {

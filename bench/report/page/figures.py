@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import words
+from campaigns import COUNTS, STABILITY, Line
 from load import Row
 from mutants import TOGETHER, Score
 from variance import RATIO, Split
@@ -105,10 +106,13 @@ NAMES = {  # of the figures, in the list of sections
     "variance": "Spread",
     "faults": "Page faults",
     "mutants": "Checks' score",
+    "campaigns": "Fuzzing",
 }
 
 
-def figures(view: View, splits: list[Split], scores: list[Score]) -> list[Figure]:
+def figures(
+    view: View, splits: list[Split], scores: list[Score], fuzzed: list[Line]
+) -> list[Figure]:
     """Those that the run has marks for, in the order of the page."""
     made = [
         first(view),
@@ -123,6 +127,7 @@ def figures(view: View, splits: list[Split], scores: list[Score]) -> list[Figure
         variance(view, splits),
         faults(view),
         score(scores),
+        campaigns(fuzzed),
     ]
     return [figure for figure in made if figure.marks]
 
@@ -410,6 +415,56 @@ def score(scores: list[Score]) -> Figure:
         is_higher_better=True,
         is_families=False,
     )
+
+
+def campaigns(fuzzed: list[Line]) -> Figure:
+    """What the fuzzers of each target did."""
+    panels = ("executions a second", "edges", "inputs of the corpus")
+    marks = []
+    for line in fuzzed:
+        counts = {key: int(line[key]) for key in COUNTS}
+        values = (
+            counts["executions"] / max(counts["seconds"], 1),
+            counts["edges"],
+            counts["corpus"],
+        )
+        for panel, value in enumerate(values):
+            if value:
+                marks.append(
+                    Mark(
+                        line["target"],
+                        float(value),
+                        panel=panel,
+                        series=line["engine"],
+                        row=panels[panel],
+                        more=_fuzzed(line, counts),
+                    )
+                )
+    return Figure(
+        "campaigns",
+        DOTS,
+        "Fuzzing: what the campaigns of each target did",
+        "All runs of results/fuzz.json together, without campaigns that look for a "
+        "bug that was planted. Edges are those of the engine's own instrumentation, "
+        "so compare them within one engine.",
+        "value",
+        marks,
+        [Panel(title) for title in panels],
+        list(dict.fromkeys(mark.series for mark in marks)),
+        is_higher_better=True,
+        is_families=False,
+    )
+
+
+def _fuzzed(line: Line, counts: dict[str, int]) -> str:
+    said = [
+        f"{counts['campaigns']:,} campaigns of {counts['seconds']:,} s in all",
+        f"{counts['executions']:,} executions",
+        f"{counts['findings']:,} findings",
+    ]
+    if line[STABILITY]:
+        said.append(f"stability {line[STABILITY]}")
+    return ", ".join(said)
 
 
 def _lines(

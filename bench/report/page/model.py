@@ -73,7 +73,7 @@ def model(view: View, figures: list[Figure], beside: dict[str, str]) -> Object:
         "fixed": {
             figure.id: [_mark(mark) for mark in figure.marks]
             for figure in figures
-            if figure.id in ("variance", "mutants")
+            if figure.id in ("variance", "mutants", "campaigns")
         },
         "figures": [
             {
@@ -157,6 +157,7 @@ def _mark(mark: Any) -> Object:
         "value": _short(mark.value),
         "panel": mark.panel,
         "row": mark.row,
+        "more": mark.more,
     }
 
 

@@ -180,7 +180,7 @@ function tip_text(mark, figure) {
   if (mark.more) lines.push(mark.more);
   if (mark.verdict) lines.push(mark.verdict);
   if (mark.noise) lines.push(`A/A spread ${mark.noise.toFixed(1)} %`);
-  if (mark.row) lines.push(mark.rounds ? `${mark.row}, ${mark.rounds} rounds` : mark.row);
+  if (mark.row && mark.row !== panel) lines.push(mark.rounds ? `${mark.row}, ${mark.rounds} rounds` : mark.row);
   const {policy} = data.of.get(mark.name) ?? {};
   if (policy) lines.push(policy);
   return lines.join("\n");

@@ -3,10 +3,10 @@
 import math
 import statistics
 
+from campaigns import COUNTS, STABILITY, SUMS
 from mutants import TOGETHER
 
 from . import history, measured
-from .campaigns import COUNTS as COLUMNS
 from .facts import Facts
 from .prose import percents, sheet
 
@@ -39,11 +39,16 @@ def campaigns(facts: Facts, to: str) -> str:
     lines = facts.campaigns
     if lines is None:
         return "No fuzzing campaigns are published."
-    total = {column: sum(int(line[column]) for line in lines) for column in COLUMNS}
+    total = {column: sum(int(line[column]) for line in lines) for column in SUMS}
     table = sheet(
-        ["target", "engine", *COLUMNS],
+        ["target", "engine", *COUNTS, STABILITY],
         [
-            [line["target"], line["engine"], *(f"{int(line[c]):,}" for c in COLUMNS)]
+            [
+                line["target"],
+                line["engine"],
+                *(f"{int(line[column]):,}" for column in COUNTS),
+                line[STABILITY] or "-",
+            ]
             for line in lines
         ],
     )

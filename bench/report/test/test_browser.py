@@ -53,6 +53,24 @@ SCORES = {
         )
     }
 }
+CAMPAIGNS = [
+    {
+        "target": target,
+        "engine": engine,
+        "mutant": None,
+        "seconds": 60.0,
+        "executions": executions,
+        "edges": edges,
+        "corpus": 90,
+        "stability": "99.50%" if engine == "afl" else "",
+        "findings": [],
+    }
+    for target, engine, executions, edges in (
+        ("pool_ops", "libfuzzer", 1200000, 700),
+        ("pool_ops", "afl", 600000, 310),
+        ("run_json", "libfuzzer", 3000000, 120),
+    )
+]
 FIGURES = [
     "first",
     "heat",
@@ -66,6 +84,7 @@ FIGURES = [
     "variance",
     "faults",
     "mutants",
+    "campaigns",
 ]
 FOLLOW = {  # which figures a choice changes
     "traffic": ("churn", ["heat", "cost", "throughput", "memory"]),
@@ -211,6 +230,8 @@ class Page(unittest.TestCase):
         folder = Path(parent.name) / "label"
         runs.write(folder, document(), machine())
         (Path(parent.name) / "mutants.json").write_text(json.dumps(SCORES))
+        line = json.dumps({"campaigns": CAMPAIGNS})
+        (Path(parent.name) / "fuzz.json").write_text(f"{line}\n")
         subprocess.run(
             [sys.executable, "-B", runs.REPORT / "main.py", folder],
             check=True,
@@ -269,7 +290,7 @@ class Page(unittest.TestCase):
                 after = self.browser.drawn()
                 changed = {one for one in FIGURES if before[one] != after[one]}
                 self.assertLessEqual(set(follow), changed)
-                self.assertNotIn("mutants", changed)
+                self.assertFalse(changed & {"mutants", "campaigns"})
 
     def test_each_allocator_is_switched(self) -> None:
         boxes = self.browser.run(
@@ -304,6 +325,18 @@ class Page(unittest.TestCase):
                     text,
                 )
                 self.assertIn(f"{row}, {len(self.run_.rates[row])} rounds", text)
+
+    def test_hover_shows_what_campaigns_did(self) -> None:
+        self.browser.redraw()
+        self.assertEqual(len(dict(self.browser.run(PLACES))["campaigns"]), 9)
+        told = self.browser.hover("campaigns", 0)
+        for part in (
+            "pool_ops, afl",
+            "10,000 executions a second",
+            "1 campaigns of 60 s in all, 600,000 executions, 0 findings",
+            "stability 99.50%",
+        ):
+            self.assertIn(part, told)
 
     def test_hover_shows_times(self) -> None:
         for index, (_, row) in enumerate(names_of(self.text, "cost")):

@@ -230,9 +230,9 @@ class Published(unittest.TestCase):
     def test_campaigns_are_added_up(self) -> None:
         self.assertIn("No fuzzing campaigns", self.readme("fuzz/README.md"))
         one = {"target": "pool_ops", "engine": "afl", "mutant": None, "seconds": 1800.0}
-        one |= {"executions": 1000, "edges": 300, "findings": []}
+        one |= {"executions": 1000, "edges": 300, "corpus": 7, "findings": []}
         runs_ = [
-            [one, one | {"edges": 310, "findings": ["x"]}],
+            [one, one | {"edges": 310, "findings": ["x"], "corpus": 9}],
             [
                 one | {"mutant": "file_all"},
                 one | {"engine": "libfuzzer", "edges": None},
@@ -244,7 +244,7 @@ class Published(unittest.TestCase):
         self.assertEqual(self.succeeds("--check"), "")  # the log is not published
         self.succeeds()
         text = self.readme("fuzz/README.md")
-        self.assertIn("| pool_ops | afl | 2 | 3,600 | 2,000 | 310 | 1 |", text)
+        self.assertIn("| pool_ops | afl | 2 | 3,600 | 2,000 | 1 | 310 | 9 | - |", text)
         self.assertRegex(
             text, r"3 campaigns of 1.5 hours .* 3,000\s+inputs and\s+1 find"
         )

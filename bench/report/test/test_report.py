@@ -174,6 +174,13 @@ class Report(unittest.TestCase):
         ):
             self.assertEqual(page.keeps(about), words)
 
+    def test_without_campaigns_the_page_says_how_to_have_some(self) -> None:
+        text = self.outputs["index.html"].decode()
+        _, _, section = text.partition('<h2 id="campaigns">')
+        section, _, _ = section.partition("<h2")
+        self.assertIn("./run ci-fuzz --batch", section)
+        self.assertIn('<a href="#campaigns">', text)
+
     def test_page_faults_are_shown_where_there_are_some(self) -> None:
         self.assertNotIn('id="faults"', self.outputs["index.html"].decode())
         run = runs.document(sizes=["lognormal"], workloads=["fill"])

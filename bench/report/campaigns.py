@@ -1,8 +1,8 @@
-"""results/campaigns.csv: what the fuzzing campaigns of results/fuzz.json did, in all.
+"""What the fuzzing campaigns of results/fuzz.json did in all, for page and READMEs.
 
 fuzz.json grows with each campaign on a machine, so git does not keep it. ./run publish
-adds it up: a line for each target and engine. Campaigns with a planted bug are left
-out, since they measure the fuzzer and not the pool.
+adds it up as results/campaigns.csv: a line for each target and engine. Campaigns with
+a planted bug are left out, since they measure the fuzzer and not the pool.
 """
 
 import csv
@@ -18,9 +18,19 @@ FILE = "campaigns.csv"
 LOG = "fuzz.json"  # a line of JSON for each run of campaigns
 COMMENT = "# Written by ./run publish from fuzz.json; do not edit."
 NAMES = ("target", "engine")
-COUNTS = ("campaigns", "seconds", "executions", "edges", "findings")
+SUMS = ("campaigns", "seconds", "executions", "findings")
+COUNTS = (*SUMS, "edges", "corpus")  # the most edges, and the last run's inputs
+STABILITY = "stability"  # the least one, in percent; empty where no engine says it
 
 Line = dict[str, str]
+
+
+def load(results: Path) -> list[Line]:
+    """Those of a folder's fuzz.json, else of its campaigns.csv; empty where there is
+    neither. Raises InputError."""
+    if (results / LOG).is_file():
+        return added_up(results / LOG)
+    return read(results / FILE) or []
 
 
 def read(path: Path) -> list[Line] | None:
@@ -41,7 +51,7 @@ def read(path: Path) -> list[Line] | None:
 
 def written(lines: list[Line]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*NAMES, *COUNTS], lineterminator="\n")
+    writer = csv.DictWriter(out, [*NAMES, *COUNTS, STABILITY], lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return f"{COMMENT}\n{out.getvalue()}"
@@ -49,21 +59,33 @@ def written(lines: list[Line]) -> str:
 
 def added_up(path: Path) -> list[Line]:
     """The campaigns of fuzz.json, by target and engine. Raises InputError."""
-    sums: dict[tuple[str, str], list[float]] = {}
+    known: dict[tuple[str, str], list[Object]] = {}
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         for of in _campaigns(text, f"{path}:{number}"):
-            if of.get("mutant"):
-                continue
-            known = sums.setdefault((str(of["target"]), str(of["engine"])), [0.0] * 5)
-            known[0] += 1
-            known[1] += of["seconds"]
-            known[2] += of["executions"]
-            known[3] = max(known[3], of["edges"])
-            known[4] += len(of["findings"])
-    return [
-        dict(zip((*NAMES, *COUNTS), (*key, *(f"{value:.0f}" for value in sums[key]))))
-        for key in sorted(sums)
-    ]
+            if not of.get("mutant"):
+                known.setdefault((of["target"], of["engine"]), []).append(of)
+    return [_line(*key, known[key]) for key in sorted(known)]
+
+
+def _line(target: str, engine: str, of: list[Object]) -> Line:
+    counts = {
+        "campaigns": len(of),
+        "seconds": sum(one["seconds"] for one in of),
+        "executions": sum(one["executions"] for one in of),
+        "findings": sum(len(one["findings"]) for one in of),
+        "edges": max(one["edges"] for one in of),
+        "corpus": of[-1]["corpus"],
+    }
+    stable = [one[STABILITY] for one in of if one.get(STABILITY)]
+    return {
+        **dict(zip(NAMES, (target, engine))),
+        **{column: f"{counts[column]:.0f}" for column in COUNTS},
+        STABILITY: min(stable, key=_percent, default=""),
+    }
+
+
+def _percent(text: str) -> float:
+    return float(text.removesuffix("%"))
 
 
 def _campaigns(text: str, where: str) -> list[Object]:
@@ -85,7 +107,7 @@ def _check(of: Any, where: str) -> None:
     for key in NAMES:
         if not isinstance(of.get(key), str):
             raise InputError(f"{where}: {key} is {of.get(key)!r}; expected a text")
-    for key in ("seconds", "executions", "edges"):
+    for key in ("seconds", "executions", "edges", "corpus"):
         of[key] = of.get(key) or 0  # null where the engine did not say it
         if type(of[key]) not in (int, float) or not 0 <= of[key] < 1e18:
             raise InputError(f"{where}: {key} is {of[key]!r}; expected a number")
@@ -93,3 +115,9 @@ def _check(of: Any, where: str) -> None:
         raise InputError(
             f"{where}: findings is {of.get('findings')!r}; expected a list"
         )
+    try:
+        _percent(of.get(STABILITY) or "0%")
+    except (AttributeError, ValueError):
+        raise InputError(
+            f"{where}: {STABILITY} is {of[STABILITY]!r}; expected percent"
+        ) from None

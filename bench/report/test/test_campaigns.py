@@ -1,0 +1,90 @@
+"""What is read of fuzz.json and of campaigns.csv, and what is refused."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+import runs  # noqa: F401, for the path of the modules
+import campaigns
+from errors import InputError
+from page import figures
+
+ONE = {
+    "target": "pool_ops",
+    "engine": "afl",
+    "mutant": None,
+    "seconds": 10.4,
+    "executions": 1000,
+    "edges": 300,
+    "corpus": 7,
+    "stability": "100.00%",
+    "findings": [],
+}
+
+
+class Campaigns(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def load(self, *runs_: list[Any]) -> list[campaigns.Line]:
+        lines = (json.dumps({"campaigns": of}) + "\n" for of in runs_)
+        (self.folder / campaigns.LOG).write_text("".join(lines))
+        return campaigns.load(self.folder)
+
+    def test_runs_are_added_up_by_target_and_engine(self) -> None:
+        later = ONE | {"edges": 310, "corpus": 5, "stability": "99.50%"}
+        found = self.load([ONE, ONE | {"engine": "libfuzzer", "stability": ""}], [later])
+        self.assertEqual(
+            found[0],
+            {
+                "target": "pool_ops",
+                "engine": "afl",
+                "campaigns": "2",
+                "seconds": "21",
+                "executions": "2000",
+                "findings": "0",
+                "edges": "310",
+                "corpus": "5",
+                "stability": "99.50%",
+            },
+        )
+        self.assertEqual([line["engine"] for line in found], ["afl", "libfuzzer"])
+        self.assertEqual(found[1]["stability"], "")
+
+    def test_campaigns_for_a_planted_bug_are_left_out(self) -> None:
+        self.assertEqual(self.load([ONE | {"mutant": "fits_wraps"}]), [])
+
+    def test_the_published_lines_stand_in_for_the_file(self) -> None:
+        lines = self.load([ONE])
+        (self.folder / campaigns.LOG).unlink()
+        self.assertEqual(campaigns.load(self.folder), [])
+        (self.folder / campaigns.FILE).write_text(campaigns.written(lines))
+        self.assertEqual(campaigns.load(self.folder), lines)
+
+    def test_what_is_refused_names_file_and_field(self) -> None:
+        for change, words in (
+            ({"target": 5}, "target is 5; expected a text"),
+            ({"edges": "many"}, "edges is 'many'; expected a number"),
+            ({"stability": "good"}, "stability is 'good'; expected percent"),
+            ({"findings": 1}, "findings is 1; expected a list"),
+        ):
+            with self.assertRaisesRegex(
+                InputError, rf"fuzz\.json:1: campaigns\[0\]: {words}"
+            ):
+                self.load([ONE | change])
+
+    def test_marks_are_rates_edges_and_inputs(self) -> None:
+        figure = figures.campaigns(self.load([ONE | {"seconds": 10, "corpus": None}]))
+        self.assertEqual(
+            [(mark.row, mark.value) for mark in figure.marks],
+            [("executions a second", 100.0), ("edges", 300.0)],
+        )
+        self.assertIn("stability 100.00%", figure.marks[0].more)
+
+
+if __name__ == "__main__":
+    unittest.main()
