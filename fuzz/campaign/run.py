@@ -81,7 +81,8 @@ def take(run: Run, results: list[Result]) -> bool:
         run.results.append(result)
         if result.finding is not None:
             one = session.keep_finding(run.setting, run.kept, result)
-            run.findings.append(one)
+            # It may be one that this run has already met.
+            run.findings = [of for of in run.findings if of.key != one.key] + [one]
             run.say(f"FOUND in {one.target}: {one.signature}")
             print(f"{one.headline}\n{one.ops}again: {one.command}", flush=True)
         elif result.problem is not None:

@@ -71,12 +71,12 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not folder.exists():
-            subprocess.run(["git", "clone", "-q", "--shared", str(SOURCE),
-                            str(folder)], check=True)
+            subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout",
+                            str(SOURCE), str(folder)], check=True)
+            # A change is what differs from the clone's own main.
+            self.git("remote", "remove", "origin")
         head = subprocess.run(["git", "-C", str(SOURCE), "rev-parse", "HEAD"],
                               check=True, text=True, stdout=subprocess.PIPE).stdout
-        self.git("fetch", "-q", "origin", head.strip())
-        self.git("remote", "set-head", "origin", "--delete")
         self.git("checkout", "-q", "--force", "-B", "main", head.strip())
 
     def git(self, *words: str) -> None:

@@ -2,6 +2,7 @@
 """What a continuous integration runs: its parts, and all of it on engines that are
 scripts."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -28,6 +29,7 @@ from campaign import plan, prune, reach, reproduce, session  # noqa: E402
 from campaign import store, targets, together  # noqa: E402
 from campaign.engine import Outcome, Running  # noqa: E402
 from campaign.finding import Finding  # noqa: E402
+from campaign.run import Run, take  # noqa: E402
 from campaign.session import Asked, Result, Setting  # noqa: E402
 
 REPORT = """op 5, palloc p0 3: broken promise 12: objects do not overlap
@@ -347,6 +349,39 @@ class Scripts(Folder):
     def mend(self, name: str) -> None:
         path = self.fuzz / name
         path.write_text(path.read_text().replace("grep -q BUG", "grep -q NO"))
+
+
+class Taken(Scripts):
+    """Findings of one run: which of them are one."""
+
+    def take(self, *reports: str) -> Run:
+        self.store.mkdir()
+        run = Run(argparse.Namespace(), Setting(FUZZ.parent, self.folder, ""),
+                  store.Store(self.store))
+        results = []
+        for number, report in enumerate(reports):
+            path = self.folder / f"input-{number}"
+            path.write_bytes(b"x")
+            results.append(Result(Asked("run_json", "libfuzzer", 1),
+                                  Outcome("libfuzzer", 0), Finding(path, report)))
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertTrue(take(run, results))
+        return run
+
+    def test_one_promise_and_stack_is_reported_once(self) -> None:
+        run = self.take(REPORT, REPORT.replace("op 5", "op 7"))
+        (one,) = run.findings
+        self.assertEqual(one.count, 2)
+        self.assertEqual(len(store.Store(self.store).findings()), 1)
+        (results,) = (of["results"] for of in
+                      json.loads(describe.sarif(run.findings))["runs"])
+        self.assertEqual(len(results), 1)
+
+    def test_another_promise_or_stack_is_reported_apart(self) -> None:
+        run = self.take(REPORT, REPORT.replace("promise 12", "promise 13"),
+                        REPORT.replace("act_alloc", "act_reset"))
+        self.assertEqual([one.count for one in run.findings], [1, 1, 1])
+        self.assertEqual(len(store.Store(self.store).findings()), 3)
 
 
 class Bugs(unittest.TestCase):
