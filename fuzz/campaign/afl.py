@@ -45,12 +45,15 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
         for number in range(task.jobs)
     ]
     start = time.monotonic()
+    resumed = runs_of(stats(task.work))
     ended = running.run(instances, lambda: bool(found(task.work)),
                         lambda: show(task, progress))
     outcome = Outcome("afl", ended.status, log=ended.log,
                       is_stopped=ended.is_stopped,
                       seconds=time.monotonic() - start, found=found(task.work))
     read(stats(task.work), outcome)
+    # AFL++ counts on from where it resumes.
+    outcome.runs = max(outcome.runs - resumed, 0)
     return outcome
 
 
@@ -109,9 +112,9 @@ def found(work: Path) -> list[Path]:
 
 
 def forget(work: Path) -> None:
-    """Remove what an instance that resumes would take for new: what was found, and
-    its figures."""
-    for path in [*found(work), *(work / "afl").glob("*/fuzzer_stats")]:
+    """Remove what was found, which would end a campaign that resumes. Its figures
+    stay: without them AFL++ takes the folder for a new one, and empties it."""
+    for path in found(work):
         path.unlink()
 
 
@@ -131,12 +134,16 @@ def read_stats(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in lines}
 
 
+def runs_of(instances: list[dict[str, str]]) -> int:
+    return sum(int(each.get("execs_done", 0)) for each in instances)
+
+
 def read(instances: list[dict[str, str]], outcome: Outcome) -> None:
     """Take what the instances say into outcome: runs of all of them."""
     if not instances:
         return
     first = instances[0]
-    outcome.runs = sum(int(each.get("execs_done", 0)) for each in instances)
+    outcome.runs = runs_of(instances)
     outcome.edges = max(int(each.get("edges_found", 0)) for each in instances)
     outcome.corpus = int(first.get("corpus_count", 0))
     outcome.stability = first.get("stability", "")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from campaign import (  # noqa: E402
     minimise,
     targets,
 )
-from campaign.engine import Outcome, Progress, Running, Task  # noqa: E402
+from campaign.engine import Instance, Outcome, Progress, Running, Task  # noqa: E402
 from campaign.finding import Finding  # noqa: E402
 from campaign.session import Asked, Result  # noqa: E402
 
@@ -197,9 +198,7 @@ class Engines(unittest.TestCase):
         self.addCleanup(setattr, finding, "RUN_TIMEOUT", finding.RUN_TIMEOUT)
         finding.RUN_TIMEOUT = 2
 
-    def run_target(
-        self, engine: str, text: str, seconds: int, jobs: int = 1
-    ) -> Outcome:
+    def make_target(self, engine: str, text: str, seconds: int, jobs: int = 1) -> Task:
         compiler = targets.COMPILERS[engine]
         if shutil.which(compiler) is None:
             self.skipTest(f"no {compiler}")
@@ -213,10 +212,17 @@ class Engines(unittest.TestCase):
             self.skipTest(f"{compiler} has no engine: {built.stderr[-200:]}")
         (self.folder / "corpus").mkdir()
         (self.folder / "corpus/seed").write_bytes(b"abcdefg")
+        return Task(self.folder / "target", self.folder, seconds, jobs=jobs)
+
+    def run_task(self, engine: str, task: Task) -> Outcome:
         run = {"libfuzzer": libfuzzer, "afl": afl}[engine].run
-        task = Task(self.folder / "target", self.folder, seconds, jobs=jobs)
         with contextlib.redirect_stdout(io.StringIO()):
             return run(task, Progress(), Running())
+
+    def run_target(
+        self, engine: str, text: str, seconds: int, jobs: int = 1
+    ) -> Outcome:
+        return self.run_task(engine, self.make_target(engine, text, seconds, jobs))
 
     def check_hang(self, engine: str) -> None:
         outcome = self.run_target(engine, TARGET_HANG, 60)
@@ -241,6 +247,28 @@ class Engines(unittest.TestCase):
         self.assertGreater(outcome.runs, 0)
         self.assertNotEqual(outcome.stability, afl.STABLE)
         self.assertFalse(outcome.varying.startswith("0 "))
+
+    def test_afl_goes_on_where_it_was_ended(self) -> None:
+        task = self.make_target("afl", TARGET_LARGE, 60)
+        running = Running()
+        # As the engine of a batch that is killed: setpriv has it interrupted.
+        process = running.start(Instance(afl.command(task, 0), self.folder / "log",
+                                         afl.environment(task, 0)))
+        for _ in range(600):
+            if len(afl.queue(self.folder)) > 2 or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        running.end(process)
+        learnt = {path.read_bytes() for path in afl.queue(self.folder)}
+        self.assertGreater(len(learnt), 2)
+        before = afl.runs_of(afl.stats(self.folder))
+        afl.forget(self.folder)
+        outcome = self.run_task("afl", task._replace(seconds=2))
+        self.assertEqual((outcome.status, outcome.has_started), (0, True))
+        self.assertIn("attempt session resume", outcome.log)
+        self.assertEqual(afl.runs_of(afl.stats(self.folder)), before + outcome.runs)
+        self.assertLessEqual(
+            learnt, {path.read_bytes() for path in afl.queue(self.folder)})
 
     def check_instances(self, engine: str) -> Outcome:
         outcome = self.run_target(engine, TARGET_LARGE, 2, jobs=2)
