@@ -41,6 +41,8 @@ CALLS: dict[str, dict[str, tuple[int, int | None]]] = {
 # Fewer edges look as if only a part were instrumented. AFL++ counts those that
 # it has reached, and is told to instrument the code under test alone.
 EDGES_MIN = {"libfuzzer": 100, "afl": 10, "honggfuzz": 100}
+# What a user fills in before OSS-Fuzz gets the files; a farm of one's own needs none.
+PLACEHOLDER = re.compile(r"\b(OWNER|NAME@EXAMPLE\.ORG)\b")
 LINES_AT = 7  # the column of llvm-cov's report; that of missed lines is the next
 
 ENTRY = b"LLVMFuzzerTestOneInput"
@@ -53,6 +55,14 @@ OPENED = re.compile(r'\b(open|openat|creat)\((?:[^,"]*, )?"([^"]*)", (\S+).*\)\s
 CHANGED = re.compile(r'\b(?:mkdir|mkdirat|rename|renameat2?|unlink|unlinkat|rmdir|'
                      r'symlink|symlinkat|link|linkat|truncate)\(.*"([^"]*)".*\)\s+= 0')
 WRITES = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")
+
+
+def placeholders(folder: Path) -> list[str]:
+    """Where the files for OSS-Fuzz have something to fill in: file, line, what."""
+    return [f"{path.name}:{number}: {match[1]}"
+            for path in sorted(folder.iterdir())
+            for number, line in enumerate(path.read_text().splitlines(), start=1)
+            for match in PLACEHOLDER.finditer(line)]
 
 
 class Done(NamedTuple):

@@ -110,7 +110,15 @@ def main() -> int:
                            arguments.build.resolve() / f"{engine}-{sanitizer}",
                            arguments)
                for sanitizer, engine in pairs]
+    say_what_to_fill_in(checks.placeholders(builder.BUILD.parent))
     return 0 if all(results) else 1
+
+
+def say_what_to_fill_in(places: list[str]) -> None:
+    if places:
+        print("OSS-Fuzz itself also needs an address of the project and a contact. To "
+              "fill in, in .clusterfuzzlite/:")
+        print("\n".join(f"  {place}" for place in places), flush=True)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,15 @@ class Contract(unittest.TestCase):
         self.build = builder.Build("address", "libfuzzer", self.out,
                                     Path(scratch.name))
 
+    def test_what_is_to_be_filled_in_is_said_with_its_line(self) -> None:
+        (self.out / "project.yaml").write_text(
+            "# a comment\nmain_repo: https://x/OWNER/ngxpool\nlanguage: c\n"
+            "primary_contact: NAME@EXAMPLE.ORG\n")
+        self.assertEqual(checks.placeholders(self.out),
+                         ["project.yaml:2: OWNER", "project.yaml:4: NAME@EXAMPLE.ORG"])
+        (self.out / "project.yaml").write_text("main_repo: https://x/me/ngxpool\n")
+        self.assertEqual(checks.placeholders(self.out), [])
+
     def target(self, does: str = "", name: str = "target",
                flags: list[str] | None = None) -> Path:
         """A target with all that belongs to it."""
