@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(FUZZ), str(FUZZ / "test")]
 
 import bugs  # noqa: E402
+import killed  # noqa: E402
 from campaign import build, ci, describe, finding, health, history  # noqa: E402
 from campaign import plan, prune, reach, reproduce, session  # noqa: E402
 from campaign import store, targets, together  # noqa: E402
@@ -409,6 +410,33 @@ class Bugs(unittest.TestCase):
                 self.assertIsNone(fault)
             else:
                 self.assertIn(expected, fault)
+
+
+class Killed(unittest.TestCase):
+    """What killed.py calls a loss."""
+
+    def lost(self, after: killed.Stored, kept: int) -> str:
+        before = killed.Stored(frozenset("ab"), frozenset("f"), frozenset("d"))
+        return ", ".join(killed.lost(before, after, kept))
+
+    def test_more_is_no_loss(self) -> None:
+        more = killed.Stored(frozenset("abc"), frozenset("fg"), frozenset("de"))
+        self.assertEqual(self.lost(more, 3), "")
+        # A batch that has ended has no state.
+        self.assertEqual(self.lost(more._replace(done=frozenset()), 3), "")
+
+    def test_each_loss_is_named(self) -> None:
+        same = killed.Stored(frozenset("ab"), frozenset("f"), frozenset("d"))
+        self.assertEqual(self.lost(same._replace(inputs=frozenset("ac")), 2), "1 inputs")
+        self.assertIn("found 2, expected 3", self.lost(same, 3))
+        self.assertIn("1 findings", self.lost(same._replace(findings=frozenset()), 2))
+        self.assertIn("what was done: d",
+                      self.lost(same._replace(done=frozenset("e")), 2))
+
+    def test_what_a_run_reports_is_added_up(self) -> None:
+        self.assertEqual(killed.reported(
+            "a run that was killed left 3 new inputs, and no finding\n"
+            "pool_ops (afl): nothing found, 9 executions, 1 s, 4 inputs kept\n"), 7)
 
 
 class Commands(Scripts):
