@@ -9,7 +9,9 @@ from typing import NamedTuple
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = SOURCE / ".clusterfuzzlite/build.sh"
 TAIL_LINES = 12  # of what a command that failed has printed
-SECONDS_MAX = 600  # for one command; a limit of time is no measurement
+# For one command, and for a whole build: a machine may be busy.
+SECONDS_MAX = 600
+BUILD_SECONDS_MAX = 3600
 
 # As OSS-Fuzz's base-builder sets them (infra/base-images, `compile`).
 CFLAGS = ("-O1 -fno-omit-frame-pointer -gline-tables-only"
@@ -91,12 +93,16 @@ def engine_archive(engine: str, folder: Path) -> Path:
 
 
 def run(command: list[str], cwd: Path | None = None,
-        env: dict[str, str] | None = None) -> str:
-    """Its output, both streams; a status that is not 0 breaks the contract."""
-    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                          text=True, errors="replace", timeout=SECONDS_MAX,
-                          check=False)
+        env: dict[str, str] | None = None, seconds: float = SECONDS_MAX) -> str:
+    """Its output, both streams. A status that is not 0 breaks the contract, and so
+    does a command that takes longer than these seconds."""
+    try:
+        done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              text=True, errors="replace", timeout=seconds,
+                              check=False)
+    except subprocess.TimeoutExpired:
+        raise Broken(f"no end of {command[0]} within {seconds:g} s") from None
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-TAIL_LINES:])
         raise Broken(f"status {done.returncode} of {command[0]}\n{tail}")
@@ -112,7 +118,8 @@ def make(sanitizer: str, engine: str, folder: Path, scratch: Path) -> Build:
     if engine != "libfuzzer":
         env["LIB_FUZZING_ENGINE"] = str(engine_archive(engine, folder))
     (folder / "build.log").write_text(
-        run(["bash", "-eu", str(BUILD)], cwd=SOURCE, env=env))
+        run(["bash", "-eu", str(BUILD)], cwd=SOURCE, env=env,
+            seconds=BUILD_SECONDS_MAX))
     shutil.rmtree(folder / "work")
     moved = folder / "moved"
     (folder / "out").rename(moved)

@@ -56,6 +56,10 @@ class Contract(unittest.TestCase):
         (self.out / "project.yaml").write_text("main_repo: https://x/me/ngxpool\n")
         self.assertEqual(checks.placeholders(self.out), [])
 
+    def test_a_command_without_an_end_breaks_the_contract(self) -> None:
+        with self.assertRaisesRegex(builder.Broken, "no end of sleep within 0.1 s"):
+            builder.run(["sleep", "9"], seconds=0.1)
+
     def target(self, does: str = "", name: str = "target",
                flags: list[str] | None = None) -> Path:
         """A target with all that belongs to it."""
