@@ -27,6 +27,14 @@ ENVIRONMENT = {
     "AFL_SKIP_CPUFREQ": "1",
 }
 
+# What AFL++ asks of a sanitizer's options, where somebody has set them: it does not
+# start without. Releases of Meson after Debian 12's set them for tests.
+SANITIZERS = {
+    "ASAN_OPTIONS": "abort_on_error=1:symbolize=0",
+    "LSAN_OPTIONS": "exit_code=23:symbolize=0",
+    "MSAN_OPTIONS": "exit_code=86:symbolize=0",
+}
+
 # What instances differ in: which inputs are favoured, and how they are mutated.
 SCHEDULES = ("fast", "explore", "coe", "rare", "exploit", "lin", "quad")
 # The numbers of instances whose target is built in another way, if there are as
@@ -84,6 +92,8 @@ def on_one_processor() -> list[str]:
 def environment(task: Task, number: int) -> dict[str, str]:
     # The mutator reads the limit in the environment as AFL++ does.
     given = dict(ENVIRONMENT, AFL_INPUT_LEN_MAX=str(INPUT_SIZE_MAX))
+    given |= {key: f"{os.environ[key]}:{asked}" for key, asked in SANITIZERS.items()
+              if os.environ.get(key)}
     if task.is_calibrated:
         del given["AFL_FAST_CAL"]
     if task.mutator is not None:

@@ -4,6 +4,7 @@
 import argparse
 import contextlib
 import io
+import os
 import re
 import shutil
 import stat
@@ -13,6 +14,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 FUZZ = Path(__file__).resolve().parent.parent
@@ -197,6 +199,11 @@ class Engines(unittest.TestCase):
         self.folder = Path(folder.name)
         self.addCleanup(setattr, finding, "RUN_TIMEOUT", finding.RUN_TIMEOUT)
         finding.RUN_TIMEOUT = 2
+        # As Meson sets them for tests, and AFL++ alone does not bear.
+        set_options = {key: "halt_on_error=1:print_summary=1" for key in afl.SANITIZERS}
+        environment = unittest.mock.patch.dict(os.environ, set_options)
+        environment.start()
+        self.addCleanup(environment.stop)
 
     def make_target(self, engine: str, text: str, seconds: int, jobs: int = 1) -> Task:
         compiler = targets.COMPILERS[engine]
