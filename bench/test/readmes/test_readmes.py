@@ -35,6 +35,7 @@ CC = os.environ.get("CC", "cc")
 
 # By the line's beginning, why it is not run.
 NOT_RUN = {
+    ".ci/fresh ": "makes a root of a whole system, as root",
     "./run bench --quick --allocators pool,mine --workloads": "its row is a recipe's",
     "bench/record/traces.sh": "records other programs, and writes to corpus/",
     "bench/test/left_bound.py": "takes minutes; the test left_bound runs a part",
