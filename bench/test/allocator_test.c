@@ -304,17 +304,38 @@ test_reset_leaves_a_region_to_use(void **state)
     end(&fixture);
 }
 
-/* The bytes of address space that the process takes. */
+/* The bytes of address space that the process takes, and those of them that lie
+ * in memory. */
+static size_t
+mapped_and_resident(size_t *ret_resident)
+{
+    size_t page = (size_t) sysconf(_SC_PAGESIZE);
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long long mapped;
+    unsigned long long resident;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%llu %llu", &mapped, &resident), 2);
+    fclose(file);
+    *ret_resident = (size_t) resident * page;
+    return (size_t) mapped * page;
+}
+
 static size_t
 mapped(void)
 {
-    FILE *file = fopen("/proc/self/statm", "r");
-    unsigned long long pages;
+    size_t resident;
 
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%llu", &pages), 1);
-    fclose(file);
-    return (size_t) pages * (size_t) sysconf(_SC_PAGESIZE);
+    return mapped_and_resident(&resident);
+}
+
+static size_t
+resident(void)
+{
+    size_t bytes;
+
+    (void) mapped_and_resident(&bytes);
+    return bytes;
 }
 
 static void
@@ -516,10 +537,12 @@ fill_and_end(struct fixture *fixture)
     end(fixture);
 }
 
+/* Or the memory alone: mimalloc 3 leaves the addresses mapped. */
 static void
 test_trim_gives_back_what_was_kept(void **state)
 {
     struct fixture fixture;
+    size_t kept_resident;
     size_t kept;
 
     begin(&fixture, state);
@@ -528,9 +551,11 @@ test_trim_gives_back_what_was_kept(void **state)
         skip();
     }
     fill_and_end(&fixture);
+    kept_resident = resident();
     kept = held();
     fixture.allocator->trim(fixture.library);
-    assert_true(held() + TRIM_LEAST < kept);
+    assert_true(held() + TRIM_LEAST < kept ||
+                resident() + TRIM_LEAST < kept_resident);
 }
 
 /* What the process holds more once a region of KEPT_REGION has ended. */

@@ -17,6 +17,9 @@ Prints a TAP line a figure; more than its bar is a failure. The figures:
 - request: the 24 small allocations of an nginx request, from create to destroy.
   Counted is all that is executed, the caller's calls included.
 
+BENCH_SPARE, in the environment, is how many more each may take: the bars are those of
+Debian 12's compilers.
+
 Comments have the same of nginx's own pool and of APR, where they are there.
 """
 
@@ -30,6 +33,7 @@ from pathlib import Path
 
 FEW = 100
 MANY = 1100
+SPARE = int(os.environ.get("BENCH_SPARE", "0"))
 TIMES = {"one": 100, "fill": 1000, "request": 1}  # allocations of an iteration
 
 
@@ -105,9 +109,10 @@ def check(valgrind: str, static: str, shared: str) -> int:
         return 1
     print(f"1..{len(figures)}")
     for number, (figure, found) in enumerate(figures.items(), start=1):
-        verdict = "ok" if round(found, 1) <= REACHED[figure] else "not ok"
+        most = REACHED[figure] + SPARE
+        verdict = "ok" if round(found, 1) <= most else "not ok"
         print(f"{verdict} {number} - {figure.name}: {found:.1f} instructions,"
-              f" at most {REACHED[figure]}")
+              f" at most {most}")
     for figure in OTHERS:
         found = one(figure)
         if found is not None:
