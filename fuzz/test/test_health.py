@@ -20,8 +20,8 @@ FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
-from campaign import fuzz, health, session  # noqa: E402
-from campaign.engine import Outcome, Progress  # noqa: E402
+from campaign import afl, fuzz, health, session  # noqa: E402
+from campaign.engine import Outcome, Progress, Task  # noqa: E402
 from campaign.session import Asked, Setting  # noqa: E402
 
 # An engine that fuzzes, as its figures say.
@@ -268,9 +268,8 @@ class States(Fake):
              "echo 0 >/proc/sys/kernel/shmmni && exec afl-fuzz -S main -V 1 "
              f"-i {self.parent}/in -o {self.parent}/out -- {self.parent}/target"],
             capture_output=True, text=True, check=False, timeout=60,
-            env=dict(os.environ, AFL_NO_UI="1", AFL_SKIP_CPUFREQ="1",
-                     AFL_NO_AFFINITY="1",
-                     AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES="1"))
+            env=os.environ | afl.environment(
+                Task(self.parent / "target", self.parent, 1), 0))
         log = done.stdout + done.stderr
         if "Permission denied" in log or "unshare" in log:
             self.skipTest("a namespace of its own needs privileges")
