@@ -18,7 +18,7 @@ VARIANTS = {
     "debug_palloc": ["-DNGX_DEBUG_PALLOC"],
     "checked": ["-DNGX_POOL_REDZONE=16", "-DNGX_POOL_POISON=1"],
 }
-COMPILE = ["gcc", "-std=gnu11", "-O2", "-w", "-c"]
+COMPILE = ["gcc", "-std=gnu11", "-O2", "-w", "-Wno-int-conversion", "-c"]
 
 # Their macros are for users as well, which no object file of the pool shows.
 PUBLIC_HEADERS = ("pool/ngx_palloc.h", "pool/ngx_alloc.h", "pool/standalone/")

@@ -49,7 +49,8 @@ ENTRY = b"LLVMFuzzerTestOneInput"
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 NEEDS_NGINX = "pool_mixed"
 # The runner's own; a C++ library only where the build's is not OSS-Fuzz's.
-LIBRARIES = re.compile(r"(ld-linux-.*|lib(c|dl|gcc_s|m|pthread|rt|stdc\+\+))\.so\.\d+")
+LIBRARIES = re.compile(
+    r"(ld-linux-.*|lib(c|dl|gcc_s|m|pthread|resolv|rt|stdc\+\+))\.so\.\d+")
 
 OPENED = re.compile(r'\b(open|openat|creat)\((?:[^,"]*, )?"([^"]*)", (\S+).*\)\s+= \d')
 CHANGED = re.compile(r'\b(?:mkdir|mkdirat|rename|renameat2?|unlink|unlinkat|rmdir|'

@@ -119,7 +119,8 @@ class Case(unittest.TestCase):
 
     def output(self, sources: list[Path], environment: dict[str, str]) -> str:
         program = self.folder / "program"
-        subprocess.run(["cc", "-w", f"-I{MUTANTS}", *sources, "-o", program],
+        subprocess.run(["cc", "-w", "-Wno-int-conversion", f"-I{MUTANTS}", *sources,
+                        "-o", program],
                        check=True)
         return self.run_program(program, environment)
 
