@@ -59,7 +59,7 @@ addresses_get(const struct addresses *self, uint64_t address,
     return 1;
 }
 
-/* Those behind it that a search would no longer reach move back (Knuth, vol. 3,
+/* Those after it that a search would no longer reach move back (Knuth, vol. 3,
  * 6.4, algorithm R). */
 int
 addresses_take(struct addresses *self, uint64_t address, uint64_t *ret_number)

@@ -1,8 +1,8 @@
 /*
- * record_convert RAW OUT [RAW OUT]...: makes a program (pool/ops/) of what
- * recorder and process left in RAW (raw.h), and says in one line of JSON what
- * it made. Each file is converted by a child of its own: whatever is in one
- * does nothing to the others. Exits with 1 if one could not be converted.
+ * record_convert RAW OUT [RAW OUT]...: makes a program (pool/ops/) of the
+ * events in RAW (raw.h), and writes a line of JSON about it. Each file is
+ * converted by a child of its own: whatever is in one does nothing to the
+ * others. Exits with 1 if one could not be converted.
  *
  * malloc()'s objects are pool 0's. A chunk that has others below it is an
  * object of the pool that its parent is, and has a pool of its own; those of no
@@ -561,7 +561,7 @@ event_end(const struct event *event, enum raw_code code)
     now.pool[pool].data_count = 0;
 }
 
-/* who: how many were added behind it. */
+/* who: how many were added after it. */
 static void
 event_cleanup(const struct event *event, enum raw_code code)
 {

@@ -13,7 +13,7 @@
  * between.
  *
  * Most of the events of malloc() and free() are one word. Their addresses are
- * relative to the head's base, in units of RAW_UNIT:
+ * relative to the head's base, in units of 16 bytes:
  *
  *     short RAW_ALLOC  bits 100, 8 bits of size, 21 of address
  *     short RAW_FREE   bits 101, 29 bits of address

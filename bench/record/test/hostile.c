@@ -22,7 +22,10 @@
 enum {
     CLOSED = 256, /* descriptors, in programs that close all */
     NOBODY = 65534,
+    NO_MEMORY = 77, /* the exit status */
 };
+
+#define HUGE_SIZE (((size_t) 1 << 31) + 12345)
 
 #define CHECK(what)                                                            \
     do {                                                                       \
@@ -162,6 +165,18 @@ do_daemon_exec(void)
     (void) usleep(300000);
     (void) execl(file, file, "malloc", number, NULL);
     CHECK(0);
+}
+
+/* One object of more than 2 GiB, which is never touched. */
+static void
+do_huge(void)
+{
+    void *volatile p = malloc(HUGE_SIZE);
+
+    if (p == NULL) {
+        exit(NO_MEMORY);
+    }
+    free(p);
 }
 
 /* How many raw files the process has mapped. */
@@ -367,6 +382,7 @@ static const struct {
     {"file_size", do_file_size},
     {"forever", do_forever},
     {"forking_handler", do_forking_handler},
+    {"huge", do_huge},
     {"lock_memory", do_lock_memory},
     {"malloc", do_malloc},
     {"setuid", do_setuid},

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Many short processes, recorded: none is lost, and little memory is taken.
 
-usage: processes.py BUILD HOSTILE [COUNT]     HOSTILE: what hostile.c became
+usage: processes.py [--build DIR] [--count N]
 
-COUNT processes, 10,000 if not given, are started four at a time. Each must have
-a trace with all of its calls. The raw files may take less than 16 MiB of shared
-memory at any moment: they are looked at every 5 ms. Exit status 1: a bar is
-missed.
+The processes run hostile.c, four at a time. Each must have a trace with all of
+its calls. The raw files may take less than 16 MiB of shared memory at any moment:
+they are looked at every 5 ms. Exit status 1: a bar is missed.
 """
 
+import argparse
 import json
 import os
 import pathlib
@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 
-RECORD = pathlib.Path(__file__).resolve().parent.parent / "record.py"
+HERE = pathlib.Path(__file__).resolve().parent
+RECORD = HERE.parent / "record.py"
+ROOT = HERE.parent.parent.parent
 COUNT = 10_000
 AT_A_TIME = 4
 CALLS = 10  # of malloc(), and as many of free(), a process
@@ -39,8 +41,13 @@ def memory(top: pathlib.Path) -> int:
 
 
 def main() -> int:
-    build, hostile = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
-    count = int(sys.argv[3]) if len(sys.argv) > 3 else COUNT
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--count", type=int, default=COUNT)
+    given = parser.parse_args()
+    build, count = given.build.resolve(), given.count
+    hostile = build / "bench" / "record" / "test" / "hostile"
     with (tempfile.TemporaryDirectory() as name,
           tempfile.TemporaryDirectory(dir="/dev/shm") as raw):
         folder = pathlib.Path(name)

@@ -29,6 +29,8 @@ PAGE = os.sysconf("SC_PAGESIZE")
 # raw.h
 HEAD = struct.Struct("=8s10Q168s")
 SHORT = 1 << 31 | 100 << 21  # malloc(100) by the first thread
+LONG = 3 << 30
+ALLOC, FREE = 1, 5
 
 
 def is_root() -> bool:
@@ -334,6 +336,15 @@ class Complete(Recorded):
         self.assertEqual(said["asked"], 100 + 10 * (3 * 100 + 128 + PAGE))
         self.assertEqual(said["unknown"], 0)
 
+    def test_huge_sizes(self) -> None:
+        done = self.run_record("--", HOSTILE, "huge")
+        if done.returncode == 77:
+            self.skipTest("not enough memory")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stderr.splitlines()[0])
+        self.assertEqual((said["allocations"], said["frees"]), (1, 1))
+        self.assertEqual(said["asked"], 2**31 + 12345)
+
     def test_killed_at_any_moment(self) -> None:
         """A byte is written after each hundred allocations."""
         moments = random.Random(14)
@@ -417,6 +428,35 @@ class Space(Recorded):
         self.assertIn("7.0: offset 0: found 100 bytes, expected a head of 256",
                       done.stderr)
         self.assertIn("2 files could not be converted", done.stderr)
+
+    def test_long_events_are_read(self) -> None:
+        """By hand, as raw.h has them: of thread 3, at two addresses that share
+        a multiple of 8, of a size beyond 31 bits; and one that is cut short."""
+        address, size = 0x7f1234567890, 5 * 2**30 + 7
+
+        def first(code: int, thread: int, flags: int) -> list[int]:
+            return [LONG | code << 26 | thread << 17 | flags << 14
+                    | address >> 34, address >> 3 & (2**31 - 1)]
+
+        words = []
+        for low in 3, 4:
+            words += [*first(ALLOC, 3, 0b110), low << 28 | size >> 31,
+                      size & (2**31 - 1)]
+        for low in 3, 4:
+            words += [*first(FREE, 3, 0b100), low << 28]
+        words += first(FREE, 1, 0b100)
+        raw = self.folder / "raw"
+        raw.mkdir()
+        (raw / "1.0").write_bytes(
+            HEAD.pack(b"ngxraw4\0", HEAD.size // 4 + len(words), 1024, 0, 0, 1024,
+                      1, 0, 1, 0, 0, b"/bin/a")
+            + struct.pack(f"={len(words)}I", *words))
+        done = self.run_record("--from", raw)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stderr.splitlines()[0])
+        self.assertEqual(said["asked"], 2 * size)
+        self.assertEqual((said["allocations"], said["frees"], said["unknown"],
+                          said["threads"], said["events"]), (2, 2, 0, 3, 4))
 
     def test_growth_over_windows(self) -> None:
         """Several MiB of events, of one to five words."""
