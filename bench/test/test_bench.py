@@ -382,7 +382,7 @@ class Memory(Folder):
         ]
         self.assertEqual({row[0] for row in rows}, {"memory"})
         self.assertEqual({row[2] for row in rows}, {"lognormal", "nginx_request"})
-        self.assertEqual({row[3] for row in rows}, {"100", "10000"})
+        self.assertEqual({row[3] for row in rows}, {"25", "1000"})
         self.assertNotIn("pool_inline", {row[1] for row in rows})
         self.assertNotIn("bump_memory", {row[1] for row in rows})
 
