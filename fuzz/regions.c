@@ -509,6 +509,9 @@ finish(void)
             region_destroy(&run.regions[i]);
         }
     }
+    if (run.face->check != NULL && run.mode == REGIONS_SCHEDULED) {
+        run.face->check();
+    }
     if (run.face->leave != NULL) {
         run.face->leave(0);
     }

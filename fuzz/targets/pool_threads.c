@@ -289,15 +289,18 @@ is_large(const ngx_pool_t *pool, const struct regions_object *object)
 }
 
 /* The calling thread's pool has maybe had memory of the system: size bytes for
- * p, unless they were refused, and a block of its own. */
+ * p, unless they were refused, and a block of its own. A large allocation for
+ * whose entry there is no memory was had, too, and went back: that is a second
+ * call. */
 static void
 asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
 {
     size_t *sum = &threads[regions_thread()].asked;
     size_t block = pool == NULL ? 0 : (size_t) (pool->d.end - (u_char *) pool);
+    size_t made = heap_calls() - calls;
 
-    if (heap_calls() != calls) {
-        *sum += block + (p != NULL ? size : 0);
+    if (made != 0) {
+        *sum += block + (p != NULL || made > 1 ? size : 0);
     }
     if (*sum > SIZE_MAX / 2) {
         *sum = SIZE_MAX / 2; /* no thread has that much */
