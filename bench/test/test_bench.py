@@ -353,7 +353,7 @@ class Memory(Folder):
         if "no such Python module" in done.stderr:
             self.skipTest(done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, "^memory, row 1 of 2  memory/pool/fixed64/100\n")
+        self.assertRegex(done.stderr, r"(?m)^memory, row 1 of 2  memory/pool/fixed64/100$")
         rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
         self.assertEqual(len(rows), 2 + 2, done.stdout)
         self.assertIn(f"All figures: {self.folder}/a/run.json", done.stdout)

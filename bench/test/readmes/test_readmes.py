@@ -37,7 +37,6 @@ CC = os.environ.get("CC", "cc")
 NOT_RUN = {
     ".ci/fresh ": "makes a root of a whole system, as root",
     "./run bench --quick --allocators pool,mine --workloads": "its row is a recipe's",
-    "bench/record/traces.sh": "records other programs, and writes to corpus/",
     "bench/test/left_bound.py": "takes minutes; the test left_bound runs a part",
     "build/bench/test/kept_curve": "takes minutes; the test kept_curve runs a part",
     "curl ": "needs a server; its words are not the project's",
@@ -104,8 +103,10 @@ exec {PYTHON} -B "$STAND_INS/parse.py" "$@"
 listed=$("$REAL_MESON" "$@" --list --no-rebuild) && [ -n "$listed" ]
 """,
     "ninja": """
-[ -f "$2/build.ninja" ] || exit 0
-exec "$REAL_NINJA" -n "$@" >/dev/null
+[ -f "$2/build.ninja" ] && [ $# -gt 2 ] || exit 0
+folder=$2
+shift 2
+exec "$REAL_NINJA" -C "$folder" -t query "$@" >/dev/null
 """,
 }
 # Do nothing, well.
