@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "asan.h"
 
 enum {
-    /* After each block, where AddressSanitizer watches. */
-    REDZONE = ASAN_ON ? 32 : 0,
+    /* After each block, where AddressSanitizer watches. In other builds too:
+     * their blocks lie alike. */
+    REDZONE = 32,
 
     /* Of a longer block only so many bytes are filled at its start, and so many
      * at its end: the others are what was filled in at first, or
@@ -33,20 +35,29 @@ struct header {
     size_t state;
 };
 
-static _Alignas(64) unsigned char memory[FIXED_SIZE];
+/* An index hashes addresses. Where their lower 32 bits are those of every other
+ * build and run, its slots are the same but for a rotation. */
+static const uintptr_t alignment_of_all = (UINTPTR_MAX >> 31 >> 1) + 1;
+
+static unsigned char *memory; /* NULL: not reserved yet */
 static size_t used;
 static size_t most; /* that was ever used */
 static size_t live;
 
+static void reserve(void);
 static void fill(unsigned char *p, size_t size);
 
 int
 fixed_posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
-    uintptr_t start = (uintptr_t) memory + used + sizeof(struct header);
+    uintptr_t start;
     unsigned char *p;
     struct header *header;
 
+    if (memory == NULL) {
+        reserve();
+    }
+    start = (uintptr_t) memory + used + sizeof(struct header);
     start = (start + alignment - 1) & ~(uintptr_t) (alignment - 1);
     if (start - (uintptr_t) memory > FIXED_SIZE - REDZONE ||
         size > FIXED_SIZE - REDZONE - (start - (uintptr_t) memory)) {
@@ -63,6 +74,22 @@ fixed_posix_memalign(void **ret_p, size_t alignment, size_t size)
     live++;
     *ret_p = p;
     return 0;
+}
+
+static void
+reserve(void)
+{
+    size_t size = FIXED_SIZE + (alignment_of_all - 1);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uintptr_t start = (uintptr_t) p + (alignment_of_all - 1);
+
+    if (p == MAP_FAILED) {
+        perror("fixed memory: mmap()");
+        abort();
+    }
+    start &= ~(alignment_of_all - 1);
+    memory = (unsigned char *) p + (start - (uintptr_t) p);
 }
 
 static void
