@@ -1,7 +1,8 @@
 /*
  * Memory under pool/test/heap.h that depends on the program alone: the same
  * calls get the same addresses, filled with the same bytes, in every run of a
- * process. heap.c is compiled with posix_memalign and free renamed to these.
+ * process; the lower 32 bits are the same in every build. heap.c is compiled
+ * with posix_memalign and free renamed to these.
  *
  * Under AddressSanitizer each block is marked as malloc()'s are: bytes before
  * it, after it, and those of a freed block are reported when they are touched.
