@@ -28,7 +28,7 @@ void states_note(const struct run *run, unsigned pool);
 void states_note_end(const struct run *run, size_t ended);
 
 /*
- * Numbers are told apart by their doublings: 0 of 0, else 1 more than the
+ * Numbers are counted by their doublings: 0 for 0, else 1 more than the
  * logarithm to base 2; less than end. Which number it is exactly makes a
  * difference where a branch compares it, and then that is an edge.
  */

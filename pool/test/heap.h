@@ -32,8 +32,8 @@ void heap_fail_at(size_t nth);
 void heap_fail_from(size_t nth);
 
 /* Until heap_fail_at(): fail each allocation of more than size bytes; or each
- * of heap_calloc(), by which a pool takes what it needs besides its blocks and
- * its large allocations. */
+ * of heap_calloc(), from which a pool has its bookkeeping: indexes, and the
+ * bins of kept memory. */
 void heap_fail_above(size_t size);
 void heap_fail_cleared(void);
 

@@ -329,14 +329,14 @@ class Page(unittest.TestCase):
     def test_hover_shows_what_campaigns_did(self) -> None:
         self.browser.redraw()
         self.assertEqual(len(dict(self.browser.run(PLACES))["campaigns"]), 9)
-        told = self.browser.hover("campaigns", 0)
+        text = self.browser.hover("campaigns", 0)
         for part in (
             "pool_ops, afl",
             "10,000 executions a second",
             "1 campaigns of 60 s in all, 600,000 executions, 0 findings",
             "stability 99.50%",
         ):
-            self.assertIn(part, told)
+            self.assertIn(part, text)
 
     def test_hover_shows_times(self) -> None:
         for index, (_, row) in enumerate(names_of(self.text, "cost")):
