@@ -3,7 +3,7 @@
 
 usage: processes.py [--build DIR] [--count N]
 
-The processes run hostile.c, one after the other. Each must have a trace with all of
+The processes run hostile.c, four at a time. Each must have a trace with all of
 its calls. The raw files may take less than 16 MiB of shared memory at any moment:
 they are looked at every 5 ms. Exit status 1: a bar is missed.
 """
@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 RECORD = HERE.parent / "record.py"
 ROOT = HERE.parent.parent.parent
 COUNT = 10_000
-AT_A_TIME = 1
+AT_A_TIME = 4
 CALLS = 10  # of malloc(), and as many of free(), a process
 MEMORY_MAX = 16 * 1024 * 1024
 LOOK_SECONDS = 0.005
