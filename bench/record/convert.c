@@ -1,8 +1,9 @@
 /*
  * record_convert RAW OUT [RAW OUT]...: makes a program (pool/ops/) of the
- * events in RAW (raw.h), and writes a line of JSON about it. Each file is
- * converted by a child of its own: whatever is in one does nothing to the
- * others. Exits with 1 if one could not be converted.
+ * events in RAW (raw.h), and writes a line of JSON about it. A child converts
+ * the files. If one of them ends it, another child goes on after that file:
+ * whatever is in one does nothing to the others. Exits with 1 if one could not
+ * be converted.
  *
  * malloc()'s objects are pool 0's. A chunk that has others below it is an
  * object of the pool that its parent is, and has a pool of its own; those of no
@@ -86,8 +87,9 @@ static struct {
     uint64_t torn;    /* events that were not finished */
 } now;
 
-static int convert_apart(const char *raw, const char *out);
+static int convert_apart(char **files, int count, int *done);
 static void convert(const char *raw, const char *out);
+static void convert_done(void);
 static void report(const char *raw, const char *out,
                    const struct raw_head *head, uint64_t count);
 static void report_text(const char *text);
@@ -124,38 +126,49 @@ int
 main(int argc, char **argv)
 {
     int status = 0;
-    int i;
+    int *done; /* files of argv, by all children */
 
     if (argc < 3 || argc % 2 == 0) {
         fprintf(stderr, "usage: %s RAW OUT [RAW OUT]...\n", argv[0]);
         return 2;
     }
-    for (i = 1; i < argc; i += 2) {
-        if (convert_apart(argv[i], argv[i + 1]) != 0) {
+    done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (done == MAP_FAILED) {
+        die(argv[1], strerror(errno));
+    }
+    *done = 1;
+    while (*done < argc) {
+        if (convert_apart(argv, argc, done) != 0) {
+            *done += 2;
             status = 1;
         }
     }
     return status;
 }
 
-/* In a child, which ends with the file. Returns 0, or -1 if it could not. */
+/* Convert, in a child, the files from *done on. Returns 0, or -1 if that of
+ * *done could not be. */
 static int
-convert_apart(const char *raw, const char *out)
+convert_apart(char **files, int count, int *done)
 {
     int status;
     pid_t child = fork();
 
     if (child == 0) {
-        convert(raw, out);
+        for (; *done < count; *done += 2) {
+            convert(files[*done], files[*done + 1]);
+        }
         exit(0);
     }
     if (child == -1 || waitpid(child, &status, 0) != child) {
-        fprintf(stderr, "record_convert: %s: %s\n", raw, strerror(errno));
+        fprintf(stderr, "record_convert: %s: %s\n", files[*done],
+                strerror(errno));
         return -1;
     }
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "record_convert: %s: ended by signal %d\n", raw,
-                WTERMSIG(status));
+        fprintf(stderr, "record_convert: %s: ended by signal %d\n",
+                files[*done], WTERMSIG(status));
     }
     return status == 0 ? 0 : -1;
 }
@@ -196,6 +209,23 @@ convert(const char *raw, const char *out)
         die(out, strerror(err));
     }
     report(raw, out, &head, count);
+    (void) munmap((void *) (uintptr_t) words, count * sizeof(uint32_t));
+    convert_done();
+}
+
+/* Nothing of a file stays. */
+static void
+convert_done(void)
+{
+    addresses_done(&now.objects);
+    addresses_done(&now.pools);
+    addresses_done(&now.owners);
+    while (now.pool_count != 0) {
+        free(now.pool[--now.pool_count].data);
+    }
+    free(now.pool);
+    free(now.moves);
+    memset(&now, 0, sizeof(now));
 }
 
 /* One line of JSON. */
@@ -227,6 +257,7 @@ report(const char *raw, const char *out, const struct raw_head *head,
            now.codes[OP_FREE] + now.codes[OP_RESIZE],
            now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads,
            now.codes[OP_PMEMALIGN], now.codes[OP_CLEANUP], now.codes[OP_RESET]);
+    (void) fflush(stdout);
 }
 
 /* As a JSON string. Python reads bytes that are not UTF-8 as it reads names. */

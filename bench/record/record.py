@@ -10,6 +10,7 @@ succeeded and a trace could not be written.
 
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import ctypes
 import errno
@@ -58,7 +59,7 @@ RECORDERS = {"malloc": "record_malloc", "apr": "record_apr",
              "talloc": "record_talloc", "pool": None}
 
 POLL_MS = 50      # between two looks at the files
-BATCH = 256       # files that are converted by one process
+BATCH = 64        # files that are converted by one process
 SETTLE_SECONDS = 1  # a file without a head is given up after that
 
 
@@ -156,28 +157,34 @@ def name_of(field: bytes) -> str:
     return field.split(b"\0", 1)[0].decode(errors="surrogateescape")
 
 
-def is_finished(path: pathlib.Path) -> bool:
-    """Whether no process has the file mapped any more: raw.c."""
-    with path.open("rb") as file:
+class RawFile:
+    """A process's file, as it is now."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        """FileNotFoundError: the process could not begin it, and removed it."""
+        self.path = path
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+            # Whether no process has it mapped any more: raw.c.
+            self.is_finished = is_unlocked(descriptor)
+            data = os.pread(descriptor, HEAD.size, 0)
+            self.modified = os.fstat(descriptor).st_mtime
+        finally:
+            os.close(descriptor)
+        magic, *words, program = HEAD.unpack(data.ljust(HEAD.size, b"\0"))
+        # False: the process ended, or is, before it had written one; or the
+        # file is not a process's.
+        self.has_head = magic != bytes(8)
+        self.pid, self.pid_namespace, self.started_ns = words[5:8]
+        self.program = name_of(program)
+
+
+def is_unlocked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True
-
-
-def head_of(path: pathlib.Path) -> dict | None:
-    """None: the process ended, or is, before it had written one."""
-    with path.open("rb") as file:
-        data = file.read(HEAD.size)
-    if not data.strip(b"\0"):
-        return None
-    data = data.ljust(HEAD.size, b"\0")
-    magic, *words, program = HEAD.unpack(data)
-    if magic == bytes(8):
-        return None
-    return {"pid": words[5], "pid_namespace": words[6],
-            "started_ns": words[7], "program": name_of(program)}
 
 
 def stop(path: pathlib.Path) -> None:
@@ -185,6 +192,23 @@ def stop(path: pathlib.Path) -> None:
     with path.open("r+b") as file:
         os.pwrite(file.fileno(), struct.pack("=Q", errno.ECANCELED),
                   HEAD_STOPPED)
+
+
+Pair = tuple[pathlib.Path, pathlib.Path]  # a raw file, and its trace
+Batch = tuple[list[Pair], concurrent.futures.Future[dict[str, dict]]]
+
+
+def converted(tool: pathlib.Path, batch: list[Pair]) -> dict[str, dict]:
+    """Converts and removes raw files; a file that could not be converted is
+    not among the results."""
+    done = subprocess.run(
+        [tool, *[path for pair in batch for path in pair]],
+        check=False, stdout=subprocess.PIPE, text=True,
+        errors="surrogateescape", start_new_session=True)
+    for path, _ in batch:
+        path.unlink(missing_ok=True)
+    return {said["raw"]: said
+            for said in map(json.loads, done.stdout.splitlines())}
 
 
 class Traces:
@@ -196,51 +220,54 @@ class Traces:
         self.tool = tool
         self.raw = raw
         self.pid = 0  # of the command, whose trace is FILE
+        self.is_running = True  # the command
         self.names: set[str] = set()
         self.written = 0
         self.silent = 0  # processes without an event
         self.failed = 0
+        self.converters = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        self.batches: collections.deque[Batch] = collections.deque()
+        self.in_batches: set[pathlib.Path] = set()  # raw files
 
-    def is_own(self, head: dict) -> bool:
-        return (head["pid"] == self.pid and head["pid_namespace"] in (
+    def is_own(self, file: RawFile) -> bool:
+        return (file.pid == self.pid and file.pid_namespace in (
             0, os.stat("/proc/self/ns/pid").st_ino))
 
-    def look(self, is_over: bool) -> list[pathlib.Path]:
-        """Converts the files of processes that have ended; if is_over, all.
-        Returns those of which a process is still there."""
+    def look(self, is_over: bool) -> list[RawFile]:
+        """Has the files of processes that have ended converted; if is_over,
+        all. Returns those of which a process is still there."""
         alive, ready, own = [], [], []
         is_own_alive = False
         for path in self.raw.files():
+            if path in self.in_batches:
+                continue
             try:
-                finished = is_finished(path)
-                head = head_of(path)
-                age = time.time() - path.stat().st_mtime
+                file = RawFile(path)
             except FileNotFoundError:
-                continue  # a process that could not begin it removed it
-            if head is None:
-                if is_over or (finished and age > SETTLE_SECONDS):
+                continue
+            if not file.has_head:
+                if is_over or (file.is_finished and
+                               time.time() > file.modified + SETTLE_SECONDS):
                     self.silent += 1
                     path.unlink(missing_ok=True)
                 else:
-                    alive.append(path)
-            elif finished or is_over:
-                if not finished:
+                    alive.append(file)
+            elif file.is_finished or is_over:
+                if not file.is_finished:
                     stop(path)
-                (own if self.is_own(head) else ready).append((head, path))
+                (own if self.is_own(file) else ready).append(file)
             else:
-                alive.append(path)
-                is_own_alive = is_own_alive or self.is_own(head)
-        own.sort(key=lambda one: one[0]["started_ns"])
+                alive.append(file)
+                is_own_alive = is_own_alive or self.is_own(file)
+        own.sort(key=lambda file: file.started_ns)
         # The command's last program is FILE.
-        last = own.pop()[1] if own and not is_own_alive else None
-        self.convert([(path, self.name(head["pid"]))
-                      for head, path in sorted(
-                          ready + own, key=lambda one: one[0]["started_ns"])])
+        last = own.pop() if own and not is_own_alive else None
+        self.convert([(file.path, self.name(file.pid)) for file in sorted(
+            ready + own, key=lambda file: file.started_ns)])
         if last is not None and (is_over or not self.is_running):
-            self.convert([(last, self.given.out)])
+            self.convert([(last.path, self.given.out)])
+        self.take(is_over=False)
         return alive
-
-    is_running = True  # the command
 
     def name(self, pid: int) -> pathlib.Path:
         """Several programs, or processes of several namespaces, have an id."""
@@ -252,17 +279,21 @@ class Traces:
         self.names.add(name)
         return pathlib.Path(name)
 
-    def convert(self, pairs: list[tuple[pathlib.Path, pathlib.Path]]) -> None:
+    def convert(self, pairs: list[Pair]) -> None:
+        """Begins it: take() has the results."""
         for first in range(0, len(pairs), BATCH):
             batch = pairs[first:first + BATCH]
-            done = subprocess.run(
-                [self.tool, *[path for pair in batch for path in pair]],
-                check=False, stdout=subprocess.PIPE, text=True,
-                errors="surrogateescape", start_new_session=True)
-            said = {one["raw"]: one for one in map(
-                json.loads, done.stdout.splitlines())}
+            self.in_batches.update(path for path, _ in batch)
+            self.batches.append(
+                (batch, self.converters.submit(converted, self.tool, batch)))
+
+    def take(self, is_over: bool) -> None:
+        """Counts and prints what was converted; if is_over, waits for all."""
+        while self.batches and (is_over or self.batches[0][1].done()):
+            batch, result = self.batches.popleft()
+            said = result.result()
             for path, out in batch:
-                path.unlink(missing_ok=True)
+                self.in_batches.remove(path)
                 self.note(said.get(str(path)), out)
 
     def note(self, said: dict | None, out: pathlib.Path) -> None:
@@ -281,6 +312,7 @@ class Traces:
                 print(line_of(said), file=sys.stderr, flush=True)
 
     def summary(self) -> None:
+        self.take(is_over=True)
         for (program, reason), count in sorted(self.raw.notes().items()):
             times = f" ({count} times)" if count > 1 else ""
             print(f"record: not recorded: {program}: {reason}{times}",
@@ -329,7 +361,8 @@ def keeps_locks(folder: pathlib.Path) -> bool:
             address = libc.mmap(None, mmap.PAGESIZE, 3, mmap.MAP_SHARED,
                                 descriptor, 0)
             os.close(descriptor)
-            kept = not is_finished(path)
+            with path.open("rb") as other:
+                kept = not is_unlocked(other.fileno())
             libc.munmap(address, mmap.PAGESIZE)
             return kept
     except OSError:
@@ -446,10 +479,9 @@ def is_carried(folder: pathlib.Path) -> bool:
     return False
 
 
-def programs(alive: list[pathlib.Path]) -> list[str]:
-    heads = [head_of(path) for path in alive]
-    return sorted({f"{head['program']} ({head['pid']})"
-                   for head in heads if head is not None})
+def programs(alive: list[RawFile]) -> list[str]:
+    return sorted({f"{file.program} ({file.pid})"
+                   for file in alive if file.has_head})
 
 
 def record(given: argparse.Namespace) -> int:
