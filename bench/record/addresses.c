@@ -4,14 +4,14 @@
 #include <stdlib.h>
 
 enum {
-    FIRST_ROOM = 1024,
+    SLOTS_MIN = 1024,
     HASH_SHIFT = 32, /* the product's upper half is the hash */
 };
 
 /* 2^64 over the golden ratio (Knuth). */
 #define HASH 0x9e3779b97f4a7c15u
 
-struct addresses_place {
+struct addresses_slot {
     uint64_t address; /* 0: empty */
     uint64_t number;
 };
@@ -23,7 +23,7 @@ static size_t find(const struct addresses *self, uint64_t address);
 void
 addresses_done(struct addresses *self)
 {
-    free(self->places);
+    free(self->slots);
     *self = (struct addresses){0};
 }
 
@@ -32,13 +32,13 @@ addresses_put(struct addresses *self, uint64_t address, uint64_t number)
 {
     size_t at;
 
-    if (2 * (self->count + 1) > self->room && grow(self) != 0) {
+    if (2 * (self->count + 1) > self->slot_count && grow(self) != 0) {
         return -ENOMEM;
     }
     at = find(self, address);
-    self->count += self->places[at].address == 0;
-    self->places[at] =
-        (struct addresses_place){.address = address, .number = number};
+    self->count += self->slots[at].address == 0;
+    self->slots[at] =
+        (struct addresses_slot){.address = address, .number = number};
     return 0;
 }
 
@@ -48,14 +48,14 @@ addresses_get(const struct addresses *self, uint64_t address,
 {
     size_t at;
 
-    if (self->room == 0) {
+    if (self->slot_count == 0) {
         return 0;
     }
     at = find(self, address);
-    if (self->places[at].address == 0) {
+    if (self->slots[at].address == 0) {
         return 0;
     }
-    *ret_number = self->places[at].number;
+    *ret_number = self->slots[at].number;
     return 1;
 }
 
@@ -64,7 +64,7 @@ addresses_get(const struct addresses *self, uint64_t address,
 int
 addresses_take(struct addresses *self, uint64_t address, uint64_t *ret_number)
 {
-    size_t mask = self->room - 1;
+    size_t mask = self->slot_count - 1;
     size_t hole;
     size_t at;
 
@@ -72,16 +72,16 @@ addresses_take(struct addresses *self, uint64_t address, uint64_t *ret_number)
         return 0;
     }
     hole = find(self, address);
-    for (at = (hole + 1) & mask; self->places[at].address != 0;
+    for (at = (hole + 1) & mask; self->slots[at].address != 0;
          at = (at + 1) & mask) {
-        size_t wanted = home(self, self->places[at].address);
+        size_t wanted = home(self, self->slots[at].address);
 
         if (((at - wanted) & mask) >= ((at - hole) & mask)) {
-            self->places[hole] = self->places[at];
+            self->slots[hole] = self->slots[at];
             hole = at;
         }
     }
-    self->places[hole].address = 0;
+    self->slots[hole].address = 0;
     self->count--;
     return 1;
 }
@@ -90,39 +90,38 @@ static int
 grow(struct addresses *self)
 {
     struct addresses old = *self;
-    size_t room = old.room == 0 ? FIRST_ROOM : 2 * old.room;
-    struct addresses_place *places = calloc(room, sizeof(*places));
+    size_t count = old.slot_count == 0 ? SLOTS_MIN : 2 * old.slot_count;
+    struct addresses_slot *slots = calloc(count, sizeof(*slots));
     size_t i;
 
-    if (places == NULL) {
+    if (slots == NULL) {
         return -ENOMEM;
     }
-    self->places = places;
-    self->room = room;
-    for (i = 0; i < old.room; i++) {
-        if (old.places[i].address != 0) {
-            places[find(self, old.places[i].address)] = old.places[i];
+    self->slots = slots;
+    self->slot_count = count;
+    for (i = 0; i < old.slot_count; i++) {
+        if (old.slots[i].address != 0) {
+            slots[find(self, old.slots[i].address)] = old.slots[i];
         }
     }
-    free(old.places);
+    free(old.slots);
     return 0;
 }
 
 static size_t
 home(const struct addresses *self, uint64_t address)
 {
-    return (size_t) (address * HASH >> HASH_SHIFT) & (self->room - 1);
+    return (size_t) (address * HASH >> HASH_SHIFT) & (self->slot_count - 1);
 }
 
-/* Where address is, or the empty place where it belongs. */
+/* Where address is, or the empty slot where it belongs. */
 static size_t
 find(const struct addresses *self, uint64_t address)
 {
     size_t at = home(self, address);
 
-    while (self->places[at].address != 0 &&
-           self->places[at].address != address) {
-        at = (at + 1) & (self->room - 1);
+    while (self->slots[at].address != 0 && self->slots[at].address != address) {
+        at = (at + 1) & (self->slot_count - 1);
     }
     return at;
 }

@@ -1,6 +1,5 @@
 /*
- * What is known by an address: a hash table from addresses to numbers. One
- * thread per struct addresses.
+ * A hash table from addresses to numbers. One thread per struct addresses.
  */
 #ifndef BENCH_RECORD_ADDRESSES_H
 #define BENCH_RECORD_ADDRESSES_H
@@ -9,9 +8,9 @@
 #include <stdint.h>
 
 struct addresses {
-    struct addresses_place *places;
-    size_t room; /* a power of two, or 0 */
-    size_t count;
+    struct addresses_slot *slots;
+    size_t slot_count; /* a power of two, or 0 */
+    size_t count;      /* of slots that are taken */
 };
 
 /* An empty one is all zeros. Its memory goes with done(). */

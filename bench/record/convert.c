@@ -28,7 +28,7 @@
 enum {
     HEAP_SIZE = 16384, /* a pool's that is malloc(): any will do */
     POOL_SIZE = 8192,  /* APR's least block */
-    FIRST_ROOM = 64,
+    CAPACITY_MIN = 64,
     ALIGNMENT_MAX = 12, /* the greatest logarithm that pmemalign has */
 };
 
@@ -37,9 +37,8 @@ struct pool {
     size_t parent;  /* its index, or NONE */
     uint64_t *data; /* of its cleanups, oldest first */
     size_t data_count;
-    size_t data_room;
-    uint64_t
-        ends_by; /* the thread that is about to clear or destroy it, or 0 */
+    size_t data_capacity;
+    uint64_t ends_by; /* thread that is about to clear or destroy it, or 0 */
     int is_live;
 };
 
@@ -70,10 +69,10 @@ static struct {
     struct addresses owners;  /* of chunks: the index of the pool they are in */
     struct pool *pool;        /* by index, which is its number */
     size_t pool_count;
-    size_t pool_room;
+    size_t pool_capacity;
     struct move *moves;
     size_t move_count;
-    size_t move_room;
+    size_t move_capacity;
     uint64_t base;   /* of short events */
     uint64_t made;   /* by ops so far */
     uint64_t thread; /* of the event before */
@@ -83,9 +82,9 @@ static struct {
     uint64_t codes[OP_COUNT]; /* of them */
     uint64_t bytes;
     uint64_t asked;   /* bytes of allocations */
-    uint64_t unknown; /* events of what was not seen to come */
+    uint64_t unknown; /* events of memory from before the recording */
     uint64_t torn;    /* events that were not finished */
-} now;
+} context;
 
 static int convert_apart(char **files, int count, int *done);
 static void convert(const char *raw, const char *out);
@@ -119,7 +118,7 @@ static size_t pool_new(uint64_t address, size_t parent);
 static int is_below(size_t pool, size_t top);
 static void pool_below(size_t top, int with_itself);
 static void emit(struct op op);
-static void *room_for(void *items, size_t count, size_t *room, size_t size);
+static void *grown(void *items, size_t count, size_t *capacity, size_t size);
 static void die(const char *path, const char *what);
 
 int
@@ -183,26 +182,26 @@ convert(const char *raw, const char *out)
     uint64_t at;
 
     words = raw_map(raw, &head, &count);
-    now.base = head.base;
-    now.path = out;
-    now.out = fopen(out, "wb");
-    if (now.out == NULL) {
+    context.base = head.base;
+    context.path = out;
+    context.out = fopen(out, "wb");
+    if (context.out == NULL) {
         die(out, strerror(errno));
     }
-    now.bytes = program_end_init(&now.end, OP_NEAR, version);
-    (void) fwrite(version, 1, now.bytes, now.out);
+    context.bytes = program_end_init(&context.end, OP_NEAR, version);
+    (void) fwrite(version, 1, context.bytes, context.out);
     for (at = RAW_HEAD_WORDS; at < count;) {
         struct event next;
 
         at = event_read(words, at, count, &next);
         if (next.code != RAW_NONE) {
-            now.events++;
+            context.events++;
             event(&next);
         } else if (next.thread != 0 && (at != count || head.lost == 0)) {
-            now.torn++; /* words that were left at the limit are none */
+            context.torn++; /* words that were left at the limit are none */
         }
     }
-    if (fflush(now.out) != 0 || fclose(now.out) != 0) {
+    if (fflush(context.out) != 0 || fclose(context.out) != 0) {
         int err = errno;
 
         (void) unlink(out);
@@ -217,15 +216,15 @@ convert(const char *raw, const char *out)
 static void
 convert_done(void)
 {
-    addresses_done(&now.objects);
-    addresses_done(&now.pools);
-    addresses_done(&now.owners);
-    while (now.pool_count != 0) {
-        free(now.pool[--now.pool_count].data);
+    addresses_done(&context.objects);
+    addresses_done(&context.pools);
+    addresses_done(&context.owners);
+    while (context.pool_count != 0) {
+        free(context.pool[--context.pool_count].data);
     }
-    free(now.pool);
-    free(now.moves);
-    memset(&now, 0, sizeof(now));
+    free(context.pool);
+    free(context.moves);
+    memset(&context, 0, sizeof(context));
 }
 
 /* One line of JSON. */
@@ -251,12 +250,13 @@ report(const char *raw, const char *out, const struct raw_head *head,
            ", \"regions\": %" PRIu64 ", \"threads\": %" PRIu64
            ", \"aligned\": %" PRIu64 ", \"cleanups\": %" PRIu64
            ", \"resets\": %" PRIu64 "}\n",
-           head->pid, head->pid_namespace, head->started_ns, now.events,
-           now.ops, now.bytes, now.unknown, now.torn, head->lost, head->stopped,
-           written - count, now.made, now.asked,
-           now.codes[OP_FREE] + now.codes[OP_RESIZE],
-           now.codes[OP_CREATE] + now.codes[OP_CHILD], now.threads,
-           now.codes[OP_PMEMALIGN], now.codes[OP_CLEANUP], now.codes[OP_RESET]);
+           head->pid, head->pid_namespace, head->started_ns, context.events,
+           context.ops, context.bytes, context.unknown, context.torn,
+           head->lost, head->stopped, written - count, context.made,
+           context.asked, context.codes[OP_FREE] + context.codes[OP_RESIZE],
+           context.codes[OP_CREATE] + context.codes[OP_CHILD], context.threads,
+           context.codes[OP_PMEMALIGN], context.codes[OP_CLEANUP],
+           context.codes[OP_RESET]);
     (void) fflush(stdout);
 }
 
@@ -279,7 +279,7 @@ report_text(const char *text)
 }
 
 /* The words of a file, as many as are written and there. A process may still
- * write: what it writes from now on is left out. */
+ * write: later events are left out. */
 static const uint32_t *
 raw_map(const char *path, struct raw_head *ret_head, uint64_t *ret_count)
 {
@@ -359,7 +359,7 @@ event_short(uint32_t first, struct event *ret_event)
     uint64_t units = first & (((uint32_t) 1 << bits) - 1);
 
     ret_event->code = is_free ? RAW_FREE : RAW_ALLOC;
-    ret_event->address = now.base + (units << RAW_UNIT_BITS);
+    ret_event->address = context.base + (units << RAW_UNIT_BITS);
     ret_event->size = is_free ? 0 : (first & ~RAW_FIRST) >> RAW_ALLOC_BITS;
 }
 
@@ -411,12 +411,12 @@ event(const struct event *event)
     uint64_t thread = event->thread;
     uint64_t made;
 
-    if (thread != now.thread) {
-        if (now.thread != 0) {
+    if (thread != context.thread) {
+        if (context.thread != 0) {
             emit((struct op){.code = OP_THREAD, .who = (uint32_t) thread - 1});
         }
-        now.thread = thread;
-        now.threads = thread > now.threads ? thread : now.threads;
+        context.thread = thread;
+        context.threads = thread > context.threads ? thread : context.threads;
     }
     switch (event->code) {
     case RAW_ALLOC:
@@ -426,18 +426,19 @@ event(const struct event *event)
         event_alloc(event, event->code);
         break;
     case RAW_FREE:
-        if (addresses_take(&now.objects, event->address, &made)) {
+        if (addresses_take(&context.objects, event->address, &made)) {
             emit((struct op){.code = OP_FREE,
-                             .who = (uint32_t) (now.made - made)});
+                             .who = (uint32_t) (context.made - made)});
         } else {
-            now.unknown++;
+            context.unknown++;
         }
         break;
     case RAW_MOVE:
-        if (addresses_take(&now.objects, event->address, &made)) {
-            now.moves = room_for(now.moves, now.move_count, &now.move_room,
-                                 sizeof(*now.moves));
-            now.moves[now.move_count++] = (struct move){
+        if (addresses_take(&context.objects, event->address, &made)) {
+            context.moves =
+                grown(context.moves, context.move_count, &context.move_capacity,
+                      sizeof(*context.moves));
+            context.moves[context.move_count++] = (struct move){
                 .thread = thread, .address = event->address, .made = made};
         }
         break;
@@ -465,7 +466,7 @@ event(const struct event *event)
         event_stolen(event);
         break;
     default:
-        now.torn++;
+        context.torn++;
         break;
     }
 }
@@ -488,13 +489,13 @@ event_alloc(const struct event *event, enum raw_code code)
     }
     if (owner == 0) {
         pool = pool_heap();
-    } else if (!addresses_get(&now.pools, owner, &pool)) {
-        now.unknown++;
+    } else if (!addresses_get(&context.pools, owner, &pool)) {
+        context.unknown++;
         return;
     }
-    put(&now.objects, event->address, now.made + 1);
+    put(&context.objects, event->address, context.made + 1);
     op.pool = (uint32_t) pool;
-    now.made++;
+    context.made++;
     emit(op);
 }
 
@@ -503,45 +504,45 @@ event_moved(const struct event *event, uint64_t thread)
 {
     struct move move;
     uint64_t number;
-    size_t i = now.move_count;
+    size_t i = context.move_count;
 
-    while (i != 0 && now.moves[i - 1].thread != thread) {
+    while (i != 0 && context.moves[i - 1].thread != thread) {
         i--;
     }
     if (i == 0) { /* it was not seen to come */
         struct event alloc = {.address = event->address, .size = event->size};
 
-        now.unknown++;
+        context.unknown++;
         if (event->address != 0) {
             event_alloc(&alloc, RAW_ALLOC);
         }
         return;
     }
-    move = now.moves[i - 1];
-    now.moves[i - 1] = now.moves[--now.move_count];
+    move = context.moves[i - 1];
+    context.moves[i - 1] = context.moves[--context.move_count];
 
     if (event->address == 0 && event->size != 0) {
-        put(&now.objects, move.address, move.made);
+        put(&context.objects, move.address, move.made);
         return;
     }
     if (event->address == 0) {
         emit((struct op){.code = OP_FREE,
-                         .who = (uint32_t) (now.made - move.made)});
+                         .who = (uint32_t) (context.made - move.made)});
         return;
     }
     emit((struct op){.code = OP_RESIZE,
-                     .who = (uint32_t) (now.made - move.made),
+                     .who = (uint32_t) (context.made - move.made),
                      .amount = op_amount(OP_BYTES, event->size)});
-    now.made++;
-    put(&now.objects, event->address, now.made);
+    context.made++;
+    put(&context.objects, event->address, context.made);
 
     /* A chunk takes along what it is and where. */
-    if (addresses_take(&now.owners, move.address, &number)) {
-        put(&now.owners, event->address, number);
+    if (addresses_take(&context.owners, move.address, &number)) {
+        put(&context.owners, event->address, number);
     }
-    if (addresses_take(&now.pools, move.address, &number)) {
-        put(&now.pools, event->address, number);
-        now.pool[number].address = event->address;
+    if (addresses_take(&context.pools, move.address, &number)) {
+        put(&context.pools, event->address, number);
+        context.pool[number].address = event->address;
     }
 }
 
@@ -553,10 +554,10 @@ event_pool(const struct event *event)
                         OP_BYTES, event->size != 0 ? event->size : POOL_SIZE)};
     uint64_t parent;
     uint64_t old;
-    int has_parent = addresses_get(&now.pools, event->other, &parent);
+    int has_parent = addresses_get(&context.pools, event->other, &parent);
 
-    if (addresses_get(&now.pools, event->address, &old)) {
-        now.unknown += now.pool[old].ends_by == 0; /* that it went */
+    if (addresses_get(&context.pools, event->address, &old)) {
+        context.unknown += context.pool[old].ends_by == 0; /* that it went */
         emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) old});
         pool_below(old, 1);
         has_parent = has_parent && parent != old;
@@ -575,21 +576,22 @@ event_end(const struct event *event, enum raw_code code)
     uint64_t pool;
 
     /* A parent's end has ended it, but its own is recorded as well. */
-    if (!addresses_get(&now.pools, event->address, &pool)) {
+    if (!addresses_get(&context.pools, event->address, &pool)) {
         return;
     }
     if (event->size == RAW_BEGINS) {
-        now.pool[pool].ends_by = event->thread;
+        context.pool[pool].ends_by = event->thread;
         return;
     }
-    if (event->size == RAW_DONE && now.pool[pool].ends_by != event->thread) {
+    if (event->size == RAW_DONE &&
+        context.pool[pool].ends_by != event->thread) {
         return; /* the address is another pool's by now */
     }
-    now.pool[pool].ends_by = 0;
+    context.pool[pool].ends_by = 0;
     emit((struct op){.code = code == RAW_CLEAR ? OP_RESET : OP_DESTROY,
                      .pool = (uint32_t) pool});
     pool_below(pool, code == RAW_DESTROY);
-    now.pool[pool].data_count = 0;
+    context.pool[pool].data_count = 0;
 }
 
 /* who: how many were added after it. */
@@ -600,14 +602,14 @@ event_cleanup(const struct event *event, enum raw_code code)
     uint64_t index;
     size_t i;
 
-    if (!addresses_get(&now.pools, event->address, &index)) {
-        now.unknown++;
+    if (!addresses_get(&context.pools, event->address, &index)) {
+        context.unknown++;
         return;
     }
-    pool = &now.pool[index];
+    pool = &context.pool[index];
     if (code == RAW_CLEANUP) {
-        pool->data = room_for(pool->data, pool->data_count, &pool->data_room,
-                              sizeof(*pool->data));
+        pool->data = grown(pool->data, pool->data_count, &pool->data_capacity,
+                           sizeof(*pool->data));
         pool->data[pool->data_count++] = event->other;
         emit((struct op){.code = OP_CLEANUP,
                          .pool = (uint32_t) index,
@@ -632,12 +634,12 @@ event_child(const struct event *event)
 {
     size_t pool = pool_of_chunk(event->other);
 
-    now.made++;
+    context.made++;
     emit((struct op){.code = OP_PALLOC,
                      .pool = (uint32_t) pool,
                      .amount = op_amount(OP_BYTES, event->size)});
-    put(&now.objects, event->address, now.made);
-    put(&now.owners, event->address, pool);
+    put(&context.objects, event->address, context.made);
+    put(&context.owners, event->address, pool);
 }
 
 static void
@@ -645,16 +647,16 @@ event_release(const struct event *event)
 {
     uint64_t number;
 
-    if (addresses_get(&now.pools, event->address, &number)) {
+    if (addresses_get(&context.pools, event->address, &number)) {
         emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) number});
         pool_below(number, 1);
     }
-    if (addresses_take(&now.objects, event->address, &number)) {
+    if (addresses_take(&context.objects, event->address, &number)) {
         emit((struct op){.code = OP_FREE,
-                         .who = (uint32_t) (now.made - number)});
-        (void) addresses_take(&now.owners, event->address, &number);
+                         .who = (uint32_t) (context.made - number)});
+        (void) addresses_take(&context.owners, event->address, &number);
     } else {
-        now.unknown++;
+        context.unknown++;
     }
 }
 
@@ -664,20 +666,20 @@ event_stolen(const struct event *event)
     size_t pool = pool_of_chunk(event->other);
     uint64_t number;
 
-    if (!addresses_get(&now.objects, event->address, &number)) {
-        now.unknown++;
+    if (!addresses_get(&context.objects, event->address, &number)) {
+        context.unknown++;
         return;
     }
     emit((struct op){.code = OP_STEAL,
                      .pool = (uint32_t) pool,
-                     .who = (uint32_t) (now.made - number)});
-    put(&now.owners, event->address, pool);
-    if (addresses_get(&now.pools, event->address, &number) &&
+                     .who = (uint32_t) (context.made - number)});
+    put(&context.owners, event->address, pool);
+    if (addresses_get(&context.pools, event->address, &number) &&
         !is_below(pool, number)) {
         emit((struct op){.code = OP_ADOPT,
                          .pool = (uint32_t) number,
                          .who = (uint32_t) pool});
-        now.pool[number].parent = pool;
+        context.pool[number].parent = pool;
     }
 }
 
@@ -688,11 +690,11 @@ pool_of_chunk(uint64_t chunk)
     uint64_t pool;
     uint64_t owner;
 
-    if (addresses_get(&now.pools, chunk, &pool)) {
+    if (addresses_get(&context.pools, chunk, &pool)) {
         return pool;
     }
-    if (chunk == 0 || !addresses_get(&now.owners, chunk, &owner) ||
-        !now.pool[owner].is_live) {
+    if (chunk == 0 || !addresses_get(&context.owners, chunk, &owner) ||
+        !context.pool[owner].is_live) {
         /* It is none, was not seen to come, or outlived its parent by a
          * reference. */
         return pool_heap();
@@ -709,7 +711,7 @@ pool_of_chunk(uint64_t chunk)
 static size_t
 pool_heap(void)
 {
-    if (now.pool_count == 0) {
+    if (context.pool_count == 0) {
         (void) pool_new(0, NONE);
         emit((struct op){.code = OP_CREATE,
                          .amount = op_amount(OP_BYTES, HEAP_SIZE)});
@@ -721,7 +723,7 @@ static void
 put(struct addresses *addresses, uint64_t address, uint64_t number)
 {
     if (addresses_put(addresses, address, number) != 0) {
-        die(now.path, strerror(ENOMEM));
+        die(context.path, strerror(ENOMEM));
     }
 }
 
@@ -732,22 +734,22 @@ pool_new(uint64_t address, size_t parent)
     size_t index = 0;
     struct pool *pool;
 
-    while (index < now.pool_count && now.pool[index].is_live) {
+    while (index < context.pool_count && context.pool[index].is_live) {
         index++;
     }
-    if (index == now.pool_count) {
-        now.pool = room_for(now.pool, now.pool_count, &now.pool_room,
-                            sizeof(*now.pool));
-        now.pool[now.pool_count++] = (struct pool){0};
+    if (index == context.pool_count) {
+        context.pool = grown(context.pool, context.pool_count,
+                             &context.pool_capacity, sizeof(*context.pool));
+        context.pool[context.pool_count++] = (struct pool){0};
     }
-    pool = &now.pool[index];
+    pool = &context.pool[index];
     pool->address = address;
     pool->parent = parent;
     pool->data_count = 0;
     pool->ends_by = 0;
     pool->is_live = 1;
     if (address != 0) {
-        put(&now.pools, address, index);
+        put(&context.pools, address, index);
     }
     return index;
 }
@@ -757,29 +759,30 @@ static int
 is_below(size_t pool, size_t top)
 {
     while (pool != NONE && pool != top) {
-        pool = now.pool[pool].parent;
+        pool = context.pool[pool].parent;
     }
     return pool == top;
 }
 
-/* Whatever is below top has ended. */
+/* All pools below top have ended. */
 static void
 pool_below(size_t top, int with_itself)
 {
     size_t i;
 
-    for (i = 0; i < now.pool_count; i++) {
+    for (i = 0; i < context.pool_count; i++) {
         uint64_t index;
 
-        if (now.pool[i].is_live && (i != top || with_itself) &&
+        if (context.pool[i].is_live && (i != top || with_itself) &&
             is_below(i, top)) {
-            (void) addresses_take(&now.pools, now.pool[i].address, &index);
-            now.pool[i].is_live = -1; /* parents are still asked for */
+            (void) addresses_take(&context.pools, context.pool[i].address,
+                                  &index);
+            context.pool[i].is_live = -1; /* parents are still asked for */
         }
     }
-    for (i = 0; i < now.pool_count; i++) {
-        if (now.pool[i].is_live == -1) {
-            now.pool[i].is_live = 0;
+    for (i = 0; i < context.pool_count; i++) {
+        if (context.pool[i].is_live == -1) {
+            context.pool[i].is_live = 0;
         }
     }
 }
@@ -788,28 +791,28 @@ static void
 emit(struct op op)
 {
     uint8_t record[OP_SIZE_MAX];
-    size_t size = program_end_add(&now.end, &op, record);
+    size_t size = program_end_add(&context.end, &op, record);
 
-    (void) fwrite(record, 1, size, now.out);
-    now.ops++;
-    now.codes[op.code]++;
-    now.bytes += size;
+    (void) fwrite(record, 1, size, context.out);
+    context.ops++;
+    context.codes[op.code]++;
+    context.bytes += size;
     if (op_makes(op.code)) {
-        now.asked += op_amount_value(op.amount);
+        context.asked += op_amount_value(op.amount);
     }
 }
 
-/* items with room for one more. */
+/* Returns items, or a copy with space for one more where they are full. */
 static void *
-room_for(void *items, size_t count, size_t *room, size_t size)
+grown(void *items, size_t count, size_t *capacity, size_t size)
 {
-    if (count < *room) {
+    if (count < *capacity) {
         return items;
     }
-    *room = *room == 0 ? FIRST_ROOM : 2 * *room;
-    items = realloc(items, *room * size);
+    *capacity = *capacity == 0 ? CAPACITY_MIN : 2 * *capacity;
+    items = realloc(items, *capacity * size);
     if (items == NULL) {
-        die(now.path, strerror(ENOMEM));
+        die(context.path, strerror(ENOMEM));
     }
     return items;
 }

@@ -32,7 +32,7 @@ enum {
 
 #define PRELOAD "LD_PRELOAD="
 
-/* What is given to the program instead of envp. */
+/* The environment that the program gets, made of the caller's envp. */
 struct exec_environment {
     char *const *envp;
     void *mapped; /* of size bytes: envp's, if it is another one; or NULL */
@@ -189,7 +189,7 @@ posix_spawnp(pid_t *ret_pid, const char *file,
 
 #pragma GCC visibility pop
 
-/* As the dynamic linker was told its name. */
+/* The recorder's path, as LD_PRELOAD had it. */
 static const char *
 exec_library(void)
 {
@@ -269,7 +269,7 @@ exec_why(const char *path, int may_open, const char *library,
                : RAW_WHY_UNREACHABLE;
 }
 
-/* What the program at path is, or the interpreter that it names. */
+/* The kind of the program at path, or of the interpreter that it names. */
 static enum raw_why
 exec_kind(const char *path, int scripts)
 {

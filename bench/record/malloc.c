@@ -1,7 +1,6 @@
 /*
- * malloc() and its kin, recorded; preloaded. What the dynamic linker allocates
- * while it looks for the real ones comes from a small buffer and is never
- * freed.
+ * malloc() and its kin, recorded; preloaded. While the dynamic linker looks for
+ * the real functions, it allocates from a small buffer, and frees nothing.
  *
  * In a program with a sanitizer's malloc() each function here ends in a jump to
  * the sanitizer's, which then sees its caller's frame and none of ours.
@@ -217,7 +216,7 @@ early_is(const void *p)
     return (const char *) p >= early && (const char *) p < early + EARLY_SIZE;
 }
 
-/* What was taken after p is copied too, for nobody knows where p ends. */
+/* The size of p is unknown: all that was taken after p is copied too. */
 static void *
 early_move(const char *p, size_t size)
 {

@@ -44,7 +44,7 @@ extern int __register_atfork(void (*prepare)(void), void (*parent)(void),
                              void (*child)(void), void *library)
     __attribute__((weak));
 
-/* What a child does not inherit, however it was made: the kernel clears it. */
+/* State that no child inherits: the kernel clears it in any new process. */
 struct raw_own {
     struct raw_head *head; /* NULL: not recorded, or not yet */
     _Atomic int is_begun;
@@ -383,9 +383,9 @@ raw_take(struct raw_head *head, uint64_t words)
     return nth;
 }
 
-/* Make words up to end ready; if that fails, an event is lost. Whoever needs
- * them does it, and if two do it at once, both do the same: no thread waits for
- * another, nor for itself in a signal handler. */
+/* Make words up to end ready; if that fails, an event is lost. The thread that
+ * needs the words makes them. Two threads at once do the same work twice: no
+ * thread waits for another, nor for itself in a signal handler. */
 static __attribute__((noinline)) int
 raw_grow(struct raw_head *head, uint64_t end)
 {
@@ -463,9 +463,9 @@ raw_window(uint64_t index)
     return window;
 }
 
-/* A child of fork() has its file before the program goes on, and may give up
- * what making one needs. One that was made in another way begins with its first
- * event. */
+/* A child of fork() makes its file before the program goes on: afterwards the
+ * child may drop its user, root or limits. A child that was made in another way
+ * makes its file at its first event. */
 static void
 raw_forked(void)
 {

@@ -1,7 +1,7 @@
 /*
- * What a recorded process did, as its recorder saw it: a file of events with
- * addresses in them, in the order in which they happened. Each process writes
- * one, and convert.c makes programs of them (pool/ops/).
+ * The raw file of a recorded process: events with addresses, in the order in
+ * which they happened. Each process writes one, and convert.c makes programs of
+ * them (pool/ops/).
  *
  * The file is mapped and shared: the events that were written are in it,
  * whatever happens to the process. README.md has the life of a process under

@@ -54,7 +54,7 @@ WHY = {
     8: "the recorder cannot be reached from where it was started",
 }
 
-# What is preloaded; None: the program has the recorder inside (pool.c).
+# Libraries to preload; None: the program has the recorder inside (pool.c).
 RECORDERS = {"malloc": "record_malloc", "apr": "record_apr",
              "talloc": "record_talloc", "pool": None}
 
@@ -212,7 +212,7 @@ def converted(tool: pathlib.Path, batch: list[Pair]) -> dict[str, dict]:
 
 
 class Traces:
-    """What was converted, and what was not."""
+    """The traces of one recording, and counts of files without one."""
 
     def __init__(self, given: argparse.Namespace, tool: pathlib.Path,
                  raw: Raw) -> None:
@@ -449,7 +449,7 @@ def wait_for_others(given: argparse.Namespace, traces: Traces,
     """Until all that write have ended, or the time is over."""
     start = time.monotonic()
     limit = given.wait if given.wait is not None else float("inf")
-    quiet = start  # nobody has written since
+    quiet = start  # no process has had a file since
     is_said = False
     while True:
         over = is_over() or time.monotonic() >= start + limit

@@ -1,15 +1,15 @@
 /*
- * What a preloaded recorder owes to programs that are built with a sanitizer.
- * They have a malloc() of their own, and report who called it: the recorder
- * steps aside.
+ * Programs that are built with a sanitizer. They have a malloc() of their own,
+ * and report who called it: a preloaded recorder steps aside.
  */
 #include <dlfcn.h>
 #include <stddef.h>
 
 #include "raw.h"
 
-/* gcc's AddressSanitizer ends a program with a library before its own, if
- * nobody answers this. What the program or its environment says goes first. */
+/* Without these options, gcc's AddressSanitizer ends a program that has another
+ * library before its own. The program's own options and its environment's go
+ * first. */
 const char *__asan_default_options(void);
 
 __attribute__((visibility("default"))) const char *

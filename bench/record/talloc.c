@@ -1,8 +1,8 @@
 /*
  * talloc's chunks, recorded; preloaded. Every chunk may have others below it,
- * and a pool is a chunk. libtalloc works on itself without the dynamic linker,
- * so each function that allocates is here; what it does inside is not seen
- * twice.
+ * and a pool is a chunk. libtalloc calls its own functions without the dynamic
+ * linker, so each function that allocates is here, and its inner calls are not
+ * recorded twice.
  *
  * References are not recorded: a chunk is its parent's.
  */
@@ -199,7 +199,7 @@ _talloc_realloc_array(const void *context, void *chunk, size_t size,
     return chunk != NULL ? moved(made) : seen(context, made);
 }
 
-/* What its destructors free is below it, or is freed by calls from outside. */
+/* Its destructors free chunks below it, or chunks with events of their own. */
 int
 _talloc_free(void *chunk, const char *location)
 {

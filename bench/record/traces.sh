@@ -26,8 +26,8 @@ record() {
     printf '%s\n' "$*" | sed "s|$work|WORK|g; s|$PWD/||g" >"$work/command"
 }
 
-# tell NAME VERSION WHAT ADDS: what was recorded, and what no other trace has
-tell() {
+# describe NAME VERSION TEXT ADDS: writes NAME.txt; ADDS is new among the traces
+describe() {
     {
         printf '%s\n\n' "$3"
         printf 'adds     %s\n' "$4" | sed '2,$s/^/         /'
@@ -42,7 +42,7 @@ cc1() {
     record malloc cc1 "$(gcc -print-prog-name=cc1)" -quiet -O1 \
         "$work/pool.i" -o /dev/null
     sed -i 's|/[^ ]*/cc1|cc1|' "$work/command"
-    tell cc1 "$(gcc --version | head -1)" \
+    describe cc1 "$(gcc --version | head -1)" \
         "malloc of the C compiler, pool/ngx_palloc.c at -O1, preprocessed before." \
         "malloc with objects of all sizes and lifetimes: 3 % live until the end."
 }
@@ -50,7 +50,7 @@ cc1() {
 git_log() {
     repository "$work/git"
     record malloc git_log git -C "$work/git" log --stat
-    tell git_log "$(git --version)" \
+    describe git_log "$(git --version)" \
         "malloc of git log --stat: 200 commits of a repository made for it." \
         "large blocks of malloc: 90 MB in 13,420 allocations, 1 MB at a time."
 }
@@ -86,7 +86,7 @@ SELECT * FROM t WHERE name = 'x$i';"
         done
     } >"$work/load.sql"
     record malloc sqlite sqlite3 :memory: ".read $work/load.sql"
-    tell sqlite "$(sqlite3 --version | cut -d ' ' -f 1)" \
+    describe sqlite "$(sqlite3 --version | cut -d ' ' -f 1)" \
         "malloc of SQLite: a table of 3,000 rows, then 150 times an insert and a
 select by its index." \
         "short lives alone: 19,820 allocations, at most 398 objects at a time."
@@ -104,7 +104,7 @@ ldb() {
 ldb_add() {
     ldb
     record talloc ldb_add ldbadd -H "tdb://$work/users.ldb" "$work/users.ldif"
-    tell ldb_add "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
+    describe ldb_add "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
         "talloc of Samba's ldbadd: 300 entries into a new database." \
         "nested pools, 752 at a time; objects that are resized and moved to
 other pools."
@@ -115,7 +115,7 @@ ldb_search() {
     rm -f "$work/search.ldb"
     ldbadd -H "tdb://$work/search.ldb" "$work/users.ldif" >/dev/null
     record talloc ldb_search ldbsearch -H "tdb://$work/search.ldb" '(sn=7*)'
-    tell ldb_search "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
+    describe ldb_search "ldb-tools $(dpkg-query -W -f '${Version}' ldb-tools)" \
         "talloc of Samba's ldbsearch: a substring among 300 entries." \
         "the ops of ldb_add in a program of 3,892 ops, for tests that have
 little time."
@@ -143,7 +143,7 @@ svn() {
 svn_checkout() {
     svn
     record apr svn_checkout svn checkout -q "file://$work/repo" "$work/after"
-    tell svn_checkout "svn $(command svn --version -q)" \
+    describe svn_checkout "svn $(command svn --version -q)" \
         "APR pools of svn checkout: 40 files from a local repository." \
         "a tree of pools that are cleared again and again, and one allocation of
 16 MB."
@@ -152,7 +152,7 @@ svn_checkout() {
 svn_log() {
     svn
     record apr svn_log svn log "file://$work/repo"
-    tell svn_log "svn $(command svn --version -q)" \
+    describe svn_log "svn $(command svn --version -q)" \
         "APR pools of svn log: 41 revisions of a local repository." \
         "more resets than pools: 335 of 154."
 }
@@ -210,7 +210,7 @@ EOF
     fi
     record apr "$1" "$work/ask" "$2" "$3"
     sed -i 's|WORK/ask|apache2 -X, asked by curl for|' "$work/command"
-    tell "$1" "$(apache2 -v | sed -n 's/Server version: //p')" "$4" "$5"
+    describe "$1" "$(apache2 -v | sed -n 's/Server version: //p')" "$4" "$5"
 }
 
 httpd_static() {
@@ -231,12 +231,12 @@ httpd_proxied() {
     mkdir -p "$work/www"
     python3 -m http.server --bind 127.0.0.1 --directory "$work/www" 8096 \
         >/dev/null 2>&1 &
-    behind=$!
+    server=$!
     serve httpd_proxied /proxied/index.html 100 \
         "APR pools of Apache httpd, from start to stop: 400 requests for a page that
 it fetches from another server, four on each connection." \
         "cleanups: 13,426, of which 4,188 are run or taken away early."
-    kill $behind
+    kill $server
 }
 
 # nginx with this project's pool inside, which notes what it is asked for
@@ -304,7 +304,7 @@ EOF
     chmod +x "$work/ask_nginx"
     record pool "$1" "$work/ask_nginx" "$2"
     sed -i 's|WORK/ask_nginx|nginx, asked by curl for|' "$work/command"
-    tell "$1" "$("$work/nginx/objs/nginx" -v 2>&1 | sed 's/.*: //')" "$3" "$4"
+    describe "$1" "$("$work/nginx/objs/nginx" -v 2>&1 | sed 's/.*: //')" "$3" "$4"
 }
 
 nginx_static() {
@@ -327,13 +327,13 @@ nginx_proxied() {
     seq 500 >"$work/www/index.html"
     python3 -m http.server --bind 127.0.0.1 --directory "$work/www" 8096 \
         >/dev/null 2>&1 &
-    behind=$!
+    server=$!
     nginx_serve nginx_proxied /proxied/index.html \
         "This pool inside nginx, from start to stop: 400 requests for a page that it
 fetches from another server, four on each connection." \
         "two pools a request: its own and that of the connection to the other
 server."
-    kill $behind
+    kill $server
 }
 
 mkdir -p "$traces"

@@ -5,12 +5,12 @@ usage: overhead.py [--build DIR] [--rounds N] [--only NAME,...] [--instructions]
 
 In every round each program runs plain, recorded and below Debian's heaptrack,
 in an order drawn for the round. A figure is user plus system time of the program
-alone: what reads the recorder's or heaptrack's output later is left out. A
+alone, without the reading of the recorder's or heaptrack's output. A
 ratio is the median over the rounds, with the interval of a sign test of 95 %.
 Bytes an op are those of the converted trace. --instructions counts those of a
 pair of malloc() and free() under callgrind instead, which no load disturbs.
 
-What is needed: ninja -C DIR bench/record/test/trees tools; heaptrack and jq are
+Needs ninja -C DIR bench/record/test/trees tools; heaptrack and jq are
 left out where they are not installed. Exit status 1: a malloc-bound program is
 more than 2 times as slow, or takes more than 3 bytes an op.
 """

@@ -5,7 +5,7 @@ usage: programs.py [--build DIR] [--quick] [--only NAME,...] [--totals]
 
 Each row runs twice without the recorder and once with it, in a fresh folder.
 Status, standard output, standard error and the files that it leaves must be
-equal; what differs between the two runs without it is left out, line by line.
+equal; lines that differ between the two runs without it are left out.
 Programs that are not installed are skipped and named; --quick runs those that
 take no servers and little time, and may skip any. The row nginx-pool is nginx
 with this project's pool inside: nginx.sh builds it, or NGINX_POOL is its path.
@@ -31,7 +31,7 @@ ROOT = HERE.parent.parent.parent
 TOLERANCE = 0.001
 TIMEOUT = 300
 
-# What each folder holds before: a text, a C source, a JSON list.
+# Each folder begins with a text, C sources and a JSON list.
 PREPARE = """
 seq 5000 | awk '{ print $1 * 7919 % 5003, "line", $1 }' > text
 printf '#include <stdio.h>\\n#include <stdlib.h>\\nint main(void) {'\
@@ -212,7 +212,7 @@ def is_installed(row: Row) -> bool:
 
 
 def outcome(words: list[object], row: Row) -> tuple[dict[str, list[str]], str]:
-    """What the row leaves, as lines by name, and what the recorder says."""
+    """The row's results, as lines by name, and the recorder's messages."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / "work"
         folder.mkdir()

@@ -55,7 +55,7 @@ class Recorded(unittest.TestCase):
     def record(self, *command: object, options: tuple[object, ...] = (),
                status: int = 0, before: tuple[str, ...] = (),
                build: pathlib.Path = BUILD) -> list[dict]:
-        """What is said of each trace. self.said has the rest."""
+        """The JSON line of each trace. self.said has the other lines."""
         done = self.run_record(*options, "--", *command, build=build,
                                before=before)
         self.assertEqual(done.returncode, status, done.stderr)
@@ -92,7 +92,7 @@ class Recorded(unittest.TestCase):
 
 
 class Harmless(Recorded):
-    """What a program does is what it does without the recorder."""
+    """A program does the same as without the recorder."""
 
     def test_closed_descriptors_stay_the_programs(self) -> None:
         log = self.folder / "log"
