@@ -20,7 +20,7 @@ COMMENT = re.compile(r"/\*(.*?)\*/\n?", re.DOTALL)
 NAME = re.compile(r"^(?:#define |\w[\w *]*[ *])?(ngx_\w+)\(|^extern [\w *]+?(\w+);",
                   re.MULTILINE)
 BODY = re.compile(r"\n\{\n.*?^\}\n", re.DOTALL | re.MULTILINE)
-# What a declaration needs to be valid C and C++, and no reader.
+# The lines of a header that compilers need, and readers do not.
 FRAME = re.compile(r"#(?:ifndef|define) POOL_\w+\n|#include .*\n|#pragma .*\n"
                    r"|#ifdef __cplusplus\n(?:.*\n)*?#endif\n")
 CALL = re.compile(r"\b(\w+)\(\)")
@@ -36,7 +36,7 @@ def names_of(header: Path) -> list[str]:
 
 
 def parts_of(text: str) -> Iterator[str]:
-    """What blank lines part, but for those within braces."""
+    """The parts between blank lines, except for blank lines within braces."""
     part, depth = "", 0
     for line in FRAME.sub("", text).removesuffix("#endif\n").splitlines(True):
         depth += line.count("{") - line.count("}")

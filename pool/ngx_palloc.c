@@ -179,9 +179,9 @@ ngx_pmemalign(ngx_pool_t *pool, size_t size, size_t alignment)
 }
 
 /*
- * Without an index the first entry leaves the list, and p's takes over what it
- * had. free() reads what lies before p: asked for early, that comes while the
- * entry is looked for.
+ * Without an index the list's first entry is removed, and p's entry takes over
+ * its allocation. free() reads the word before p: prefetched, it arrives while
+ * the entry is looked for.
  */
 ngx_int_t
 ngx_pfree(ngx_pool_t *pool, void *p)
@@ -278,8 +278,8 @@ ngx_pool_delete_file(void *data)
     ngx_pool_cleanup_file(file);
 }
 
-/* Cuts size bytes from the first block, from current on, that has room for
- * them, or else from a new one. */
+/* Cuts size bytes from the first block, from current on, in which they fit, or
+ * else from a new one. */
 static NGX_POOL_COLD void *
 ngx_palloc_small(ngx_pool_t *pool, size_t size, uintptr_t align)
 {
@@ -331,8 +331,8 @@ ngx_palloc_block(ngx_pool_t *pool, size_t size, ngx_pool_t *last,
     return m;
 }
 
-/* A full block is not tried any more: the rest of it is too small for most
- * sizes, or was too small often enough. */
+/* A full block is not tried any more: it has too few free bytes for most sizes,
+ * or has failed often enough. */
 static inline ngx_uint_t
 ngx_pool_block_is_full(const ngx_pool_t *block)
 {
@@ -381,8 +381,8 @@ ngx_pool_block_end(ngx_pool_t *block, ngx_log_t *log)
     ngx_pool_cache_keep(ngx_pool_block_bin(size, 0), block, size);
 }
 
-/* Since the last reset no allocation was cut from block, which may be NULL, or
- * failed in it. */
+/* Whether, since the last reset, no allocation was cut from block or failed in
+ * it. block may be NULL. */
 static inline ngx_uint_t
 ngx_pool_block_is_unused(ngx_pool_t *block, size_t header)
 {
@@ -422,8 +422,8 @@ ngx_pool_large_add(ngx_pool_t *pool, void *p)
 }
 
 /*
- * The entry of p, which is not NULL, or NULL. The index does not know what
- * other code put onto the list. The walk finds that too.
+ * The entry of p, which is not NULL, or NULL. The index does not know entries
+ * that other code put onto the list. The walk finds them too.
  */
 static ngx_pool_large_t *
 ngx_pool_large_find(ngx_pool_t *pool, const void *p)
@@ -445,9 +445,9 @@ ngx_pool_large_find(ngx_pool_t *pool, const void *p)
 }
 
 /*
- * Runs the cleanups, newest first, where a handler may add others, which come
- * next. Then keeps or releases all large allocations, oldest first: kept memory
- * then lies before released memory, and the system's heap can shrink.
+ * Runs the cleanups, newest first. A handler may add others, which run next.
+ * Then keeps or releases all large allocations, oldest first: kept memory then
+ * lies before released memory, and the system's heap can shrink.
  */
 static NGX_POOL_COLD void
 ngx_pool_finish(ngx_pool_t *pool)

@@ -134,7 +134,7 @@ typedef struct {
     size_t index;        /* of the index of large allocations */
 } ngx_pool_stats_t;
 
-/* What the calling thread keeps. Sizes are in bytes. */
+/* The memory that the calling thread keeps. Sizes are in bytes. */
 typedef struct {
     size_t limit;      /* the most that may be kept */
     size_t size;       /* that is kept */
@@ -232,10 +232,11 @@ void ngx_pool_delete_file(void *data);
 
 /*
  * Blocks of destroyed pools, and large allocations that a reset or a destroy
- * releases, stay with the calling thread for its next pools. What a thread
- * keeps follows its recent use: what its last 32 to 64 pools did not need goes
- * back to the system, except for 512 KiB. It never exceeds the limit, which is
- * NGX_POOL_CACHE_SIZE at first. All of it goes back at the thread's end.
+ * releases, stay with the calling thread for its next pools. Kept memory
+ * follows recent use: memory that the thread's last 32 to 64 pools did not need
+ * goes back to the system, except for 512 KiB. A thread never keeps more than
+ * its limit, which is NGX_POOL_CACHE_SIZE at first. All of it goes back at the
+ * thread's end.
  * Under AddressSanitizer and with NGX_DEBUG_PALLOC the limit is 0 at first.
  */
 
@@ -253,8 +254,8 @@ void ngx_pool_cache_trim(void);
 size_t ngx_pool_cache_size(void);
 
 /*
- * Report the contents of a pool, or what the calling thread keeps. Nothing is
- * counted in advance.
+ * Report the contents of a pool, or the memory that the calling thread keeps.
+ * Nothing is counted in advance.
  * Cost: O(blocks + large allocations + cleanups); of the thread, O(1).
  */
 void ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats);

@@ -30,8 +30,8 @@ static ngx_uint_t ngx_pool_cache_knows_sizes;
 
 /*
  * malloc_usable_size() is asked where it lies in the same library as malloc().
- * Below a malloc() without its own, such as electric fence or one in the
- * program, it would read what is not there.
+ * Otherwise malloc() is another one, such as electric fence's or the program's,
+ * and the function would look for a size that is not there.
  */
 __attribute__((constructor)) static void
 ngx_pool_cache_load(void)

@@ -6,7 +6,7 @@
  * Kept memory lies in bins, each a stack: of blocks of one size, or of large
  * allocations of a class of sizes, four to each doubling.
  *
- * What is kept follows recent use. A thread keeps no more than was allocated
+ * Kept memory follows recent use. A thread keeps no more than was allocated
  * for its own pools, so a thread that only destroys pools of other threads
  * keeps nothing. A bin's low is its least count since the last sweep: that many
  * of its pieces were not needed since. Every 32nd pool that ends releases them
@@ -36,7 +36,7 @@ enum {
     NGX_POOL_BINS = NGX_POOL_BLOCK_BINS + 4 * 8 * sizeof(size_t),
 };
 
-/* What stands at the start of a piece of kept memory. */
+/* The head of a piece of kept memory. */
 typedef struct ngx_pool_kept_s {
     struct ngx_pool_kept_s *next;
     size_t size;
@@ -60,12 +60,12 @@ typedef struct {
     size_t limit;
 } ngx_pool_thread_t;
 
-/* initial-exec: the shared library then reaches it as fast as a program does,
- * for 16 bytes of the little that the dynamic linker reserves for that. */
+/* initial-exec: the shared library then reaches it as fast as a program does.
+ * It takes 16 of the few bytes that the dynamic linker reserves for that. */
 extern _Thread_local ngx_pool_thread_t ngx_pool_thread
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* A block of the system's, as ngx_pool_cache_get(). */
+/* As ngx_pool_cache_get(), always from the system. */
 void *ngx_pool_cache_allocate(size_t size, ngx_log_t *log);
 
 /* Memory for a large allocation, or NULL when memory runs out. */
@@ -74,14 +74,14 @@ void *ngx_pool_cache_get_large(size_t size, ngx_log_t *log);
 /* Take p, a large allocation of a pool that ends: keep it, or release it. */
 void ngx_pool_cache_put_large(void *p);
 
-/* Release kept memory until no more than leave bytes are left; a sweep releases
- * what was not needed since the last one. */
+/* Release kept memory until no more than leave bytes are left. A sweep releases
+ * only pieces that were not needed since the last one. */
 void ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep);
 
-/* The bin of blocks of size bytes: from the one of its hash on, which differs
- * for the powers of two from 32 to 256 KiB, the first that has such blocks, or
- * is empty and a block is not taken but kept. So a bin has one size, unless
- * more than NGX_POOL_TRIES sizes have one hash. */
+/* The bin of blocks of size bytes: the first one, from that of the size's hash
+ * on, that has such blocks or, where a block is to be kept, is empty. So a bin
+ * has one size, unless more than NGX_POOL_TRIES sizes have one hash. The hashes
+ * of the powers of two from 32 to 256 KiB differ. */
 static inline size_t
 ngx_pool_block_bin(size_t size, ngx_uint_t is_taken)
 {

@@ -6,8 +6,8 @@
  * It is a hash table whose slots are the list's entries: open addressing with
  * linear probing. The list stays complete and in order, so code that walks it,
  * and nginx's own functions, which push entries and set alloc, go on working.
- * What they do is not in its hash place: such an allocation is found by a walk
- * alone, until the index is built again.
+ * An allocation that such code adds is not in its hash slot: only a walk finds
+ * it, until the index is built again.
  */
 #ifndef POOL_NGX_POOL_INDEX_H
 #define POOL_NGX_POOL_INDEX_H

@@ -1,8 +1,8 @@
 /*
  * Marks for a checker, private to the library: AddressSanitizer or valgrind
- * then reports every use of bytes that are no allocation. ngx_mark_free: nobody
- * may use the bytes. ngx_mark_open: they may be used, and their contents are
- * undefined. Without NGX_POOL_POISON a mark does nothing.
+ * then reports every use of bytes that are no allocation. ngx_mark_free: the
+ * bytes may not be used. ngx_mark_open: they may be used, and their contents
+ * are undefined. Without NGX_POOL_POISON a mark does nothing.
  */
 #ifndef POOL_NGX_POOL_MARK_H
 #define POOL_NGX_POOL_MARK_H

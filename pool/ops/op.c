@@ -21,7 +21,7 @@ enum {
     UNIT = 16,
     BIG_UNIT = 4096, /* the common page: what mmap deals in */
 
-    MAX_REACH = 3, /* boundaries are probed so many bytes to both sides */
+    MAX_REACH = 3, /* bytes around a boundary that are probed, on each side */
     LEFT_REACH = 8,
     PAGE_REACH = 1,
 
@@ -304,8 +304,8 @@ decode_variable(struct op *ret_op, enum op_version version,
     return (size_t) (at - data);
 }
 
-/* What the op does not have is not written; a pool that it does not have stays
- * the one before. */
+/* Writes only the operands that the op has. Where it has no pool, *before keeps
+ * the pool. */
 static size_t
 encode_variable(const struct op *op, enum op_version version,
                 struct op_before *before, uint8_t *out)
@@ -375,7 +375,8 @@ distance_put(uint32_t distance)
     return distance << 1 ^ -(distance >> 31);
 }
 
-/* A number of so many bits, 0 where data end; what goes beyond is dropped. */
+/* Reads at most as many bytes as a number of bits bits takes. The bytes after
+ * end count as 0. */
 static uint64_t
 varint_get(const uint8_t **data, const uint8_t *end, unsigned bits)
 {

@@ -20,9 +20,9 @@
  *     then       pool, who, amount, those that the op has, each as a LEB128
  *                varint; an amount with a mode is the value times 8 plus it
  *
- * Version 3: as version 2, but a free may say by how much its age differs from
- * that of the object that the free before it named, as that age would be now.
- * Programs free what they made together together, so that most frees take two
+ * Version 3: as version 2, but a free may give its age as a distance from the
+ * age, counted from now, of the object that the free before it named. Objects
+ * that were made together are often freed together, so most frees take two
  * bytes. The recorder writes it.
  *
  *     byte 0     of free, bit 7: who is such a distance, 0, -1, 1, -2, 2, ...
@@ -37,9 +37,10 @@
  * the second, ... fail. Until the next fail_alloc, 4 lets all fail that are to
  * be cleared, and 5 to 15 all of more than 128, 256, ... 128 KiB.
  *
- * free, resize and steal name what an op made by its age: 0 is what the newest
- * op made of palloc, pnalloc, pcalloc, pmemalign and resize in the whole
- * program, whether or not it did. What is gone is left alone.
+ * free, resize and steal name an object by its age. The ops palloc, pnalloc,
+ * pcalloc, pmemalign and resize of the whole program count, whether or not they
+ * made an object: age 0 is the newest one's. An object that is gone is left
+ * alone.
  *
  * All functions: any thread.
  */
@@ -117,14 +118,14 @@ enum op_version {
     OP_NEAR = 3,
 };
 
-/* What an op's bytes are relative to; all 0 at the start. */
+/* The state that an op's bytes are relative to; all 0 at the start. */
 struct op_before {
     uint32_t pool; /* of the op before */
-    uint32_t age;  /* of what the free before named, counted from now */
+    uint32_t age;  /* of the object that the free before named, as of now */
 };
 
-/* What an amount's value v means, in bytes. Relative ones stop at 0, those that
- * are too large at SIZE_MAX. */
+/* The meaning of an amount's value v, in bytes. Relative sizes stop at 0, sizes
+ * that are too large at SIZE_MAX. */
 enum op_mode {
     OP_BYTES,  /* v */
     OP_UNITS,  /* 16 * v */
@@ -156,7 +157,7 @@ enum op_by_nginx {
     OP_BY_NGINX_LARGE = 128, /* palloc of any size is large */
 };
 
-/* What relative amounts are relative to, in bytes. */
+/* The sizes that relative amounts refer to, in bytes. */
 struct op_scale {
     size_t max;  /* the largest small allocation */
     size_t left; /* in the block that is tried first */
@@ -196,7 +197,7 @@ size_t op_size(const struct op *op, const struct op_scale *scale);
 /*
  * Write op as text into out, of OP_TEXT_SIZE bytes: its name, then operands as
  * in "pmemalign p1 #3 max+2". Sizes: 17, 16*17, 4096*3, max-1, left+8, page+0,
- * top-5, the last being SIZE_MAX - 5. What op ignores is left out.
+ * top-5, the last being SIZE_MAX - 5. Operands that op ignores are left out.
  * Returns the length.
  */
 size_t op_print(const struct op *op, char *out);
@@ -208,7 +209,7 @@ size_t op_print(const struct op *op, char *out);
  */
 int op_parse(struct op *ret_op, const char *text);
 
-/* What code's op is called, and does, in words; NULL when it is not on the
+/* The name of code's op, and its meaning in words; NULL when it is not on the
  * list. */
 const char *op_name(unsigned code);
 const char *op_meaning(unsigned code);

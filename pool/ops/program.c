@@ -152,7 +152,7 @@ is_version(uint8_t byte)
     return byte >= OP_FIXED && byte <= OP_NEAR;
 }
 
-/* Who compressed data, or NULL: by the first bytes of such files. */
+/* The program that compressed data, known by the first bytes; or NULL. */
 static const char *
 compressor(const uint8_t *data, size_t size)
 {

@@ -14,25 +14,25 @@
 
 #include "op.h"
 
-/* A place in a program. */
+/* A position in a program. */
 struct program {
-    const uint8_t *data; /* the caller's, who keeps them */
+    const uint8_t *data; /* owned by the caller */
     size_t size;
     size_t offset; /* of the next op */
     enum op_version version;
     struct op_before before;
 };
 
-/* Start reading data, of size bytes. The first byte is the version; what is
- * none is read as OP_VARIABLE, so that no byte string is wasted on a fuzzer. */
+/* Start reading data, of size bytes. The first byte is the version. A byte that
+ * is no version means OP_VARIABLE, so that a fuzzer wastes no byte string. */
 void program_init(struct program *program, const uint8_t *data, size_t size);
 
 /* Read the next op. Returns 1, or 0 at the end. */
 int program_next(struct program *program, struct op *ret_op);
 
-/* The end of a program in the making, of OP_SIZE_MAX bytes and what is before:
- * init() starts it, add() writes one more op. Both return the bytes written
- * into out; add() 0 when version 1 cannot hold the op. */
+/* The end of a program that is being written: init() writes its first bytes,
+ * add() one more op. Both return the bytes written into out, which has
+ * OP_SIZE_MAX bytes; add() returns 0 when version 1 cannot hold the op. */
 struct program_end {
     enum op_version version;
     struct op_before before;
@@ -44,8 +44,8 @@ size_t program_end_add(struct program_end *end, const struct op *op,
                        uint8_t *out);
 
 /*
- * Write text, one op a line, as bytes to out, of size bytes: as many as text
- * has and two are enough. '#' starts a comment, unless a digit follows. Returns
+ * Write text, one op a line, as bytes to out, of size bytes: the length of text
+ * plus two is enough. '#' starts a comment, unless a digit follows. Returns
  * 0 and the length; -EINVAL and the number of the line that is no op's text,
  * -ERANGE that of one whose numbers version 1 cannot hold, -ENOSPC that of one
  * that does not fit.

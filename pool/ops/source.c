@@ -11,7 +11,7 @@ enum {
     PART_CALLS = 1000,
 };
 
-/* What the program needs of numbers and of helpers. */
+/* The array sizes and helpers that the program needs. */
 struct needs {
     uint32_t pools;
     uint32_t objects;
@@ -109,7 +109,7 @@ static const char helpers[] =
     "    return 1;\n"
     "}\n"
     "\n"
-    "/* The same of what must be zero. */\n"
+    "/* The same, and its bytes must be zero. */\n"
     "static inline int\n"
     "made_zeroed(unsigned n, void *p, size_t size)\n"
     "{\n"
@@ -430,7 +430,7 @@ print_handlers(const struct source *source, FILE *out)
     }
 }
 
-/* What a handler must be given: its data, as they were written. */
+/* Prints the check that a handler is given its data, unchanged. */
 static void
 print_given(const struct source_call *call, FILE *out)
 {
@@ -451,7 +451,7 @@ has_handler(const struct source_call *call)
     return call->code == SOURCE_CLEANUP && call->answer == SOURCE_DONE;
 }
 
-/* What one did, from first on. Returns where that ends. */
+/* The calls of a handler, from first on. Returns the index of their end. */
 static size_t
 print_handler(const struct source *source, size_t first, FILE *out)
 {
@@ -633,7 +633,7 @@ print_call(const struct source_call *call, FILE *out)
     }
 }
 
-/* What the system refuses from now on. */
+/* The allocations that the system refuses from now on. */
 static void
 print_refusal(uint32_t in, uint64_t malloc_most, uint64_t calloc_most,
               FILE *out)
@@ -822,7 +822,7 @@ translate_alloc(struct translator *self, const struct trace_action *action)
     return source_add(self->source, &call);
 }
 
-/* What is large, the pool knows. */
+/* Only the pool knows whether the object is large: either answer is right. */
 static int
 translate_free(struct translator *self, uint32_t pool, uint32_t object)
 {
@@ -863,7 +863,7 @@ translate_cleanup(struct translator *self, const struct trace_action *action)
     return source_add(self->source, &call);
 }
 
-/* The newest's: by the program, or by the pool at its end. */
+/* The newest cleanup runs: by the program, or by the pool at its end. */
 static int
 translate_run(struct translator *self, const struct trace_action *action)
 {

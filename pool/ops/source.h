@@ -1,7 +1,7 @@
 /*
- * The calls that a program came to, as a C program that makes them again: it
- * needs the public API alone, so it can go with a bug report, or be cut down by
- * hand. Who does a program notes its calls here, before it makes them.
+ * The calls that a program made, as a C program that makes them again. It needs
+ * the public API alone, so it can go with a bug report, or be reduced by hand.
+ * Code that executes a program notes each call here before it makes it.
  *
  * One thread per struct source.
  */
@@ -16,7 +16,7 @@
 #include "trace.h"
 
 enum source_code {
-    SOURCE_OP,     /* op: what follows is done for it, the number'th */
+    SOURCE_OP,     /* op, the number'th: the calls that follow are its own */
     SOURCE_CREATE, /* pool, of blocks of size bytes */
     SOURCE_PALLOC, /* object, of size bytes, in pool */
     SOURCE_PNALLOC,
@@ -24,9 +24,9 @@ enum source_code {
     SOURCE_PMEMALIGN,  /* and alignment */
     SOURCE_WRITE,      /* object, all of it */
     SOURCE_TAIL,       /* object, the pool's last, becomes size bytes long */
-    SOURCE_FREE,       /* what is at size bytes in object; SOURCE_NONE: NULL */
+    SOURCE_FREE,       /* the address object + size bytes; SOURCE_NONE: NULL */
     SOURCE_FREE_STALE, /* where object was */
-    SOURCE_FREE_FOREIGN, /* what no pool has */
+    SOURCE_FREE_FOREIGN, /* an address that no pool has */
     SOURCE_DROP,         /* object: it must be intact, and is gone then */
     SOURCE_CLEANUP,      /* number, with data of size bytes: object or none */
     SOURCE_CLEANUP_NONE, /* the same, but its handler stays NULL */
@@ -37,8 +37,8 @@ enum source_code {
     SOURCE_RUN_FILE,     /* pool, file */
     SOURCE_RESET,        /* pool */
     SOURCE_DESTROY,      /* pool */
-    SOURCE_HANDLER,      /* number's begins, given object or none: what follows
-                          * is what it does */
+    SOURCE_HANDLER,      /* number's begins, given object or none: the calls
+                          * that follow are its own */
     SOURCE_HANDLER_END,
     SOURCE_CACHE_LIMIT, /* size */
     SOURCE_CACHE_TRIM,
@@ -46,13 +46,13 @@ enum source_code {
     SOURCE_FAIL_ABOVE, /* all of the system's of more than size bytes */
     SOURCE_FAIL_CLEARED, /* all of calloc()'s */
     SOURCE_FAIL_FILES,   /* closing or deleting: real files do as they like */
-    SOURCE_ANSWER,       /* no call: the answer of the one before is another */
+    SOURCE_ANSWER,       /* no call: replaces the answer of the one before */
     SOURCE_CODES,
 };
 
 #define SOURCE_NONE UINT32_MAX
 
-/* What comes of a call. */
+/* The result of a call. */
 enum source_answer {
     SOURCE_REFUSED, /* NULL, NGX_DECLINED */
     SOURCE_DONE,
@@ -61,7 +61,7 @@ enum source_answer {
 
 struct source_call {
     uint8_t code;   /* enum source_code */
-    uint8_t answer; /* enum source_answer, of what has one */
+    uint8_t answer; /* enum source_answer, where code has one */
     uint32_t pool;
     uint32_t object; /* those that are live at a time differ */
     uint32_t number; /* of a cleanup: each has its own */
@@ -85,16 +85,16 @@ void source_done(struct source *source);
 /* Add a call after the others. Returns 0, or -ENOMEM. */
 int source_add(struct source *source, const struct source_call *call);
 
-/* The answer of the call that was added last is another one. */
+/* Replace the answer of the call that was added last. */
 void source_answer(struct source *source, enum source_answer answer);
 
-/* Add the calls that do trace: what no pool can do is done by copying. Returns
- * 0, or -ENOMEM. */
+/* Add the calls that perform trace. Actions that no pool can do are done by
+ * copying. Returns 0, or -ENOMEM. */
 int source_add_trace(struct source *source, const struct trace *trace);
 
 /*
- * Print the calls as a C program, whose comment says that they are name's. It
- * ends with 1 and the line that went otherwise, or with 0. Built by
+ * Print the calls as a C program, whose comment has name. The program ends with
+ * 0, or with 1 and the line of the first different answer. Built by
  *     cc -o x x.c $(pkg-config --cflags --libs ngxpool)
  * Failures of the system's memory need glibc, and no AddressSanitizer.
  */

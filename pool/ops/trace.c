@@ -53,7 +53,7 @@ struct object {
     int is_large;
 };
 
-/* Where a number's region is. */
+/* The region of a pool's number. */
 struct place {
     uint32_t number;
     uint32_t slot; /* TRACE_NONE: there is none */
@@ -603,7 +603,7 @@ object_at(const struct resolver *self, uint32_t slot)
     return (struct object *) self->objects.items + slot;
 }
 
-/* What the next op made: TRACE_NONE where it made nothing. */
+/* Notes the object that the next op made, TRACE_NONE where it made none. */
 static void
 made_add(struct resolver *self, uint32_t object)
 {
@@ -628,7 +628,7 @@ made_find(const struct resolver *self, uint32_t who)
     return ((uint32_t *) self->made.items)[self->made.count - 1 - who];
 }
 
-/* number's, or the empty one where it belongs. */
+/* The slot of number in the hash table, or the empty one where it belongs. */
 static struct place *
 place_find(struct resolver *self, uint32_t number)
 {
@@ -642,7 +642,8 @@ place_find(struct resolver *self, uint32_t number)
     return &self->places[i];
 }
 
-/* Room for one more, half of all left free. Returns whether there is. */
+/* Lets one more number fit in, with half of all slots free. Returns whether it
+ * does. */
 static int
 places_grow(struct resolver *self)
 {
@@ -682,8 +683,8 @@ act(struct resolver *self, struct trace_action action)
     }
 }
 
-/* One more item, to be written, or NULL: memory has run out, or numbers
- * have. */
+/* One more item, which the caller fills in. NULL when memory runs out, or the
+ * numbers of slots do. */
 static void *
 list_add(struct resolver *self, struct list *list, size_t size)
 {

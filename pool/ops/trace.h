@@ -1,14 +1,15 @@
 /*
- * A trace: a program as what there is to do, one flat action after the other,
- * for those who do not look at a pool's state: timed executors, statistics.
+ * A trace: a program as a flat list of actions, for code that does not look at
+ * a pool's state: timed executors, statistics.
  *
- * Numbers of pools become slots of regions, ages become slots of objects, both
- * used again as soon as they are free; what does nothing is left out; again is
- * done as often as it says; whoever is below a region that ends, ends before
- * it, newest first; at the program's end all regions do. Of the ops that are
- * there for a fuzzer, pfree_large and pfree_twice free a live large object,
- * cleanups are cleanups, the others are left out. A size relative to a pool's
- * state is taken for an empty pool's.
+ * - Numbers of pools become slots of regions, ages become slots of objects. A
+ *   slot is used again as soon as it is free.
+ * - Ops that do nothing are left out. again is done as often as it says.
+ * - Before a region ends, the regions below it end, newest first. At the
+ *   program's end all regions end.
+ * - Of the ops that are there for a fuzzer, pfree_large and pfree_twice free a
+ *   live large object, and cleanups are cleanups. The others are left out.
+ * - A size relative to a pool's state is that of an empty pool.
  *
  * One thread per struct trace.
  */
@@ -42,8 +43,8 @@ enum trace_kind {
 #define TRACE_NONE UINT32_MAX /* no slot */
 
 enum {
-    /* No object is larger: nobody records such, and a fuzzer does nothing else.
-     */
+    /* No object is larger: an op with a larger size makes none. Recorded
+     * programs have no such sizes; a fuzzer writes many. */
     TRACE_SIZE_MAX = 1 << 30,
 };
 

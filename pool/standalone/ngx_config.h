@@ -1,6 +1,6 @@
 /*
- * What ngx_palloc.{h,c} need of nginx's ngx_config.h when they are compiled
- * outside nginx: integer types and alignment. Names and meanings are nginx's.
+ * The part of nginx's ngx_config.h that ngx_palloc.{h,c} need outside nginx:
+ * integer types and alignment. Names and meanings are nginx's.
  */
 #ifndef POOL_STANDALONE_NGX_CONFIG_H
 #define POOL_STANDALONE_NGX_CONFIG_H

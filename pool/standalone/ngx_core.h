@@ -1,7 +1,7 @@
 /*
- * What ngx_palloc.{h,c} need of nginx's ngx_core.h when they are compiled
- * outside nginx: result codes, forward types, files, and the headers that
- * nginx's own ngx_core.h brings along. Names and meanings are nginx's.
+ * The part of nginx's ngx_core.h that ngx_palloc.{h,c} need outside nginx:
+ * result codes, forward types, files, and the headers that nginx's own
+ * ngx_core.h includes. Names and meanings are nginx's.
  */
 #ifndef POOL_STANDALONE_NGX_CORE_H
 #define POOL_STANDALONE_NGX_CORE_H

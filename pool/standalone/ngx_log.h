@@ -20,8 +20,8 @@
 #define NGX_LOG_DEBUG  8
 
 /*
- * A debug category: a bit of log_level above the levels of severity, of which a
- * log with any category takes all.
+ * A debug category: a bit of log_level above the levels of severity. A log with
+ * any category takes all levels.
  */
 #define NGX_LOG_DEBUG_ALLOC 0x020
 

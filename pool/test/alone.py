@@ -18,7 +18,7 @@ def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def verdict(done: subprocess.CompletedProcess[str], expected: int) -> str:
-    """Returns an empty string, or what was said instead."""
+    """Returns an empty string, or the program's output if it was another one."""
     expected_line = f"{expected} tests, 0 failed"
     fits = done.returncode == 0 and done.stdout.splitlines()[-1:] == [expected_line]
     return "" if fits else f"expected '{expected_line}' and status 0:\n{done.stdout}"

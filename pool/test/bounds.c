@@ -243,7 +243,7 @@ test_bounds_of_a_limit_that_is_set_again(void **state)
     assert_int_equal(ngx_pool_cache_size(), kept);
 }
 
-/* Blocks of each power of two have a place of their own among what is kept. */
+/* Kept blocks of each power of two have a bin of their own. */
 static void
 test_bounds_of_sizes_of_kept_blocks(void **state)
 {
@@ -320,8 +320,8 @@ test_bounds_of_large_sizes(void **state)
     }
 }
 
-/* What stands in an argument is no format, bytes above ASCII are text, and what
- * follows %u is z alone. */
+/* The text of an argument is no format, bytes above ASCII are text, and only z
+ * may follow %u. */
 static void
 test_bounds_of_messages(void **state)
 {

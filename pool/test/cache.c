@@ -130,7 +130,7 @@ test_cache_serves_the_newest_block_first(void **state)
     }
 }
 
-/* Whatever sizes the thread keeps blocks of, and however they are looked up. */
+/* A kept block serves no smaller size and no larger one. */
 static void
 test_cache_serves_blocks_of_the_very_size_alone(void **state)
 {
@@ -280,7 +280,7 @@ test_cache_keeps_nothing_of_pfree(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* What is kept then lies before what is not, and the heap can shrink. */
+/* Kept memory then lies before released memory, and the heap can shrink. */
 static void
 test_cache_keeps_the_oldest_large_allocations(void **state)
 {
@@ -351,8 +351,8 @@ test_cache_serves_no_size_near_the_greatest(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Of so many sizes some have one hash, whatever it is. One after the other, one
- * within the other, or overlapping: each size serves its own next pool. */
+/* Some of these sizes share a hash, whichever hash it is. One after the other,
+ * one within the other, or overlapping: each size serves its own next pool. */
 static void
 test_cache_serves_any_two_sizes_by_turns(void **state)
 {
@@ -604,7 +604,7 @@ test_cache_serves_pools_within_pools(void **state)
     }
 }
 
-/* What a burst left goes back while small regions go on. */
+/* Memory that a burst left goes back while small regions go on. */
 static void
 test_cache_releases_a_burst_within_64_regions(void **state)
 {
@@ -744,7 +744,7 @@ test_cache_keeps_less_after_a_sweep(void **state)
                     SWEEP_LEAVES + POOL_SIZE);
 }
 
-/* Whatever the limit is and whatever happens. */
+/* For every limit, and for regions of all kinds. */
 static void
 test_cache_never_keeps_more_than_its_limit(void **state)
 {
@@ -846,8 +846,8 @@ test_cache_limit_can_be_raised(void **state)
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
 }
 
-/* Whichever bit of a limit is the upper one: what fits it is kept, to the byte.
- * And of those far above what a thread uses, all bits count. */
+/* For each highest bit of a limit: memory up to the limit is kept, to the byte.
+ * Of a limit far above the memory of a thread, all bits are kept. */
 static void
 test_cache_limit_of_every_bit(void **state)
 {
@@ -935,8 +935,8 @@ test_cache_trim_while_pools_live(void **state)
     assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE + LARGE);
 }
 
-/* Of what is kept, only the library's own words may be touched; of what is
- * served again, only what was asked for. */
+/* Of kept memory, only the library's own words may be touched; of memory that
+ * is served again, only the bytes that were asked for. */
 static void
 test_cache_marks_every_byte_that_it_keeps(void **state)
 {
@@ -1080,7 +1080,8 @@ test_cache_is_each_threads_own(void **state)
     assert_int_equal(ngx_pool_cache_size(), 3 * POOL_SIZE);
 }
 
-/* As much is kept as the thread has allocated itself, whoever asked for it. */
+/* The thread keeps as much as it has allocated itself, also of a pool that
+ * another thread filled. */
 static void *
 destroy_in_thread(void *data)
 {
@@ -1161,7 +1162,7 @@ test_cache_keeps_nothing_where_pools_are_only_destroyed(void **state)
     assert_int_equal(sight.size_at_end, POOL_SIZE);
 }
 
-/* What the system refuses, as a block and as a large allocation. */
+/* The system refuses memory, for a block and for a large allocation. */
 static void *
 destroy_all_after_refusals_in_thread(void *data)
 {
@@ -1213,7 +1214,7 @@ test_cache_is_not_made_by_a_destroy(void **state)
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
-/* Both what a later handler destroys and what it asks to keep is released. */
+/* Memory that a later handler destroys or asks to keep is released. */
 static void
 destroy_at_thread_end(void *data)
 {
@@ -1255,13 +1256,13 @@ test_cache_loses_nothing_that_later_handlers_destroy(void **state)
     assert_int_equal(pthread_key_delete(sight.key), 0);
 }
 
-/* What a child of fork() reports at its very end, as live blocks. */
+/* The numbers of live blocks that a child of fork() reports at its very end. */
 struct last_sight {
     size_t after_library; /* when the library's destructor has run */
     size_t after_use;     /* when another destructor has used pools */
 };
 
-static int end_fd = -1; /* -1 where nobody waits for a report */
+static int end_fd = -1; /* -1: no report */
 static ngx_pool_t *end_pool;
 
 /* Runs after destructors of the default priority, so after the library's. */
@@ -1283,7 +1284,7 @@ report_live_blocks(void)
     }
 }
 
-/* Also what is used after the library's own destructor. */
+/* Also memory that is used after the library's own destructor. */
 static void
 test_cache_is_released_at_the_processs_end(void **state)
 {
@@ -1312,8 +1313,8 @@ test_cache_is_released_at_the_processs_end(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-/* Asks the system for so many bytes and returns them to it: as much more is
- * kept from now on. */
+/* Asks the system for size bytes and returns them to it: from now on the thread
+ * keeps that much more. */
 static void
 miss(size_t size)
 {
@@ -1323,7 +1324,7 @@ miss(size_t size)
     ngx_destroy_pool(pool);
 }
 
-/* Destroys a pool of that many blocks. */
+/* Destroys a pool with that number of blocks. */
 static void
 keep(size_t size, size_t blocks)
 {
@@ -1334,7 +1335,7 @@ keep(size_t size, size_t blocks)
     ngx_destroy_pool(pool);
 }
 
-/* Allocates until the pool has that many blocks. */
+/* Allocates until the pool has that number of blocks. */
 static void
 grow(ngx_pool_t *pool, size_t blocks)
 {
@@ -1343,8 +1344,8 @@ grow(ngx_pool_t *pool, size_t blocks)
     }
 }
 
-/* A pool that is created, used for so many bytes, half of them in allocations
- * of large bytes unless that is 0, and destroyed. */
+/* Creates a pool, allocates about bytes bytes, half of them in allocations of
+ * large bytes unless large is 0, and destroys the pool. */
 static void
 run_region(size_t size, size_t bytes, size_t large)
 {

@@ -3,8 +3,8 @@
 
 usage: dist.py MESON BUILD
 
-BUILD is the build folder. The tarball has the last commit. What this finds: a file
-that the build needs and git ignores, or a step that needs git or a package that a
+BUILD is the build folder. The tarball has the last commit. The test finds a file
+that the build needs and git ignores, and a step that needs git or a package that a
 user of the library may lack. Without a repository it is skipped, with status 77.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 SKIPPED = 77
 ROOT = Path(__file__).resolve().parents[2]
-# Where other checkers or programs of the machine are what is tested.
+# Tests of other checkers and of the machine's own programs.
 LEFT_OUT = ("alone", "death", "install", "nginx")
 # Fast to compile.
 OPTIONS = ("-Dbuildtype=plain", "-Doptimization=0")
@@ -40,8 +40,8 @@ def without_tools(folder: Path) -> Path:
 
 
 def without_cmocka(folder: Path) -> str:
-    """Where pkg-config finds what it does, but for cmocka: as on a system with the
-    packages of ./run bench alone."""
+    """Where pkg-config finds all packages that it does here, except for cmocka: as
+    on a system with the packages of ./run bench alone."""
     found = subprocess.check_output(
         ["pkg-config", "--variable", "pc_path", "pkg-config"], text=True)
     folder.mkdir()

@@ -1,6 +1,6 @@
 /*
- * Runs a program's tests, each in a process of its own. So whatever a thread or
- * a process keeps is as main() found it when a test starts: a test passes and
+ * Runs a program's tests, each in a process of its own. So the state of threads
+ * and of the process is as main() found it when a test starts: a test passes or
  * fails alone as it does among the others, in any order. alone.py proves it.
  *
  * In the environment, TEST_ONLY=name runs that test alone, TEST_ORDER=reverse

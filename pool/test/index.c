@@ -175,7 +175,7 @@ test_index_lets_pfree_clear_an_entry_in_place(void **state)
 }
 
 /* Hash values collide, slots of freed entries are reused, the index grows.
- * Whatever happens, the index finds each live allocation and nothing else, and
+ * After each step the index finds each live allocation and nothing else, and
  * the list holds each once. */
 static void
 test_index_agrees_with_a_model(void **state)

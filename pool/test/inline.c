@@ -55,7 +55,7 @@ test_inline_of_0_does_the_same_as_the_functions(void **state)
     ngx_destroy_pool(other);
 }
 
-/* Whatever the end of a block is and wherever last stands before it: what is
+/* For every end of a block and every last before it: an allocation that is
  * aligned past the end goes to the next block. */
 static void
 test_inline_at_every_end_stays_inside(void **state)

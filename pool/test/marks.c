@@ -16,7 +16,7 @@
 
 enum {
     REDZONE = 16,
-    USUAL_POISON = NGX_POOL_POISON, /* where nobody asked for it */
+    USUAL_POISON = NGX_POOL_POISON, /* where the build does not set it */
 };
 
 #undef NGX_DEBUG_PALLOC
@@ -27,7 +27,7 @@ struct choice {
     int is_checked;
 };
 
-/* The red zone that nobody asked for otherwise. */
+/* The default red zone, without and with marks. */
 #define NGX_DEBUG_PALLOC 0
 #define NGX_POOL_POISON  0
 static const struct choice none = {NGX_POOL_REDZONE, NGX_POOL_CHECKED};

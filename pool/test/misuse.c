@@ -1,7 +1,7 @@
 /*
  * Uses of memory that is not allocated, for a checker to report, each in a
  * process of its own: it prints the address that it will touch, then touches
- * one byte there. Around that stand two lines:
+ * one byte there. One line is printed before it and one after it:
  *
  *   case NAME read|write REPORT    REPORT: AddressSanitizer's name of the
  *                                  error, or "-" for a valid program

@@ -18,7 +18,7 @@ CASE = re.compile(r"^case (\S+) (\S+) (\S+)\n(.*?)^status (\d+)\n", re.M | re.S)
 
 @dataclasses.dataclass
 class Case:
-    """One use of memory, and what came of it."""
+    """One use of memory, and its result."""
 
     name: str
     access: str  # read or write
@@ -28,7 +28,7 @@ class Case:
 
 
 def run(program: str, valgrind: str | None) -> tuple[str, int]:
-    """What the program and the checker say, in order, and the exit status."""
+    """The output of the program and the checker, in order, and the exit status."""
     command = [program]
     if valgrind:
         command = [valgrind, "-q", f"--error-exitcode={REPORTED}",

@@ -360,7 +360,7 @@ test_oom_of_a_grown_index_and_an_entry(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Whatever fails in it: no line is written, and nobody asks the log. */
+/* Every kind of failure: no line is written, and the log is not looked at. */
 static void
 test_oom_without_a_log(void **state)
 {

@@ -34,7 +34,7 @@ enum {
     ALLOCATIONS = 60,
 };
 
-/* What stands FRONT bytes before each piece. */
+/* The FRONT bytes before each piece. */
 struct front {
     size_t size; /* that was asked for */
     u_char *start;

@@ -1,7 +1,7 @@
 /*
  * Where in a pool an allocation lies, as numbers without an address, so that
  * two pools can be compared. Reads the public fields alone. Any thread, as long
- * as nobody changes the pool.
+ * as no other thread changes the pool.
  */
 #ifndef POOL_TEST_PLACE_H
 #define POOL_TEST_PLACE_H

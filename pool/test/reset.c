@@ -44,7 +44,7 @@ test_reset_makes_the_fields_as_new(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Whatever was used before: nothing, some blocks, all of them. */
+/* After use of no block, of some, and of all. */
 static void
 test_reset_empties_every_block_at_once(void **state)
 {
@@ -65,7 +65,7 @@ test_reset_empties_every_block_at_once(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* What costs a reset time is what was used. A value that cannot be right stands
+/* A reset costs time only for used blocks. A value that cannot be right stands
  * in a block beyond two unused ones and is still there afterwards. */
 static void
 test_reset_touches_no_block_beyond_two_unused_ones(void **state)

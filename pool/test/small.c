@@ -15,7 +15,7 @@ enum {
     HEADER = sizeof(ngx_pool_t),           /* of the first block */
     NEXT_HEADER = sizeof(ngx_pool_data_t), /* of each further one */
     MAX = POOL_SIZE - HEADER,              /* of a pool of POOL_SIZE */
-    GAP = HEADER - NEXT_HEADER, /* MAX leaves so much of a further block */
+    GAP = HEADER - NEXT_HEADER, /* bytes of a further block that MAX leaves */
     LEFT_PART = 32, /* a block with a smaller part left is not tried */
 };
 

@@ -19,7 +19,7 @@ enum {
     HEADER = sizeof(ngx_pool_t),           /* of the first block */
     NEXT_HEADER = sizeof(ngx_pool_data_t), /* of each further one */
     MAX = POOL_SIZE - HEADER,
-    GAP = HEADER - NEXT_HEADER, /* MAX leaves so much of a further block */
+    GAP = HEADER - NEXT_HEADER, /* bytes of a further block that MAX leaves */
     ENTRY = sizeof(ngx_pool_large_t),
     CLEANUP = sizeof(ngx_pool_cleanup_t),
     LARGE = 4096,

@@ -3,7 +3,7 @@
 
 Compiles use.c against the installed headers and library with the options of
 pkg-config, in C and, given --cxx, in C++, shared and static, and runs it. The
-headers must compile in strict ISO C and C++ too. To build it takes few commands.
+headers must compile in strict ISO C and C++ too. The build takes few commands.
 The shared library must export what the headers declare and nothing else, each
 name with a version and a man page. A program without marks for a checker must
 not link with a library that has them.
@@ -21,7 +21,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# What --marked is compiled with, and what no checker means.
+# The macros of a library with marks (--marked), and those of one without.
 MARKS = ["-DNGX_POOL_POISON=1", "-DNGX_POOL_REDZONE=16"]
 NO_MARKS = ["-DNGX_POOL_POISON=0", "-DNGX_POOL_REDZONE=0"]
 
@@ -47,7 +47,7 @@ def call(command: list[str], env: dict[str, str] | None = None,
 
 
 def check_commands(build: str) -> None:
-    """Who installs the library does not wait for tests to compile."""
+    """To install the library, no test has to be compiled."""
     commands = call(["ninja", "-C", build, "-t", "commands", "library"])
     count = len(commands.splitlines())
     if not 0 < count <= LIBRARY_COMMANDS:
@@ -88,7 +88,8 @@ def check_exports(library: pathlib.Path, declared: set[str]) -> None:
 
 
 def check_pages(root: pathlib.Path, declared: set[str]) -> None:
-    """A page that refers to another one has nothing to complain about."""
+    """Each page passes the tools. Pages that only refer to another one are left
+    out."""
     folder = find(root, "ngx_palloc.3").parent
     missing = declared - {page.stem for page in folder.iterdir()}
     if missing:
