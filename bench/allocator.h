@@ -75,13 +75,13 @@ struct allocator {
      * ALLOCATOR_KEEPS_DECAYS. */
     size_t keeps;
 
-    /* For the reader of the report, in one sentence: what is kept, how blocks
-     * grow, what else decides the figures. */
+    /* For the reader of the report, in one sentence: the memory that is kept,
+     * how blocks grow, and all else that decides the figures. */
     const char *policy;
 
     /*
-     * What create() sets aside for each expected allocation, on top of the
-     * bytes asked for. 0: it sets nothing aside.
+     * Bytes that create() sets aside for each expected allocation, on top of
+     * the bytes asked for. 0: it sets nothing aside.
      */
     size_t reserved;
 
@@ -100,8 +100,8 @@ struct allocator {
     int is_bound_to_thread;
 
     /*
-     * Find the library. Returns what the other functions take as library, valid
-     * until the process ends, or NULL: reason then says why, in at most
+     * Find the library. Returns the argument library of the other functions,
+     * valid until the process ends; or NULL, and reason says why, in at most
      * ALLOCATOR_REASON_MAX bytes.
      */
     void *(*open)(char *reason);
@@ -118,9 +118,9 @@ struct allocator {
     void (*version)(void *library, char *version);
 
     /*
-     * Begin a region for about count allocations of size bytes in all. The
-     * other functions take what it returns as state. A general allocator has no
-     * regions and returns any pointer. Returns NULL when memory runs out.
+     * Begin a region for about count allocations of size bytes in all. Returns
+     * the argument state of the other functions, or NULL when memory runs out.
+     * A general allocator has no regions and returns any other pointer.
      */
     void *(*create)(void *library, size_t size, size_t count);
 
@@ -175,9 +175,9 @@ struct allocator {
     /* End the region with all of its objects. A general one does nothing. */
     void (*destroy)(void *state);
 
-    /* Give back what the calling thread keeps of freed regions, so that it is
-     * as before its first region. Called after each row and before a thread
-     * ends. NULL: nothing is kept there. */
+    /* Give back the memory of freed regions that the calling thread keeps, so
+     * that it is as before its first region. Called after each row and before
+     * a thread ends. NULL: nothing is kept there. */
     void (*trim)(void *library);
 };
 

@@ -5,8 +5,8 @@
  *     ./run bench --quick --plugin=./mine.so
  *
  * The library exports one struct bench_plugin, called bench_plugin. It is
- * opened beside the other allocators: nobody else gets its functions, and where
- * it defines one that they define too, it gets its own.
+ * opened beside the other allocators: no other library gets its functions, and
+ * where it defines one that they define too, it gets its own.
  *
  * A region is made, objects are allocated from it, and it ends with all of
  * them. Any number of regions may be alive. One thread at a time uses a region,
@@ -40,8 +40,8 @@ struct bench_plugin {
     /* Bytes of freed regions that a thread keeps for its next ones at most. */
     size_t keeps;
 
-    /* For the reader of the report, in one sentence: what is kept, how blocks
-     * grow. */
+    /* For the reader of the report, in one sentence: the memory that is kept,
+     * and how blocks grow. */
     const char *policy;
 
     /* Begin a region for about count objects of size bytes in all. It must
@@ -56,15 +56,15 @@ struct bench_plugin {
      * objects stay until then. */
     void (*free)(void *region, void *p);
 
-    /* Free all objects and keep the region. NULL: what needs that is
+    /* Free all objects and keep the region. NULL: rows that need that are
      * skipped. */
     void (*reset)(void *region);
 
     /* End the region with all of its objects. */
     void (*destroy)(void *region);
 
-    /* Give back what the calling thread keeps of freed regions. Called after
-     * each row and before a thread ends. NULL: nothing is kept. */
+    /* Give back the memory of freed regions that the calling thread keeps.
+     * Called after each row and before a thread ends. NULL: nothing is kept. */
     void (*trim)(void);
 };
 

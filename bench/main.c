@@ -45,7 +45,7 @@ enum {
     SKIPPED_SHOWN = 3,
 };
 
-/* Of the promised 90 and 900 seconds, the rest is for the start, memory,
+/* Seconds. 90 and 900 are promised; the others are for the start, memory,
  * instructions and the report. No round is begun that would end after limit. */
 static const struct rounds quick = {.wanted = ROUNDS_QUICK,
                                     .layouts = LAYOUTS_QUICK,

@@ -20,8 +20,7 @@ struct measured {
     const struct workload *const *workloads;
     size_t workloads_count;
 
-    /* Opens allocators that files bring along; NULL in the module of
-     * archives. */
+    /* Opens allocators from files; NULL in the module of archives. */
     extras_open_fn *open_extras;
 };
 

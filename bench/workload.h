@@ -1,12 +1,12 @@
 /*
- * What is done to an allocator between two looks at the clock: a struct of
- * functions, one per file of workloads/, and the table of all of them. All work
- * on regions of n allocations; the sizes come from one endless sequence, each
- * region taking the next n. The first comment of a workload's file says what
- * one iteration is and what of it is timed.
+ * A workload: the calls of an allocator between two looks at the clock. It is a
+ * struct of functions, one in each file of workloads/; a table has all of them.
+ * All work on regions of n allocations. The sizes come from one endless
+ * sequence, of which each region takes the next n. The first comment of a
+ * workload's file says what one iteration is, and which part of it is timed.
  *
- * Every allocation is touched in its first and its last byte, by all in the
- * same loop: memory that nobody writes is not memory. Its pointer is stored,
+ * Every allocation is written in its first and its last byte, by the same loop
+ * for all: memory that is never written may not exist. Its pointer is stored,
  * whether or not the allocator needs it again. A general allocator frees every
  * object, in the order of allocation, where a region allocator gives all back
  * at once; nothing else differs.
@@ -23,7 +23,7 @@
 #include "allocator.h"
 #include "measure/heap.h"
 
-/* A region in the making, and what it is made from. */
+/* A region that is being filled, with all that it needs. */
 struct region {
     const struct allocator *allocator;
     void *library;           /* the allocator's */
@@ -32,7 +32,7 @@ struct region {
     const uint32_t *samples; /* sizes: period of them, in turn */
     size_t period;
     size_t at;       /* the next region's first sample, < period */
-    void **pointers; /* room for n */
+    void **pointers; /* n of them, some unused */
     size_t filled;   /* how many are allocated */
     void *state;     /* the allocator's */
     void *own;       /* the workload's */
@@ -64,9 +64,9 @@ struct workload {
     int is_replay;    /* own is a struct replay_run; no sizes are drawn */
     int is_request;   /* is_replay, of the requests alone */
     int is_large;     /* only of sizes from WORKLOAD_LARGE on, all of them */
-    size_t least;     /* allocations a region, below which it says nothing */
+    size_t least;     /* allocations of a region; with fewer it shows nothing */
     size_t most;      /* likewise; 0: no such bound */
-    int64_t batch_op; /* regions are batched so that a batch has as many ops */
+    int64_t batch_op; /* ops of a batch, at least; it has regions accordingly */
 
     /* Why the allocator has no row where the smallest object has least bytes,
      * in words, or NULL: it has one. The function may be NULL: all have one. */
@@ -77,12 +77,12 @@ struct workload {
     int (*start)(struct region *region);
     void (*stop)(struct region *region);
 
-    /* One region's allocations, and their end: what batch() does in a row.
+    /* One region's allocations, and their end; batch() does both in a row.
      * take() returns 0, or -ENOMEM; give() is called either way. */
     int (*take)(struct region *region);
     void (*give)(struct region *region);
 
-    /* Whether the contents of what take() made are as they were written. */
+    /* Whether the objects that take() made are as they were written. */
     int (*check)(const struct region *region);
 
     /* As many regions as count. Returns 0, or -ENOMEM at the first failure.
@@ -148,14 +148,14 @@ extern const struct workload workload_replay;
 /* The workload called name, or NULL. */
 const struct workload *workload_find(const char *name);
 
-/* Whether each of the region's n objects holds what was written into both its
- * ends. */
+/* Whether each of the region's n objects has the bytes that were written into
+ * both its ends. */
 int region_check(const struct region *region);
 
 /*
- * Whether each of the region's first alive objects does. They were allocated
- * from the sample first on, and then exchanged of them were replaced as
- * region_exchange_with() does. sizes has room for alive numbers.
+ * The same for the region's first alive objects. They were allocated from the
+ * sample first on, and then exchanged of them were replaced, as
+ * region_exchange_with() does. sizes has space for alive numbers.
  */
 int region_check_exchanged(const struct region *region, size_t alive,
                            size_t first, const uint32_t *slots,
@@ -172,7 +172,7 @@ const char *workload_needs_growth(const struct allocator *allocator,
 /* refuse() of workloads in which a limit says no more than under fill. */
 const char *workload_no_limit(const struct allocator *allocator, size_t least);
 
-/* What is written into both ends of a region's ith allocation. */
+/* The byte that is written into both ends of a region's ith allocation. */
 static inline unsigned char
 region_mark(size_t i)
 {
@@ -189,8 +189,8 @@ region_create(struct region *region)
     return region->state != NULL ? 0 : -ENOMEM;
 }
 
-/* How many allocations come next of those whose samples stand in a row: done of
- * the region's are made. */
+/* How many of the next allocations have samples that follow each other in the
+ * array. done allocations of the region are made. */
 static inline size_t
 region_stretch(const struct region *region, size_t done)
 {
@@ -200,7 +200,7 @@ region_stretch(const struct region *region, size_t done)
     return left < row ? left : row;
 }
 
-/* So many more have been made after the first `done`. Returns their total. */
+/* After the first `done`, stretch more have been made. Returns the sum. */
 static inline size_t
 region_stretched(struct region *region, size_t done, size_t stretch)
 {
@@ -257,8 +257,7 @@ region_fill(struct region *region)
     return region->allocator->fill(region);
 }
 
-/* Free what was allocated by release(), in the loop where the compiler knows
- * it. */
+/* Free all objects by release(), in the loop where the compiler knows it. */
 static inline __attribute__((always_inline)) void
 region_free_with(struct region *region, void (*release)(void *, void *))
 {
@@ -268,8 +267,8 @@ region_free_with(struct region *region, void (*release)(void *, void *))
     region->filled = 0;
 }
 
-/* Free what was allocated by release(), object order[0] first. All n of the
- * region are allocated. */
+/* Free all objects by release(), object order[0] first. All n of the region are
+ * allocated. */
 static inline __attribute__((always_inline)) void
 region_free_order_with(struct region *region, const uint32_t *order,
                        void (*release)(void *, void *))
@@ -372,7 +371,7 @@ region_fill_cleanup_with(struct region *region, size_t *ran,
     }                                                                          \
     _Static_assert(1, "a semicolon follows")
 
-/* Free what was allocated, where the allocator frees objects. */
+/* Free all objects, where the allocator frees objects. */
 static inline void
 region_free(struct region *region)
 {

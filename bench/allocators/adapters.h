@@ -63,15 +63,16 @@ extern const struct allocator allocator_talloc_pool;
 extern const struct allocator allocator_pool_inline;
 extern const struct allocator allocator_pool_unbounded;
 
-/* No allocators, but the least that one costs: a pointer that is moved on, in a
- * register and without an end; in memory, and compared with an end there. */
+/* No allocators, but the least cost of one: a pointer that is moved. It lies in
+ * a register and has no end; or it lies in memory and is compared with an end.
+ */
 extern const struct allocator allocator_bump_register;
 extern const struct allocator allocator_bump_memory;
 
-/* What the loops cost by themselves: all objects have the same address. */
+/* The cost of the loops by themselves: all objects have the same address. */
 extern const struct allocator allocator_null;
 
-/* open() of what is linked into the program. Never fails. */
+/* open() of an allocator that is linked into the program. Never fails. */
 void *adapter_linked(char *reason);
 
 /* create() and destroy() of a general allocator: library is the state. */

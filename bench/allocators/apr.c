@@ -26,8 +26,8 @@ enum {
 
 /*
  * A region's pool has an allocator of the thread that made it, without a lock,
- * as in each of httpd's threads. The allocator keeps what a destroyed pool had.
- * So that thread alone may use the region, and has to destroy it.
+ * as in each of httpd's threads. The allocator keeps the memory of a destroyed
+ * pool. So that thread alone may use the region, and has to destroy it.
  */
 struct apr_thread {
     apr_allocator_t *allocator;
@@ -148,7 +148,7 @@ apr_reset(void *state)
     apr_pool_clear(state);
 }
 
-/* A row: what its threads keep at most, and the functions that depend on it. */
+/* A row: how much its threads keep, and the functions that depend on it. */
 #define APR_ROW(row, bytes, said)                                              \
     static _Thread_local struct apr_thread row##_thread                        \
         __attribute__((tls_model("initial-exec")));                            \

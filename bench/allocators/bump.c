@@ -54,8 +54,8 @@ bump_create(void *library, size_t size, size_t count)
     return bump;
 }
 
-/* The compiler has to assume that whoever writes to an object writes to bump
- * too. So last and end are read, and last is written, each time. */
+/* The compiler has to assume that a write to an object may write to bump too.
+ * So last and end are read, and last is written, each time. */
 static inline void *
 bump_alloc(void *state, size_t size)
 {

@@ -145,7 +145,8 @@ extra_add(struct extra *extra, const char *file, extra_open_fn *open_file,
     return 0;
 }
 
-/* Without a slash, what is not here is looked for where libraries are. */
+/* A name without a slash that is no file here is looked for where the system's
+ * libraries are. */
 static int
 extra_find(struct extra *extra, const char *file, char *reason)
 {

@@ -22,14 +22,14 @@ struct extras {
 
 /*
  * Open all files of both lists, which have commas between the files, "" being
- * none. First come those of mallocs: a row is named after its file, of
- * libmine.so.1 it is "mine". Letters become small, what is neither letter nor
- * digit becomes "_", and its alignment is measured. The row of a plug-in has
+ * none. First come the mallocs: a row is named after its file, "mine" after
+ * libmine.so.1. Letters become small, and a character that is neither letter
+ * nor digit becomes "_". The alignment is measured. The row of a plug-in has
  * the plug-in's own name. Called once in a module.
  *
  * Returns 0, or -EINVAL: error then names the file and says what is wrong, in
- * at most EXTRA_ERROR_MAX bytes. No two rows have the same name, and none that
- * of an allocator of the module.
+ * at most EXTRA_ERROR_MAX bytes. No two rows have the same name, and no row has
+ * the name of an allocator of the module.
  */
 typedef int extras_open_fn(struct extras *extras, const char *mallocs,
                            const char *plugins, char *error);

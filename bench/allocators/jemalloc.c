@@ -57,7 +57,7 @@ static struct {
     struct jemalloc_arena *first;
 } jemalloc_idle = {PTHREAD_MUTEX_INITIALIZER, NULL};
 
-/* Its thread-local data need room that the dynamic linker has only where the
+/* Its thread-local data need space that the dynamic linker has only if the
  * process was started with it. bench's main() sees to that. */
 static void *
 jemalloc_open(char *reason)

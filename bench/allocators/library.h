@@ -6,7 +6,7 @@
 #define BENCH_ALLOCATORS_LIBRARY_H
 
 /*
- * Open the library file. RTLD_LOCAL: nobody else gets its functions.
+ * Open the library file. RTLD_LOCAL: no other library gets its functions.
  * RTLD_DEEPBIND: it gets its own ones, even where the program has others of the
  * same name. Returns dlopen()'s handle, or NULL: reason then says why, in at
  * most ALLOCATOR_REASON_MAX bytes. It stays open until library_close().

@@ -145,8 +145,8 @@ mimalloc_heap_replay(struct region *region)
     return replay_with(region, mimalloc_heap_alloc, mimalloc_heap_free_one);
 }
 
-/* mimalloc has none: its users destroy the heap and make one. Where there is no
- * memory for that, the objects live on until the region ends. */
+/* mimalloc has no reset: its users destroy the heap and make another one. Where
+ * there is no memory for that, the objects live on until the region ends. */
 static void
 mimalloc_heap_reset(void *state)
 {

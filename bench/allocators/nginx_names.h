@@ -1,7 +1,7 @@
 /*
- * Before anything else of nginx's own pool: other names for what it defines, so
- * that it can stand beside this project's; and what standalone/ has not, since
- * this project's pool does without it. Used with -include.
+ * Included first in nginx's own pool, by -include. It gives other names to that
+ * pool's functions, so that both pools fit in one program. And it defines the
+ * names that standalone/ lacks, since this project's pool does not need them.
  */
 #ifndef BENCH_ALLOCATORS_NGINX_NAMES_H
 #define BENCH_ALLOCATORS_NGINX_NAMES_H

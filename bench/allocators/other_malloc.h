@@ -1,7 +1,7 @@
 /*
- * A malloc() of a library that is opened beside the C library's, which stays
- * the process's own: what the adapters of such libraries share. One thread
- * opens it; then any thread uses it.
+ * A malloc() of a library that is opened beside the C library's, which the
+ * process itself goes on to use. The adapters of such libraries share this. One
+ * thread opens it; then any thread uses it.
  */
 #ifndef BENCH_ALLOCATORS_OTHER_MALLOC_H
 #define BENCH_ALLOCATORS_OTHER_MALLOC_H
@@ -34,7 +34,7 @@ void other_malloc_free_order(struct region *region, const uint32_t *order);
 int other_malloc_exchange(struct region *region, const uint32_t *slots,
                           size_t count);
 
-/* What a row of such a library has in common with all others. */
+/* The fields that all rows of such libraries have in common. */
 #define OTHER_MALLOC_ROW                                                       \
     .kind = ALLOCATOR_GENERAL, .keeps = ALLOCATOR_KEEPS_DECAYS,                \
     .entry = other_malloc_entry, .create = adapter_no_region,                  \

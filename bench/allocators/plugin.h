@@ -14,13 +14,13 @@ struct plugin {
 };
 
 /*
- * Open file and check what it promises: its version, that no function is
- * missing, its name, and that small objects are aligned as it says. Returns 0,
+ * Open file and check its promises: its version, that no function is missing,
+ * its name, and that small objects are aligned as it says. Returns 0,
  * or -1: reason then says why, in at most ALLOCATOR_REASON_MAX bytes.
  */
 int plugin_open(struct plugin *plugin, const char *file, char *reason);
 
-/* The row of an open plug-in, but for what extra.h sets. */
+/* The row of an open plug-in, except for the fields that extra.c sets. */
 struct allocator plugin_row(const struct plugin *plugin);
 
 #endif

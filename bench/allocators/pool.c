@@ -172,9 +172,8 @@ const struct allocator allocator_pool_inline = {
 /*
  * The limit belongs to the thread, which has other rows too. The row's first
  * region lifts it, and the trim after the row restores it. The last destroy
- * must not restore it, for that would release what the next region is to get.
- * So a region pays for one look at a variable of the thread, as those of apr
- * do.
+ * must not restore it, for that would release memory that the next region is to
+ * get. So a region pays for one look at a variable of the thread, as with apr.
  */
 static _Thread_local struct {
     int is_lifted;

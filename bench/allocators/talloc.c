@@ -11,7 +11,7 @@
 enum {
     TALLOC_ALIGNMENT = 16,
 
-    /* In front of each object, as of 2.4.0, and what rounding up adds. */
+    /* Bytes before each object, as of 2.4.0, and those of rounding up. */
     TALLOC_OVERHEAD = 96 + TALLOC_ALIGNMENT - 1,
 };
 

@@ -65,11 +65,11 @@ struct object {
     struct object *next;
 };
 
-/* A thread's free memory of one class: freed objects, and a span's rest. */
+/* A thread's free memory of one class: freed objects, and a span's free end. */
 struct list {
     struct object *objects;
     char *span;
-    size_t span_count; /* objects in the span's rest */
+    size_t span_count; /* objects that are left in the span */
 };
 
 /* A thread's free memory in one arena, in whose chunks this lies; objects
@@ -129,8 +129,8 @@ static void chunk_put(struct chunk *chunk);
 
 static _Atomic uint64_t last_number;
 
-/* initial-exec: a shared library reaches it without a call, for 24 bytes of the
- * little that the dynamic linker reserves for that. */
+/* initial-exec: a shared library reaches it without a call. It takes 24 of the
+ * few bytes that the dynamic linker reserves for that. */
 static _Thread_local struct thread self
     __attribute__((tls_model("initial-exec")));
 
@@ -309,9 +309,9 @@ refill(struct arena *arena, struct cache *cache, size_t size)
     return span_pop(list, size, class_size);
 }
 
-/* Gives the calling thread another chunk, and a cache if it has none. The rest
- * of its last chunk is lost until the reset. Returns the cache, or NULL when
- * memory runs out. */
+/* Gives the calling thread another chunk, and a cache if it has none. The free
+ * end of its last chunk is lost until the reset. Returns the cache, or NULL
+ * when memory runs out. */
 static struct cache *
 cache_extend(struct arena *arena, struct cache *cache)
 {
@@ -339,8 +339,8 @@ cache_extend(struct arena *arena, struct cache *cache)
     return cache;
 }
 
-/* Makes an empty cache for the calling thread. Its rest is what follows it in
- * its chunk. The lock is held if other threads may use the arena. */
+/* Makes an empty cache for the calling thread. Its rest is the end of the
+ * chunk. The lock is held if other threads may use the arena. */
 static void
 cache_begin(struct cache *cache, struct arena *arena, struct chunk *chunk)
 {

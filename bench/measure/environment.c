@@ -139,7 +139,7 @@ set_tunables(void)
     return changed;
 }
 
-/* value has room for before, a colon, and ENVIRONMENT_TLS. */
+/* value has space for before, a colon, and ENVIRONMENT_TLS. */
 static void
 write_tunables(const char *before, char *value)
 {

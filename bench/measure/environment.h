@@ -16,9 +16,9 @@ enum {
  * Start this program again without variables of google-benchmark
  * (BENCHMARK_*: its flags' defaults) and of the C library's malloc (MALLOC_*,
  * glibc.malloc.* in GLIBC_TUNABLES), where there are any; each is named on
- * stderr. And with room for a library that is opened late and has thread-local
- * data, as jemalloc has. Returns where there is nothing to change, or where the
- * program cannot be started again.
+ * stderr. It also gets space for the thread-local data of a library that is
+ * opened late, as jemalloc is. Returns where there is nothing to change, or
+ * where the program cannot be started again.
  */
 void environment_prepare(char **argv);
 

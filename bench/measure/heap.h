@@ -32,7 +32,7 @@ void heap_settle(size_t largest);
 /*
  * Allocate an object above all others in the heap. Owned by the caller: release
  * with free(). Returns NULL when memory runs out, or where malloc() is not the
- * C library's. Nobody else may use sbrk().
+ * C library's. No other code may use sbrk().
  */
 void *heap_pin(void);
 

@@ -25,7 +25,7 @@
 
 enum {
     /* Regions are counted until there are this many allocations. Twice as many
-     * come before, so that an allocator has what it keeps. */
+     * come before, so that an allocator has the memory that it keeps. */
     COUNTED_ALLOCATIONS = 2000,
 
     /* After that number of rows that ended the process no other is tried: each
@@ -37,8 +37,8 @@ enum {
 
 static const char instructions_option[] = "--instructions-child";
 
-/* What callgrind counts with --branch-sim=yes: instructions, and branches that
- * are conditional and indirect, each with how many were mispredicted. */
+/* The events that callgrind counts with --branch-sim=yes: instructions, and
+ * conditional and indirect branches, each with its mispredictions. */
 static const char counted_events[] = "events: Ir Bc Bcm Bi Bim\n";
 static const char counted_trigger[] = "desc: Trigger: Client Request: ";
 
@@ -117,7 +117,7 @@ instructions_run(struct plan *plan)
     return failed;
 }
 
-/* What ended a round's process may well end this one. */
+/* A row that ended a round's process may well end this one. */
 static void
 leave_failed(struct plan *plan)
 {

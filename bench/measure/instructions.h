@@ -27,9 +27,9 @@ struct plan;
 /*
  * Count the plan's rows of instructions that have no reason yet. A row that
  * fails gets one, also where it ends the process; the others are then counted
- * in another one. Where nothing can be counted, all get the reason. Returns how
- * many failed; that valgrind is not there or does not start is no failure, nor
- * is Ctrl-C.
+ * in another process. Where nothing can be counted, all get the reason. Returns
+ * how many failed. It is no failure if valgrind is missing or does not start,
+ * nor after Ctrl-C.
  */
 size_t instructions_run(struct plan *plan);
 

@@ -2,7 +2,7 @@
  * How long single regions take: a histogram of nanoseconds. Its buckets are a
  * thirty-second of a doubling wide, so a percentile is off by at most
  * LATENCY_ERROR, relative, to either side. The clock's own cost is in every
- * figure and is never subtracted; latency_clock_ns() says what it is.
+ * figure and is never subtracted; latency_clock_ns() returns it.
  */
 #ifndef BENCH_MEASURE_LATENCY_H
 #define BENCH_MEASURE_LATENCY_H
@@ -39,7 +39,7 @@ double latency_percentile(const struct latency *latency, double share);
 /* Now, in ns, by the clock that regions are measured with. */
 uint64_t latency_now_ns(void);
 
-/* What reading the clock twice costs, in ns: the median of 1,001 pairs. */
+/* The cost of reading the clock twice, in ns: the median of 1,001 pairs. */
 double latency_clock_ns(void);
 
 #endif

@@ -87,7 +87,7 @@ module_open(const char *place, int number, const struct measured **ret_measured,
     return 0;
 }
 
-/* path has room for PATH_MAX bytes. Returns 0, or a negative errno. */
+/* path has PATH_MAX bytes. Returns 0, or a negative errno. */
 static int
 module_path(const char *place, int number, char *path)
 {

@@ -5,7 +5,7 @@
  * linking is a layout: three modules, with the functions in another order and
  * at other offsets within a cache line and a page. A round's process opens the
  * modules of one layout. Code of the libraries that the system ships cannot be
- * linked again; which page it lies in is the kernel's draw (ASLR).
+ * linked again; the kernel chooses the page that it lies in (ASLR).
  *
  * One thread.
  */

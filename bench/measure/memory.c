@@ -29,8 +29,8 @@ enum {
 
 static const char memory_option[] = "--memory-child";
 
-/* A row, and what comes of it, as two processes share it. It is malloc()'s in
- * neither, so the new process's own memory starts clean. */
+/* A row and its result, as two processes share them. malloc() has given it out
+ * in neither, so the new process's own memory starts clean. */
 struct task {
     uint32_t contender;
     uint32_t input;
@@ -197,8 +197,9 @@ memory_measure(const struct plan *plan, struct memory_row *row)
     return status < 0 ? status : 0;
 }
 
-/* In the new process. Huge pages would add what the machine's settings make of
- * them; free memory from the program's start would hide what is taken. */
+/* In the new process. With huge pages, figures would depend on the machine's
+ * settings. Free memory from the program's start would hide part of the memory
+ * that is taken. */
 static void
 task_measure(struct task *task, struct region region)
 {

@@ -57,7 +57,7 @@ struct plan;
 size_t memory_run(struct plan *plan);
 
 /*
- * Read from /proc what the calling process uses, without allocating. Returns 0,
+ * Read the calling process's usage from /proc, without allocating. Returns 0,
  * or a negative errno.
  */
 int memory_read(struct memory_usage *ret_usage);

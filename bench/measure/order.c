@@ -9,7 +9,7 @@
 struct place {
     const struct row *row;
     uint32_t index;
-    uint64_t cell; /* where its cell comes among all cells */
+    uint64_t cell; /* the position of its cell among all cells */
 };
 
 static uint64_t cell_hash(const struct row *row, uint64_t seed);

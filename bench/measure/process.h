@@ -1,6 +1,6 @@
 /*
- * This program, started again, for what is measured in a process that has done
- * nothing else before. Both share a piece of memory that is malloc()'s in
+ * This program, started again, to measure in a process that has done nothing
+ * else before. Both processes share a piece of memory that malloc() manages in
  * neither. One thread.
  */
 #ifndef BENCH_MEASURE_PROCESS_H
@@ -31,8 +31,8 @@ enum {
  */
 int process_run(struct process *process, const char *option, int inputs);
 
-/* The same with another program: argv[0], looked for in PATH. It has to start
- * this one, with its option as the only argument. */
+/* The same by another program: argv[0], looked for in PATH. It has to start
+ * this program, with its option as the only argument. */
 int process_run_program(struct process *process, const char *const *argv,
                         int inputs);
 
@@ -43,8 +43,8 @@ int process_reason(int status, int is_done, char *reason, size_t size);
 /*
  * The shared memory, of at least size bytes, in a process that process_run()
  * started with option. Such a process is killed when its starter ends. NULL in
- * any other process. Where somebody else gave option, the process ends with a
- * message.
+ * any other process. Where option was not given by process_run(), the process
+ * ends with a message.
  */
 void *process_memory(int argc, char **argv, const char *option, size_t size);
 

@@ -207,8 +207,8 @@ rounds_layout(const struct rounds *rounds, int round)
     return layouts[round % rounds->layouts];
 }
 
-/* Of a round's order and places. Users may well give seeds that follow each
- * other; those have no round's seed in common. */
+/* The seed of a round's order and offsets. Users may well give seeds that
+ * follow each other; such seeds have no round's seed in common. */
 static uint64_t
 round_seed(const struct rounds *rounds, int round)
 {
@@ -646,7 +646,7 @@ pass_keep(const struct pass *pass, size_t index)
     }
 }
 
-/* The row has the rest already, by its own clock. */
+/* The row has the other figures already, by its own clock. */
 static struct reading
 reading_of(const struct row *row, const struct shim_result *result)
 {
@@ -765,9 +765,9 @@ overhead_seconds(const struct row *row)
 }
 
 /*
- * What is left takes as much longer than expected as what came before. At first
- * that is little, and one slow turn would decide: so it is weighed against a
- * whole round that takes what is expected.
+ * The turns that are left are taken to be longer than expected by the factor of
+ * the turns so far. At first these are few, and one slow turn would decide: so
+ * a whole round of the expected length is added to them.
  */
 static void
 pass_show(struct pass *pass)

@@ -21,7 +21,7 @@ struct rounds {
     double limit;   /* seconds after which no round is begun, */
     int least;      /* once that many are complete */
     double run_max; /* seconds of one run of a row */
-    int is_apart;   /* each round has a process; else all are of this one */
+    int is_apart;   /* each round has a process; else all run in this one */
 
     /* Called after each complete round. Other than 0, a negative errno, ends
      * the measurement. NULL: not called. */

@@ -7,7 +7,7 @@
 
 #include "measure/interrupt.h"
 
-/* Of a region that is timed one by one, in ns, of all of them in a round. */
+/* Of regions that are timed one by one: ns of one, and of all in a round. */
 #define ROW_LATENCY_NS 2e6
 
 /* A warm-up ends once its second half is not faster than the first by more. */
@@ -255,8 +255,8 @@ row_resume(struct shim_state *state)
  * Runs regions until an allocator is in its steady state: jemalloc takes about
  * 30 regions of 10,000. Each half is as long as all before it, so that a slow
  * change shows too. The halves of the run that follows show whether that was
- * enough. After the round's first slice, only what was trimmed has to come
- * back.
+ * enough. After the round's first slice, only memory that was trimmed has to
+ * come back.
  */
 static int
 row_warm_up(struct row *row)

@@ -24,7 +24,7 @@ enum {
     ROW_SLICES = 5, /* of a row in a round, at most; an odd number */
 };
 
-/* What one run of a row gave. */
+/* The result of one run of a row. */
 struct reading {
     int64_t iterations;
     double real_ns; /* of an iteration */
@@ -57,18 +57,18 @@ struct row {
 
     const struct workload *workload; /* NULL: the shim's */
     const char *sizes;             /* the distribution's or the trace's name */
-    struct region region;          /* what it works on */
+    struct region region;          /* that it works on */
     const struct samples *samples; /* NULL where a trace is replayed */
     struct replay_run run;         /* the trace's */
     size_t largest; /* the most that is asked of malloc() at once, in bytes */
-    uint64_t bytes; /* of a region, where none is drawn */
+    uint64_t bytes; /* of a region, where sizes are not drawn */
 
     int64_t batch;      /* iterations a crossing */
     int slices;         /* runs of a round, > 0 and odd */
     int64_t iterations; /* a run's, a multiple of batch; 0: not known yet */
     double expected_ns; /* of an iteration, by the pass that came last before
                            iterations were set */
-    double seconds;     /* of a round, what lies outside the clock too */
+    double seconds;     /* of a round, the time outside the clock included */
     double overhead;    /* seconds of a slice, outside the clock */
     int wants_warm_up;  /* whether regions come before the clock */
     int wants_latency;  /* whether its regions are also timed one by one */

@@ -244,7 +244,7 @@ writer_take(struct writer *writer, size_t size)
     return offset;
 }
 
-/* NULL while bytes are counted. */
+/* The address of offset; NULL while bytes are counted. */
 static void *
 writer_at(const struct writer *writer, uint64_t offset)
 {

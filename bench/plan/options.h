@@ -12,7 +12,7 @@ enum {
 };
 
 struct options {
-    const char *label;      /* NULL: to be made up */
+    const char *label;      /* NULL: made of date and commit */
     const char *filter;     /* a regex, or NULL: all rows */
     const char *allocators; /* names with commas between, or NULL: all */
     const char *sizes;
@@ -27,7 +27,7 @@ struct options {
     int resume;   /* go on with the run called label */
     int force;    /* a run called label may be replaced */
     int rounds;   /* 0: as quick, or the full run, has */
-    int has_seed; /* else it is drawn */
+    int has_seed; /* else it is random */
     uint64_t seed;
     int list;
     int help;

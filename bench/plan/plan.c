@@ -25,8 +25,8 @@ enum {
     PLAN_LATENCY_LEAST = 10,
     PLAN_LATENCY_MOST = 10000,
 
-    /* Instructions are counted of no others: callgrind makes them 100 times as
-     * slow, and whoever chooses rows does not want to wait for minutes. */
+    /* Of no other rows instructions are counted: callgrind makes them 100 times
+     * as slow, and a run of chosen rows must not take minutes. */
     PLAN_COUNTED_LEAST = 10,
     PLAN_COUNTED_MOST = 10000,
 
@@ -49,8 +49,8 @@ enum {
 /* Regions of these sizes are timed one by one. */
 #define PLAN_LATENCY_SIZES "fleet,lognormal,nginx_request"
 
-/* 25 is a request's in nginx. A run has those of struct workload_cells; whoever
- * chooses sizes, n or rows can have all. */
+/* 25 is a request's in nginx. A run has the n of struct workload_cells; the
+ * options that choose sizes, n or rows can choose all of these. */
 static const size_t plan_ns[] = {1,    10,    25,     100,
                                  1000, 10000, 100000, PLAN_N_MAX};
 static const size_t plan_quick_ns[] = {10, 100, 1000, 10000};
@@ -67,7 +67,7 @@ enum {
 static const char plan_shim[] = "shim";
 static const char plan_memory[] = "memory";
 
-/* A list of names, as the n-th gives them. */
+/* A list of names: at() returns the nth. */
 struct names {
     const char *what; /* in the singular */
     size_t count;
@@ -231,7 +231,7 @@ plan_open(struct plan *plan, const struct options *options, char *error)
                            plan->mallocs, plan->plugins, error);
 }
 
-/* Samples and traces, and room for the pointers of the largest region. */
+/* Samples and traces, and an array for the pointers of the largest region. */
 static int
 plan_load(struct plan *plan, const struct options *options, char *error)
 {
@@ -440,7 +440,7 @@ choice_wants(const struct choice *choice, const struct workload *workload,
     return choice_wants_cell(choice, workload, sizes->name, n);
 }
 
-/* Whoever names sizes, numbers or rows can have all that there are. */
+/* Options that name sizes, numbers or rows can choose all that there are. */
 static int
 choice_wants_cell(const struct choice *choice, const struct workload *workload,
                   const char *sizes, size_t n)
@@ -784,7 +784,7 @@ wants_latency(const struct row *row)
            list_has(PLAN_LATENCY_SIZES, row->sizes);
 }
 
-/* Says why a row cannot run, if it cannot. least is the smallest size. */
+/* Notes why a row cannot run, if it cannot. least is the smallest size. */
 static void
 plan_judge(struct row *row, const struct contender *contender, double bytes,
            size_t least)
@@ -826,8 +826,8 @@ plan_judge_replay(struct row *row, const struct contender *contender,
     }
 }
 
-/* Whether the allocator can do what the row's workload does, or is not there;
- * if not, reason says why. */
+/* Whether the allocator is there and can do the row's workload; if not, reason
+ * says why. */
 static int
 judge_workload(struct row *row, const struct contender *contender, size_t least)
 {
@@ -871,8 +871,8 @@ plan_name(struct row *row, const char *suffix)
              row->sizes, row->region.n);
 }
 
-/* The shim belongs to no allocator and to no sizes: a choice of those leaves it
- * out, unless it is named itself. */
+/* The shim belongs to no allocator and to no sizes: a choice of allocators or
+ * sizes leaves it out, unless it is named itself. */
 static void
 plan_add_shim(struct plan *plan, const struct choice *choice)
 {

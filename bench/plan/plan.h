@@ -33,7 +33,7 @@ struct plan {
 
     struct contenders contenders;
     struct inputs inputs;
-    struct sizes **sizes; /* as inputs have samples of */
+    struct sizes **sizes; /* in the order of the inputs' samples */
     size_t sizes_count;
     size_t *largest; /* regions of each distribution and n; 0: not known yet */
     void **pointers; /* all rows' */

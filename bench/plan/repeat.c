@@ -19,7 +19,7 @@ enum {
 
 /* The trace between two actions. */
 struct repeat_point {
-    uint64_t alive; /* a hash of what is alive there */
+    uint64_t alive; /* a hash of all that is alive there */
     size_t at;      /* actions before it */
     size_t allocations;
 };
@@ -36,7 +36,7 @@ struct repeat_reader {
     struct generator generator;
     uint64_t alive;
     uint64_t *regions; /* numbers, by slot */
-    uint64_t *held;    /* of each region: a hash of what it holds */
+    uint64_t *held;    /* of each region: a hash of the objects in it */
     uint64_t *objects; /* numbers, by slot */
 };
 

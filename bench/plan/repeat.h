@@ -2,7 +2,7 @@
  * The part of a trace that can be played again and again. At its end exactly
  * those regions and objects are alive that were alive at its start, and in
  * between the trace comes back to that state many times. In a server's trace
- * the part is the serving of requests: what the server makes at its start lives
+ * the part is the serving of requests: the objects of the server's start live
  * on, and each connection ends within the part.
  *
  * Any allocator can repeat the part. An object that is freed one by one, or

@@ -509,7 +509,8 @@ replay_made(struct replay_reader *reader, const struct trace_action *action)
     replay_adds(reader, region, action->size);
 }
 
-/* What was allocated or moved there takes a region's room, to its end. */
+/* An object that was allocated or moved there takes bytes of the region, up to
+ * the region's end. */
 static void
 replay_adds(struct replay_reader *reader, struct replay_region *region,
             uint64_t size)

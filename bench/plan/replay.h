@@ -1,17 +1,20 @@
 /*
- * A recorded program (pool/ops/) made ready to be done to any allocator: what
- * there is to decode and to look up is done before the clock starts.
+ * A recorded program (pool/ops/), ready to be played on any allocator: all
+ * decoding and looking up is done before the clock starts.
  *
- * A region allocator gets the program's regions, those below others too, which
- * end before them. It gives an object back early only where it can: one of
- * WORKLOAD_LARGE bytes and more, if it has free_early(). A general allocator
- * frees what a region still has at its end, object by object, in the order in
- * which it was made. Both replace an object by a new one, a copy and a free;
- * what is moved to another region is copied there by a region allocator and
- * left as it is by a general one. Alignments beyond ALLOCATOR_ALIGNMENT are not
- * asked for; zeroed memory is zeroed by the same loop for all. A cleanup is a
- * call to a function that does nothing. The threads of a program are played on
- * one, in the order in which they were recorded.
+ * - A region allocator gets the program's regions. Regions below another one
+ *   end before it. An object is given back early only if it has WORKLOAD_LARGE
+ *   bytes or more and the allocator has free_early().
+ * - A general allocator frees the objects that a region still has at its end,
+ *   one by one, in the order in which they were made.
+ * - To resize an object, both allocate a new one, copy, and free the old one.
+ *   An object that moves to another region is copied there by a region
+ *   allocator, and left as it is by a general one.
+ * - Alignments beyond ALLOCATOR_ALIGNMENT are not asked for. Zeroed memory is
+ *   zeroed by the same loop for all.
+ * - A cleanup is a call to a function that does nothing.
+ * - The threads of a program are played on one, in the order in which they were
+ *   recorded.
  */
 #ifndef BENCH_PLAN_REPLAY_H
 #define BENCH_PLAN_REPLAY_H
@@ -28,9 +31,8 @@ enum {
     REPLAY_ERROR_MAX = 4600,
 };
 
-/* What is done differs by who does it: a region allocator gives back what is
- * large alone, a general one also what is left at a region's end; whoever
- * checks sees all of it. */
+/* The ops differ by executor: a region allocator gives back large objects, a
+ * general one also those that are left at a region's end. A check has all. */
 enum replay_for {
     REPLAY_REGION,
     REPLAY_GENERAL,
@@ -38,8 +40,8 @@ enum replay_for {
     REPLAY_FOR,
 };
 
-/* Parts of a program: all of it, and what comes before, within and after its
- * requests (plan/repeat.h). The requests may be none; all then comes after. */
+/* Parts of a program: all of it, and the ops before, within and after its
+ * requests (plan/repeat.h). Without requests all ops come after. */
 enum replay_part {
     REPLAY_WHOLE,
     REPLAY_BEFORE,
@@ -76,7 +78,7 @@ struct replay_span {
 };
 
 struct replay {
-    char name[REPLAY_NAME_MAX]; /* the file's, without what follows a dot */
+    char name[REPLAY_NAME_MAX]; /* the file's, up to its first dot */
 
     struct replay_op *ops[REPLAY_FOR];
     size_t counts[REPLAY_FOR];
@@ -133,13 +135,13 @@ int replay_check(struct region *region);
 void replay_end(struct region *region);
 
 /*
- * Do what comes before the requests, every object filled, and make
+ * Do the ops before the requests, with every object filled, and make
  * REPLAY_REQUESTS the run's part. Returns 0, or -ENOMEM as after
  * replay_clear().
  */
 int replay_begin(struct region *region);
 
-/* Do what comes after the requests, unless replay_clear() was called. */
+/* Do the ops after the requests, unless replay_clear() was called. */
 void replay_finish(struct region *region);
 
 /* Whether all objects that were filled and are alive are as they were filled.
@@ -154,7 +156,7 @@ void replay_clear(struct region *region);
 uint64_t replay_held(const struct replay *replay,
                      const struct allocator *allocator);
 
-/* What a cleanup calls. */
+/* The function that a cleanup calls. */
 void replay_cleanup(void *state);
 
 /* The first and the last byte, as in all workloads. */
@@ -168,7 +170,7 @@ replay_touch(unsigned char *p, size_t size, size_t mark)
 }
 
 /* Do the run's part, with alloc() and release() compiled into the loop.
- * Returns 0 or -ENOMEM; what is not ended then, replay_clear() ends. */
+ * Returns 0 or -ENOMEM; replay_clear() then ends the regions that are left. */
 static inline __attribute__((always_inline)) int
 replay_with(struct region *region, void *(*alloc)(void *, size_t),
             void (*release)(void *, void *))

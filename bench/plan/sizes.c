@@ -15,16 +15,16 @@
 /* Of every drawn sequence; any number would do, so long as it stays. */
 #define SIZES_SEED 20250101u
 
-/* How often a sequence may repeat a line: far more than anybody records. */
+/* How often a sequence may repeat a line: far more than in any recording. */
 #define SIZES_REPEAT_MAX 1e6
 
-/* What a message shows of a line, so that there is room for the rest of it. */
+/* Characters of a line that a message shows, so that its other words fit. */
 #define SIZES_SHOWN "%.80s"
 
 static const char header[] = "bytes,weight";
 static const char suffix[] = ".csv";
 
-/* Where the parser stands. */
+/* The state of the parser. */
 struct reader {
     const char *path;
     size_t line;
@@ -398,7 +398,7 @@ sizes_at(const struct sizes *sizes, double at)
     return sizes->bytes[low];
 }
 
-/* Says what is wrong where; always -EINVAL. */
+/* Writes what is wrong, and where. Returns -EINVAL. */
 static int
 reader_fail(const struct reader *reader, const char *format, ...)
 {

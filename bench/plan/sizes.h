@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    /* What may be asked for at once; a larger line is an error. */
+    /* The largest size; a line with a larger one is an error. */
     SIZES_BYTES_MAX = 16 * 1024 * 1024,
 
     SIZES_NAME_MAX = 32, /* bytes, the NUL included */
@@ -30,7 +30,7 @@ struct sizes {
 
 /*
  * Load the file at path. Owned by the caller: release with sizes_destroy().
- * Returns NULL on failure; error then says what and where, in at most
+ * Returns NULL on failure; error then says what is wrong and where, in at most
  * SIZES_ERROR_MAX bytes.
  */
 struct sizes *sizes_create(const char *path, char *error);
@@ -41,7 +41,7 @@ void sizes_destroy(struct sizes *sizes);
 /*
  * Load every *.csv of the folder at path, in the names' order; their number
  * goes into *ret_count. Owned by the caller: release with sizes_list_destroy().
- * Returns NULL on failure, or where there is none; error then says what.
+ * Returns NULL on failure, or where there is none; error then says why.
  */
 struct sizes **sizes_list_create(const char *path, size_t *ret_count,
                                  char *error);

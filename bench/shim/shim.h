@@ -44,7 +44,7 @@ struct shim_benchmark;
 /* One thread's part of a run: valid during the callback that is given it. */
 struct shim_state;
 
-/* A benchmark, or what prepares or clears up for one. */
+/* A benchmark, or a function that prepares or clears up for one. */
 typedef void (*shim_fn)(struct shim_state *state, void *user) SHIM_NOEXCEPT;
 
 enum shim_unit {
@@ -87,7 +87,7 @@ struct shim_result {
     const char *full_name; /* with all that google-benchmark appends */
     const char *aggregate; /* "mean", "BigO", ...; NULL: a measured run */
     const char *big_o;     /* of "BigO" and "RMS": "N", "lgN", ...; or NULL */
-    const char *error;     /* what the run was skipped for; NULL: it was not */
+    const char *error;     /* why the run was skipped; NULL: it was not */
     const char *label;     /* "" where none was set */
     int64_t family_index;
     int64_t family_instance;  /* which arguments and threads of the family */
@@ -151,9 +151,9 @@ struct shim_benchmark *shim_register_bare(const char *name,
 void shim_clear(void) SHIM_NOEXCEPT;
 
 /*
- * Run what matches the filter. Returns the number of benchmarks that did, 0
- * also for a filter that is no regex (stderr says so), or a negative errno
- * where the JSON file could not be written.
+ * Run the benchmarks that match the filter. Returns their number, 0 also for a
+ * filter that is no regex (stderr says so), or a negative errno where the JSON
+ * file could not be written.
  */
 int shim_run(const struct shim_options *options) SHIM_NOEXCEPT;
 
@@ -205,8 +205,8 @@ void shim_benchmark_complexity(struct shim_benchmark *benchmark,
  * and rates. */
 void shim_benchmark_real_time(struct shim_benchmark *benchmark) SHIM_NOEXCEPT;
 
-/* Let the function say what each iteration took, by shim_state_set_time(); no
- * clock counts then. */
+/* Let the function give the time of each iteration, by shim_state_set_time().
+ * No clock counts then. */
 void shim_benchmark_manual_time(struct shim_benchmark *benchmark) SHIM_NOEXCEPT;
 
 /* Report times in unit. */
@@ -234,7 +234,7 @@ void shim_state_set_time(struct shim_state *state,
 void shim_state_skip(struct shim_state *state,
                      const char *reason) SHIM_NOEXCEPT;
 
-/* The nth argument, counted from 0; there must be that many. */
+/* The nth argument, counted from 0; the run must have more than n. */
 int64_t shim_state_arg(const struct shim_state *state, size_t n) SHIM_NOEXCEPT;
 
 /* Iterations run; before the loop 0. */
@@ -244,7 +244,7 @@ int64_t shim_state_iterations(const struct shim_state *state) SHIM_NOEXCEPT;
 int shim_state_thread(const struct shim_state *state) SHIM_NOEXCEPT;
 int shim_state_threads(const struct shim_state *state) SHIM_NOEXCEPT;
 
-/* After the loop: what the whole run processed, for items_per_second and
+/* After the loop: how much the whole run processed, for items_per_second and
  * bytes_per_second. Threads add up. */
 void shim_state_items(struct shim_state *state, int64_t items) SHIM_NOEXCEPT;
 void shim_state_bytes(struct shim_state *state, int64_t bytes) SHIM_NOEXCEPT;

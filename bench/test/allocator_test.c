@@ -41,8 +41,8 @@ enum {
 
     MANY = 4000,
 
-    /* What is allocated and given back in all, and what of it may be kept; a
-     * sanitizer keeps 256 MiB of freed memory. */
+    /* Bytes that are allocated and given back in all, and those of them that
+     * may be kept; a sanitizer keeps 256 MiB of freed memory. */
     CHURN_ROUNDS = 256,
     CHURN_OBJECTS = 64,
     CHURN_SIZE = 128 * 1024,
@@ -51,15 +51,15 @@ enum {
     /* Of a few MiB in a region's blocks, each allocator keeps that much. */
     TRIM_LEAST = 256 * 1024,
 
-    /* A region that is larger than what is kept, its objects, and what a test
-     * of it cannot tell from what is kept. */
+    /* A region that is larger than the kept memory, its objects, and the bytes
+     * that a test cannot distinguish from kept memory. */
     KEPT_REGION = 64 * MIB,
     KEPT_SIZE = 1024,
     KEPT_SLACK = MIB / 4,
 
     ALIGNED_MAX = 512, /* sizes whose alignment is checked one by one */
 
-    /* What malloc() writes over what trim() wrongly frees: no pointer. */
+    /* malloc() writes it over memory that trim() wrongly frees: no pointer. */
     TRIM_FILL = 0x5a,
 
     THREADS = 4,
@@ -139,8 +139,8 @@ release(struct fixture *fixture, const struct object *object)
     }
 }
 
-/* Whether malloc() counts what it has given out. That of a checker does not,
- * and it keeps what is freed. */
+/* Whether malloc() counts the memory that it has given out. A checker's does
+ * not, and it keeps freed memory. */
 static int
 is_counted(void)
 {
@@ -389,7 +389,7 @@ test_reset_gives_all_back(void **state)
 }
 
 /* Whether each object of region is apart from the others, has its size, and
- * holds what fill() writes. */
+ * has the bytes that fill() writes. */
 static void
 check_filled(const struct region *region, size_t at)
 {
@@ -561,7 +561,8 @@ test_trim_gives_back_what_was_kept(void **state)
                 resident() + TRIM_LEAST < kept_resident);
 }
 
-/* What the process holds more once a region of KEPT_REGION has ended. */
+/* The bytes that the process holds more once a region of KEPT_REGION has ended.
+ */
 static size_t
 kept_by(const struct fixture *fixture)
 {
@@ -881,7 +882,7 @@ test_path_is_the_allocators_own(void **state)
     end(&fixture);
 }
 
-/* However many bytes are left before the end, and however it is aligned. */
+/* For each number of bytes before the end, and each alignment of the end. */
 static void
 test_bump_memory_ends_with_its_memory(void **state)
 {

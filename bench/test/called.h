@@ -16,7 +16,7 @@ called_empty(struct region *region)
     region_free_with(region, region->allocator->free);
 }
 
-/* The one of the three that there is. */
+/* The first of free(), free_early() and free_newest() that there is. */
 static inline void (*called_free(const struct allocator *allocator))(void *,
                                                                      void *)
 {

@@ -1,6 +1,6 @@
 /*
  * A malloc replacement, for bench's --malloc: free lists of powers of two, cut
- * from mapped chunks, under one lock. What is larger is mapped by itself.
+ * from mapped chunks, under one lock. A larger object is mapped by itself.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ map(size_t size)
     return p != MAP_FAILED ? p : NULL;
 }
 
-/* A free object, or one from a chunk; what is left of a full chunk is lost. */
+/* A free object, or one from a chunk. The end of a full chunk is lost. */
 static struct object *
 take(size_t class)
 {

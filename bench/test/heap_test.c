@@ -32,8 +32,8 @@ need_glibc(void)
     }
 }
 
-/* 4 MiB in small objects, freed again under a pin or not: what the heap then
- * still has from the system. */
+/* Allocates 4 MiB in small objects and frees them, under a pin or not. Returns
+ * the bytes that the heap then still has from the system. */
 static size_t
 arena_after_region(enum heap_top top)
 {
@@ -139,7 +139,7 @@ test_settle_sets_the_threshold_whatever_came_before(void **state)
     }
 }
 
-/* What the C library itself does with a process that frees 1 MiB. */
+/* The thresholds that the C library itself sets when a process frees 1 MiB. */
 static void
 test_settle_is_what_freeing_brings_about(void **state)
 {
@@ -150,8 +150,8 @@ test_settle_is_what_freeing_brings_about(void **state)
     assert_true(is_mapped(2 * MIB));
 }
 
-/* What the heap has from the system once a region is freed, the last one of the
- * row's loop: the region after the loop is one more. */
+/* The bytes that the heap has from the system once a region is freed, the last
+ * one of the row's loop: the region after the loop is one more. */
 static size_t arenas[2];
 
 static void *
@@ -229,7 +229,7 @@ test_rows_have_the_heap_of_their_workload(void **state)
 int
 main(void)
 {
-    /* The first one needs thresholds that nobody has set yet. */
+    /* The first one needs thresholds that no row has set yet. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settle_is_what_freeing_brings_about),
         cmocka_unit_test(test_pin_keeps_the_heap_from_shrinking),

@@ -16,7 +16,7 @@
 enum {
     PATH_SIZE = 256,
     PERIOD = 6,
-    OTHER_FD = 200, /* what a process finds them under */
+    OTHER_FD = 200, /* the descriptor under which a process finds them */
 };
 
 static const char *const traces[] = {

@@ -1,6 +1,6 @@
 /*
- * What an allocator does over and over, for callgrind, which counts what one
- * more iteration costs. instructions.py has the bars.
+ * The repeated work of an allocator, for callgrind, which counts the cost of
+ * one more iteration. instructions.py has the bars.
  *
  * usage: instructions MODE ITERATIONS
  *
@@ -12,7 +12,7 @@
  *   loop and the sizes of the rows fill_reset.
  *
  * The peers: pool, pool_inline, nginx, apr, and empty, which is no allocator
- * but what the loops cost by themselves.
+ * but the cost of the loops by themselves.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ enum {
     ONE_POOL = 8 * 1024 * 1024, /* for 2,000 iterations */
     FILL_POOL = NGX_DEFAULT_POOL_SIZE,
     FILL_N = 1000,
-    FILL_PERIOD = 16 * 1024, /* sizes that are drawn: PLAN_PERIOD */
+    FILL_PERIOD = 16 * 1024, /* samples: PLAN_PERIOD */
 };
 
 /* bench/sizes/nginx_request.csv without the body buffer, which is large. */
@@ -99,8 +99,8 @@ request(const struct peer *peer, long iterations)
     }
 }
 
-/* As code that uses what it gets: nothing of the pool stays in a register from
- * one allocation to the next. */
+/* As code that uses its allocations: nothing of the pool stays in a register
+ * from one allocation to the next. */
 LOOP void
 one(const struct peer *peer, long iterations)
 {
@@ -189,7 +189,7 @@ static const struct peer pool_inline = {
     pool_destroy,
 };
 
-/* Room for the largest size of fill, which is written. */
+/* As large as the largest size of fill, which is written. */
 static inline void *
 empty_create(size_t size)
 {

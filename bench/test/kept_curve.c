@@ -1,9 +1,9 @@
 /*
- * What keeping memory for the next regions is worth, by the regions' size: for
- * each size and allocator a fresh process makes and destroys one region after
- * the other, as the workload fill does, with nothing above them in malloc()'s
- * heap. Prints three tables: the time of an allocation, the page faults of a
- * region, and the memory that stays resident after the last one.
+ * The worth of memory that is kept for the next regions, by the regions' size.
+ * For each size and allocator a fresh process makes and destroys one region
+ * after the other, as the workload fill does, with nothing above them in
+ * malloc()'s heap. Prints three tables: the time of an allocation, the page
+ * faults of a region, and the memory that stays resident after the last one.
  *
  * usage: kept_curve [MOST]
  *
@@ -29,17 +29,17 @@ enum {
     KIB = 1024,
     MIB = 1024 * 1024,
 
-    PERIOD = 16 * KIB, /* sizes that are drawn */
+    PERIOD = 16 * KIB, /* samples */
 
-    /* A thread's pool releases what the last 64 regions did not need. So as
-     * many come before the clock starts. */
+    /* A thread releases memory that its last 64 regions did not need. So as
+     * many regions come before the clock starts. */
     WARM_UP = 64,
     REGIONS = 64,                  /* that are measured, at least */
     ALLOCATIONS = 4 * 1000 * 1000, /* in regions that are measured, at least */
 };
 
-/* What asks for 16 MiB takes a little more, and so is beyond the pool's limit
- * where 15 MiB is not. */
+/* A region that asks for 16 MiB takes a little more, so it is beyond the pool's
+ * limit, where one of 15 MiB is not. */
 static const size_t region_sizes[] = {
     16 * KIB, 64 * KIB, 256 * KIB, 1 * MIB,  4 * MIB,
     8 * MIB,  15 * MIB, 16 * MIB,  32 * MIB, 64 * MIB,

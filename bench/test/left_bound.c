@@ -1,7 +1,7 @@
 /*
- * What a bound costs and saves at which the pool takes a block as full: for
- * left_bound.py, which compiles this with the pool's sources, each time with
- * another bound.
+ * The costs and savings of a bound at which the pool takes a block as full.
+ * left_bound.py compiles this with the pool's sources, each time with another
+ * bound.
  *
  * usage: left_bound SIZES REGIONS
  *

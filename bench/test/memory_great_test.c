@@ -1,9 +1,9 @@
 /*
  * Memory of pools, of the library as it is installed, as the system sees it.
- * What stays resident of this process when a pool of 1 GiB is destroyed: what
- * the thread keeps, and a little. At once that is bounded by the thread's
- * limit; 64 small pools later it is 1 MiB. And steady pools within the limit
- * take no page faults. GREAT_SIZE is the size of the allocations.
+ * When a pool of 1 GiB is destroyed, only the memory that the thread keeps, and
+ * a little more, stays resident: at once at most the thread's limit, and 64
+ * small pools later at most 1 MiB. And steady pools within the limit take no
+ * page faults. GREAT_SIZE is the size of the allocations.
  */
 #include "measure/memory.h"
 
@@ -25,7 +25,7 @@
 enum {
     TOUCHED = 4096, /* no page is larger that is smaller than a block */
     LEFT_MIB = 4,   /* that malloc() keeps of its own, at most */
-    LATER = 64,     /* pools, after which what they do not need is gone */
+    LATER = 64,     /* pools, after which memory they did not need is gone */
     SKIPPED = 77,   /* Meson's status */
 };
 

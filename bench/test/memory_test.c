@@ -1,7 +1,7 @@
 /*
- * What the pool takes from the system, against nginx's own pool, which is
- * compiled from its source as it is: bytes taken, for the same allocations, of
- * any distribution of sizes. And what stays of a great pool.
+ * The bytes that the pool takes from the system, against those of nginx's own
+ * pool, which is compiled from its source as it is: for the same allocations,
+ * of any distribution of sizes. And the bytes that stay of a great pool.
  * Both take their memory from pool/test/heap.h, which counts.
  */
 #include <setjmp.h>
@@ -23,8 +23,8 @@
 enum {
     N = 30000, /* allocations of a pool */
 
-    /* A pool gets no more than that: of larger sizes than any block has, both
-     * pools take the same. */
+    /* The bytes of a pool, at most: of sizes above any block's, both pools take
+     * the same. */
     BYTES_MAX = 1024 * 1024 * 1024,
 
     /* Of a pool that is reset. Fewer, since nginx then tries every block that
@@ -35,8 +35,8 @@ enum {
     GREAT = 1024 * 1024 * 1024,
     GREAT_SIZE = 4000,
 
-    /* What ngx_palloc.h says of what a thread keeps: so many more pools later
-     * it is 1 MiB. */
+    /* As ngx_palloc.h says of the memory that a thread keeps: after that number
+     * of further pools it is 1 MiB. */
     LATER = 64,
     LATER_LEFT = 1024 * 1024,
 };
@@ -60,7 +60,7 @@ struct kind {
     void (*destroy)(void *pool);
 };
 
-/* What is done with a pool of each kind. */
+/* The program that a pool of each kind runs. */
 struct plan {
     size_t n;      /* allocations of a round, at most N */
     size_t rounds; /* at most ROUNDS, with a reset between */
@@ -123,7 +123,7 @@ static const struct kind kind_nginx = {
 };
 
 /* The most bytes that a pool has had at a round's end: its blocks, its large
- * allocations, and what finds those. */
+ * allocations, and their index. */
 static size_t
 taken(const struct kind *kind, const struct plan *plan, const uint32_t *samples,
       size_t pool_size, size_t packed_one_in)

@@ -1,5 +1,5 @@
 /*
- * memory_read() sees what this process takes from the system.
+ * memory_read() sees the memory that this process takes from the system.
  */
 #include "measure/memory.h"
 

@@ -1,7 +1,8 @@
 /*
  * The row nginx runs nginx's own code, and the row pool this project's: both
  * are recognised by behaviour in which they differ. Both keep to nginx's rule
- * for what comes from a block. Skipped where nginx's source is not at hand.
+ * for the sizes that come from a block. Skipped where nginx's source is not at
+ * hand.
  */
 #include "allocator.h"
 
@@ -70,7 +71,7 @@ second_block(void)
     return p;
 }
 
-/* What a later block loses by a reset. */
+/* The bytes that a later block loses by a reset. */
 static ptrdiff_t
 lost_by_reset(const char *name)
 {

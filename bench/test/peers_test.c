@@ -1,7 +1,7 @@
 /*
  * Each workload on each allocator that there is: all contents are as they were
- * written, or the workload says why it cannot be done. workload_test has what
- * the workloads do.
+ * written, or the workload says why it cannot be done. workload_test checks the
+ * calls of the workloads.
  */
 #include "measure/row.h"
 
@@ -16,14 +16,14 @@
 
 #include "measured.h"
 
-/* What all rows are made from. */
+/* The data that all rows are made from. */
 static struct sizes **sizes;
 static size_t sizes_count;
 static struct inputs inputs;
 static struct contenders contenders;
 static void **pointers;
 
-/* What became of the row that ran last. */
+/* The result of the row that ran last. */
 static char error[ROW_REASON_MAX];
 static int64_t iterations;
 
@@ -82,7 +82,8 @@ row_of(size_t w, size_t c)
     };
 }
 
-/* Set what row_bind() leaves, as the plan does. Returns the smallest size. */
+/* Set the fields that row_bind() leaves, as the plan does. Returns the smallest
+ * size. */
 static size_t
 row_complete(struct row *row)
 {
@@ -198,7 +199,7 @@ check_n(const struct workload *workload, const char *name, size_t length)
     assert_true(workload->most == 0 || n <= workload->most);
 }
 
-/* A name that is not there would be a row that is missing without a word. */
+/* A wrong name would leave out a row without a message. */
 static void
 test_cells_have_known_sizes_and_numbers(void **state)
 {

@@ -62,7 +62,7 @@ plan_make(void)
     return plan;
 }
 
-/* What a round gives; figures that decimals cannot show in few digits. */
+/* The readings of a round, with figures that few decimal digits cannot show. */
 static void
 plan_measure(struct plan *plan, int round)
 {
@@ -369,7 +369,7 @@ test_begin_removes_earlier_rounds(void **state)
     plan_destroy(plan);
 }
 
-/* A link to a device without room stands where the file is made. */
+/* A link to a full device stands where the file is made. */
 static void
 test_full_disk_leaves_earlier_rounds(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * A program to record: record_subject WHAT COUNT.
+ * A program to record: record_subject KIND COUNT.
  *
  *     malloc   COUNT times malloc, calloc, realloc, memalign, and their frees
  *     threads  the same on two threads at once, one freeing what the other made

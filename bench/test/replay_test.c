@@ -19,7 +19,7 @@ enum {
 
 static char folder[] = "/tmp/replay_test_XXXXXX";
 
-/* What was done to the allocator below, in words. */
+/* The calls of the allocator below, in words. */
 static char log_text[LOG_SIZE];
 static size_t log_size;
 static unsigned char memory[1024 * 1024];
@@ -263,7 +263,8 @@ load_repeated(const char *before, const char *text, int times,
     return load(all);
 }
 
-/* What is repeated, in which state all begins again, and the allocations. */
+/* The part that is repeated, the state in which it begins, and its allocations.
+ */
 static void
 test_requests_are_what_can_be_repeated(void **state)
 {
@@ -322,7 +323,7 @@ test_requests_are_what_can_be_repeated(void **state)
     }
 }
 
-/* Whatever fails, all regions that are there are ended. */
+/* After any failure, all regions that are there are ended. */
 static void
 test_replay_ends_what_failed(void **state)
 {
@@ -343,7 +344,7 @@ test_replay_ends_what_failed(void **state)
     replay_destroy(replay);
 }
 
-/* The one that gives every object the same place is found out. */
+/* An allocator that gives every object the same address fails the check. */
 static void
 test_check_finds_changed_contents(void **state)
 {

@@ -42,7 +42,7 @@ static size_t interrupt_at = SIZE_MAX;
 static int ids[ROWS];
 static struct plan *current;
 
-/* What keep() was called with. */
+/* The calls of keep(), and the rounds at which it fails or interrupts. */
 static struct {
     int rounds[ROUNDS];
     size_t turns[ROUNDS]; /* how many were over */

@@ -1,6 +1,6 @@
 /*
  * Rows run through the shim on an allocator that counts, and that breaks on
- * demand: what a row promises of its own must not depend on the real ones.
+ * demand: a row's own promises must not depend on the real allocators.
  */
 #include "measure/row.h"
 
@@ -27,7 +27,7 @@ enum {
     REHEARSALS = 2,
 
     SLEEP_US = 2000,
-    TRIES = 50, /* of what a busy machine may hold up */
+    TRIES = 50, /* of a run that a busy machine may hold up */
 
     BLOCKS = 1000,
 };
@@ -185,8 +185,8 @@ shared_create(void *library, size_t size, size_t count)
     return library;
 }
 
-/* The other thread is the slower one, so that who does not wait for it is
- * caught. */
+/* The other thread is the slower one, so that a row which does not wait for it
+ * fails. */
 static void *
 shared_alloc(void *state, size_t size)
 {
@@ -401,7 +401,7 @@ test_fill_reset_makes_one_region(void **state)
 }
 
 /* The books are kept by one thread, replay_test has replays, and workload_test
- * has what is for region allocators alone. */
+ * has the workloads that are for region allocators alone. */
 static int
 is_for_books(const struct workload *workload)
 {
@@ -514,8 +514,8 @@ test_threads_2_counts_both(void **state)
     assert_float_equal(books.items_per_second * seconds, 2 * N * REGIONS, 1e-3);
 }
 
-/* Both threads make each batch's regions, and a batch ends when both have. What
- * the second keeps for itself goes with it. */
+/* Both threads make each batch's regions, and a batch ends when both have. The
+ * memory that the second one keeps goes with it. */
 static void
 test_threads_2_work_on_each_batch(void **state)
 {
@@ -587,7 +587,7 @@ test_free_random_times_the_frees_alone(void **state)
     assert_true(books.result.real_time < most);
 }
 
-/* What was freed, in order. */
+/* The objects that were freed, in order. */
 static char blocks[BLOCKS];
 static size_t blocks_made;
 static size_t freed[BLOCKS];

@@ -1,5 +1,5 @@
 /*
- * What a test does on a thread of its own.
+ * Runs a part of a test on a thread of its own.
  */
 #ifndef BENCH_TEST_THREAD_H
 #define BENCH_TEST_THREAD_H

@@ -1,6 +1,6 @@
 /*
- * Each workload on an allocator that counts: what an iteration does, object by
- * object. row_test has what a row makes of it, replay_test what a replay does.
+ * Each workload on an allocator that counts: the calls of an iteration, object
+ * by object. row_test tests the figures of a row, replay_test replays.
  */
 #include "workload.h"
 
@@ -33,14 +33,14 @@ enum {
     OBJECTS_MAX = 64 * 1024,
 };
 
-/* An object that is alive, before what is given out. */
+/* The head of an object that is alive, before its bytes. */
 struct object {
     size_t number; /* allocations before it */
     size_t size;
     struct books *books;
 };
 
-/* What was done to an allocator. Threads take turns. */
+/* The calls of an allocator. Threads take turns. */
 static struct books {
     pthread_mutex_t lock;
     size_t fails_at; /* the allocation that fails, from 0; SIZE_MAX: none */
@@ -628,7 +628,7 @@ test_handoff_ends_regions_on_the_other_thread(void **state)
     }
 }
 
-/* Whatever fails, the regions that were made end, and none is made after it. */
+/* After any failure the regions that were made end, and no more are made. */
 static void
 test_handoff_reports_a_failure(void **state)
 {
@@ -826,7 +826,7 @@ test_request_cannot_begin_without_memory(void **state)
     replay_destroy(replay);
 }
 
-/* Whichever allocation fails in the region that is checked first. */
+/* One allocation in the region that is checked first fails. */
 static void
 test_first_region_may_fail(void **state)
 {

@@ -1,7 +1,7 @@
 /*
  * An iteration is n times a free and an allocation, while n objects are alive
- * at all times, as in a cache or a table of sessions. All of it is timed. What
- * is alive is made before the clock starts.
+ * at all times, as in a cache or a table of sessions. All of it is timed. The
+ * first n objects are made before the clock starts.
  *
  * Small objects live short: of two objects chosen at random the smaller one is
  * freed. With endless samples an object of x bytes would live for
@@ -109,7 +109,7 @@ churn_exchange(struct region *region, struct churn *churn)
     return err;
 }
 
-/* The first call makes what is alive. After a failed allocation there is no
+/* The first call makes the n objects. After a failed allocation there is no
  * second try. */
 static int
 churn_take(struct region *region)
@@ -137,7 +137,7 @@ churn_check(const struct region *region)
                                   churn->exchanged, churn->sizes);
 }
 
-/* What is alive stays. */
+/* The objects stay alive. */
 static void
 churn_give(struct region *region)
 {

@@ -8,7 +8,7 @@
 #include "workload.h"
 
 enum {
-    /* What a cleanup takes of its region at most, in bytes: 40 were found. */
+    /* Bytes that a cleanup takes of its region, at most: 40 were found. */
     CLEANUP_SIZE = 64,
 };
 

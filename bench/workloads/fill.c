@@ -6,7 +6,7 @@
  */
 #include "workload.h"
 
-/* Of the sizes that are not named, a small region shows what a size costs. */
+/* Of the sizes that are not named, a small region shows the cost of a size. */
 static const struct workload_cells fill_full[] = {
     {"lognormal", "10,25,100,1000,10000,100000"},
     {"nginx_request,fleet", "25,100,1000,10000"},

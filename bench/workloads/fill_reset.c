@@ -1,7 +1,7 @@
 /*
  * An iteration is n allocations and a reset, as of a loop with scratch memory,
  * in one region that lives as long as the row. All of it is timed. A general
- * allocator has nothing to reset: its row would be the one of fill.
+ * allocator has nothing to reset: its row would be the same as that of fill.
  */
 #include "workload.h"
 

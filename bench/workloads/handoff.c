@@ -19,7 +19,7 @@ enum {
     /* So that neither thread waits for each region of the other. */
     HANDOFF_REGIONS = 4,
 
-    /* So many ops that the wait for the last region of a batch is nothing. */
+    /* Enough ops that the wait for the last region of a batch is negligible. */
     HANDOFF_BATCH = 64 * WORKLOAD_BATCH,
 };
 
@@ -213,7 +213,7 @@ static const char *
 handoff_refuse(const struct allocator *allocator, size_t least)
 {
     if (allocator->is_null) {
-        return NULL; /* what the hand-over itself costs */
+        return NULL; /* the cost of the hand-over itself */
     }
     return allocator->is_bound_to_thread
                ? "its regions end on the thread that made them"

@@ -27,7 +27,7 @@ enum {
     LITTERED_OCTAVES = 11,
 };
 
-/* What was allocated and is not freed yet; NULL elsewhere. */
+/* The objects that are not freed yet; NULL elsewhere. */
 struct litter {
     void *by_malloc[LITTERED_OBJECTS];
     void *by_row[LITTERED_OBJECTS];

@@ -1,10 +1,10 @@
 /*
  * An iteration is all requests of a recorded server, connection after
  * connection and region after region, as often as they were recorded. All of it
- * is timed. What the server made when it started is made before the clock
- * starts, and lives on until the clock has stopped. plan/repeat.h says how the
- * requests are found in a trace, and plan/replay.h what is done. n is the
- * number of the requests' allocations.
+ * is timed. The objects of the server's start are made before the clock starts,
+ * and live on until the clock has stopped. plan/repeat.h says how the requests
+ * are found in a trace, and plan/replay.h how they are played. n is the number
+ * of the requests' allocations.
  */
 #include "plan/replay.h"
 
@@ -55,7 +55,7 @@ request_take(struct region *region)
     return err;
 }
 
-/* What was made before the requests is looked at too. */
+/* Objects that were made before the requests are checked too. */
 static int
 request_check(const struct region *region)
 {

@@ -1,9 +1,9 @@
 /*
  * An iteration is one region a thread, as in fill, on one thread or on two at
- * once: what one thread's allocations cost the other. All of it is timed, by
- * the wall clock; the allocations of all threads count. The second thread is
- * there before the clock starts, and waits for each batch in a loop, on a core
- * of its own.
+ * once. The difference is the cost of one thread's allocations for the other.
+ * All of it is timed, by the wall clock; the allocations of all threads count.
+ * The second thread is there before the clock starts, and waits for each batch
+ * in a loop, on a core of its own.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,7 +13,7 @@
 #include "workload.h"
 
 enum {
-    /* So many ops that the start and the end of a batch are nothing. */
+    /* Enough ops that the start and the end of a batch are negligible. */
     THREADS_BATCH = 128 * WORKLOAD_BATCH,
 };
 
@@ -33,7 +33,7 @@ static const struct workload_cells threads_quick[] = {
     {NULL, NULL},
 };
 
-/* The second thread: what it is to do, and what came of it. */
+/* The second thread: its task, and its result. */
 struct helper {
     pthread_t thread;
     struct region region;

@@ -160,7 +160,7 @@ family_has(const struct family *family, size_t row)
     return is_fitted(&rows[row]) && is_family(&rows[row], &rows[family->first]);
 }
 
-/* Runs nothing: says what the row of that n took. */
+/* Runs nothing: reports the time of the row of that n. */
 static void
 family_run(struct shim_state *state, void *user)
 {

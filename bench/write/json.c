@@ -131,9 +131,9 @@ json_quote(struct json *json, const char *text)
 }
 
 /* The length of the UTF-8 character at text, or 0: it is none. After some first
- * bytes the second one has narrower bounds: they leave out what is longer than
- * it need be, surrogates, and what lies beyond U+10FFFF. (Unicode, table of
- * well-formed UTF-8 byte sequences.) */
+ * bytes the second one has narrower bounds: they leave out overlong forms,
+ * surrogates, and numbers beyond U+10FFFF. (Unicode, table of well-formed UTF-8
+ * byte sequences.) */
 static size_t
 utf8_length(const unsigned char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * Writes JSON, indented, to a stream. What cannot be written shows in the
- * stream's ferror(). One thread per struct.
+ * Writes JSON, indented, to a stream, whose ferror() shows failures. One thread
+ * per struct.
  */
 #ifndef BENCH_WRITE_JSON_H
 #define BENCH_WRITE_JSON_H
@@ -26,7 +26,7 @@ void json_close(struct json *json, char bracket);
 void json_string(struct json *json, const char *key, const char *value);
 void json_integer(struct json *json, const char *key, int64_t value);
 
-/* So that reading it gives the same number. What is not finite is null. */
+/* Reading it gives the same number. A value that is not finite is null. */
 void json_number(struct json *json, const char *key, double value);
 
 /* text is JSON already. */

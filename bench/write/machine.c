@@ -206,8 +206,8 @@ shown_path(const char *path)
 
 /*
  * Finds the line "field : value" of a file, or, field being NULL, its first
- * line, in line, which has room for MACHINE_LINE_MAX. Returns whether there is
- * one; *ret_value points into line.
+ * line, in line, which has MACHINE_LINE_MAX bytes. Returns whether it is there;
+ * *ret_value points into line.
  */
 static int
 read_field(const char *path, const char *field, char *line, char **ret_value)

@@ -1,6 +1,7 @@
 /*
- * What figures depend on, apart from the code: the machine, the compilers, the
- * libraries. Read when asked, from /proc, /sys and the build.
+ * The things other than the code that figures depend on: the machine, the
+ * compilers, the libraries. They are read when asked for, from /proc, /sys and
+ * the build.
  */
 #ifndef BENCH_WRITE_MACHINE_H
 #define BENCH_WRITE_MACHINE_H
@@ -15,7 +16,7 @@ const char *machine_commit(void);
 int machine_cores(void);
 
 /* The bytes of memory that can be had without swapping: the kernel's guess,
- * which counts what it caches of files; else what is free. */
+ * which counts its cache of files; else the free memory. */
 double machine_memory(void);
 
 /* Write all of it as an object. context is shim_context_json()'s. */

@@ -1,7 +1,7 @@
 /*
  * The rounds of a run that has not ended, in results/<label>/rounds/: the file
  * "run" says how the run was started, and each complete round is a file of its
- * own. So whatever ends the program, at most the round under way is lost, and
+ * own. So when the program is ended, at most the round under way is lost, and
  * the run can be resumed. Once all results are written, the folder is removed.
  */
 #ifndef BENCH_WRITE_PROGRESS_H

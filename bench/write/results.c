@@ -27,7 +27,7 @@ enum {
     RESULTS_FLAT = 3, /* each entry of run.json's lists is one line */
 };
 
-/* Everything that is written about. */
+/* The parts of a run that are written. */
 struct account {
     const struct results *results;
     const struct plan *plan;
@@ -144,7 +144,7 @@ results_write(const struct results *results, const struct plan *plan,
     return err;
 }
 
-/* Date, time and commit: sorts by age, and names what was measured. */
+/* Date, time and commit: sorts by age, and names the measured code. */
 static void
 label_make(char *label)
 {
@@ -286,7 +286,7 @@ rename_file(const struct account *account, size_t i)
     return rename(from, to) != 0 ? fail(to, -errno) : 0;
 }
 
-/* In path, which has room for RESULTS_FILE_MAX. */
+/* In path, which has RESULTS_FILE_MAX bytes. */
 static void
 file_path(const struct account *account, size_t i, const char *suffix,
           char *path)

@@ -16,7 +16,7 @@ enum {
     RESULTS_PATH_MAX = 4096,
 };
 
-/* Where results go, and what they are from. */
+/* The folder of the results, and the command line of the run. */
 struct results {
     char path[RESULTS_PATH_MAX]; /* of the folder */
     int folder;                  /* open and locked */

@@ -22,7 +22,7 @@ enum {
     THREADS = 5,
 };
 
-/* What one thread hands to another. */
+/* The data that one thread hands to another. */
 struct handover {
     struct arena *arena;
     void *p;

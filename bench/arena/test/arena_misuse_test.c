@@ -24,7 +24,7 @@ enum {
 
 typedef void (*misuse_fn)(struct arena *arena, volatile char *p);
 
-/* What one thread hands to another. */
+/* The data that one thread hands to another. */
 struct handover {
     struct arena *arena;
     char *p;
@@ -49,7 +49,7 @@ free_larger(struct arena *arena, volatile char *p)
     arena_free(arena, (void *) (uintptr_t) (p - 199), 200);
 }
 
-/* Writes what a child that misuses p has to say, and how it ended. */
+/* Writes the report of a child that misuses p, and how the child ended. */
 static int
 misuse(misuse_fn function, struct arena *arena, volatile char *p, char *report)
 {
@@ -204,7 +204,7 @@ test_use_after_destroy_is_reported(void **state)
     check_reported(touch, arena, p);
 }
 
-/* What is allocated again is whole, whatever was done before. */
+/* Of an object that is allocated again all bytes may be used, in any size. */
 static void
 test_use_of_what_lives_is_not_reported(void **state)
 {

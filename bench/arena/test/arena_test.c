@@ -24,7 +24,7 @@ struct object {
     unsigned char fill;
 };
 
-/* What one thread hands to another. */
+/* The data that one thread hands to another. */
 struct handover {
     struct arena *arena;
     void *p;
@@ -149,7 +149,7 @@ test_alloc_aligns_every_size(void **state)
 }
 
 /* A random program. The array of objects is the model: no two of them overlap,
- * and each keeps what was written into it. */
+ * and each keeps the bytes that were written into it. */
 static void
 test_alloc_keeps_live_objects_apart(void **state)
 {

@@ -12,7 +12,7 @@ enum {
     BYTES = 64,
 };
 
-/* What the reporter saw. */
+/* The results that the reporter saw. */
 struct seen {
     int results;
     int errors;

@@ -19,7 +19,7 @@ enum {
     THREADS = 3,
     BATCH = 64,
     SLEEP_MS = 50, /* that no clock may count */
-    TRIES = 50,    /* of what a busy machine may hold up */
+    TRIES = 50,    /* of a run that a busy machine may hold up */
 };
 
 /* A result's fields that outlive the callback. */
@@ -37,7 +37,7 @@ struct kept {
     double fruit;
 };
 
-/* What a test's benchmarks and its reporter leave. */
+/* The notes of a test's benchmarks and of its reporter. */
 struct record {
     struct kept results[RESULTS_MAX];
     size_t count;
