@@ -186,7 +186,7 @@ def joined(first: Run, second: Run) -> Run:
 
 
 def chosen_cells(arguments: argparse.Namespace) -> list[Row]:
-    """The rows of NEW that stand for the cells."""
+    """NEW's row of each cell."""
     quick, pattern = arguments.quick, arguments.filter
     every = (
         Row(workload, NEW, sizes, n)
@@ -327,8 +327,8 @@ def compare_runs(arguments: argparse.Namespace) -> list[Line]:
 
 
 def is_chosen(row: Row, old: Run, pattern: re.Pattern[str] | None) -> bool:
-    """Only those of the baseline are this project's own. Instructions of some others
-    depend on addresses, so that they vary from run to run."""
+    """By default the rows of the baseline: they are this project's own. The
+    instructions of some other rows depend on addresses and vary from run to run."""
     if pattern is not None:
         return pattern.search(str(row)) is not None
     pair = old.context.get("aa_pair")

@@ -137,7 +137,7 @@ def _measured(run: Run, own: str, other: str) -> list[Row]:
 
 
 def _duel(run: Run, duel: Duel) -> list[str]:
-    """How many cells are judged, and each in which another one is faster."""
+    """How many cells are judged, and each cell in which a rival is faster."""
     counts: Counter[str] = Counter()
     beaten = []
     for cell in duel.cells:
@@ -156,7 +156,7 @@ def _duel(run: Run, duel: Duel) -> list[str]:
 
 
 def _others(run: Run, cell: Row, names: list[str]) -> dict[str, tuple[Estimate, str]]:
-    """Of each that was measured: its time over cell's, and the verdict."""
+    """For each of names that was measured: its time over cell's, and the verdict."""
     pair = _pair(run, cell)
     result = {}
     for name in names:
@@ -167,7 +167,7 @@ def _others(run: Run, cell: Row, names: list[str]) -> dict[str, tuple[Estimate, 
 
 
 def _beaten(cell: Row, others: dict[str, tuple[Estimate, str]]) -> str:
-    """The faster ones, the fastest first."""
+    """The rivals that are faster in cell, the fastest first."""
     faster = sorted(
         (found.median, name, found)
         for name, (found, verdict) in others.items()
@@ -179,7 +179,7 @@ def _beaten(cell: Row, others: dict[str, tuple[Estimate, str]]) -> str:
 
 
 def _pair(run: Run, cell: Row) -> Estimate | None:
-    """The A/A pair's ratio beside cell, whoever's row that is."""
+    """The A/A pair's ratio in the same cell, of whichever allocator it is."""
     pool = cell._replace(allocator=POOL)
     found = ratio(run, pool._replace(allocator=POOL + AGAIN), pool, USUAL_CONFIDENCE)
     return found.ratio if found else None

@@ -1,4 +1,4 @@
-"""What the fuzzing campaigns of results/fuzz.json did in all, for page and READMEs.
+"""The sums of the fuzzing campaigns of results/fuzz.json, for page and READMEs.
 
 fuzz.json grows with each campaign on a machine, so git does not keep it. ./run publish
 adds it up as results/campaigns.csv: a line for each target and engine. Campaigns with
@@ -26,15 +26,15 @@ Line = dict[str, str]
 
 
 def load(results: Path) -> list[Line]:
-    """Those of a folder's fuzz.json, else of its campaigns.csv; empty where there is
-    neither. Raises InputError."""
+    """The campaigns of a folder's fuzz.json, else of its campaigns.csv; empty where
+    there is neither. Raises InputError."""
     if (results / LOG).is_file():
         return added_up(results / LOG)
     return read(results / FILE) or []
 
 
 def read(path: Path) -> list[Line] | None:
-    """None where there is no such file. Raises InputError."""
+    """The lines of a campaigns.csv; None where there is none. Raises InputError."""
     if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8").split("\n", 1)[-1]

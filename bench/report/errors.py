@@ -1,10 +1,10 @@
-"""What the report raises where a file cannot be used, each time with the file's name."""
+"""The error of the report where a file cannot be used. It names the file."""
 
 from pathlib import Path
 
 
 class InputError(Exception):
-    """A file is not what a report can be made of: which, and why."""
+    """A report cannot be made of a file: which file, and why."""
 
 
 def write(path: Path, text: str) -> None:

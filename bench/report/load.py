@@ -1,4 +1,4 @@
-"""Read what a run left in its folder, and refuse what cannot be reported.
+"""Read a run's files from its folder, and refuse those that cannot be reported.
 
 run.json follows google-benchmark's schema, one entry of "benchmarks" a row and
 round. Its round is its repetition_index, and workload, allocator, sizes and n
@@ -6,7 +6,7 @@ say which row it is. The harness's own rows have "workload": "shim" alone, and
 are known by their name. The lists "latencies", "memory", "instructions" and
 "complexity" have one entry a row; a run may leave each of them out.
 
-A published run has readings.json instead, the same in little room (store.py).
+A published run has readings.json instead, the same in fewer bytes (store.py).
 """
 
 import json
@@ -226,7 +226,7 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 
 def _is_text(value: Any) -> TypeGuard[str]:
-    """Whether it is one that can be written: JSON can have half a character."""
+    """Whether it is a text that can be written: JSON can have half a character."""
     try:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:
@@ -254,7 +254,7 @@ def _read_object(path: Path) -> Object:
 
 
 def parsed(text: str, path: Path) -> Object:
-    """The object that text is; path is for messages. Raises InputError."""
+    """The JSON object in text; path is for messages. Raises InputError."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -373,9 +373,9 @@ def _add_lists(run: Run, document: Object) -> None:
 def _optional(
     run: Run, document: Object, key: str, workload: str | None = None
 ) -> Iterator[_Entry]:
-    """The entries of a list that need not be there, less those that failed.
+    """The entries of an optional list, without those of rows that failed.
 
-    The reason of each that failed is added to run.skipped.
+    The reason of each row that failed is added to run.skipped.
     """
     if key not in document:
         return

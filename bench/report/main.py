@@ -111,7 +111,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def remove_charts(folder: Path) -> None:
-    """Those that earlier reports put beside the page."""
+    """Remove the charts that earlier reports put beside the page."""
     for path in folder.glob("*.svg"):
         if is_ours(path):
             path.unlink()

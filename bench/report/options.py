@@ -1,4 +1,4 @@
-"""What command lines of bench's scripts share."""
+"""The shared parts of the command lines of bench's scripts."""
 
 import argparse
 import re
@@ -8,7 +8,7 @@ import sys
 def parse(
     parser: argparse.ArgumentParser, words: list[str], manual: str
 ) -> argparse.Namespace:
-    """--help prints the manual, which is the script's own text."""
+    """Parse the command line; --help prints the manual, the script's docstring."""
     if {"-h", "--help"} & set(words):
         print(manual.strip())
         sys.exit(0)

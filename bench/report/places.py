@@ -2,9 +2,9 @@
 
 Only rivals count: allocators that are linked as the baseline is (class), and
 that keep as much (keeps). One that is compiled into the loop, or a limit that is
-no allocator, says nothing about one that is called. What is kept of freed
-regions decides large regions, so one that keeps all of them competes only with
-others that do so too.
+no allocator, says nothing about one that is called. The memory that is kept of
+freed regions decides the time of large regions, so an allocator that keeps all of
+it competes only with others that do so too.
 """
 
 from collections import Counter
@@ -53,12 +53,12 @@ def classes(machine: Object) -> dict[str, str]:
 
 
 def kept(machine: Object) -> dict[str, str]:
-    """What each allocator keeps of freed regions, as machine.json has it."""
+    """The memory of freed regions that each allocator keeps, as machine.json has it."""
     return _of_allocators(machine, "keeps", BOUNDED)
 
 
 def rivals(names: Iterable[str], own: str, machine: Object) -> list[str]:
-    """Those of names that compete with own."""
+    """The allocators of names that compete with own."""
     class_of = classes(machine)
     keeps = kept(machine)
     return [
@@ -71,7 +71,7 @@ def rivals(names: Iterable[str], own: str, machine: Object) -> list[str]:
 
 
 def matrices(table: Table, machine: Object) -> list[Matrix]:
-    """For each workload that the baseline was measured on."""
+    """A matrix for each workload that the baseline was measured on."""
     names = rivals(table.unique, table.baseline, machine)
     result = []
     for workload in table.workloads:
@@ -84,7 +84,7 @@ def matrices(table: Table, machine: Object) -> list[Matrix]:
 
 
 def place(rivals: dict[str, tuple[Estimate, str]]) -> Place:
-    """The place among rivals: of each, its time over one's own and the verdict."""
+    """The place among rivals, by their times over the baseline's and the verdicts."""
     if not rivals:
         return Place(NO_RIVAL, None, 1.0)
     best = min(rivals, key=lambda name: (rivals[name][0].median, name))

@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""Publish a run: its data, and what the READMEs say of it.
+"""Publish a run: its data, and its figures in the READMEs.
 
 usage: ./run publish [LABEL]
        ./run publish --check
 
-LABEL is results/LABEL, which ./run bench wrote. Its readings, in little room, go to
-results/reference/, which is the published run; without LABEL, that one is read
-again. From it, and from mutants.json, fuzz.json, mutator.json, kept_curve.md and
-left_bound.md in results/ where they are there, are made:
+LABEL is results/LABEL, which ./run bench wrote. Its readings are stored in few bytes
+in results/reference/, which is the published run. Without LABEL, the published run is
+read again. These files are made of it, and of mutants.json, fuzz.json, mutator.json,
+kept_curve.md and left_bound.md in results/, where they are there:
 
   results/reference/readings.json, table.csv, machine.json, command
   results/history.csv, a line for each commit that was published
-  results/campaigns.csv, what the fuzzing campaigns of fuzz.json did in all
+  results/campaigns.csv, the sums of the fuzzing campaigns of fuzz.json
   results/charts/*.svg
-  what stands between <!-- figures: NAME --> and <!-- end --> in the READMEs
+  the lines between <!-- figures: NAME --> and <!-- end --> in the READMEs
 
-The same data give the same bytes. --check writes nothing. It names what is stale, and
+The same data give the same bytes. --check writes nothing. It names each stale file, and
 each measured figure that stands in a README outside these parts and that
 bench/report/readme/allowed.toml does not allow.
 
@@ -100,7 +100,7 @@ Files = dict[str, str]  # texts by name, from the root
 
 
 def data(folder: Path) -> Files:
-    """What is kept of the run in folder. Raises InputError."""
+    """The files that are kept of the run in folder. Raises InputError."""
     run = load(folder)
     path = run_file(folder)
     return {
@@ -111,7 +111,7 @@ def data(folder: Path) -> Files:
 
 
 def campaigns_of(root: Path, is_check: bool) -> list[campaigns.Line] | None:
-    """Those that were fuzzed here, if any were; else those that are published."""
+    """The campaigns of this machine, if there are any; else the published ones."""
     log = root / RESULTS / campaigns.LOG
     if log.is_file() and not is_check:
         return campaigns.added_up(log)
@@ -119,7 +119,8 @@ def campaigns_of(root: Path, is_check: bool) -> list[campaigns.Line] | None:
 
 
 def facts_of(root: Path, files: Files, fuzzed: list[campaigns.Line] | None) -> Facts:
-    """From what is kept, not from what was measured: both give the same then."""
+    """The facts, from the kept files, not from the measured ones: so a run and its
+    published form give the same."""
     path = root / READINGS
     run = load_document(store.expand(json.loads(files[READINGS]), path), path)
     run.machine = json.loads(files[MACHINE])
@@ -139,7 +140,7 @@ def facts_of(root: Path, files: Files, fuzzed: list[campaigns.Line] | None) -> F
 
 
 def made(root: Path, facts: Facts) -> Iterator[tuple[str, str]]:
-    """All else that is made of them, by name."""
+    """All other files that are made of the facts, by name."""
     yield CELLS, cells_csv.text(facts.table)
     if facts.campaigns is not None:
         yield CAMPAIGNS, campaigns.written(facts.campaigns)
@@ -167,7 +168,7 @@ def readme(root: Path, name: str, facts: Facts) -> str:
 
 
 def check(root: Path, files: Files) -> int:
-    """Print what is stale, and each stray figure."""
+    """Print each stale file and each stray figure."""
     messages = [
         found for name, text in files.items() for found in stale(root, name, text)
     ]
@@ -202,7 +203,7 @@ def left_over(root: Path, files: Files) -> list[str]:
 
 
 def readmes(root: Path) -> Files:
-    """Every README, but for those in hidden folders and those of builds."""
+    """Every README that is not in a hidden folder or a build."""
     rooms = [
         path
         for path in root.iterdir()

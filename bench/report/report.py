@@ -111,7 +111,7 @@ def find(root: Path, word: str) -> Source:
 
 
 def git(root: Path, *words: str) -> str:
-    """What git prints; "" where it fails."""
+    """The output of git; "" where it fails."""
     try:
         done = subprocess.run(
             ["git", "-C", root, *words], capture_output=True, text=True, check=False
@@ -122,7 +122,7 @@ def git(root: Path, *words: str) -> str:
 
 
 def of_commit(root: Path, source: Source, name: str) -> str:
-    """A file beside the run."""
+    """The text of a file beside the run, in its commit."""
     return git(root, "show", f"{source.commit}:{source.path.with_name(name)}") + "\n"
 
 

@@ -29,7 +29,7 @@ class Named(NamedTuple):
 
 
 def lines(runs: list[Named], pattern: re.Pattern[str] | None) -> Iterator[str]:
-    """Raises InputError where the runs have no such row in common."""
+    """The table's lines. Raises InputError where the runs have no row in common."""
     first = runs[0]
     rows = [
         row
@@ -104,7 +104,7 @@ def _time(run: Run, row: Row) -> str:
 
 
 def _speed(run: Run, row: Row) -> str:
-    """Paired: how many times as fast as the yardstick of the same run."""
+    """How many times as fast as the yardstick of the same run; paired."""
     found = ratio(run, row._replace(allocator=YARDSTICK), row, USUAL_CONFIDENCE)
     if found is None or row.allocator == YARDSTICK:
         return NONE
@@ -132,7 +132,7 @@ def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:
 
 
 def _sum(letter: str, first: Named, of: Named, rows: list[Row]) -> str:
-    """How many rows are how, and how many are not in both."""
+    """How many rows have which verdict, and how many are not in both runs."""
     found = Counter(
         verdicts.judge(_change(first, of, row), verdicts.NO_SPREAD) for row in rows
     )

@@ -39,7 +39,7 @@ NONE = Entry("none", look="faint")
 
 
 def places(matrices: Iterable[Matrix]) -> Iterator[Sheet]:
-    """Where the baseline stands in each cell."""
+    """The baseline's place in each cell."""
     for matrix in matrices:
         counts = ", ".join(
             f"{verdict} in {count}" for verdict, count in matrix.counts.most_common()

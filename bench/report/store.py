@@ -1,4 +1,4 @@
-"""A run in little room: readings.json, made of run.json and the other way round.
+"""A run in few bytes: readings.json, made of run.json and the other way round.
 
 run.json names each field of each reading. readings.json has one line a row, and
 the readings of all rounds in it as lists: a tenth of the size, and git shows
@@ -18,7 +18,7 @@ To pack what expand() gave results in the same bytes. readings.json has:
     version     of this form: 1
     context     as in run.json
     layouts     the layout of each round
-    columns     of each list below: what the values of its lines are
+    columns     of each list below: the names of the values of its lines
     rows        a line for each row, see ROW and READING
     errors      rows that could not run: name, threads, round, reason
     latencies, memory, instructions, complexity    as in run.json
@@ -40,7 +40,7 @@ VERSION = 1
 COMMENT = "Made of run.json by ./run publish; bench/report/store.py says how."
 
 DIGITS = 5
-STEP = 1e-3  # of what is kept as a difference from time_ns
+STEP = 1e-3  # of the values that are kept as a difference from time_ns
 
 ROW = (
     "name",  # workload/allocator/sizes/n, or the harness's own
@@ -84,7 +84,7 @@ def is_stored(document: Object) -> bool:
     return "version" in document and "benchmarks" not in document
 
 
-# run.json to readings.json. What load.py accepts is taken; else InputError.
+# run.json to readings.json. Input that load.py refuses raises InputError.
 
 
 def pack(document: Object, path: Path) -> str:
@@ -246,7 +246,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-# readings.json to run.json. Nothing is known of what is read.
+# readings.json to run.json. The input may have anything in it.
 
 
 def expand(document: Object, path: Path) -> Object:

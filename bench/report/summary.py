@@ -45,7 +45,7 @@ def text(table: Table, run: Run, found: Findings) -> str:
 
 
 def of_memory(run: Run) -> str:
-    """Of a run that measured no times: there is nothing that a page could compare."""
+    """The summary of a run without times: a page would have nothing to compare."""
     head = ["memory", "bytes a byte asked for", "kept after the regions' end"]
     rows = [
         [
@@ -68,7 +68,7 @@ def of_memory(run: Run) -> str:
 
 
 def _end(table: Table, run: Run) -> list[str]:
-    """What a reader wants last: the answer, the page, and what can be done next."""
+    """The last lines: the answer, the page, and the next commands."""
     folder = run.path.parent
     label = folder.name if folder.parent.name == "results" else str(folder)
     return [

@@ -33,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Group:
-    """One workload on one size distribution: what a reader compares."""
+    """One workload on one size distribution: rows that a reader compares."""
 
     workload: str
     sizes: str
@@ -73,7 +73,7 @@ class Table:
     others: dict[str, Estimate]  # rows that compare nothing: ns
 
     def only(self, names: Collection[str]) -> "Table":
-        """The same of these allocators alone, without what has none of them."""
+        """The table with these allocators alone, without groups that have none."""
         groups = [group.only(names) for group in self.groups]
         return replace(
             self,

@@ -54,7 +54,7 @@ class Components(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """What the cells of a workload have in common."""
+    """The parts of the spread, on average over the cells of a workload."""
 
     workload: str
     of: str  # TIME or RATIO, the time over the baseline's

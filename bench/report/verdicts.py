@@ -1,4 +1,4 @@
-"""What is faster: the only module that judges.
+"""The verdicts, such as "faster": no other module judges.
 
 The page, the summary, the charts, bars.py and compare use it alike:
 
@@ -55,7 +55,7 @@ class TooFewLayouts(ValueError):
 
 
 class Comparison(NamedTuple):
-    """How one row's time compares to another one's."""
+    """One row's time compared with another row's."""
 
     ratio: Estimate  # of the times: above 1 is slower
     by_layout: dict[int, float]  # the mean ratio of each layout; {}: of two runs
@@ -130,7 +130,7 @@ def judge(found: Comparison, pair: Estimate | None) -> str:
 def typical(
     values: Mapping[int, float], layouts: Mapping[int, int], confidence: float
 ) -> Estimate:
-    """What one row's values, by round, are over the layouts.
+    """The median over the layouts of one row's values by round, and its interval.
 
     Raises TooFewLayouts.
     """

@@ -1,1 +1,1 @@
-"""What charts are made of."""
+"""The parts of charts."""

@@ -1,4 +1,4 @@
-"""What charts are made of: the area that data are drawn into, and its scales."""
+"""The parts of charts: the area that data are drawn into, and its scales."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -66,7 +66,7 @@ def scale_below(
     label: Callable[[float], str],
     size: float = SMALL,
 ) -> None:
-    """Lines of the grid at steps, and their labels where there is room."""
+    """Lines of the grid at steps, and their labels where they fit."""
     places = [(scale.at(step), label(step)) for step in steps]
     canvas.lines([((x, panel.top), (x, panel.bottom)) for x, _ in places], GRID, 0.8)
     free = -math.inf
@@ -93,8 +93,8 @@ def scale_left(
 
 
 def reach(values: Iterable[float], margin: float, least: float) -> tuple[float, float]:
-    """The ends of a scale: of values, all above 0, with a factor of free room,
-    and at least a factor of least from end to end."""
+    """The ends of a scale: of values, all above 0, with a factor as margin, and at
+    least a factor of least from end to end."""
     known = list(values)
     low, high = min(known), max(known)
     more = max(1.0, math.sqrt(least * low / high))

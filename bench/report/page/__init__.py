@@ -53,7 +53,7 @@ COLUMNS = (  # of every figure's table: what a mark has, and its head
 
 
 class Policy(NamedTuple):
-    """What a reader must know of an allocator to compare it fairly."""
+    """The facts about an allocator that a fair comparison needs."""
 
     name: str
     kind: str
@@ -67,7 +67,7 @@ class Policy(NamedTuple):
 
     @property
     def short(self) -> str:
-        """What stands beside each row of it."""
+        """The text beside each of its rows."""
         parts = (
             f"keeps {self.keeps}" if self.keeps else "",
             f"block {self.block}" if self.block else "",
@@ -149,7 +149,7 @@ def scripts(used: library.Library) -> str:
 
 
 def policies(allocators: Any) -> Iterator[Policy]:
-    """Each allocator of machine.json; what is not stated there is empty."""
+    """The policy of each allocator of machine.json; missing fields are empty."""
     if not isinstance(allocators, dict):
         return
     for name, about in allocators.items():
@@ -191,7 +191,7 @@ def beside(known: list[Policy], table: Table) -> dict[str, str]:
 
 
 def held(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
-    """Trace, bytes live, bytes held and their ratio, and who holds as much."""
+    """Trace, bytes live, bytes held, their ratio, and the allocators that hold them."""
     names: dict[tuple[str, int, int], list[str]] = {}
     for row, (live, most) in run.held.items():
         found = names.setdefault((row.sizes, live, most), [])
@@ -208,7 +208,7 @@ def held(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def skipped(run: Run) -> dict[str, list[str]]:
-    """The rows that each reason took."""
+    """The rows that were skipped, by reason."""
     rows: dict[str, list[str]] = {}
     for name, reason in run.skipped.items():
         rows.setdefault(reason, []).append(name)
@@ -230,7 +230,7 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def warnings(table: Table, run: Run) -> Iterator[str]:
-    """What a reader must know before trusting a figure."""
+    """The remarks to read before trusting a figure."""
     if run.context.get("library_build_type") == "debug":
         yield (
             "google-benchmark calls itself a debug build (library_build_type: "

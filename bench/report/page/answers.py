@@ -76,7 +76,7 @@ def _whose(base: str) -> str:
 
 
 def _loss(view: View, own: str) -> str:
-    """Where the baseline of the page is faster, with the worst cell."""
+    """The cells in which the page's baseline is faster, with the worst one."""
     if own == view.base:
         return ""
     counts: Counter[str] = Counter()
@@ -106,7 +106,7 @@ def _loss(view: View, own: str) -> str:
 
 
 def _fastest(view: View) -> str:
-    """Of those that are called as a library, and who may be as fast."""
+    """The fastest allocator that is called as a library, and those as fast."""
     of = classes(view)
     shared = [name for name in view.names if of[name] == of[view.table.baseline]]
     ns = view.ns(view.traffic, view.sizes)
@@ -152,7 +152,7 @@ def _memory_ns(view: View, name: str) -> dict[int, float]:
 
 
 def _sure(view: View, row: Row, found: Speed | None) -> str:
-    """Of the sentence to quote, whose row this is, and of all cells."""
+    """How sure the sentence to quote is, whose row this is, and all cells are."""
     table = view.table
     noise, usual = view.noise_percent(row), typical_noise(view)
     spread = ""
@@ -168,7 +168,7 @@ def _sure(view: View, row: Row, found: Speed | None) -> str:
 
 
 def sure(found: Speed | None, noise: float | None) -> str:
-    """In one word, of the sentence to quote."""
+    """How sure the sentence to quote is, in one word."""
     if found is None or found.verdict in (UNKNOWN, UNSTABLE) or noise is None:
         return "Unsure"
     width = found.high / found.low
@@ -178,7 +178,7 @@ def sure(found: Speed | None, noise: float | None) -> str:
 
 
 def machine(view: View) -> str:
-    """In five words: "Intel Xeon, 2 cores, Linux"."""
+    """The machine in five words: "Intel Xeon, 2 cores, Linux"."""
     about = view.run.machine
     cpu = re.sub(r"\([^)]*\)|@.*|\b(CPU|Processor)\b", " ", str(about.get("cpu", "")))
     parts = [" ".join(cpu.split()[:CPU_WORDS]) or "Unknown processor"]

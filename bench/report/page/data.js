@@ -1,5 +1,5 @@
 /*
- * The run, as model.py embedded it: rows by their names, and what is known of each.
+ * The run, as model.py embedded it: rows by their names, and the figures of each.
  */
 
 function readData(model) {

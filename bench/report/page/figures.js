@@ -1,11 +1,11 @@
 /*
- * What each figure shows of the reader's choice, as marks. figures.py has the
- * same for the choice that the page opens with.
+ * The marks of each figure for the reader's choice. figures.py has those for the
+ * choice that the page opens with.
  */
 
 const plain = (n) => n.toLocaleString("en");
 
-/* What a figure is, less what its own function below gives. */
+/* A figure: the fields from figures.py, and those that its function below gives. */
 function figureFor(id, data, state) {
   const about = data.figures.find((figure) => figure.id === id);
   const figure = {...about, ...FIGURES[id](data, state, about)};
@@ -223,8 +223,8 @@ function speeds(data, state, traffics, seriesOf) {
 }
 
 /*
- * The best first: by the mean of the logarithms in the first panel. What is no
- * allocator is in alphabetical order.
+ * The best first: by the mean of the logarithms in the first panel. Names that are
+ * no allocators are in alphabetical order.
  */
 function namesOf(figure) {
   if (!figure.isFamilies) return [...new Set(figure.marks.map(({name}) => name))].sort();

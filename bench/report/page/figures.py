@@ -1,8 +1,8 @@
-"""The figures of the page as it opens: what each shows, as marks.
+"""The figures of the page as it opens: the marks of each.
 
 A mark is a value with its interval. forms.py draws a figure, and its table lists
-its marks. figures.js has a function of the same name for each of these, for what a
-reader chooses.
+its marks. figures.js has a function of the same name for each of these, for a
+reader's choices.
 """
 
 import math
@@ -28,7 +28,7 @@ PROGRAMS = ("replay", "request")
 
 @dataclass(frozen=True)
 class Mark:
-    name: str  # what its row or its line is called
+    name: str  # of its row or its line
     value: float
     low: float | None = None  # of the interval
     high: float | None = None
@@ -41,7 +41,7 @@ class Mark:
     noise: float | None = None  # the A/A spread beside it, in percent
     rounds: int | None = None
     row: str = ""  # of the run
-    more: str = ""  # what else was measured with it
+    more: str = ""  # another figure that was measured with it
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Figure:
 
     @property
     def names(self) -> list[str]:
-        """The best first: by the mean of their values in the first panel. What is no
-        allocator is in alphabetical order."""
+        """The best first: by the mean of their values in the first panel. Names that
+        are no allocators are in alphabetical order."""
         if not self.is_families:
             return sorted({mark.name for mark in self.marks})
         logs: dict[str, list[float]] = {}
@@ -113,7 +113,7 @@ NAMES = {  # of the figures, in the list of sections
 def figures(
     view: View, splits: list[Split], scores: list[Score], fuzzed: list[Line]
 ) -> list[Figure]:
-    """Those that the run has marks for, in the order of the page."""
+    """The figures that the run has marks for, in the order of the page."""
     made = [
         first(view),
         heat(view),
@@ -190,7 +190,7 @@ def programs(view: View) -> Figure:
         HEAT,
         f"Recorded programs and requests: times as fast as {view.base}",
         "A region allocator frees with its region, so in a program that frees one by "
-        "one it holds more than is live: see the table of what is held.",
+        "one it holds more than is live: see the table of held bytes.",
         f"times as fast as {view.base}",
         _speeds(view, known, is_trace=True),
         is_higher_better=True,
@@ -216,7 +216,7 @@ def throughput(view: View) -> Figure:
         view,
         "throughput",
         "allocations a second against the allocations of a region",
-        "Higher is better. What disturbed whole rounds is in a bar of these, so "
+        "Higher is better. Disturbances of whole rounds widen these intervals, so "
         "compare allocators by the ratios above.",
         "allocations a second",
         lambda value: 1e9 / value,
@@ -267,7 +267,7 @@ def memory(view: View) -> Figure:
         SCATTER,
         f"Memory against time: {view.traffic}, {view.sizes}, n = {n:,}",
         "Lower and further left is better. Resident bytes are those of all regions "
-        "alive at once. Bytes of an object that nobody writes may never be resident.",
+        "alive at once. Bytes that are never written may never be resident.",
         "ns an allocation",
         marks,
         x_title="resident bytes a byte asked for",
@@ -276,7 +276,7 @@ def memory(view: View) -> Figure:
 
 
 def memory_n(view: View) -> int:
-    """The n nearest to the chosen one of which both were measured."""
+    """The n, nearest to the chosen one, with time and memory measured."""
     both = {
         row.n
         for row in view.run.memory
@@ -331,8 +331,8 @@ def instructions(view: View) -> Figure:
         "instructions",
         DOTS,
         f"Instructions of an allocation: {traffic}, {sizes}",
-        "Simulated by callgrind, exact from run to run. They say what is executed, "
-        "not what it costs.",
+        "Simulated by callgrind, exact from run to run. They count instructions, not "
+        "their time.",
         "instructions an allocation",
         marks,
         [Panel(f"n = {n:,}") for n in ns],
@@ -391,7 +391,7 @@ def faults(view: View) -> Figure:
 
 
 def score(scores: list[Score]) -> Figure:
-    """What share of the planted and of the generated bugs each check finds."""
+    """The share of the planted and of the generated bugs that each check finds."""
     marks = [
         Mark(
             of.check,
@@ -418,7 +418,7 @@ def score(scores: list[Score]) -> Figure:
 
 
 def campaigns(fuzzed: list[Line]) -> Figure:
-    """What the fuzzers of each target did."""
+    """The sums of the fuzzing campaigns of each target."""
     panels = ("executions a second", "edges", "inputs of the corpus")
     marks = []
     for line in fuzzed:
@@ -443,7 +443,7 @@ def campaigns(fuzzed: list[Line]) -> Figure:
     return Figure(
         "campaigns",
         DOTS,
-        "Fuzzing: what the campaigns of each target did",
+        "Fuzzing: the campaigns of each target",
         "All runs of results/fuzz.json together, without campaigns that look for a "
         "bug that was planted. Edges are those of the engine's own instrumentation, "
         "so compare them within one engine.",

@@ -71,7 +71,7 @@ function widthOf(words, size) {
   return CHARACTER * size * words.length;
 }
 
-/* Of a mark, what a scale has to show. */
+/* The values of a mark that a scale has to show. */
 function endsOf(mark) {
   return [mark.value, mark.low, mark.high, mark.least, mark.most]
     .filter((value) => value !== undefined && value !== null);

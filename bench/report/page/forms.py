@@ -23,7 +23,7 @@ from .view import LIMIT_CLASS, View, classes, family
 
 # Pixels, but for margin and room, which are factors.
 GEOMETRY = {
-    "wide": 1120,  # a figure's width where the page has room
+    "wide": 1120,  # a figure's width where the page is wide enough
     "first": 640,  # that of the first screen
     "text": 12,
     "small": 11,
@@ -82,7 +82,7 @@ def label(name: str, view: View) -> str:
 
 
 def shade(mark: Mark) -> str:
-    """The class of a heat map's cell: how far it is from 1, where that is known."""
+    """The class of a heat map's cell: its distance from 1, where that is known."""
     if mark.verdict not in (FASTER, SLOWER):
         return "h0"
     distance = max(mark.value, 1.0 / mark.value)

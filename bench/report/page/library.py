@@ -31,7 +31,7 @@ class Library(NamedTuple):
 
 
 def find(folder: Path = FOLDER, notices: Path = NOTICES) -> Library | None:
-    """None where a part is not installed: the page then has no script."""
+    """The library; None where a part is not installed: the page then has no script."""
     names = [name for name in MODULES if name != OLDER or (folder / name).exists()]
     try:
         scripts = [
@@ -50,6 +50,6 @@ def find(folder: Path = FOLDER, notices: Path = NOTICES) -> Library | None:
 
 
 def _version(script: str) -> str:
-    """As the first line has it: "// https://d3js.org/d3-scale/ v2.2.2 ..."."""
+    """The version in the first line: "// https://d3js.org/d3-scale/ v2.2.2 ..."."""
     found = re.match(r"// \S+/(d3-[a-z-]+)/? v([0-9.]+)", script)
     return " ".join(found.groups()) if found else "a part without a version"

@@ -69,7 +69,7 @@ def model(view: View, figures: list[Figure], beside: dict[str, str]) -> Object:
         "percentiles": PERCENTILES,
         "threads": THREADS,
         "programs": PROGRAMS,
-        # What does not change with a reader's choice but for the marks' look.
+        # These parts do not change with a reader's choice, except for the marks' look.
         "fixed": {
             figure.id: [_mark(mark) for mark in figure.marks]
             for figure in figures
@@ -99,7 +99,7 @@ def model(view: View, figures: list[Figure], beside: dict[str, str]) -> Object:
 
 
 def text(of: Object) -> str:
-    """As a script element holds it: no "<" can end the element."""
+    """JSON for a script element: no "<" can end the element."""
     dumped = json.dumps(of, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return dumped.replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
@@ -135,7 +135,7 @@ class Names:
 
 
 def _ranks(table: Table, most: int) -> list[int]:
-    """Which order statistic an interval of so many layouts begins at."""
+    """The order statistic at which an interval begins, by the number of layouts."""
     return [rank(count, table.confidence) if count else 0 for count in range(most + 1)]
 
 

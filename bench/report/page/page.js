@@ -1,6 +1,6 @@
 /*
- * The page: its choices, which stand in the address's fragment, and what is shown
- * of the mark under the pointer or the keys.
+ * The page: its choices, which stand in the address's fragment, and the text about
+ * the mark under the pointer or the keys.
  */
 
 const UNITS = {ns: "ns", rate: "allocations a second", speed: "× the baseline"};
@@ -11,7 +11,7 @@ const form = document.querySelector("form.choices");
 const drawn = []; // {node, id, figure, showTable} of each figure
 let state = stateOf(location.hash);
 
-/* The choices of a fragment; what it does not know, or has wrong, is as at first. */
+/* The choices of a fragment. Those that are missing or wrong are as at first. */
 function stateOf(hash) {
   const asked = new URLSearchParams(hash.slice(1));
   const made = {...data.state};
@@ -39,7 +39,7 @@ function measured(made) {
   return {...made, traffic, sizes, n};
 }
 
-/* What differs from how the page opens. */
+/* The choices that differ from those that the page opens with. */
 function hashOf(made) {
   const asked = new URLSearchParams();
   for (const [key, value] of Object.entries(made)) {
@@ -115,19 +115,19 @@ function drawAll() {
   showRows();
 }
 
-/* What a figure shows now. */
+/* The marks that a figure shows now. */
 function figureOfOne(one) {
   one.figure ??= figureFor(one.id, data, state);
   return one.figure;
 }
 
-/* Whether the SVG that stands in the page is what would be drawn. */
+/* Whether the SVG in the page is the same as the script would draw. */
 function isAsMade() {
   return hashOf(state) === "" && drawn.every(({node, id}) =>
     widthFor(node) === (id === "first" ? data.geometry.first : data.geometry.wide));
 }
 
-/* That of the box, which scrolls where a figure needs more. */
+/* The width of the box, which scrolls where a figure needs more. */
 function widthFor(node) {
   return node.parentElement.clientWidth;
 }
@@ -163,7 +163,7 @@ const showRows = tableIn(document.querySelector("figure[data-rows] details"), ()
   return {columns, rows};
 });
 
-/* What is known of a mark, in a few lines. */
+/* The facts about a mark, in a few lines. */
 function tip_text(mark, figure) {
   const lines = [labelOf(mark.name, data)];
   if (mark.series && mark.series !== mark.name) lines[0] += `, ${mark.series}`;

@@ -45,17 +45,17 @@ function shown(value, key) {
 }
 
 /*
- * Makes box, the details element of a table, show what tell() gives: columns as
+ * Makes box, the details element of a table, show the result of read(): columns as
  * pairs of key and head, and rows as objects. Returns a function that shows it again.
  */
-function tableIn(box, tell) {
+function tableIn(box, read) {
   const table = box.querySelector("table");
   const filter = box.querySelector("input");
   const said = box.querySelector(".said");
   let order = {key: null, isDown: false};
 
   function chosen() {
-    const {columns, rows} = tell();
+    const {columns, rows} = read();
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const kept = rows.filter((row) => {
       const all = columns.map(([key]) => shown(row[key], key)).join(" ").toLowerCase();

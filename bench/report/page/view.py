@@ -1,4 +1,4 @@
-"""What a reader sees first: the choices that the page opens with, and figures.
+"""The view that the page opens with: its choices, and the figures for them.
 
 Every figure comes from the run by table.py and verdicts.py. page/*.js computes the
 same for other choices; a test compares the two.
@@ -16,7 +16,7 @@ from load import MEMORY as MEMORY_ROWS
 from table import AGAIN, Table, ratio
 from verdicts import SAME, percent, spread
 
-BASE = "glibc"  # what a reader has without any of these libraries
+BASE = "glibc"  # the malloc of a reader without any of these libraries
 TRAFFIC = "fill"
 SIZES = "lognormal"
 SMALL, GREAT = 25, 1000  # allocations of a small and of a great region
@@ -92,7 +92,7 @@ class View:
         return percent(spread(pair)) if pair else None
 
     def speed(self, row: Row, base: str | None = None) -> Speed | None:
-        """None where row or its baseline was not run."""
+        """The speed of row; None where row or its baseline was not run."""
         other = row._replace(allocator=base or self.base)
         found = ratio(self.run, row, other, self.table.confidence)
         if found is None:
@@ -136,7 +136,7 @@ class View:
         return [group.sizes for group in self.table.of(traffic)]
 
     def chosen(self, traffic: str) -> str:
-        """The sizes that are shown of another traffic."""
+        """The sizes that are shown for another traffic."""
         known = self.sizes_of(traffic)
         return self.sizes if self.sizes in known else known[0]
 

@@ -1,1 +1,1 @@
-"""What READMEs say of the published run: sentences, tables, charts, history."""
+"""The parts of READMEs about the published run: sentences, tables, charts, history."""

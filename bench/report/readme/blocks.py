@@ -1,4 +1,4 @@
-"""The parts of each README, by its name: the text that stands between markers."""
+"""The parts of each README, by the README's name: the text between markers."""
 
 from . import figures, front, fuzz, pool, results
 from .prose import Block

@@ -1,4 +1,4 @@
-"""table.csv: what the published run says of each row, for a spreadsheet."""
+"""table.csv: the figures of each row of the published run, for a spreadsheet."""
 
 import csv
 import io

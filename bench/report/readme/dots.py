@@ -49,7 +49,7 @@ class Dots:
     panels: list[str]  # their heads
     lines: list[Line]
     columns: Sequence[tuple[str, float]] = ()  # heads of texts, and their widths
-    slower: str = "slower"  # what is left of 1
+    slower: str = "slower"  # the word at the left of 1
     faster: str = "faster"
 
 
@@ -138,7 +138,7 @@ def _reach(lines: list[Line]) -> tuple[float, float]:
 
 
 def described(dots: Dots) -> str:
-    """The chart as a text, for those who do not see it."""
+    """The chart as a text, for readers who do not see it."""
     said = []
     for index, head in enumerate(dots.panels):
         values = [

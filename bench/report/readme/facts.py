@@ -1,4 +1,4 @@
-"""What can be asked of the published run and of the files beside it."""
+"""The facts about the published run and the files beside it."""
 
 import statistics
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ NAMES = {  # as a reader knows them
 
 
 class Cell(NamedTuple):
-    """What an allocator is measured on."""
+    """A case that allocators are measured in."""
 
     workload: str
     sizes: str
@@ -80,7 +80,7 @@ class Facts:
     history: list[dict[str, str]] = field(default_factory=list)
 
     def speed(self, cell: Cell, mine: str, other: str) -> Speed | None:
-        """How many times as fast mine is as other; None: one was not run."""
+        """How many times as fast mine is as other; None where one was not run."""
         found = ratio(self.run, cell.row(other), cell.row(mine), self.table.confidence)
         if found is None:
             return None
@@ -114,7 +114,7 @@ class Facts:
         return counts.instructions if counts else None
 
     def cells(self, workloads: Iterable[str], allocator: str = POOL) -> list[Cell]:
-        """Those that the allocator has figures of."""
+        """The cells that the allocator has figures of."""
         return [
             Cell(group.workload, group.sizes, n)
             for workload in workloads
@@ -124,7 +124,7 @@ class Facts:
         ]
 
     def duels(self) -> list[tuple[Cell, str, Speed]]:
-        """The pool against each malloc, in each cell that both were measured in."""
+        """The speeds of the pool over each malloc, in each cell that has both."""
         found = [
             (cell, other, self.speed(cell, POOL, other))
             for cell in self.cells(self.table.workloads)
@@ -143,7 +143,7 @@ class Facts:
 
 
 def plain(value: object) -> str:
-    """One line of text that can be written, of what a file had."""
+    """A file's text as one line that can be written."""
     text = " ".join(str(value).split())
     return text.encode(errors="replace").decode()
 

@@ -1,4 +1,4 @@
-"""The charts of the READMEs, and what is compared in them."""
+"""The charts of the READMEs, and the rows that they compare."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,11 +67,11 @@ class Figure(NamedTuple):
 
     name: str
     canvas: Canvas
-    text: str  # what it shows, for those who do not see it
+    text: str  # the same in words, for readers who do not see it
 
 
 def figures(facts: Facts) -> Iterator[Figure]:
-    """Those that the run has the rows for."""
+    """The charts that the run has the rows for."""
     for name, chart in all_dots(facts).items():
         if chart.lines:
             yield Figure(name, dots.draw(chart), dots.described(chart))
@@ -81,7 +81,7 @@ def figures(facts: Facts) -> Iterator[Figure]:
 
 
 def texts(facts: Facts) -> dict[str, str]:
-    """What each chart shows, for those who do not see it; none without rows."""
+    """Each chart in words, for readers who do not see it; none without rows."""
     known = {
         name: dots.described(chart)
         for name, chart in all_dots(facts).items()
@@ -125,7 +125,7 @@ def all_curves(facts: Facts) -> dict[str, Curves]:
 
 
 def over_commits(facts: Facts) -> dict[str, Curves]:
-    """Those of results/history.csv that have figures."""
+    """The charts of results/history.csv that have figures."""
     charts = {
         "commits_instructions": history.instructions(facts.history),
         "commits_limit": history.ratios(facts.history),
@@ -134,7 +134,7 @@ def over_commits(facts: Facts) -> dict[str, Curves]:
     return {name: chart for name, chart in charts.items() if chart.curves}
 
 
-# What is compared: a label and a cell each.
+# The lines of the charts: a label and a cell each.
 
 Labelled = tuple[str, Cell]
 
@@ -151,7 +151,7 @@ def sizes(facts: Facts) -> list[Labelled]:
 
 
 def lifetimes(facts: Facts) -> list[Labelled]:
-    """Regions of 1,000 as a whole; what is freed one by one, all that there is."""
+    """Regions of 1,000 as a whole, and all cells with single frees."""
     whole = ("fill", "fill_trim", "littered")
     single = ("large", "free_random", "pairs_lifo", "pairs_fifo", "pairs_random")
     chosen = [

@@ -12,7 +12,7 @@ from .figures import REQUEST, TALL, THOUSAND
 from .prose import NOTHING, percents, picture, quoted, times_as_fast
 
 NAMED = 6  # cells in which a rival is faster; of more it is said how many
-FIRST_PLACES = ("fill", "fill_reset", "request")  # what is counted
+FIRST_PLACES = ("fill", "fill_reset", "request")  # the workloads that are counted
 
 
 def answer(facts: Facts, to: str) -> str:
@@ -86,7 +86,7 @@ def machine_in_short(facts: Facts) -> str:
 
 
 def inline(facts: Facts, to: str) -> str:
-    """What it is worth to compile the pool into the loop that allocates."""
+    """The gain of a loop that the pool's fast path is compiled into."""
     speeds = [(cell, facts.speed(cell, INLINE, POOL)) for cell in (REQUEST, THOUSAND)]
     said = [
         f"{times_as_fast(speed, 'one that calls `ngx_palloc()`')} in `{cell}`"

@@ -1,4 +1,4 @@
-"""The parts of fuzz/README.md; the score is one of others, too."""
+"""The parts of fuzz/README.md. Other READMEs have the score, too."""
 
 import math
 import statistics
@@ -35,7 +35,7 @@ def mutator(facts: Facts, to: str) -> str:
 
 
 def campaigns(facts: Facts, to: str) -> str:
-    """What fuzzing has done, in all."""
+    """The sums of all fuzzing campaigns."""
     lines = facts.campaigns
     if lines is None:
         return "No fuzzing campaigns are published."

@@ -72,14 +72,14 @@ def written(lines: list[Line]) -> str:
 
 
 def extended(lines: list[Line], facts: Facts) -> list[Line]:
-    """With the line of this run, in place of one of the same commit; by date."""
+    """The lines with this run's, which replaces one of the same commit; by date."""
     mine = line_of(facts)
     others = [line for line in lines if line["commit"] != mine["commit"]]
     return sorted([*others, mine], key=lambda line: (line["date"], line["commit"]))
 
 
 def line_of(facts: Facts) -> Line:
-    """What is not measured is empty."""
+    """The line of this run. Values that were not measured are empty."""
     context = facts.run.context
     over = over_limit(facts)
     score = killed(facts)

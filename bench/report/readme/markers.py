@@ -1,7 +1,7 @@
 """The parts of a README that are made from data.
 
 <!-- figures: NAME -->
-what ./run publish wrote
+text that ./run publish wrote
 <!-- end -->
 
 Both markers stand alone on their lines. All else is for people to write, and
@@ -50,7 +50,7 @@ def fill(text: str, file: str, blocks: Mapping[str, Callable[[], str]]) -> str:
 
 
 def wrapped(text: str) -> Iterator[str]:
-    """Its lines, none longer than COLUMNS where that can be."""
+    """The text's lines, none longer than COLUMNS where that can be."""
     for line in text.splitlines():
         if not line or line.startswith(WHOLE):
             yield line
@@ -66,13 +66,13 @@ def wrapped(text: str) -> Iterator[str]:
 
 
 def names(text: str) -> list[str]:
-    """Of the parts, in order."""
+    """The names of the parts, in order."""
     found = map(BEGIN.fullmatch, text.splitlines())
     return [one.group(1) for one in found if one]
 
 
 def outside(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that no data made, with their numbers."""
+    """The lines that are not made from data, with their numbers."""
     is_inside = False
     for number, line in enumerate(text.splitlines(), 1):
         if BEGIN.fullmatch(line):

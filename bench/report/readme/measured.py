@@ -1,4 +1,4 @@
-"""What other programs measured, as they wrote it to results/.
+"""The measurements of other programs, from the files that they wrote to results/.
 
 kept_curve.md has tables that build/bench/test/kept_curve prints, left_bound.md those
 of bench/test/left_bound.py, without times. The row nginx of the latter is what

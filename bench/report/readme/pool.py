@@ -84,7 +84,7 @@ BLOCK_KIB = (1, 4, 16)
 
 
 def left_bound(facts: Facts, to: str) -> str:
-    """When a block counts as full: what it costs, and what it saves."""
+    """The bounds at which a block counts as full: their costs and savings."""
     if not facts.left_bound:
         return "`results/left_bound.md` is not there; `left_bound.py` prints it."
     speed, memory = facts.left_bound

@@ -1,4 +1,4 @@
-"""What the parts of all READMEs share: words, tables, pictures.
+"""Words, tables and pictures that the parts of all READMEs share.
 
 Each sentence is made by rule, so that a run in which the pool loses says so.
 """
@@ -22,7 +22,7 @@ NOTHING = "The published run has no such rows."
 
 
 def times_as_fast(speed: Speed, other: str) -> str:
-    """After "the pool is"."""
+    """The words that follow "the pool is"."""
     span = words.interval(speed.times)
     median = words.digits(speed.times.median)
     if speed.verdict == FASTER:
@@ -61,7 +61,7 @@ def _in_cell(text: str) -> str:
 def picture(
     facts: Facts, name: str, to: str, text: str = "", missing: str = NOTHING
 ) -> str:
-    """A chart, with the text for those who do not see it; missing without rows."""
+    """A chart, with its text for readers who do not see it; without rows, missing."""
     found = figures.texts(facts).get(name)
     if found is None:
         return missing
