@@ -17,7 +17,7 @@ from pathlib import Path
 from unpack import unpacked
 
 REPORT = Path(__file__).parent / "report" / "main.py"
-MODULE = "jinja2"  # what the report needs beside Python
+MODULE = "jinja2"  # the module that the report needs
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one that Debian's modules belong to
 
 
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def measure(command: list[str]) -> tuple[int, Path | None]:
-    """The exit status of bench, and where its last line says the results are."""
+    """The exit status of bench, and the folder of results that its last line names."""
     # Ctrl-C is for bench, which finishes with the rounds that it has.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -54,7 +54,7 @@ def measure(command: list[str]) -> tuple[int, Path | None]:
 
 
 def python() -> str:
-    """A Python that has what the report needs, as far as can be known."""
+    """A Python that has the report's modules, as far as can be known."""
     if importlib.util.find_spec(MODULE):
         return sys.executable
     return DEBIAN_PYTHON

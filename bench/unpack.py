@@ -1,4 +1,4 @@
-"""Compressed traces, as what bench reads."""
+"""Unpacks compressed traces for bench."""
 
 import gzip
 import lzma

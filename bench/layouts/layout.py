@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write linker scripts that place functions in an order drawn from a seed.
+"""Write linker scripts that place functions in a random order, from a seed.
 
 usage: layout.py NAME SEED FOLDER COUNT FILE...
 
@@ -14,8 +14,8 @@ name alone. So two versions of a library that get the same SEED lie alike.
 
 Where code lies decides up to 40 % of a short loop's time (Mytkowicz et al.,
 "Producing wrong data without doing anything obviously wrong", 2009). A program that
-is linked once shows one such place. Linked a dozen times, it shows how much of a
-figure is due to its place.
+is linked once shows one position. Linked a dozen times, it shows how much of a
+figure is due to the position.
 """
 
 import random
@@ -64,7 +64,7 @@ def text(seed: str, names: list[str]) -> str:
         offset = drawn[name].randrange(0, LINE, ALIGNMENT)
         lines.append(f". = ALIGN({LINE}) + {offset}; *(.text.{name})")
     body = "\n".join(f"    {line}" for line in lines)
-    # Otherwise a compiler's -falign-functions=64 undoes what was drawn.
+    # Otherwise a compiler's -falign-functions=64 undoes the random offsets.
     section = f".text.layout : SUBALIGN({ALIGNMENT})"
     return f"SECTIONS {{\n  {section} {{\n{body}\n  }}\n}} INSERT AFTER .text;\n"
 

@@ -79,7 +79,7 @@ class TrustError(Exception):
 
 @dataclass(frozen=True)
 class Bar:
-    """What is asked for, and whether it is met."""
+    """A bar, and whether it is met."""
 
     text: str
     is_met: bool
@@ -171,7 +171,7 @@ def find_alone(arguments: argparse.Namespace) -> Finding:
 
 
 def judge_rebuilds(runs: list[Run], confidence: float) -> Finding:
-    """Of cells that all runs have."""
+    """Judge the cells that all runs have."""
     base = pair(runs[0])[0]
     cells = [
         row
@@ -277,7 +277,7 @@ def interval(ratio: Estimate) -> str:
 
 
 def times(rate: Estimate) -> str:
-    """Of allocations a second, as ns an allocation."""
+    """ns an allocation, from allocations a second."""
     return f"{1e9 / rate.median:.2f} [{1e9 / rate.high:.2f}, {1e9 / rate.low:.2f}]"
 
 
@@ -304,7 +304,7 @@ def measure(build: Path, results: Path, label: str, options: list[str]) -> Path:
 
 
 def measure_alone(build: Path, results: Path, row: Row, turn: int) -> Run:
-    """One round, whose layout the turn's number gives."""
+    """Measure one round, whose layout the turn's number gives."""
     options = ["--filter", f"^{re.escape(str(row))}$", "--rounds", "1", "--seed", str(turn)]
     if row.workload not in ("replay", "request"):
         options += ["--traces", str(SHORT_TRACE)]  # it starts sooner
@@ -312,7 +312,7 @@ def measure_alone(build: Path, results: Path, row: Row, turn: int) -> Run:
 
 
 def joined(runs: list[Run], row: Row) -> Run:
-    """Runs of a round each, as one."""
+    """Runs of one round each, joined into one."""
     return dataclasses.replace(
         runs[0],
         layouts={number: run.layouts[0] for number, run in enumerate(runs)},
@@ -321,7 +321,7 @@ def joined(runs: list[Run], row: Row) -> Run:
 
 
 def call(*command: str, env: dict[str, str] | None = None) -> None:
-    """What it says is shown where it fails."""
+    """Run command. Its output is shown where it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=env)
     except OSError as error:

@@ -1,8 +1,7 @@
-"""What the tests of the program bench have in common.
+"""Shared parts of the tests of the program bench.
 
 Each test script is called with the program's path as its first argument. Every
-measurement is as short as can be: what is tested is what is written, not the
-figures.
+measurement is as short as can be: the tests check the output, not the figures.
 """
 
 import contextlib
@@ -18,8 +17,8 @@ from pathlib import Path
 
 BENCH = str(Path(sys.argv[1]).resolve())
 ROOT = Path(__file__).resolve().parents[2]
-# Seconds until a process must have done what is waited for. Less than a run takes that
-# nobody ends.
+# Seconds to wait for a process, at most. Less than the time of a run that is not ended
+# early.
 PATIENCE = 60.0
 # The line of progress: round, rounds, turn, turns, minutes, seconds.
 SHOWN = re.compile(r"round (\d+) of (\d+), turn (\d+) of (\d+), (\d+):(\d\d) left")
@@ -37,7 +36,7 @@ SHORT = ("--traces", str(ROOT / "corpus" / "seeds" / "burst.ops"))
 
 
 def listed(*words: str) -> list[str]:
-    """The rows that are chosen, those of recorded programs left out."""
+    """The chosen rows, without those of recorded programs."""
     return bench("--list", *SHORT, *words).stdout.splitlines()
 
 

@@ -4,18 +4,18 @@
 usage: instructions.py VALGRIND STATIC SHARED [LIBRARY...]
 
 STATIC and SHARED are instructions.c's program, linked with the pool's library of
-that kind; a LIBRARY is a shared one that they load. Each figure is what one more
-iteration costs in a process that has done some: the pool's blocks are kept then.
+that kind; a LIBRARY is a shared one that they load. Each figure is the cost of one
+more iteration in a process that has done some: the pool's blocks are kept then.
 Prints a TAP line a figure; more than its bar is a failure. The figures:
 
 - inlined: ngx_palloc_inline() of a size that fits. The loop with nothing in it is
   taken off.
 - called: ngx_palloc() of a size that fits, from its first instruction to its
   return, both counted. The caller's call and arguments are not.
-- fill_reset: an allocation of lognormal sizes, 1,000 a region. Counted is what is
-  executed in ngx_palloc() and ngx_reset_pool(), likewise, new blocks included.
+- fill_reset: an allocation of lognormal sizes, 1,000 a region. The instructions in
+  ngx_palloc() and ngx_reset_pool() are counted, likewise, new blocks included.
 - request: the 24 small allocations of an nginx request, from create to destroy.
-  Counted is all that is executed, the caller's calls included.
+  All instructions are counted, the caller's calls included.
 
 BENCH_SPARE, in the environment, is how many more an allocation may take: the bars are
 those of Debian 12's compilers.
@@ -49,8 +49,8 @@ class Figure:
     is_shared: bool = False
 
 
-# The most instructions that each may take, and beside it what gcc 12 reaches with
-# -O2. What no bar says is as reached, a little for other compilers added.
+# The most instructions that each may take, and in the comment those of gcc 12 with
+# -O2. Where no bar is set, it is the latter and a little for other compilers.
 REACHED = {
     Figure("inlined", "one_pool_inline", less="one_empty"): 10,  # 10
     Figure("called", "one_pool", ("ngx_palloc",)): 11,  # 11
@@ -84,8 +84,8 @@ def main() -> int:
 
 
 def strip(libraries: list[str], folder: Path) -> None:
-    """Let the programs load copies without what a debugger reads: valgrind 3.19
-    gives up at clang's."""
+    """Let the programs load copies without debug information: valgrind 3.19 cannot
+    read clang's."""
     for library in map(Path, libraries):
         for path in library.parent.glob(library.name.split(".so")[0] + ".so*"):
             if path.is_file():
@@ -123,7 +123,7 @@ def check(valgrind: str, static: str, shared: str) -> int:
 
 
 def each(valgrind: str, program: str, figure: Figure) -> float | None:
-    """What an allocation of it costs; None where the program has no such mode."""
+    """The cost of an allocation of it; None where the program has no such mode."""
     times = TIMES[figure.mode.split("_")[0]]
     found = cost(valgrind, program, figure.mode, figure.inside)
     less = cost(valgrind, program, figure.less) if figure.less else 0.0
@@ -133,8 +133,8 @@ def each(valgrind: str, program: str, figure: Figure) -> float | None:
 def cost(
     valgrind: str, program: str, mode: str, inside: tuple[str, ...] = ()
 ) -> float | None:
-    """Of an iteration of mode; inside: within these functions, what they call
-    included. None where the program has no such mode."""
+    """The cost of an iteration of mode; inside: within these functions, their
+    callees included. None where the program has no such mode."""
     collect = [f"--toggle-collect={name}" for name in inside]
     few = count(valgrind, program, mode, FEW, collect)
     many = count(valgrind, program, mode, MANY, collect)

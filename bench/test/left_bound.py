@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print what it costs and saves at which bound the pool takes a block as full.
+"""Print the costs and savings of bounds at which the pool takes a block as full.
 
 usage: left_bound.py [BOUND...]
 
@@ -108,7 +108,7 @@ def tables(valgrind: str, programs: dict[str, Path]) -> list[str]:
 
 
 def turns(programs: dict[str, Path], sizes: str) -> dict[str, list[float]]:
-    """For each bound what the program prints, as the medians of the turns."""
+    """The program's output for each bound, as the medians of the turns."""
     found = {bound: [] for bound in programs}
     for _ in range(TURNS):
         for bound, program in programs.items():

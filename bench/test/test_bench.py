@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 KEPT = 16 * MIB  # NGX_POOL_CACHE_SIZE: by a thread, at most
 PYTHON = "/usr/bin/python3"  # the one that compare.py's scipy belongs to
 
-# What google-benchmark fits to times over n.
+# The functions that google-benchmark fits to times over n.
 CURVES = {
     "(1)": lambda n: 1,
     "lgN": math.log2,
@@ -265,7 +265,7 @@ class Results(Folder):
 
 
 class Memory(Folder):
-    """Rows that are not timed: what regions take while all are alive."""
+    """Rows that are not timed: the memory of regions while all are alive."""
 
     def rows(self, *words: str) -> list[dict]:
         done = self.measure("--workloads", "memory", "--label", "a", "--force", *words)

@@ -3,7 +3,7 @@
 usage: test_callgrind.py BENCH INCLUDE
 
 BENCH is the program, INCLUDE the folder of bench_plugin.h. CC is the compiler, with
-options. Plug-ins that are compiled here do what no allocator of the table does.
+options. Plug-ins that are compiled here misbehave as no allocator of the table does.
 """
 
 import os
@@ -80,7 +80,7 @@ class Counts(Folder):
         return self.run_json(label)["instructions"]
 
     def count(self, *words: str, label: str = "a", **settings) -> dict[str, dict]:
-        """What is counted, by the row's name."""
+        """The counts, by the row's name."""
         done = self.measure(
             "--rounds", "1", "--label", label, "--force", *words, **settings
         )
@@ -217,7 +217,7 @@ class Failures(Counts):
 
 
 class Valgrind(Counts):
-    """Whatever it does, the rounds are written."""
+    """When valgrind fails in any way, the rounds are written."""
 
     ROWS = ("--filter", "^fill/arena/fixed64/100$", "--rounds", "1", "--label", "a")
 

@@ -82,7 +82,7 @@ class Folder(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def ends(self, status: int, *words: str) -> str:
-        """What it prints, the errors after the rest."""
+        """The output of compare, the errors after the other lines."""
         done = call(*words)
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, status, said)
@@ -201,7 +201,7 @@ class TwoRuns(Folder):
 
 
 class Revisions(Folder):
-    """What is taken from git."""
+    """Pools that are taken from git."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -257,7 +257,7 @@ class Revisions(Folder):
 
 
 class Decisions(unittest.TestCase):
-    """What counts as a regression; nothing is measured."""
+    """The rules for a regression; nothing is measured."""
 
     def test_whole_interval_must_lie_above_the_bound(self) -> None:
         for ratio, is_slower in (1.0299, False), (1.0301, True):
@@ -272,7 +272,7 @@ class Decisions(unittest.TestCase):
             self.assertEqual(line.has_regressed, has_more)
 
     def measured(self, slower: dict[str, float]) -> Run:
-        """Twelve layouts, in which NEW's rows take so many times OLD's time."""
+        """Twelve layouts, in which NEW's rows take this factor times OLD's time."""
         run = Run(Path("run.json"), {}, {}, "")
         run.layouts = {number: number for number in range(12)}
         for cell, ratio in slower.items():

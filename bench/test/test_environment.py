@@ -192,7 +192,7 @@ class Elsewhere(Checked):
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "not root")
     def test_user_without_rights(self) -> None:
-        """Who may read the program, and write into results alone."""
+        """A user who may read the program, and write into results alone."""
         for path in [self.folder, self.build.parent, *self.build.parent.rglob("*")]:
             path.chmod(0o555)
         self.addCleanup(self.folder.chmod, 0o700)

@@ -4,7 +4,7 @@ usage: test_extra.py BENCH MESON BUILD
 
 BENCH is the program, MESON the command, BUILD the build folder, whose headers are
 installed into a folder of their own. CC and CXX are the compilers, with options.
-What is compiled here finds the installed headers alone.
+Programs that are compiled here find the installed headers alone.
 """
 
 import json
@@ -72,7 +72,7 @@ class Extra(unittest.TestCase):
 
     @classmethod
     def build(cls, source: Path, name: str) -> str:
-        """The file that it became."""
+        """The file that was built."""
         to = str(cls.folder / name)
         call(*compiler("CC"), *SHARED, cls.include, str(source), "-o", to)
         return to

@@ -30,7 +30,7 @@ class Install(unittest.TestCase):
             (self.folder / tool).symlink_to(Path(found).resolve())
 
     def install(self, release: str, *names: str, status: int = 1) -> list[str]:
-        """What it lists for /etc/os-release with these lines."""
+        """The packages that it lists for /etc/os-release with these lines."""
         os_release = self.folder / "os-release"
         os_release.write_text(release.replace(" ", "\n"))
         done = subprocess.run(

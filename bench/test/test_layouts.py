@@ -3,7 +3,7 @@
 usage: test_layouts.py BENCH LAYOUT FILE...
 
 BENCH is the program, LAYOUT is layout.py, and each FILE is a library whose functions
-that places.
+layout.py places.
 """
 
 import re
@@ -39,7 +39,7 @@ def symbols(path: Path) -> list[tuple[str, int, int]]:
 
 
 def places(name: str, number: int) -> Places:
-    """But for those of which there are several, and those of the linker's own."""
+    """Except for functions that are there several times, and the linker's own."""
     found = symbols(MODULES / f"{name}_{number}.so")
     counts = Counter(row[0] for row in found)
     return {

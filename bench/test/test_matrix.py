@@ -75,7 +75,7 @@ class Matrix(unittest.TestCase):
                                       "1 passed, 1 failed"])
 
     def test_long_step_says_what_it_does(self) -> None:
-        """What it wrote last, as long as it runs."""
+        """Its last line, as long as it runs."""
         stops = self.logs / "stops"
         step = shell("a", f"echo first; echo second; until [ -e {stops} ]; do "
                      "sleep 0.01; done")

@@ -19,7 +19,7 @@ from bench_case import (
 
 class Interrupt(Folder):
     def interrupt(self, process: subprocess.Popen[str]) -> str:
-        """What Ctrl-C, which everybody at the terminal gets, leaves on stderr."""
+        """The text that Ctrl-C leaves on stderr; all processes of the terminal get it."""
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
         return err
@@ -301,7 +301,7 @@ class FullDisk(Kept):
     """At most the round under way is lost."""
 
     def test_round_that_cannot_be_kept_ends_it(self) -> None:
-        """A link to a device without room stands where a round's file is made."""
+        """A link to a full device stands where a round's file is made."""
         process = self.start(*self.ROWS, "--rounds", str(self.ROUNDS), "--seed", "7")
         self.wait(process, self.folder / "a" / "rounds" / "run")
         self.round_path(3).with_suffix(".tmp").symlink_to("/dev/full")
@@ -335,7 +335,7 @@ class FullDisk(Kept):
 
 
 class Shown(Folder):
-    """What a terminal sees. Whether the time left is right: test_time_left.py."""
+    """The lines on a terminal. test_time_left.py checks the time left."""
 
     def test_a_line_has_round_turn_and_time_left(self) -> None:
         terminal, stderr = pty.openpty()
@@ -356,7 +356,7 @@ class Shown(Folder):
 
 
 def written(terminal: int) -> str:
-    """All that comes, until nobody writes any more."""
+    """All bytes, until no process writes any more."""
     text = b""
     with contextlib.suppress(OSError):
         while more := os.read(terminal, 4096):

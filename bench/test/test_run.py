@@ -16,7 +16,7 @@ from pathlib import Path
 BENCH, RUN = (str(Path(path).resolve()) for path in sys.argv[1:3])
 HELP = "--help"
 
-# What would install or build.
+# Programs that would install or build.
 FORBIDDEN = ("apt-get", "dpkg-query", "sudo", "meson", "ninja", "cc", "gcc", "clang")
 
 
@@ -87,7 +87,7 @@ class Help(unittest.TestCase):
         self.assertIn('no command "no-such"', done.stderr)
 
     def test_apt_speaks_in_a_file(self) -> None:
-        """What it says of nginx's source is mostly about files that are not needed."""
+        """Its lines on nginx's source are mostly about files that are not needed."""
         (self.folder / "apt-get").write_text(
             '#!/bin/sh\necho "Err: 404"\necho "E: Failed" >&2\nexit 100\n')
         environment = {name: value for name, value in os.environ.items()

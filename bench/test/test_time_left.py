@@ -45,7 +45,7 @@ class TimeLeft(Folder):
         self.assertLessEqual(len(wrong), len(judged) / 5, judged)
 
     def lines(self, terminal: int) -> Iterator[tuple[float, str]]:
-        """Each with the time at which it came, until nobody writes any more."""
+        """Each line with the time at which it came, until no process writes any more."""
         while True:
             try:
                 text = os.read(terminal, 4096).decode()

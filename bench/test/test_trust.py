@@ -1,5 +1,4 @@
-"""The programs that check the figures of bench: what they find in made-up runs, and
-that they work.
+"""The programs that check the figures of bench: they work, and judge made-up runs.
 
 usage: test_trust.py BENCH
 """

@@ -1,4 +1,4 @@
-"""Runs for the tests: figures drawn from a seed, measured by nobody.
+"""Runs for the tests: figures that are random, from a seed, and not measured.
 
 runs.py FOLDER writes a run as large as a full one there, for a look at the
 report and at how long it takes; runs.py FOLDER quick one as large as a quick one.
@@ -193,7 +193,7 @@ def add_measures(run: Object) -> Object:
 
 
 def fail(run: Object, name: str, reason: str) -> None:
-    """Make the row of that name fail, or, after a "/", all that begin so."""
+    """Make the row of that name fail; if it ends in "/", all rows that begin so."""
     for row in run["benchmarks"]:
         if row["name"] == name or name[-1] == "/" and row["name"].startswith(name):
             row["error_occurred"] = True

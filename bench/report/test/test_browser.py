@@ -169,7 +169,7 @@ class Browser:
         return self.driver.execute_script(script, *words)
 
     def drawn(self) -> dict[str, str]:
-        """What each figure shows."""
+        """The marks that each figure shows."""
         return dict(
             self.run(
                 'return [...document.querySelectorAll("figure[data-figure]")].map('
@@ -187,19 +187,19 @@ class Browser:
         )
 
     def redraw(self) -> None:
-        """By the script: what the page opens with is the SVG that Python wrote."""
+        """Draw by the script: the page opens with the SVG that Python wrote."""
         self.choose("base", "nginx")
         self.choose("base", "glibc")
 
     def hover(self, figure: str, index: int) -> str:
-        """What is shown of a mark under the pointer."""
+        """The text about a mark under the pointer."""
         x, y = self.driver.execute_async_script(
             "const done = arguments[2]; const mark = document.querySelectorAll("
             "`figure[data-figure=${arguments[0]}] g.mark`)[arguments[1]];"
             "mark.scrollIntoView({block: 'center', behavior: 'instant'});"
             "const box = mark.querySelector('use, rect, circle')"
             ".getBoundingClientRect();"
-            # To scroll hides what was shown, in the next frame.
+            # Scrolling hides the text that was shown, in the next frame.
             "requestAnimationFrame(() => requestAnimationFrame(() =>"
             " done([box.x + box.width / 2, box.y + box.height / 2])));",
             figure,
@@ -382,7 +382,7 @@ class Page(unittest.TestCase):
         self.assertLessEqual({"faster", "slower", "unknown", "A/A"}, said)
 
     def rows(self, figure: str) -> list[list[str]]:
-        """Those of a figure's table, which is opened."""
+        """The rows of a figure's table, which is opened."""
         return self.browser.run(
             "const box = document.querySelector(`${arguments[0]} details`);"
             "box.open = true; box.dispatchEvent(new Event('toggle'));"
@@ -592,7 +592,7 @@ def axe() -> str | None:
 
 
 def missing() -> str:
-    """What the test cannot do without; empty: nothing."""
+    """The things that the test needs and that are missing; empty: none."""
     for path in (CHROMIUM, DRIVER):
         if not Path(path).exists():
             return path

@@ -1,4 +1,4 @@
-"""What is read of fuzz.json and of campaigns.csv, and what is refused."""
+"""fuzz.json and campaigns.csv: what is read of them, and what is refused."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""What is read, what is refused, and in which words."""
+"""The files of a run: what is read of them, what is refused, and in which words."""
 
 import copy
 import json
@@ -180,7 +180,7 @@ class Rows(Folder):
 
 
 class Lists(Folder):
-    """What stands beside the timed rows."""
+    """The lists beside the timed rows."""
 
     def add(self, key: str, **fields: Any) -> None:
         self.run[key] = [ROW | fields]
@@ -295,7 +295,7 @@ class Files(Folder):
 
 
 class Damage(Folder):
-    """A run.json that anything may have happened to is read, or refused in words.
+    """A damaged run.json is read, or refused in words.
 
     The refusal names the file. Nothing else is ever raised.
     """

@@ -1,4 +1,4 @@
-"""What is read of mutants.json, and what is refused."""
+"""mutants.json: what is read of it, and what is refused."""
 
 import json
 import tempfile

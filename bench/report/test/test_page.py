@@ -1,4 +1,4 @@
-"""What the page says on its first screen, what it embeds, and what draws it."""
+"""The page: its first screen, its data, and its library."""
 
 import json
 import tempfile

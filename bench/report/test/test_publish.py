@@ -1,4 +1,4 @@
-"""What READMEs say follows from the data, and nothing else stands there."""
+"""The figures of READMEs follow from the data, and there are no others."""
 
 import json
 import re

@@ -338,7 +338,7 @@ class Failures(unittest.TestCase):
         self.assertEqual(outputs(self.folder), earlier)
 
     def test_full_disk_is_named_with_the_file(self) -> None:
-        """A link to a device without room stands where the page is made."""
+        """A link to a full device stands where the page is made."""
         (self.folder / ".index.html.new").symlink_to("/dev/full")
         status, said = self.quietly()
         self.assertEqual(status, 2)

@@ -1,4 +1,4 @@
-"""readings.json: what it keeps, and what is refused, in which words."""
+"""readings.json: what it keeps, what is refused, and in which words."""
 
 import json
 import math

@@ -13,7 +13,7 @@ from variance import RATIO, TIME, Components, Split, left_out, nested, splits
 def cell(
     draw: random.Random, rounds: list[int], layout: float, process: float, half: float
 ) -> list[list[tuple[float, float]]]:
-    """Halves of a cell with so many rounds a layout, and these deviations."""
+    """Halves of a cell with this number of rounds a layout, and these deviations."""
     layouts = []
     for count in rounds:
         of_layout = draw.gauss(0.0, layout)

@@ -1,4 +1,4 @@
-"""What is called faster, slower, equal, unknown or unstable."""
+"""The verdicts: faster, slower, equal, unknown, unstable."""
 
 import math
 import random

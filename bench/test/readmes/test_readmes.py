@@ -5,10 +5,10 @@ usage: test_readmes.py BUILD COMMANDS|RECIPES
 BUILD is a build folder with bench, its modules, example_malloc and ngxops.
 
 Commands: every line of every block of shell, and every command between backticks,
-runs in a folder that looks like the project's. What would install, build, measure or
-fuzz there is a stand-in, which checks the command line as the real program does, and
-ends. Programs of the build run as they are. A line that cannot run so needs a row in
-NOT_RUN, with the reason.
+runs in a folder that looks like the project's. A program that would install, build,
+measure or fuzz there is a stand-in, which checks the command line as the real program
+does, and ends. Programs of the build run as they are. A line that cannot run so needs a
+row in NOT_RUN, with the reason.
 
 Recipes: the blocks that READMEs have for people who install the library, bring a
 plug-in along or add an allocator run for real, one after the other, in a copy of the
@@ -58,7 +58,7 @@ COMMAND = re.compile(
     r"(?:[A-Z_]+=\S+ )*(?:\./run|meson|ninja|(?:bench|build|fuzz|pool|\.ci)/\S+) .+")
 SCRIPT = re.compile(r"(?:bench|fuzz|pool|\.ci)/[\w./-]+\.(?:py|sh)\b")
 
-# Ends a script once it has taken its command line: argparse is what all use.
+# Ends a script once it has taken its command line: all of them use argparse.
 PARSE_ONLY = """
 import argparse, os, runpy, sys
 parse = argparse.ArgumentParser.parse_args
@@ -163,7 +163,7 @@ def why_not(line: str) -> str | None:
 
 
 def not_copied(folder: str, names: list[str]) -> list[str]:
-    """Builds, and what git keeps."""
+    """Builds, and git's own folder."""
     return [name for name in names if Path(folder) == ROOT and (
         name in (".git", "build") or name.startswith("build-"))]
 
@@ -231,7 +231,7 @@ class Commands(Folder):
         path.chmod(0o755)
 
     def make_allocators(self) -> None:
-        """What a reader brings along: a malloc of the name, and a plug-in."""
+        """A reader's own files: a malloc of the name, and a plug-in."""
         shutil.copyfile(BUILD / "bench/test/libexample_malloc.so",
                         self.folder / "libmine.so")
         source = (ROOT / "bench/test/example_plugin.c").read_text()
