@@ -7,7 +7,7 @@
  *
  * The loops over a region's objects are compiled once for each allocator, in
  * its own file, and call it as its users' code does. How that code is linked
- * decides what a call costs, so each allocator has a class, and rows of two
+ * decides the cost of a call, so each allocator has a class, and rows of two
  * classes are not compared:
  *
  *   shared    one call of a function through a pointer, which the dynamic
@@ -63,7 +63,7 @@ struct allocator {
     enum allocator_class class;
 #endif
 
-    size_t alignment; /* of what alloc() returns, in bytes */
+    size_t alignment; /* of objects, in bytes */
 
     /* Bytes that a region takes at a time from malloc() or from the system, at
      * first. 0: it has no blocks. */
@@ -152,7 +152,7 @@ struct allocator {
     void (*empty)(struct region *region);
 
     /* replay_with(), compiled likewise. NULL where a region cannot grow beyond
-     * what create() expects. */
+     * the size that create() is given. */
     int (*replay)(struct region *region);
 
     /*

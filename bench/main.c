@@ -245,7 +245,7 @@ measure_rounds(struct plan *plan, struct rounds *rounds)
     return err != 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-/* A few are named, each with its reason: many would hide what comes after them.
+/* A few are named, each with its reason: many would hide the lines after them.
  * Rows that share a reason follow each other. */
 static void
 show_skipped(const struct plan *plan)

@@ -61,7 +61,7 @@ struct workload {
     int makers;  /* threads each of which makes batch()'s regions; 0: one */
     int at_once; /* regions that are alive at a time; 0: one */
 
-    int is_replay;    /* own is a struct replay_run; no sizes are drawn */
+    int is_replay;    /* own is a struct replay_run; there are no samples */
     int is_request;   /* is_replay, of the requests alone */
     int is_large;     /* only of sizes from WORKLOAD_LARGE on, all of them */
     size_t least;     /* allocations of a region; with fewer it shows nothing */

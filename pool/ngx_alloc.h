@@ -33,7 +33,7 @@ void *ngx_calloc(size_t size, ngx_log_t *log);
  * other alignment too. */
 void *ngx_memalign(size_t alignment, size_t size, ngx_log_t *log);
 
-/* Release what one of the above returned; NULL is ignored. */
+/* Release memory of one of the above; NULL is ignored. */
 void ngx_free(void *p);
 
 #pragma GCC visibility pop

@@ -97,7 +97,7 @@ typedef struct ngx_pool_large_s {
 
 /* The head of every block. */
 typedef struct {
-    u_char *last; /* end of what is allocated: the next allocation's start */
+    u_char *last; /* end of the allocated bytes: the next allocation's start */
     u_char *end;  /* end of the block */
     ngx_pool_t *next;
     ngx_uint_t failed; /* how many allocations this block could not serve */

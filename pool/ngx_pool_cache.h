@@ -50,7 +50,7 @@ typedef struct {
 
 typedef struct {
     size_t most;  /* that is kept now: at most the limit */
-    size_t left;  /* most less what is kept */
+    size_t left;  /* most less the kept bytes */
     size_t ended; /* how many pools have ended */
     ngx_pool_bin_t bins[NGX_POOL_BINS];
 } ngx_pool_cache_t;

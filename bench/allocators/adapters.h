@@ -1,14 +1,14 @@
 /*
- * The adapters that the table in measured.c lists, and what several of them
- * share. Each file here has those of one library.
+ * The adapters that the table in measured.c lists, and functions that several
+ * of them share. Each file here has the adapters of one library.
  */
 #ifndef BENCH_ALLOCATORS_ADAPTERS_H
 #define BENCH_ALLOCATORS_ADAPTERS_H
 
 #include "allocator.h"
 
-/* How a module links the pools, and what that adds to their names. The build
- * says so for the module of archives. */
+/* How a module links the pools, and the suffix of their names. The build sets
+ * both for the module of archives. */
 #if !defined(ALLOCATOR_LINKAGE)
 #define ALLOCATOR_LINKAGE ALLOCATOR_SHARED
 #define ALLOCATOR_SUFFIX  ""
@@ -58,8 +58,8 @@ extern const struct allocator allocator_talloc;
 /* libtalloc: a region is a talloc_pool() of the expected size. */
 extern const struct allocator allocator_talloc_pool;
 
-/* This project's pool again: by ngx_palloc_inline(); and with no limit to what
- * the thread keeps. */
+/* This project's pool again: by ngx_palloc_inline(); and with no limit to the
+ * memory that the thread keeps. */
 extern const struct allocator allocator_pool_inline;
 extern const struct allocator allocator_pool_unbounded;
 

@@ -13,7 +13,7 @@
 enum {
     OBSTACK_ALIGNMENT = 16, /* its default on 64 bits */
 
-    /* Its default, a page less what malloc() may add, and the pool's. */
+    /* Its default, a page less the bytes that malloc() adds; and the pool's. */
     OBSTACK_CHUNK = 4064,
     OBSTACK_CHUNK_16K = 16 * 1024,
 };
@@ -91,7 +91,7 @@ obstack_replay(struct region *region)
     return replay_with(region, obstack_alloc_size, NULL);
 }
 
-/* It would free what was allocated after p too. */
+/* It would free the objects that were allocated after p, too. */
 static void
 obstack_free_newest(void *state, void *p)
 {

@@ -13,10 +13,10 @@
  * - A freed object serves the thread that freed it, and no other thread. Where
  *   one thread allocates and another one frees, the arena grows until its
  *   reset. A thread that has not allocated from the arena since the last reset
- *   cannot use what it frees.
+ *   cannot use the objects that it frees.
  * - Objects that a thread has free when it ends wait for the reset.
- * - Where the rest of a chunk is too small for an object, the thread takes
- *   another chunk, and the rest stays unused until the reset.
+ * - Where the free end of a chunk is too small for an object, the thread takes
+ *   another chunk, and the end stays unused until the reset.
  * - Each call looks for its thread among all that have allocated from the arena
  *   since the last reset, the latest first.
  *

@@ -1,6 +1,6 @@
 /*
- * The adapter and the table of a module that has a commit's pool. It uses what
- * nginx's pool has, and no more, so that any commit can be compared.
+ * The adapter and the table of a module that has a commit's pool. It uses only
+ * functions that nginx's pool has too, so that any commit can be compared.
  */
 #include <ngx_config.h>
 #include <ngx_core.h>

@@ -20,7 +20,7 @@
 #define ENVIRONMENT_SANITIZER 0
 #endif
 
-/* jemalloc 5.3 needs 2.6 KiB; 0.5 KiB is what others find without it. */
+/* jemalloc 5.3 needs 2.6 KiB; without this there are 0.5 KiB. */
 #define ENVIRONMENT_TLS "glibc.rtld.optional_static_tls=16384"
 
 #define ENVIRONMENT_MALLOC "glibc.malloc."

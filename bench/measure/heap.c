@@ -18,7 +18,7 @@ enum {
      * never mapped. */
     HEAP_TRIMS = 96 * 1024,
 
-    /* Larger than what a thread's cache of freed objects holds: 1032 bytes. */
+    /* Larger than any object of a thread's cache of freed ones: 1032 bytes. */
     HEAP_PIN_SIZE = 2048,
 
     /* Holes of HEAP_PIN_SIZE below the top that are filled at most: 32 MiB. */
@@ -49,7 +49,7 @@ heap_settle(size_t largest)
     }
     (void) mallopt(M_MMAP_THRESHOLD, threshold);
 
-    /* With no threshold the top is trimmed at once, but for glibc's own pad. */
+    /* With threshold 0 the top is trimmed at once, up to glibc's own pad. */
     (void) mallopt(M_TRIM_THRESHOLD, 0);
     trims = malloc(HEAP_TRIMS);
     shim_keep(trims);

@@ -123,7 +123,7 @@ memory_run(struct plan *plan)
 }
 
 /* smaps_rollup counts pages; status, whose RssAnon would be the same, adds up
- * what each core has noted so far and is off by some hundred KiB. */
+ * the counts that each core has noted so far, and is off by hundreds of KiB. */
 int
 memory_read(struct memory_usage *ret_usage)
 {
@@ -242,7 +242,7 @@ task_measure(struct task *task, struct region region)
 }
 
 /* Opens the row's allocator and finds its samples. Returns 0 or -1; the task's
- * reason is then set. Release what is opened in both cases. */
+ * reason is then set. Release the contenders and inputs in both cases. */
 static int
 task_open(struct task *task, struct contenders *contenders,
           struct inputs *inputs, struct region *ret_region)

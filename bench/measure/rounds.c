@@ -47,7 +47,7 @@ enum {
     /* And they may spend this many times as long outside the clock as in it. */
     SLICE_OVERHEAD = 2,
 
-    /* By which the length of a run is found: each halves what is left. */
+    /* Steps that find the length of a run: each halves the interval. */
     BUDGET_STEPS = 12,
 };
 

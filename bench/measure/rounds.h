@@ -45,7 +45,7 @@ int rounds_run(struct rounds *rounds, struct plan *plan);
 /* The layout of a round. */
 int rounds_layout(const struct rounds *rounds, int round);
 
-/* Make room for wanted readings of each row. Returns 0 or -ENOMEM. */
+/* Allocate wanted readings of each row. Returns 0 or -ENOMEM. */
 int rounds_make_room(const struct rounds *rounds, struct plan *plan);
 
 /* In a process that rounds_run() started: does its round, and does not return.

@@ -61,7 +61,7 @@ struct row {
     const struct samples *samples; /* NULL where a trace is replayed */
     struct replay_run run;         /* the trace's */
     size_t largest; /* the most that is asked of malloc() at once, in bytes */
-    uint64_t bytes; /* of a region, where sizes are not drawn */
+    uint64_t bytes; /* of a region, where sizes are not sampled */
 
     int64_t batch;      /* iterations a crossing */
     int slices;         /* runs of a round, > 0 and odd */

@@ -1,5 +1,5 @@
 /*
- * The data that rows are made from: drawn sizes of each distribution, and
+ * The data that rows are made from: samples of each distribution, and
  * recorded programs, decoded. They are made once a run, in one piece of shared
  * memory. Each round's process maps it and changes nothing there.
  */
@@ -12,7 +12,7 @@
 #include "plan/replay.h"
 #include "plan/sizes.h"
 
-/* Sizes drawn from a distribution. They are used in turn, again and again. */
+/* Sizes sampled from a distribution. They are used in turn, again and again. */
 struct samples {
     const uint32_t *sizes; /* period of them */
     const uint64_t *sums;  /* of all sizes before each: period + 1 of them */
@@ -31,8 +31,8 @@ struct inputs {
 };
 
 /*
- * Draw samples of each distribution, and copy the traces. list ends in NULL;
- * neither is needed after that. Release with inputs_done().
+ * Take samples of each distribution, and copy the traces. traces ends in NULL;
+ * neither list is needed after that. Release with inputs_done().
  * Returns 0, or a negative errno.
  */
 int inputs_init(struct inputs *inputs, struct sizes *const *sizes,

@@ -12,7 +12,7 @@
 
 #include "plan/generator.h"
 
-/* Of every drawn sequence; any number would do, so long as it stays. */
+/* The seed of all samples. Any number would do, as long as it stays. */
 #define SIZES_SEED 20250101u
 
 /* How often a sequence may repeat a line: far more than in any recording. */

@@ -3,7 +3,7 @@
  * "bytes,weight" under that header, comments from "#" to the line's end, and
  * the source of the figures among them. A comment "# order: sequence" makes the
  * lines a recorded sequence: they are played as they stand, each weight times
- * in a row, and begin again after the last. Without it sizes are drawn by
+ * in a row, and begin again after the last. Without it sizes are sampled by
  * weight from a fixed seed: the same sequence on every machine. Any thread.
  */
 #ifndef BENCH_PLAN_SIZES_H
@@ -57,7 +57,7 @@ size_t sizes_min(const struct sizes *sizes);
 size_t sizes_max(const struct sizes *sizes);
 
 /* The number of samples, wanted or a few more, after which a sequence that is
- * cut there ends with its last line; where sizes are drawn, wanted. */
+ * cut there ends with its last line; where sizes are sampled, wanted. */
 size_t sizes_period(const struct sizes *sizes, size_t wanted);
 
 /* Fill samples with the first count of the sequence. */

@@ -1,7 +1,7 @@
 """A drawing that is written as SVG, as it is drawn.
 
 Lengths are in pixels, from the upper left corner. Every stroke and fill is the
-class of an ink of style.py, so the file's style sheet decides what it looks like
+class of an ink of style.py, so the file's style sheet decides how it looks
 on a light and on a dark page. The same calls give the same bytes.
 """
 

@@ -21,7 +21,7 @@ from errors import InputError as InputError  # callers take it from here
 
 SHIM = "shim"  # the workload of the harness's own rows
 MEMORY = "memory"  # stands for a workload in the rows of memory
-WHOLE_END = 2**63  # what bench writes is an int64_t
+WHOLE_END = 2**63  # bench writes int64_t
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 Object = dict[str, Any]

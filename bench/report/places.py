@@ -17,7 +17,7 @@ from table import Group, Table
 from verdicts import EQUAL, FASTER, SLOWER
 
 SHARED = "shared"  # the class where machine.json names none
-BOUNDED = "bounded"  # likewise what is kept
+BOUNDED = "bounded"  # the kind of keeps where machine.json names none
 
 FASTEST = "fastest"  # faster than every rival
 EQUAL_TOP = "equal at the top"  # faster than some, equal to the others

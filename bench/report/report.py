@@ -143,7 +143,7 @@ def only(sources: list[Source]) -> Source:
 
 def write_run_json(root: Path, source: Source, path: Path) -> int:
     document = read(root, source)
-    load_document(document, source.path)  # what cannot be read is not written
+    load_document(document, source.path)  # it refuses a run that must not be written
     text = json.dumps(document, indent=1) + "\n"
     if str(path) == "-":
         sys.stdout.write(text)

@@ -13,7 +13,7 @@ differs from the next. All else that the report reads is as it was. Two fields o
 run.json are made again and not kept: family_index is the place of the row, and
 bytes_per_second is the row's mean bytes times the rate.
 
-To pack what expand() gave results in the same bytes. readings.json has:
+Packing the result of expand() gives the same bytes. readings.json has:
 
     version     of this form: 1
     context     as in run.json

@@ -4,7 +4,7 @@
 usage: agree.py [--most RATIO] [--turns N] [--cells A/N,...] [--far] BUILD
 
 BUILD is the folder that meson built in. independent.c measures the same as some rows of
-bench, with none of its code: fill on pool, apr_limit and tcmalloc, with sizes drawn from
+bench, with none of its code: fill on pool, apr_limit and tcmalloc, with sizes of
 lognormal.csv and n = 25, 100 and 1000. It is linked once for each layout, against the
 pool of that layout. The programs take turns: bench runs a round, in a layout that the
 turn's number gives, then the independent program runs in the same. A figure is the

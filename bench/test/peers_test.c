@@ -221,8 +221,8 @@ test_cells_have_known_sizes_and_numbers(void **state)
     }
 }
 
-/* Most of a server's trace is its requests. Other programs have none, but for a
- * short loop, and the loop of svn log over revisions. */
+/* Most of a server's trace is its requests. Other programs have none, except
+ * for a short loop, and the loop of svn log over revisions. */
 static void
 test_servers_have_requests(void **state)
 {

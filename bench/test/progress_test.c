@@ -249,7 +249,7 @@ open_again(void)
     return err;
 }
 
-/* But for its very last byte, a line's end. Of those before, some are tried. */
+/* Without its very last byte, a line's end; and cut at some bytes before. */
 static void
 assert_no_part_is_read(const char *name, int (*again)(void))
 {

@@ -73,7 +73,7 @@ class Variables(Checked):
             self.assertIn(f"changes figures: {tunable}\n", done.stderr)
 
     def test_each_variable_alone_changes_nothing(self) -> None:
-        """As one may hide what another does."""
+        """Since one may hide the effect of another."""
         for name in list(HOSTILE)[:3]:
             self.check(self.under(**{name: HOSTILE[name]}))
 

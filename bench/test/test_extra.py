@@ -26,7 +26,7 @@ LINES_MAX = 39  # of a plug-in, as its header promises
 MALLOC = "libMy-Malloc.so.1"  # its row is called my_malloc
 ROWS = "^(fill|fill_reset|memory)/(example_plugin|my_malloc)/fixed64/100$"
 
-# A plug-in with all that is required, but for one line.
+# A plug-in with all that is required, except for one line.
 PLUGIN = """
 #include <bench_plugin.h>
 #include <stdlib.h>

@@ -19,7 +19,7 @@ TOOLS = ("awk", "dirname", "grep", "sh", "sort", "tr")
 
 
 class Install(unittest.TestCase):
-    """On a system with nothing but what the script itself calls."""
+    """On a system with no other programs than those that the script calls."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()

@@ -1,4 +1,4 @@
-"""The recorder: every call once, whatever becomes of the process."""
+"""The recorder: every call once, in whatever way the process ends."""
 
 import json
 import pathlib

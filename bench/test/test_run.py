@@ -70,7 +70,7 @@ class Help(unittest.TestCase):
         self.assertEqual(said, expected)
 
     def test_one_text_of_bench(self) -> None:
-        """The program prints what the front door does."""
+        """The program prints the same text as the front door."""
         own = subprocess.run([BENCH, HELP], capture_output=True, text=True)
         self.assertEqual(own.stdout, self.help_of("bench", HELP))
 

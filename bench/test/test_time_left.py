@@ -15,7 +15,7 @@ class TimeLeft(Folder):
     LEAST = 3  # seconds: below, whole seconds are too coarse
 
     def test_it_is_right_from_round_1_on(self) -> None:
-        """Within a factor of two, but for a few of those that are shown: a busy
+        """Within a factor of two, except for a few of those that are shown: a busy
         machine may hold up any turn."""
         shown = []
         terminal, stderr = pty.openpty()

@@ -2,7 +2,7 @@
  * An iteration is one region, as of a server's request: create, n allocations,
  * destroy. All of it is timed. A general allocator frees object by object, in
  * the order of allocation. In fill_trim the top of malloc's heap is free, and
- * what is freed there may go back to the system.
+ * memory that is freed there may go back to the system.
  */
 #include "workload.h"
 

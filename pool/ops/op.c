@@ -19,7 +19,7 @@ enum {
     VARINT_BITS = 7, /* of a byte; the eighth says that another follows */
 
     UNIT = 16,
-    BIG_UNIT = 4096, /* the common page: what mmap deals in */
+    BIG_UNIT = 4096, /* the common page: the unit of mmap */
 
     MAX_REACH = 3, /* bytes around a boundary that are probed, on each side */
     LEFT_REACH = 8,

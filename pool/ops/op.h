@@ -105,7 +105,7 @@ enum {
     OP_SIZE_MAX = 21,   /* of any record: opcode, 5 + 5 + 10 bytes of varints */
     OP_CODES = 1 << 6,  /* that a record can hold */
     OP_POOLS = 1 << 2,  /* that a program of version 1 works with */
-    OP_TEXT_SIZE = 128, /* room for any op's text and its end */
+    OP_TEXT_SIZE = 128, /* enough for any op's text and its end */
 
     OP_VALUES_1 = 1 << 13, /* that an amount's value can take in version 1 */
     OP_VALUE_BITS = 61,    /* and in version 2 */

@@ -132,8 +132,8 @@ test_bounds_of_a_new_index(void **state)
     }
 }
 
-/* An index grows when seven eighths are linked, and finds without a walk what
- * was added before and after. */
+/* An index grows when seven eighths are linked, and finds without a walk all
+ * entries that were added before and after. */
 static void
 test_bounds_of_an_index_that_grows(void **state)
 {
@@ -219,7 +219,7 @@ test_bounds_of_a_full_index_without_memory(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Setting the limit again, to what is kept, does not make a sweep forget that
+/* Setting the limit again, to the kept size, does not make a sweep forget that
  * blocks were needed: pools of two sizes by turns ask the system for nothing.
  */
 static void

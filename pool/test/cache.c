@@ -302,7 +302,7 @@ test_cache_keeps_the_oldest_large_allocations(void **state)
 }
 
 /* A piece that is too small for the cache's own words is not kept. Any other
- * size is, up to what was asked of the system. */
+ * size is, up to the bytes that were asked of the system. */
 static void
 test_cache_keeps_large_allocations_of_any_size(void **state)
 {
@@ -915,8 +915,8 @@ test_cache_trim_releases_all_and_keeps_the_limit(void **state)
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
 }
 
-/* A pool that lives on ends as any other. Only what is allocated after the trim
- * counts for what may be kept. */
+/* A pool that lives on ends as any other. Only bytes that are allocated after
+ * the trim count for the memory that may be kept. */
 static void
 test_cache_trim_while_pools_live(void **state)
 {

@@ -1,5 +1,5 @@
-/* Cleanups: how they are added, in which order handlers run, and what a handler
- * may do. */
+/* Cleanups: how they are added, in which order handlers run, and the calls that
+ * a handler may make. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static struct {
     int runs[RUNS_MAX];
 } notes;
 
-/* The data of the handlers below: a number to note, and what they use. */
+/* The data of the handlers below: a number to note, and all that they use. */
 struct duty {
     int number;
     ngx_pool_t *pool;
@@ -102,7 +102,7 @@ test_cleanup_and_its_data_are_one_allocation(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* At most max bytes of data are small, whatever the cleanup itself takes. */
+/* At most max bytes of data are small: the cleanup itself does not count. */
 static void
 test_cleanup_of_max_fits_into_a_block(void **state)
 {

@@ -41,6 +41,6 @@ fetch() {
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 tarball && exit
-# Most of what apt-get says is about files that are not needed.
+# Most lines of apt-get are about files that are not needed.
 fetch >"$folder/fetch.log" 2>&1 || true
 tarball

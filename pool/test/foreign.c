@@ -1,8 +1,8 @@
 /*
  * Other code that changes a pool by itself, between calls of ours: modules have
  * their own copies of nginx's functions. Those below know nginx's fields and
- * follow nginx's rules. Ours have to respect what they did, and the other way
- * round.
+ * follow nginx's rules. Our functions have to respect their changes, and the
+ * other way round.
  */
 #include <string.h>
 

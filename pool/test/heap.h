@@ -45,7 +45,7 @@ size_t heap_calls(void);
 size_t heap_refusals(void);
 size_t heap_refusals_of_size(void);
 
-/* The allocation that failed last: its function, and what that was given. */
+/* The allocation that failed last: its function and its arguments. */
 struct heap_request {
     const char *function;
     size_t alignment; /* of posix_memalign() */

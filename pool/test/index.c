@@ -317,7 +317,7 @@ test_index_has_the_slots_that_it_needs(void **state)
     }
 }
 
-/* When seven eighths of its slots are linked, to what the list then needs. */
+/* When seven eighths of its slots are linked, to the size that it needs. */
 static void
 test_index_grows_when_it_is_full(void **state)
 {

@@ -297,7 +297,7 @@ past_large_that_was_kept(ngx_pool_t *pool)
     return p + LARGE;
 }
 
-/* The piece that serves is larger than what was asked for. */
+/* The piece that serves is larger than the size that was asked for. */
 static void *
 past_smaller_large_in_kept_memory(ngx_pool_t *pool)
 {

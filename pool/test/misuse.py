@@ -57,7 +57,7 @@ def valgrind_report(text: str, access: str) -> int | None:
 
 
 def verdict(case: Case, is_valgrind: bool) -> str:
-    """Returns an empty string, or the difference from what was expected."""
+    """Returns an empty string, or the difference from the expected report."""
     if case.expected == "-":
         clean = case.status == 0 and case.output == ""
         return "" if clean else f"not clean:\n{case.output}"

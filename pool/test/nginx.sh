@@ -3,8 +3,8 @@
 #
 # usage: nginx.sh WORK_DIR SOURCE_DIR
 #
-# The source is what nginx_source.sh finds, or fetches into SOURCE_DIR. Exit
-# status 77: there is none.
+# nginx_source.sh finds the source, or fetches it into SOURCE_DIR. Exit status
+# 77: there is none.
 set -eu
 
 requests=200 # of each location, over one connection

@@ -88,7 +88,7 @@ test_reset_touches_no_block_beyond_two_unused_ones(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Its user moved last back to its start, so it looks unused, but for the
+/* Its user moved last back to its start, so it looks unused, except for the
  * failures that it counted. */
 static void
 test_reset_empties_used_blocks_after_emptied_ones(void **state)

@@ -1,7 +1,7 @@
 /*
  * Code that walks a pool's lists, as modules and debugging tools have it. It
  * knows nginx's public fields and nothing else. Its figures are compared with
- * the sizes that the test asked for and with what the system has given.
+ * the sizes that the test asked for and with the memory of the system.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -309,7 +309,7 @@ check_dump(const ngx_pool_t *pool, const char *expected, ...)
     assert_string_equal(text, expected_text);
 }
 
-/* used and larges are what the test knows itself. */
+/* used and larges are the test's own figures. */
 static void
 check_sums(const ngx_pool_t *pool, size_t used, size_t larges)
 {

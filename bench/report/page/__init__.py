@@ -30,13 +30,13 @@ from verdicts import percent, spread
 from . import answers, figures, forms, library, model
 from .view import view
 
-ALLOCATORS = "allocators"  # machine.json's object of what each allocator is
-WIDE_SPREAD = 10.0  # percent; above it a machine hides what matters
+ALLOCATORS = "allocators"  # machine.json's object with facts on each allocator
+WIDE_SPREAD = 10.0  # percent; above it a machine hides important differences
 FOLDER = Path(__file__).parent
 SCRIPTS = ("statistics", "data", "figures", "forms", "tables", "page")
 
 
-COLUMNS = (  # of every figure's table: what a mark has, and its head
+COLUMNS = (  # of every figure's table: a field of a mark, and its head
     ("row", "row"),
     ("series", "mark"),
     ("x", "x"),

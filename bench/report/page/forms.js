@@ -60,7 +60,7 @@ function inkOf(name, figure, state, data) {
   return stands ? data.of.get(name)?.ink ?? "q" : "q";
 }
 
-/* A limit is no allocator: its name says so, where there is room. */
+/* A limit is no allocator: its name says so, where that fits. */
 function labelOf(name, data, room = Infinity) {
   const whole = data.of.get(name)?.class === "limit" ? `${name} (limit)` : name;
   const {text: size} = data.geometry;
@@ -210,7 +210,7 @@ function drawTicksAbove(svg, scale, top, bottom, data) {
   }
 }
 
-/* As much of words as there is room for. */
+/* As much of words as fits. */
 function fitted(words, room, size) {
   const most = Math.floor(room / (CHARACTER * size));
   return words.length <= most ? words : `${words.slice(0, Math.max(1, most - 1))}…`;

@@ -21,7 +21,7 @@ from charts.panels import Scale
 from .figures import DOTS, HEAT, LINES, SCATTER, Figure, Mark, Panel
 from .view import LIMIT_CLASS, View, classes, family
 
-# Pixels, but for margin and room, which are factors.
+# Pixels, except for margin and room, which are factors.
 GEOMETRY = {
     "wide": 1120,  # a figure's width where the page is wide enough
     "first": 640,  # that of the first screen

@@ -1,4 +1,4 @@
-"""The data of the page: what its script draws from, embedded once as JSON.
+"""The data of the page for its script, embedded once as JSON.
 
 Names stand in lists, and rows refer to them by number. Times are those of the
 rounds, so that a reader can pick any baseline; DIGITS keeps them within a

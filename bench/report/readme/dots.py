@@ -72,7 +72,7 @@ def draw(dots: Dots) -> Canvas:
 
 
 def _places(dots: Dots, top: float, bottom: float) -> list[Panel]:
-    """The panels share what labels and columns leave."""
+    """The panels share the width that labels and columns leave."""
     left = EDGE + 10.0 + max(text_width(line.label, SIZE) for line in dots.lines)
     right = WIDTH - EDGE - sum(width for _, width in dots.columns)
     count = len(dots.panels)

@@ -16,7 +16,7 @@ from errors import InputError
 
 BEGIN = re.compile(r"<!-- figures: ([\w-]+) -->")
 END = "<!-- end -->"
-COLUMNS = 100  # of a line of a README, but for tables and pictures
+COLUMNS = 100  # of a line of a README, except for tables and pictures
 JOINED = "\N{NO-BREAK SPACE}"  # a percentage stays on one line
 WHOLE = ("|", "!")  # how a line begins that Markdown wants whole
 

@@ -54,7 +54,7 @@ def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def _in_cell(text: str) -> str:
-    """On one line, without markup but for Markdown's."""
+    """On one line, without markup other than Markdown's."""
     return BAR.sub(r"\\|", plain(text)).replace("<", "&lt;")
 
 

@@ -1,6 +1,6 @@
 """Measured figures that stand in a README outside the parts that data make.
 
-A figure is a number with a unit of what is measured (UNITS), a number with a
+A figure is a number with a unit of a measurement (UNITS), a number with a
 decimal point, a count "3 of 8", or the same in words, as "half the time". So sizes in bytes, versions of one part and
 counts of things are no figures. allowed.toml lists what may stand there, each
 with the reason: a quoted source, a constant of the code, or a measurement that

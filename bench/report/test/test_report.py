@@ -436,7 +436,7 @@ class Style(unittest.TestCase):
 
 
 class Speed(unittest.TestCase):
-    LIMIT = 10.0  # seconds of the processor, several times what it takes
+    LIMIT = 10.0  # seconds of the processor, several times as many as it takes
     LARGEST = 2 << 20  # bytes of the page
 
     def test_full_run_is_reported_in_seconds(self) -> None:

@@ -122,7 +122,7 @@ class Reports(unittest.TestCase):
         cells = self.row(text, "fill/pool/lognormal/100")
         self.assertEqual(cells[-1], "slower")
         self.assertAlmostEqual(float(cells[-2].split()[0]), 2.0, delta=0.9)
-        # Paired, so it is exact but for the noise of a round.
+        # Paired, so it is exact except for the noise of a round.
         self.assertRegex(cells[2], r"^(9\.9|10\.)\d*× \(")
         self.assertRegex(cells[5], r"^(4\.9|5\.0)\d*× \(")
         self.assertIn("B: of 1 rows 1 slower. 0 rows are in one run alone.", text)

@@ -1,4 +1,4 @@
-"""Ratios, cells and what a run must have."""
+"""Ratios, cells, and the parts that a run must have."""
 
 import tempfile
 import unittest

@@ -220,7 +220,7 @@ class Commands(Folder):
             self.environment[f"REAL_{name.upper()}"] = shutil.which(name) or name
 
     def make_build(self) -> None:
-        """As it is, but for a program that would run for a minute."""
+        """A copy of the build, with a substitute for a program that runs a minute."""
         for folder in self.folder / "build", self.folder / "build/fuzz":
             folder.mkdir()
             for path in (BUILD / folder.relative_to(self.folder / "build")).iterdir():
