@@ -38,8 +38,8 @@ enum {
     LAYOUTS_FULL = BENCH_LAYOUTS,
     ROUNDS_FULL = BENCH_LAYOUTS + 4,
 
-    /* The fewest whose least and largest ratio bound the median with more than
-     * 95 % confidence (sign test). */
+    /* The fewest rounds whose least and largest ratio bound the median with
+     * more than 95 % confidence (sign test). */
     ROUNDS_LEAST = 6,
 
     SKIPPED_SHOWN = 3,

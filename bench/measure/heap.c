@@ -55,7 +55,7 @@ heap_settle(size_t largest)
     shim_keep(trims);
     free(trims);
 
-    /* It trims at twice the other once that has grown, else at the same. */
+    /* Once the mmap threshold has grown, glibc trims at twice that size. */
     (void) mallopt(M_TRIM_THRESHOLD, threshold > HEAP_MMAP_DEFAULT
                                          ? 2 * threshold
                                          : HEAP_MMAP_DEFAULT);

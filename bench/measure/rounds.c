@@ -41,10 +41,12 @@ enum {
                        is out */
     PASS_FIRST = -1, /* the round of the first pass */
 
-    /* A slice has at least as many batches, where a row runs in several. */
+    /* Where a row runs in several slices, a slice has at least that number of
+     * batches. */
     SLICE_BATCHES = 2,
 
-    /* And they may spend this many times as long outside the clock as in it. */
+    /* Such slices may spend this many times as long outside the clock as in it.
+     */
     SLICE_OVERHEAD = 2,
 
     /* Steps that find the length of a run: each halves the interval. */
@@ -743,7 +745,7 @@ row_set_slices(struct row *row, double batches, double overhead)
     row->iterations = row->batch * (int64_t) (each < 1 ? 1 : each);
 }
 
-/* Of a round, inside the clock, by the first pass or the first round. */
+/* Seconds of a round inside the clock, by the first pass or the first round. */
 static double
 run_seconds(const struct row *row)
 {
@@ -751,7 +753,7 @@ run_seconds(const struct row *row)
            ROUNDS_NS_A_SECOND;
 }
 
-/* Of a round, outside the clock. */
+/* Seconds of a round outside the clock. */
 static double
 overhead_seconds(const struct row *row)
 {

@@ -13,9 +13,9 @@
 enum {
     PLAN_N_MAX = 1000000,
 
-    /* A region that asks for more on average is skipped: machines with 1 GiB
-     * shall do, and rounds shall not wait for one row. Larger ones of large
-     * blocks run where there is memory for twice as much. */
+    /* A region that asks for more bytes on average is skipped: a machine with
+     * 1 GiB must be enough, and rounds must not wait for one row. Larger
+     * regions of large blocks run where there is memory for twice as much. */
     PLAN_BYTES_MAX = 256 * 1024 * 1024,
     PLAN_LARGE_MAX = 1024 * 1024 * 1024,
 
@@ -699,7 +699,7 @@ largest_region(struct plan *plan, size_t s, size_t n)
     return *largest;
 }
 
-/* Its n is the allocations of the trace, or of the trace's requests. */
+/* The row's n is the number of allocations of the trace, or of its requests. */
 static void
 plan_add_replay(struct plan *plan, const struct choice *choice,
                 struct row_key key)

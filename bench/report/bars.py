@@ -65,7 +65,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Duel:
-    """None of others is faster than own in any of cells, which are rows of own."""
+    """own against others: none of them may be faster in any of cells, own's rows."""
 
     name: str
     own: str

@@ -8,7 +8,7 @@ class InputError(Exception):
 
 
 def write(path: Path, text: str) -> None:
-    """As path.write_text(), whose error names no file where a disk is full."""
+    """As path.write_text(). Its error always names the file, also on a full disk."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

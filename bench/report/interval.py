@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
 
 @functools.cache
 def rank(count: int, confidence: float) -> int:
-    """Which order statistic, from 1, the interval of count values begins at.
+    """The order statistic, from 1, at which the interval of count values begins.
 
     It is the highest whose interval covers the median with at least
     confidence; 0 where even the interval of all values does not.
@@ -71,7 +71,7 @@ def estimate(values: Iterable[float], confidence: float) -> Estimate:
 
 
 def estimate_of_logs(logs: Iterable[float], confidence: float) -> Estimate:
-    """The same of logarithms, as the values that they belong to."""
+    """The same from logarithms; the result is not logarithmic."""
     return Estimate(*map(math.exp, estimate(logs, confidence)))
 
 
@@ -86,7 +86,7 @@ def shift(old: list[float], new: list[float], confidence: float) -> Estimate:
 
 @functools.cache
 def shift_rank(old: int, new: int, confidence: float) -> int:
-    """Which of the ordered differences, from 1, the interval begins at; as rank()."""
+    """The ordered difference, from 1, at which the interval begins; as rank()."""
     ways = _ways(old, new)
     tail = (1.0 - confidence) / 2.0 * sum(ways)
     found = 0
@@ -105,7 +105,7 @@ def shift_needed(confidence: float) -> int:
 
 
 def _ways(old: int, new: int) -> list[int]:
-    """In how many orders of all values u differences are below 0, by u.
+    """The number of orders of all values with u differences below 0, by u.
 
     These are the coefficients of the Gaussian binomial.
     """

@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """Of whole regions, in ns, over all rounds; the clock's cost is in them."""
+    """Times of whole regions, in ns, over all rounds; with the clock's cost."""
 
     regions: int
     p50: float
@@ -59,7 +59,7 @@ class Memory(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Of an allocation, as callgrind simulates it."""
+    """Counts of an allocation, as callgrind simulates it."""
 
     instructions: float
     branches: float

@@ -20,7 +20,7 @@ class Score(NamedTuple):
 
 
 def load(path: Path) -> list[Score]:
-    """Empty where there is no such file. Raises InputError."""
+    """The scores in a file; empty where there is none. Raises InputError."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""In how many cells the baseline is fastest, and by whom it is beaten.
+"""The cells in which the baseline is fastest, and the rivals that beat it elsewhere.
 
 Only rivals count: allocators that are linked as the baseline is (class), and
 that keep as much (keeps). One that is compiled into the loop, or a limit that is

@@ -49,7 +49,7 @@ UNUSABLE = 2
 
 
 class Source(NamedTuple):
-    """Where a run is: a file, or of a commit the path in its tree."""
+    """The source of a run: a file, or a commit and the path in its tree."""
 
     name: str
     path: Path

@@ -57,7 +57,7 @@ def lines(runs: list[Named], pattern: re.Pattern[str] | None) -> Iterator[str]:
 
 
 def _is_chosen(row: Row, run: Run, pattern: re.Pattern[str] | None) -> bool:
-    """Without a pattern the rows of the run's baseline."""
+    """Whether pattern matches row; without one, whether it is the baseline's."""
     if pattern is not None:
         return pattern.search(str(row)) is not None
     pair = run.context.get("aa_pair")

@@ -106,7 +106,7 @@ def fits(table: Table, run: Run) -> Iterator[Sheet]:
 
 
 def _ordered(table: Table, of: dict[str, Value]) -> list[tuple[str, Value]]:
-    """By allocator, in the table's order, and then those that it has not."""
+    """By allocator, in the table's order; allocators that it lacks come last."""
     known = {name: place for place, name in enumerate(table.allocators)}
     return sorted(
         of.items(), key=lambda item: (known.get(item[0], len(known)), item[0])

@@ -228,7 +228,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _digits(value: float) -> float | int:
-    """To DIGITS significant digits; whole where it is, which is shorter."""
+    """Round to DIGITS significant digits. Whole numbers are int: that is shorter."""
     near = float(f"{value:.{DIGITS - 1}e}")
     return int(near) if near.is_integer() else near
 

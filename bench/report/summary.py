@@ -97,7 +97,7 @@ def _places(table: Table, matrix: places.Matrix) -> list[str]:
 
 
 def _spread_of(found: Findings) -> Iterator[str]:
-    """One line, of the workload with the most cells."""
+    """The spread in one line, of the workload with the most cells."""
     ratios = [split for split in found.splits if split.of == RATIO]
     if ratios:
         most = max(ratios, key=lambda split: split.cells)

@@ -1,4 +1,4 @@
-"""Where a cell's spread comes from: the layout, the process, or the rest.
+"""The sources of a cell's spread: the layout, the process, and the rest.
 
 Each round of a row gives two values, the times of the first and of the second
 half of its run. The halves lie within a process (a round), and processes lie
@@ -74,7 +74,7 @@ def is_nested(run: Run) -> bool:
 
 
 def splits(table: Table, run: Run) -> list[Split]:
-    """For each workload, of the time and of the ratio, pooled over its cells.
+    """Splits for each workload, of the time and of the ratio, pooled over its cells.
 
     Unstable cells are left out: one of them would outweigh all others. So are
     cells without halves.

@@ -28,7 +28,7 @@ def duration(ns: float) -> str:
 
 
 def duration_label(ns: float) -> str:
-    """The same of a round number: 100 ns, 2 µs."""
+    """The same for a round number: 100 ns, 2 µs."""
     for unit, name in DURATIONS:
         if ns >= unit:
             return f"{ns / unit:g} {name}"

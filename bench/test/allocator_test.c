@@ -540,7 +540,7 @@ fill_and_end(struct fixture *fixture)
     end(fixture);
 }
 
-/* Or the memory alone: mimalloc 3 leaves the addresses mapped. */
+/* trim() may give back memory alone: mimalloc 3 leaves the addresses mapped. */
 static void
 test_trim_gives_back_what_was_kept(void **state)
 {

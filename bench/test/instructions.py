@@ -40,7 +40,7 @@ TIMES = {"one": 100, "fill": 1000, "request": 1}  # allocations of an iteration
 
 @dataclass(frozen=True)
 class Figure:
-    """Of a mode, for each of its allocations or regions."""
+    """A figure of a mode, for each of its allocations or regions."""
 
     name: str
     mode: str

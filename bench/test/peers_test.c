@@ -56,7 +56,7 @@ trace_at(const char *name, size_t length)
     return i;
 }
 
-/* That of a quick run, or of a full run where a quick one has none. */
+/* The first cell of a quick run, or if that has none, of a full run. */
 static const struct workload_cells *
 first_cell(const struct workload *workload)
 {

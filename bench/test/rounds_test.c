@@ -25,7 +25,7 @@ enum {
     BATCH = 16,
     SEEDS = 20,
 
-    /* As the quick run has. */
+    /* The same as in a quick run. */
     LAYOUTS_QUICK = 7,
     ROUNDS_QUICK = 9,
 

@@ -321,7 +321,7 @@ class Memory(Folder):
         self.assertNotIn("resident_bytes", rows[1])
 
     def test_process_that_fails_fails_the_row(self) -> None:
-        """With address space for the start, and none for a region of 182 MiB."""
+        """There is address space for the start, but not for a region of 182 MiB."""
         words = (
             "--workloads", "memory", "--filter", "/glibc/(large/1000|fixed64/10)$",
             "--label", "a", *SHORT,
@@ -641,7 +641,7 @@ class Run(Folder):
         self.assertIn("known:", refused.stderr)
 
     def test_compressed_traces_are_read(self) -> None:
-        """As text of ops here, which a trace may be."""
+        """Here the traces are texts of ops, which is allowed."""
         text = (ROOT / "corpus" / "seeds" / "burst.ops").read_bytes()
         packed = {"a.ops.gz": gzip.compress(text), "b.ops.xz": lzma.compress(text)}
         if shutil.which("zstd") is not None:

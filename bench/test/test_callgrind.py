@@ -97,7 +97,7 @@ class Counts(Folder):
 
 class Figures(Counts):
     def test_equal_from_run_to_run(self) -> None:
-        """To the last digit, wherever the stack begins and the program is called."""
+        """To the last digit, for any start of the stack and any working folder."""
         words = (
             "--allocators", "pool,pool_archive,arena,bump_memory",
             "--workloads", "fill,fill_reset",
@@ -190,7 +190,7 @@ class Failures(Counts):
             self.assertEqual(reason, "3 rows before it ended the process under valgrind")
 
     def test_row_without_memory_fails_alone(self) -> None:
-        """Those after it have their own figures, not the dump of another row."""
+        """The rows after it have their own figures, not the dump of another row."""
         plugin = self.plugin("full", NO_MEMORY)
         alone = self.count("--filter", self.ROWS)
         done = self.measure(

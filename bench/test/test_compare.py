@@ -332,7 +332,7 @@ class Planted(Folder):
 
 class Instructions(Planted):
     def counts(self) -> dict[tuple[str, str, int], dict[str, float]]:
-        """Of an allocation, by cell and by pool."""
+        """The instructions of an allocation, by cell and by pool."""
         found: dict[tuple[str, str, int], dict[str, float]] = {}
         for row in self.run_of("first")["instructions"]:
             cell = found.setdefault((row["workload"], row["sizes"], row["n"]), {})
@@ -381,7 +381,7 @@ class Instructions(Planted):
 
 @unittest.skipUnless(platform.machine() == "x86_64", "no clock of the processor's")
 class Time(Planted):
-    """In regions of 1,000, of which the clock's own cost is little."""
+    """Regions of 1,000 allocations, so that the clock's own cost is small."""
 
     WORDS = ("--quick", "--filter", "/1000$")
 

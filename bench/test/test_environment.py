@@ -78,7 +78,7 @@ class Variables(Checked):
             self.check(self.under(**{name: HOSTILE[name]}))
 
     def test_other_variables_are_passed_on(self) -> None:
-        """Also where they look like those that are not."""
+        """Also variables that look like those that are removed."""
         done = self.under(
             MY_BENCHMARK_X="1", MALLOC_ARENA_MAXIMUM="1",
             GLIBC_TUNABLES="glibc.mem.tagging=0:x.glibc.malloc.y=1",
@@ -149,7 +149,7 @@ class Elsewhere(Checked):
             shutil.copy2(file, self.build / "layouts")
 
     def call(self, program: Path, *before: str) -> subprocess.CompletedProcess[str]:
-        """With the modules of the original where libraries are looked for."""
+        """Run the copy, with the original's modules in the path for libraries."""
         os.environ["LD_LIBRARY_PATH"] = str(Path(BENCH).parent / "layouts")
         self.addCleanup(os.environ.pop, "LD_LIBRARY_PATH", None)
         return subprocess.run(
@@ -169,7 +169,7 @@ class Elsewhere(Checked):
         self.check_modules()
 
     def check_modules(self) -> None:
-        """Those of the copy, with its own pools."""
+        """The modules are the copy's, with its own pools."""
         allocators = load(self.folder / "a" / "machine.json")["allocators"]
         for name in "pool", "pool_archive", "arena":
             path = Path(allocators[name]["path"])
@@ -216,7 +216,7 @@ class Elsewhere(Checked):
 
 class Results(Folder):
     def test_folder_that_cannot_be_written_ends_it_at_once(self) -> None:
-        """For root too: a system's folder that takes none."""
+        """For root too: in a folder of the system that takes no files."""
         done = self.measure("--label", "a", "--results", "/proc")
         self.assertEqual(done.returncode, 1)
         self.assertIn("bench: /proc/a: ", done.stderr)

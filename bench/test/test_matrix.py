@@ -94,7 +94,7 @@ class Matrix(unittest.TestCase):
         self.assertRegex(out.getvalue(), r"\r\033\[K\[0/1\] \d+:\d\d a second")
 
     def test_steps_run_beside_each_other(self) -> None:
-        """Each waits for the other."""
+        """a and b wait for each other."""
         one, other = self.logs / "one", self.logs / "other"
         wait = "touch {}; until [ -e {} ]; do sleep 0.01; done"
         status, lines = self.run_steps(

@@ -314,7 +314,7 @@ class FullDisk(Kept):
         self.check_complete(kept)
 
     def test_disk_that_fills_up_ends_it(self) -> None:
-        """As root alone: one of 24 KiB is mounted, then made larger."""
+        """Needs root: a disk of 24 KiB is mounted, then made larger."""
         mount = ["mount", "-t", "tmpfs", "-o", "size=24k", "none", str(self.folder)]
         if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
             self.skipTest("nothing can be mounted")

@@ -104,7 +104,7 @@ class Help(unittest.TestCase):
         self.assertIn("Err: 404\nE: Failed\n", log.read_text())
 
     def test_source_that_cannot_be_written_to(self) -> None:
-        """It says how to build elsewhere. As root alone, since it is mounted."""
+        """The message says how to build elsewhere. Needs root, to mount the source."""
         place = self.folder / "source"
         place.mkdir()
         mount = ["mount", "-t", "tmpfs", "none", str(place)]

@@ -85,7 +85,7 @@ class Made(Folder):
 
 
 class Programs(Folder):
-    """On runs that are as short as can be: that they end in one of two ways."""
+    """The programs on the shortest possible runs: they end in one of two ways."""
 
     def call(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

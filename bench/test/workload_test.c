@@ -364,7 +364,7 @@ region_of(const struct allocator *allocator, size_t n, uint32_t least,
     static uint32_t samples[PERIOD];
     static void *pointers[OBJECTS_MAX];
 
-    /* Of both sizes as many, in no simple order. */
+    /* As many of one size as of the other, in no simple order. */
     for (size_t i = 0; i < PERIOD; i++) {
         samples[i] = i * 7 % 16 < 8 ? least : most;
     }

@@ -181,7 +181,7 @@ family_run(struct shim_state *state, void *user)
     shim_state_complexity_n(state, (int64_t) n);
 }
 
-/* Of each candidate comes its term with the factor, then the error. */
+/* Each candidate reports its term with the factor, then the error. */
 static void
 family_note(const struct shim_result *result, void *user)
 {
@@ -207,7 +207,7 @@ family_note(const struct shim_result *result, void *user)
     }
 }
 
-/* Of a region. 0 when memory runs out. */
+/* The median time of a region. 0 when memory runs out. */
 static double
 median_ns(const struct row *row, int rounds)
 {

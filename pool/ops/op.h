@@ -111,7 +111,7 @@ enum {
     OP_VALUE_BITS = 61,    /* and in version 2 */
 };
 
-/* Of the encoding. */
+/* Versions of the encoding. */
 enum op_version {
     OP_FIXED = 1,
     OP_VARIABLE = 2,

@@ -190,7 +190,7 @@ resolve_make(struct resolver *self, const struct op *op)
     make(self, op, region, size, TRACE_NONE);
 }
 
-/* Of an object that was made before. */
+/* Resolves an op on an object that was made before. */
 static void
 resolve_aged(struct resolver *self, const struct op *op)
 {
@@ -394,7 +394,7 @@ region_create(struct resolver *self, uint32_t number, uint32_t parent,
                                     .size = size});
 }
 
-/* As the newest below parent. */
+/* Makes the region the newest below parent. */
 static void
 region_link(struct resolver *self, uint32_t slot, uint32_t parent)
 {
@@ -428,7 +428,7 @@ region_unlink(struct resolver *self, uint32_t slot)
     }
 }
 
-/* Nothing is below it or in it any more. */
+/* The region has no regions below it and no objects any more. */
 static void
 region_clear(struct resolver *self, uint32_t slot)
 {
@@ -535,7 +535,7 @@ object_add(struct resolver *self, uint32_t region, uint64_t size, int is_large)
     return slot;
 }
 
-/* As the newest of the region. */
+/* Makes the object the newest of the region. */
 static void
 object_link(struct resolver *self, uint32_t slot, uint32_t region)
 {
@@ -583,7 +583,7 @@ object_end(struct resolver *self, uint32_t slot, enum trace_code code)
     object_gone(self, slot);
 }
 
-/* Its slot is free. */
+/* Frees the object's slot. */
 static void
 object_gone(struct resolver *self, uint32_t slot)
 {

@@ -177,8 +177,8 @@ test_cache_serves_large_allocations(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Also for lists with an index, of every length about those at which one is
- * made or grows. */
+/* Also for lists with an index, of every length around those at which an index
+ * is made or grows. */
 static void
 test_cache_serves_large_allocations_of_an_index(void **state)
 {
@@ -490,8 +490,8 @@ test_cache_serves_descending_large_sizes_of_one_class(void **state)
     }
 }
 
-/* Of a class of sizes only the newest pieces are looked at. So not all of many
- * sizes are served, but most are. */
+/* Only the newest pieces of a class of sizes are looked at. So, of many sizes,
+ * most are served, but not all. */
 static void
 test_cache_serves_most_of_mixed_large_sizes(void **state)
 {

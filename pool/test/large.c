@@ -212,8 +212,8 @@ test_pmemalign_refuses_other_alignments_than_powers_of_two(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Of two bits, which the system is not asked for, or of one that is too
- * great. */
+/* Alignments of two bits, which never reach the system, and of one bit that is
+ * too great. */
 static void
 test_pmemalign_refuses_alignments_of_every_bit(void **state)
 {

@@ -340,7 +340,7 @@ def instructions(view: View) -> Figure:
 
 
 def variance(view: View, splits: list[Split]) -> Figure:
-    """Where the spread of a ratio comes from, and the A/A pair's, by workload."""
+    """The sources of a ratio's spread, and the A/A pair's spread, by workload."""
     marks = []
     for split in splits:
         if split.of == RATIO:

@@ -85,7 +85,7 @@ def _scales(chart: Curves, panel: Panel) -> tuple[Scale, Scale]:
 
 
 def steps(scale: Scale) -> list[float]:
-    """Those of a logarithmic scale, or where they are few, equal ones."""
+    """The steps of a logarithmic scale, or where they are few, equal ones."""
     found = scale.steps()
     if len(found) >= FEWEST:
         return found

@@ -58,7 +58,7 @@ class Speed(NamedTuple):
 
     @property
     def text(self) -> str:
-        """For a cell of a table."""
+        """The text for a cell of a table."""
         span = f"{words.interval(self.times)}"
         if self.verdict in (FASTER, SLOWER):
             return f"{words.digits(self.times.median)}× ({span})"
@@ -99,7 +99,7 @@ class Facts:
         return found.ratio if found else None
 
     def time_ns(self, cell: Cell, allocator: str) -> Estimate | None:
-        """Of an allocation, its share of the region's start and end included."""
+        """The time of an allocation, with its share of the region's start and end."""
         rates = self.run.rates.get(cell.row(allocator))
         if rates is None:
             return None

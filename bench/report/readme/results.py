@@ -198,7 +198,7 @@ def sure(facts: Facts, to: str) -> str:
 
 
 def _spread(facts: Facts) -> Iterable[str]:
-    """Of one reading's ratio, in the workload that has the most cells."""
+    """The spread of one reading's ratio, in the workload that has the most cells."""
     splits = [
         split
         for split in variance.splits(facts.table, facts.run)

@@ -113,7 +113,7 @@ setTimeout(() => done(0), 500);
 
 
 class Browser:
-    """One for all tests: to start it takes longer than any of them."""
+    """One browser for all tests: its start takes longer than any of them."""
 
     def __init__(self) -> None:
         options = webdriver.ChromeOptions()
@@ -543,7 +543,7 @@ def figure_of(text: str, name: str) -> str:
 
 
 def places_of(text: str, name: str) -> list[tuple[float, float]]:
-    """Where the SVG without a script has the marks of a figure."""
+    """The positions of a figure's marks in the SVG without a script."""
     svg = figure_of(text, name).partition("</svg>")[0]
     result = []
     for mark in svg.split('class="mark"')[1:]:
@@ -568,7 +568,7 @@ def names_of(text: str, name: str) -> list[tuple[str, Row]]:
 
 
 def number(text: str) -> float:
-    """To two digits: the page has six of a time, so a third can be off by one."""
+    """A number to two digits: the page has six of a time, so a third may be wrong."""
     return float(f"{float(text):.2g}")
 
 

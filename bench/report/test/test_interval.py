@@ -15,7 +15,7 @@ except ModuleNotFoundError:
 
 
 def p_value(values: list[float], median: float) -> float:
-    """Of the two-sided sign test that the median is this one."""
+    """The p-value of the two-sided sign test for this median."""
     above = sum(value > median for value in values)
     return binomtest(above, len(values), 0.5).pvalue
 

@@ -1,4 +1,4 @@
-"""Where the baseline is fastest, equal at the top, beaten, or not known."""
+"""Cells in which the baseline is fastest, equal at the top, beaten, or unknown."""
 
 import unittest
 from typing import Any

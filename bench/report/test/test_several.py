@@ -25,7 +25,7 @@ def document(seed: int = 1, **costs: float) -> dict[str, Any]:
 
 
 def keep(folder: Path, run: dict[str, Any]) -> None:
-    """As ./run publish does."""
+    """Keep the run in folder, as ./run publish does."""
     runs.write(folder, run)
     path = folder / "run.json"
     (folder / store.FILE).write_text(store.pack(run, path), encoding="utf-8")

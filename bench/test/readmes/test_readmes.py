@@ -240,7 +240,7 @@ class Commands(Folder):
                         "-o", "mine.so"], cwd=self.folder, check=True)
 
     def test_lines_of_blocks(self) -> None:
-        """Each once, however many READMEs have it."""
+        """Each line once, even if several READMEs have it."""
         done = set()
         for block in blocks():
             self.assertIn(block.language, LANGUAGES, block.text)
@@ -299,7 +299,7 @@ class Commands(Folder):
 
 
 class Recipes(Folder):
-    """In one copy of the project, since each has to build."""
+    """All recipes run in one copy of the project, since each has to build."""
 
     def setUp(self) -> None:
         super().setUp()
