@@ -55,7 +55,8 @@ heap_settle(size_t largest)
     shim_keep(trims);
     free(trims);
 
-    /* Once the mmap threshold has grown, glibc trims at twice that size. */
+    /* Once the mmap threshold has grown, glibc trims at twice that size, and
+     * before at the default. */
     (void) mallopt(M_TRIM_THRESHOLD, threshold > HEAP_MMAP_DEFAULT
                                          ? 2 * threshold
                                          : HEAP_MMAP_DEFAULT);

@@ -19,7 +19,7 @@ from bench_case import (
 
 class Interrupt(Folder):
     def interrupt(self, process: subprocess.Popen[str]) -> str:
-        """The text that Ctrl-C leaves on stderr; all processes of the terminal get it."""
+        """The text on stderr after a Ctrl-C, which all processes of the terminal get."""
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
         return err
