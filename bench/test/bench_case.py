@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
+from collections.abc import Mapping
 from pathlib import Path
 
 BENCH = str(Path(sys.argv[1]).resolve())
@@ -24,7 +25,13 @@ PATIENCE = 60.0
 SHOWN = re.compile(r"round (\d+) of (\d+), turn (\d+) of (\d+), (\d+):(\d\d) left")
 
 
+def uncounted(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Without valgrind, whose start takes longer than the rounds of such a run."""
+    return {**env, "PATH": "/nowhere"}
+
+
 def bench(*words: str, **settings) -> subprocess.CompletedProcess[str]:
+    settings.setdefault("env", uncounted())
     return subprocess.run(
         [BENCH, *words], capture_output=True, text=True, **settings
     )
@@ -65,25 +72,34 @@ def is_alive(pid: int) -> bool:
 class Folder(unittest.TestCase):
     """A test with a folder of its own for results."""
 
+    COUNTS = False  # instructions
+
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def measure(self, *words: str, **settings) -> subprocess.CompletedProcess[str]:
+    def env(self, env: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+        return env if self.COUNTS else uncounted(env)
+
+    def measure(self, *words: str, env: Mapping[str, str] = os.environ, **settings
+                ) -> subprocess.CompletedProcess[str]:
         return bench(
-            "--quick", "--results", str(self.folder), *SHORT, *words, **settings
+            "--quick", "--results", str(self.folder), *SHORT, *words,
+            env=self.env(env), **settings
         )
 
     def run_json(self, label: str = "a") -> dict:
         return load(self.folder / label / "run.json")
 
-    def start(self, *words: str, **settings) -> subprocess.Popen[str]:
+    def start(self, *words: str, env: Mapping[str, str] = os.environ, **settings
+              ) -> subprocess.Popen[str]:
         """A measurement under way, of label "a"."""
         process = subprocess.Popen(
             [BENCH, "--quick", "--results", str(self.folder), *SHORT, "--label", "a",
              *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.env(env), **settings,
         )
         self.addCleanup(self.stop, process)
         return process

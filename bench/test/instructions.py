@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many instructions allocations take, by callgrind: exact from run to run.
 
-usage: instructions.py VALGRIND STATIC SHARED [LIBRARY...]
+usage: instructions.py [--others] VALGRIND STATIC SHARED [LIBRARY...]
 
 STATIC and SHARED are instructions.c's program, linked with the pool's library of
 that kind; a LIBRARY is a shared one that they load. Each figure is the cost of one
@@ -20,7 +20,8 @@ Prints a TAP line a figure; more than its bar is a failure. The figures:
 BENCH_SPARE, in the environment, is how many more an allocation may take: the bars are
 those of Debian 12's compilers.
 
-Comments have the same of nginx's own pool and of APR, where they are there.
+With --others comments have the same of nginx's own pool and of APR, where they are
+there. No bar is for them.
 """
 
 import os
@@ -77,10 +78,12 @@ OTHERS = [
 
 
 def main() -> int:
-    valgrind, static, shared, *libraries = sys.argv[1:]
+    words = sys.argv[1:]
+    has_others = words[0] == "--others"
+    valgrind, static, shared, *libraries = words[has_others:]
     with tempfile.TemporaryDirectory() as folder:
         strip(libraries, Path(folder))
-        return check(valgrind, static, shared)
+        return check(valgrind, static, shared, OTHERS if has_others else [])
 
 
 def strip(libraries: list[str], folder: Path) -> None:
@@ -96,7 +99,7 @@ def strip(libraries: list[str], folder: Path) -> None:
     os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, paths))
 
 
-def check(valgrind: str, static: str, shared: str) -> int:
+def check(valgrind: str, static: str, shared: str, others: list[Figure]) -> int:
     """Print the figures. Returns the exit status."""
 
     def one(figure: Figure) -> float | None:
@@ -115,7 +118,7 @@ def check(valgrind: str, static: str, shared: str) -> int:
         verdict = "ok" if round(found, 1) <= most else "not ok"
         print(f"{verdict} {number} - {figure.name}: {found:.1f} instructions,"
               f" at most {most}")
-    for figure in OTHERS:
+    for figure in others:
         found = one(figure)
         if found is not None:
             print(f"# {figure.name}: {found:.1f}")

@@ -57,6 +57,8 @@ NO_MEMORY = LATER % ("RUNNING_ON_VALGRIND", "return NULL")
 
 
 class Counts(Folder):
+    COUNTS = True
+
     def setUp(self) -> None:
         super().setUp()
         folder = tempfile.TemporaryDirectory()
@@ -223,7 +225,7 @@ class Valgrind(Counts):
 
     def setUp(self) -> None:
         super().setUp()
-        self.env = os.environ | {"PATH": str(self.plugins)}
+        self.path = os.environ | {"PATH": str(self.plugins)}
 
     def stand_in(self, script: str) -> None:
         path = self.plugins / "valgrind"
@@ -237,25 +239,25 @@ class Valgrind(Counts):
         self.assertIn(f"bench: instructions are not counted: {reason}\n", err)
 
     def test_that_is_not_there(self) -> None:
-        done = self.measure(*self.ROWS, env=self.env)
+        done = self.measure(*self.ROWS, env=self.path)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.check("no valgrind", done.stderr)
 
     def test_that_does_not_start_a_program(self) -> None:
         self.stand_in("exit 3")
-        done = self.measure(*self.ROWS, env=self.env)
+        done = self.measure(*self.ROWS, env=self.path)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.check("the process ended with status 3, under valgrind", done.stderr)
 
     def test_that_writes_nothing(self) -> None:
         self.stand_in('while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"')
-        done = self.measure(*self.ROWS, env=self.env)
+        done = self.measure(*self.ROWS, env=self.path)
         self.assertEqual(done.returncode, 1)
         self.assertIn("callgrind wrote no totals", done.stderr)
 
     def test_interrupt_keeps_the_rounds(self) -> None:
         self.stand_in(f"echo > {self.folder}/begun; exec /bin/sleep 600")
-        process = self.start(*self.ROWS[:4], env=self.env, start_new_session=True)
+        process = self.start(*self.ROWS[:4], env=self.path, start_new_session=True)
         self.wait(process, self.folder / "begun")
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)

@@ -15,6 +15,7 @@ from bench_case import BENCH, SHORT, Folder, load, main
 FILTER = "^fill/arena/fixed16/10$|^shim/c/1024$"
 ROWS = ("fill/arena/fixed16/10", "fill/arena_again/fixed16/10", "shim/c/1024")
 NOBODY = 65534
+SETPRIV = shutil.which("setpriv") or ""
 
 # Names with values that change what google-benchmark, or malloc(), does.
 HOSTILE = {
@@ -150,12 +151,11 @@ class Elsewhere(Checked):
 
     def call(self, program: Path, *before: str) -> subprocess.CompletedProcess[str]:
         """Run the copy, with the original's modules in the path for libraries."""
-        os.environ["LD_LIBRARY_PATH"] = str(Path(BENCH).parent / "layouts")
-        self.addCleanup(os.environ.pop, "LD_LIBRARY_PATH", None)
+        layouts = {"LD_LIBRARY_PATH": str(Path(BENCH).parent / "layouts")}
         return subprocess.run(
             [*before, str(program), "--quick", "--results", str(self.folder), *SHORT,
              "--label", "a", "--filter", FILTER, "--rounds", "2"],
-            capture_output=True, text=True, cwd="/",
+            capture_output=True, text=True, cwd="/", env=self.env(os.environ | layouts),
         )
 
     def test_path_may_have_spaces(self) -> None:
@@ -190,7 +190,7 @@ class Elsewhere(Checked):
         self.assertRegex(done.stderr, r"layouts/archive_\d+.so: cannot open")
         self.assertNotIn("signal", done.stderr)
 
-    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "not root")
+    @unittest.skipUnless(os.geteuid() == 0 and SETPRIV, "not root")
     def test_user_without_rights(self) -> None:
         """A user who may read the program, and write into results alone."""
         for path in [self.folder, self.build.parent, *self.build.parent.rglob("*")]:
@@ -198,20 +198,20 @@ class Elsewhere(Checked):
         self.addCleanup(self.folder.chmod, 0o700)
         other = f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"
         listed = subprocess.run(
-            ["setpriv", *other, str(self.build / "bench"), *SHORT, "--list"],
+            [SETPRIV, *other, str(self.build / "bench"), *SHORT, "--list"],
             capture_output=True,
         )
         if listed.returncode != 0:
             self.skipTest("others cannot read the sources")
 
-        refused = self.call(self.build / "bench", "setpriv", *other)
+        refused = self.call(self.build / "bench", SETPRIV, *other)
         self.assertEqual(refused.returncode, 1)
         self.assertIn(f"{self.folder}/a: Permission denied", refused.stderr)
         self.assertNotIn("round 0", refused.stderr)
 
         self.folder.chmod(0o755)
         os.chown(self.folder, NOBODY, NOBODY)
-        self.check(self.call(self.build / "bench", "setpriv", *other))
+        self.check(self.call(self.build / "bench", SETPRIV, *other))
 
 
 class Results(Folder):

@@ -17,6 +17,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from bench_case import uncounted
+
 BENCH, MESON, BUILD = sys.argv[1:4]
 BENCH = str(Path(BENCH).resolve())  # it is called from another folder
 HERE = Path(__file__).resolve().parent
@@ -84,7 +86,7 @@ class Extra(unittest.TestCase):
         return self.build(source, "variant.so")
 
     def bench(self, *words: str, preload: str = "") -> subprocess.CompletedProcess[str]:
-        env = os.environ | ({"LD_PRELOAD": preload} if preload else {})
+        env = uncounted(os.environ | ({"LD_PRELOAD": preload} if preload else {}))
         return subprocess.run(
             [BENCH, *words], env=env, cwd=self.folder, capture_output=True, text=True
         )

@@ -223,7 +223,7 @@ class Resume(Kept):
         process.wait()
         process = subprocess.Popen(
             [BENCH, "--resume", "--results", str(self.folder), "--label", "a"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env(),
         )
         self.addCleanup(self.stop, process)
         self.wait(process, self.round_path(0))

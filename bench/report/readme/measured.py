@@ -2,9 +2,9 @@
 
 kept_curve.md has tables that build/bench/test/kept_curve prints, left_bound.md those
 of bench/test/left_bound.py, without times. The row nginx of the latter is what
-build/bench/test/memory_test and bench/test/instructions.py print of nginx's own
-pool. mutator.json is written by hand after a series of fuzzing campaigns. A figure
-that was not measured is empty.
+build/bench/test/memory_test and bench/test/instructions.py --others print of nginx's
+own pool. mutator.json is written by hand after a series of fuzzing campaigns. A
+figure that was not measured is empty.
 """
 
 import json
