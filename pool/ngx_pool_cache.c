@@ -8,9 +8,7 @@
 #include <ngx_pool_cache.h>
 
 #include <dlfcn.h>
-#include <pthread.h>
 
-static void ngx_pool_cache_end(void *data);
 static void ngx_pool_cache_missed(size_t size);
 static size_t ngx_pool_large_bin(size_t size);
 
@@ -24,9 +22,66 @@ _Thread_local ngx_pool_thread_t ngx_pool_thread = {
 };
 
 /* Set when the library is loaded. */
-static pthread_key_t ngx_pool_cache_key;
 static ngx_uint_t ngx_pool_cache_has_key;
 static ngx_uint_t ngx_pool_cache_knows_sizes;
+
+#if defined(NGX_STANDALONE) || NGX_THREADS
+
+#include <pthread.h>
+
+static pthread_key_t ngx_pool_cache_key;
+
+/* At a thread's end. Pools that its later handlers destroy are not kept. */
+static void
+ngx_pool_cache_end(void *data)
+{
+    (void) data;
+    ngx_pool_cache_limit(0);
+}
+
+static ngx_uint_t
+ngx_pool_cache_key_create(void)
+{
+    return pthread_key_create(&ngx_pool_cache_key, ngx_pool_cache_end) == 0;
+}
+
+/* cache is released at the thread's end, where it is not NULL. */
+static ngx_uint_t
+ngx_pool_cache_key_set(ngx_pool_cache_t *cache)
+{
+    return pthread_setspecific(ngx_pool_cache_key, cache) == 0;
+}
+
+static void
+ngx_pool_cache_key_delete(void)
+{
+    (void) pthread_key_delete(ngx_pool_cache_key);
+}
+
+#else
+
+/* nginx without threads is linked without -lpthread, which glibc before 2.34
+ * needs for keys. Its only thread ends as the process does. */
+
+static ngx_uint_t
+ngx_pool_cache_key_create(void)
+{
+    return 1;
+}
+
+static ngx_uint_t
+ngx_pool_cache_key_set(ngx_pool_cache_t *cache)
+{
+    (void) cache;
+    return 1;
+}
+
+static void
+ngx_pool_cache_key_delete(void)
+{
+}
+
+#endif
 
 /*
  * malloc_usable_size() is asked where it lies in the same library as malloc().
@@ -39,8 +94,7 @@ ngx_pool_cache_load(void)
     Dl_info allocate;
     Dl_info usable;
 
-    ngx_pool_cache_has_key =
-        pthread_key_create(&ngx_pool_cache_key, ngx_pool_cache_end) == 0;
+    ngx_pool_cache_has_key = ngx_pool_cache_key_create();
     ngx_pool_cache_knows_sizes =
         dladdr(dlsym(RTLD_DEFAULT, "malloc"), &allocate) != 0 &&
         dladdr(dlsym(RTLD_DEFAULT, "malloc_usable_size"), &usable) != 0 &&
@@ -55,7 +109,7 @@ ngx_pool_cache_unload(void)
 {
     ngx_pool_cache_limit(0);
     if (ngx_pool_cache_has_key) {
-        (void) pthread_key_delete(ngx_pool_cache_key);
+        ngx_pool_cache_key_delete();
         ngx_pool_cache_has_key = 0;
     }
 }
@@ -73,7 +127,7 @@ ngx_pool_cache_limit(size_t size)
         }
     }
     if (cache != NULL && size == 0) {
-        (void) pthread_setspecific(ngx_pool_cache_key, NULL);
+        (void) ngx_pool_cache_key_set(NULL);
         ngx_free(cache);
         ngx_pool_thread.cache = NULL;
     }
@@ -125,8 +179,7 @@ ngx_pool_cache_allocate(size_t size, ngx_log_t *log)
     if (ngx_pool_thread.cache == NULL && ngx_pool_thread.limit != 0 &&
         ngx_pool_cache_has_key) {
         cache = ngx_calloc(sizeof(*cache), log);
-        if (cache != NULL &&
-            pthread_setspecific(ngx_pool_cache_key, cache) == 0) {
+        if (cache != NULL && ngx_pool_cache_key_set(cache)) {
             ngx_pool_thread.cache = cache;
         } else {
             ngx_free(cache);
@@ -190,14 +243,6 @@ ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep)
         cache->most -= cache->left - before;
         cache->left = before;
     }
-}
-
-/* At a thread's end. Pools that its later handlers destroy are not kept. */
-static void
-ngx_pool_cache_end(void *data)
-{
-    (void) data;
-    ngx_pool_cache_limit(0);
 }
 
 /* size bytes were not kept and came from the system: from now on that much more

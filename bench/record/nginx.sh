@@ -17,7 +17,10 @@ sed 's|"ngx_palloc.c"|"ngx_palloc_unseen.c"|' bench/record/pool.c |
     cat - bench/record/raw.c >"$core/ngx_palloc.c"
 (
     cd "$1"
-    ./configure --without-http_rewrite_module --without-http_gzip_module
+    # The name in a release, and in a checkout of nginx's repository.
+    configure=./configure
+    [ -x "$configure" ] || configure=auto/configure
+    "$configure" --without-http_rewrite_module --without-http_gzip_module
     make -j2
 ) >"$1.log" 2>&1 || {
     tail -20 "$1.log" >&2

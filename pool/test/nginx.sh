@@ -18,12 +18,21 @@ die() {
     exit 1
 }
 
-# build DIR CONFIGURE_ARGUMENT...: with nginx's own -Werror
+# turn DIR: makes a release as a checkout of nginx's repository is, or the reverse
+turn() {
+    if [ -e "$1/configure" ]; then
+        mv "$1/configure" "$1/auto/configure"
+    else
+        mv "$1/auto/configure" "$1/configure"
+    fi
+}
+
+# build SOURCE DIR CONFIGURE_ARGUMENT...: with nginx's own -Werror
 build() {
-    tree=$1
-    shift
+    tree=$2
     rm -rf "$tree"
-    cp -R "$source" "$tree"
+    cp -R "$1" "$tree"
+    shift 2
     "$pool/amalgamate.py" "$tree/src/core"
     (
         cd "$tree"
@@ -184,15 +193,29 @@ serve() {
     fi
 }
 
+# needs_threads TREE: the functions of threads that the pool calls there
+needs_threads() {
+    nm -u "$1/objs/src/core/ngx_palloc.o" >"$1.undefined"
+    sed -n 's/.* \(pthread_.*\)/\1/p' "$1.undefined"
+}
+
 # All its modules compile with this pool's headers, as nginx compiles them.
 source=$("$pool/test/nginx_source.sh" "$2")
-build "$work/plain" --with-cc-opt=-g0 \
+build "$source" "$work/plain" --with-cc-opt=-g0 \
     --http-fastcgi-temp-path=tmp/fastcgi --http-uwsgi-temp-path=tmp/uwsgi \
     --http-scgi-temp-path=tmp/scgi
 serve "$work/plain"
 
-# With debug lines and AddressSanitizer, and the modules that the test uses.
-# nginx does not free all that it has when it exits.
+# nginx without threads is linked without -lpthread, which has the functions of
+# threads where glibc is before 2.34.
+needs=$(needs_threads "$work/plain")
+[ -z "$needs" ] || die "without threads the pool needs: $needs"
+
+# The other kind of tree, with threads, debug lines and AddressSanitizer, and the
+# modules that the test uses. nginx does not free all that it has when it exits.
+rm -rf "$work/turned"
+cp -R "$source" "$work/turned"
+turn "$work/turned"
 export ASAN_OPTIONS=detect_leaks=0
 unused=
 for module in access auth_basic browser charset empty_gif fastcgi geo grpc \
@@ -202,9 +225,11 @@ for module in access auth_basic browser charset empty_gif fastcgi geo grpc \
     unused="$unused --without-http_${module}_module"
 done
 # shellcheck disable=SC2086 # one word a module
-build "$work/debug" --with-debug "--with-cc-opt=-O0 -fsanitize=address" \
-    --with-ld-opt=-fsanitize=address $unused
+build "$work/turned" "$work/debug" --with-threads --with-debug \
+    "--with-cc-opt=-O0 -fsanitize=address" --with-ld-opt=-fsanitize=address $unused
 serve "$work/debug"
+[ -n "$(needs_threads "$work/debug")" ] ||
+    die "with threads the pool needs nothing of theirs"
 for line in 'run cleanup: ' 'free: .*, unused: '; do
     grep -q "$line" "$work/prefix/logs/error.log" ||
         die "$work/prefix/logs/error.log: no debug line of the pool's: $line"
