@@ -4,8 +4,9 @@
 usage: dist.py MESON BUILD
 
 BUILD is the build folder. The tarball has the last commit. The test finds a file
-that the build needs and git ignores, and a step that needs git or a package that a
-user of the library may lack. Without a repository it is skipped, with status 77.
+that the build needs and git ignores, a step that needs git or a package that a user
+of the library may lack, and a message of git's that there is no repository. Without a
+repository it is skipped, with status 77.
 """
 
 import os
@@ -22,19 +23,28 @@ LEFT_OUT = ("alone", "death", "install", "nginx")
 # Fast to compile.
 OPTIONS = ("-Dbuildtype=plain", "-Doptimization=0")
 
+VERSION = "bench/version.h"
+# What git says outside of a repository.
+NO_REPOSITORY = "fatal: not a git repository"
 
-def call(*command: str | Path, **env: str) -> None:
+
+def call(*command: str | Path, status: int = 0, **env: str) -> str:
+    """What it prints."""
     done = subprocess.run(command, env=os.environ | env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{done.stdout}\n{command}: exit status {done.returncode}")
+    if done.returncode != status or NO_REPOSITORY in done.stdout:
+        sys.exit(f"{done.stdout}\n{command}: exit status {done.returncode}, {status}"
+                 f" and not {NO_REPOSITORY!r} expected")
+    return done.stdout
 
 
 def without_tools(folder: Path) -> Path:
-    """No git. No CMake, which would find packages that pkg-config does not."""
+    """No repository. No CMake, which would find packages that pkg-config does not."""
     folder.mkdir()
-    for name in ("cmake", "git"):
-        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+    for name, text in {
+        "cmake": "exit 1", "git": f"echo '{NO_REPOSITORY}' >&2; exit 128",
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
         (folder / name).chmod(0o755)
     return folder
 
@@ -73,6 +83,10 @@ def main() -> int:
              **env, PKG_CONFIG_LIBDIR=without_cmocka(folder / "pkgconfig"))
         call(meson, "setup", folder / "build", source, *OPTIONS, **env)
         call("ninja", "-C", folder / "build", "library", **env)
+        # Only with google-benchmark is there a program that names its commit.
+        if VERSION in call("ninja", "-C", folder / "build", "-t", "targets", "all"):
+            call("ninja", "-C", folder / "build", VERSION, **env)
+        call(source / ".ci/format", status=SKIPPED, **env)
         call(meson, "test", "-C", folder / "build", "--suite", "pool",
              *(word for suite in LEFT_OUT for word in ("--no-suite", suite)),
              "--timeout-multiplier", "10", "--print-errorlogs", **env)
