@@ -33,6 +33,7 @@ does not exist or does not build, a run that cannot be read, too few layouts.
 import argparse
 import dataclasses
 import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -266,7 +267,9 @@ def compile_both(build: Path, commits: Path) -> None:
 
 
 def call(command: list[str], log: IO[str], problem: str) -> None:
-    done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
+    """Without nginx's own pool, which is not compared."""
+    env = {name: value for name, value in os.environ.items() if name != "NGINX_SRC"}
+    done = subprocess.run(command, env=env, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         raise CompareError(problem)
 
