@@ -50,7 +50,7 @@ class Install(unittest.TestCase):
             "ID=ubuntu VERSION_ID=24.04": ["gcc", "libmimalloc2.0", "node-d3-scale"],
             "ID=fedora VERSION_ID=41": ["gcc", "libasan", "libtsan", "libubsan",
                                         "mimalloc"],
-            "ID=alpine VERSION_ID=3.20.1": ["gcc", "mimalloc", "musl-dev"],
+            "ID=alpine VERSION_ID=3.20.1": ["gcc", "mimalloc2", "musl-dev"],
         }.items():
             found = self.install(release, "gcc", "libmimalloc", "node-d3-scale")
             self.assertEqual(found, packages, release)
