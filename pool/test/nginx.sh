@@ -7,7 +7,7 @@
 # 77: there is none.
 set -eu
 
-requests=200 # of each location, over one connection
+requests=100 # of each location, over one connection
 
 pool=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
