@@ -1,7 +1,8 @@
 /*
- * APR's pools, recorded; preloaded. libapr calls its own functions as others
- * do, so what those allocate is seen too, but for apr_pvsprintf(), which works
- * in the pool's memory itself.
+ * APR's pools, recorded; preloaded. Debian's libapr calls its own functions as
+ * others do, so what those allocate is seen too, but for apr_pvsprintf(), which
+ * works in the pool's memory itself. Ubuntu's is linked with
+ * -Bsymbolic-functions: allocations within libapr are not seen there.
  */
 #include <apr_pools.h>
 #include <apr_strings.h>
