@@ -267,7 +267,7 @@ def compile_both(build: Path, commits: Path) -> None:
 
 
 def call(command: list[str], log: IO[str], problem: str) -> None:
-    """Without nginx's own pool, which is not compared."""
+    """Run command. nginx's own pool is not compared, so it is not built."""
     env = {name: value for name, value in os.environ.items() if name != "NGINX_SRC"}
     done = subprocess.run(command, env=env, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode != 0:

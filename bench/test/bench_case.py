@@ -26,7 +26,7 @@ SHOWN = re.compile(r"round (\d+) of (\d+), turn (\d+) of (\d+), (\d+):(\d\d) lef
 
 
 def uncounted(env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Without valgrind, whose start takes longer than the rounds of such a run."""
+    """Return env without valgrind, whose start takes longer than a test's rounds."""
     return {**env, "PATH": "/nowhere"}
 
 
@@ -72,7 +72,7 @@ def is_alive(pid: int) -> bool:
 class Folder(unittest.TestCase):
     """A test with a folder of its own for results."""
 
-    COUNTS = False  # instructions
+    COUNTS = False  # whether bench finds valgrind, and counts instructions
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()

@@ -333,8 +333,8 @@ class Planted(Folder):
 
 
 class Instructions(Planted):
-    """Time is for Time, and nothing here depends on it: as few rounds as there are
-    verdicts of, and no bound on it."""
+    """No test here depends on time: the rounds are as few as a verdict needs, and
+    time has no bound."""
 
     WORDS = ("--quick", "--filter", "/lognormal/")
 

@@ -60,8 +60,8 @@ class Ngxops(unittest.TestCase):
             self.assertEqual(ngxops("print", again), ngxops("print", seed))
 
     def runs(self, paths: list[pathlib.Path]) -> list[str]:
-        """What is said of each, by one process: under a checker its start takes
-        longer than a program."""
+        """Run paths in one process, and return a line for each. A process under a
+        checker takes longer to start than a program takes to run."""
         said = ngxops("run", *paths).splitlines()
         self.assertEqual([line.split(": ")[0] for line in said], list(map(str, paths)))
         return said

@@ -25,12 +25,12 @@ LEFT_OUT = ("alone", "death", "install", "nginx")
 OPTIONS = ("-Dbuildtype=plain", "-Doptimization=0")
 
 VERSION = "bench/version.h"
-# What git says outside of a repository.
+# git's message outside of a repository.
 NO_REPOSITORY = "fatal: not a git repository"
 
 
 def call(*command: str | Path, status: int = 0, **env: str) -> str:
-    """What it prints."""
+    """Run command, check its exit status, and return its output."""
     done = subprocess.run(command, env=os.environ | env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != status or NO_REPOSITORY in done.stdout:
@@ -40,7 +40,8 @@ def call(*command: str | Path, status: int = 0, **env: str) -> str:
 
 
 def without_tools(folder: Path) -> Path:
-    """No repository. No CMake, which would find packages that pkg-config does not."""
+    """Make stand-ins: a git that finds no repository, and no CMake, which would find
+    packages that pkg-config does not."""
     folder.mkdir()
     for name, text in {
         "cmake": "exit 1", "git": f"echo '{NO_REPOSITORY}' >&2; exit 128",
@@ -90,7 +91,7 @@ def main() -> int:
         call(source / ".ci/format", status=SKIPPED, **env)
         test = [meson, "test", "-C", folder / "build", "--suite", "pool",
                 *(word for suite in LEFT_OUT for word in ("--no-suite", suite))]
-        # By name: from Meson 1.7 on, a suite has it build what any test needs.
+        # By name: for a suite, Meson builds the needs of all tests from 1.7 on.
         names = re.findall(r"^[^/\n]* / (.+)$", call(*test, "--list", **env), re.M)
         call(*test, *names, "--timeout-multiplier", "10", "--print-errorlogs", **env)
     return 0

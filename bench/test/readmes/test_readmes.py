@@ -257,7 +257,7 @@ class Commands(Folder):
                         self.run_line(OPTIONAL.sub("", line), block.readme)
 
     def test_commands_in_prose(self) -> None:
-        """Each once, as well."""
+        """Each runs once, however many READMEs have it."""
         where = {command: path for path in readmes() for command in commands_in_prose(path)}
         for command, path in sorted(where.items()):
             for placeholder, word in PLACEHOLDERS.items():
