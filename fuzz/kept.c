@@ -1,5 +1,7 @@
 #include "kept.h"
 
+#include <string.h>
+
 #include "run.h"
 #include "states.h"
 #include "step.h"
@@ -12,9 +14,16 @@ static void kept_note_plain(struct run *run, const struct step *step);
 void
 kept_start(struct kept *kept)
 {
-    *kept = (struct kept){
-        .is_plain = 1, .is_counted = 1, .since_fall = KEPT_REGIONS_LEAST};
+    kept->is_counted = 1;
+    kept->limit = 0;
+    kept->is_plain = 1;
+    kept->region_count = 0;
+    kept->since_fall = KEPT_REGIONS_LEAST;
+    kept->ended_at = 0;
+    kept->ended_sum = 0;
+    memset(kept->ended, 0, sizeof(kept->ended));
     pieces_clear(&kept->pieces);
+    kept->pieces.size_most = 0;
     ngx_pool_cache_stats(&kept->stats);
 }
 

@@ -17,9 +17,14 @@ static int is_power(size_t size);
 void
 pieces_clear(struct pieces *pieces)
 {
-    size_t most = pieces->size_most;
-
-    *pieces = (struct pieces){.is_known = 1, .size_most = most};
+    pieces->is_known = 1;
+    pieces->has_left = 0;
+    pieces->has_other_blocks = 0;
+    pieces->bins = 0;
+    pieces->bytes = 0;
+    pieces->blocks = 0;
+    pieces->large = 0;
+    pieces->count = 0;
 }
 
 void

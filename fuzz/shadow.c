@@ -196,9 +196,13 @@ int
 shadow_is_uniform(const void *p, size_t size, unsigned char value)
 {
     const unsigned char *bytes = p;
+    unsigned char others = 0;
+    size_t i;
 
-    return size == 0 ||
-           (bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0);
+    for (i = 0; i < size; i++) {
+        others |= bytes[i] ^ value;
+    }
+    return others == 0;
 }
 
 void

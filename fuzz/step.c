@@ -7,7 +7,10 @@
 #include "oracle.h"
 
 enum {
-    COUNTED_ONE_IN = 16, /* of ops after which pieces may have gone */
+    /* Pieces are counted after one in so many ops, of those that end a region
+     * and of others. */
+    COUNTED_END_ONE_IN = 4,
+    COUNTED_ONE_IN = 16,
 };
 
 static void look_at_index(struct run *run, struct shadow_pool *self,
@@ -84,21 +87,23 @@ look_at_index(struct run *run, struct shadow_pool *self, struct step *step)
     self->index_puts = 0;
 }
 
-/* What the thread keeps now. Counting its pieces looks at each bin, so that it
- * is done now and then where bytes alone have changed. */
+/* Sees how much the thread keeps now. Counting its pieces looks at each bin, so
+ * after most steps bytes alone are looked at. */
 static void
 look_at_kept(struct run *run, const struct step *step)
 {
     struct kept *kept = &run->kept;
     size_t size = ngx_pool_cache_size();
+    int is_changed = size != kept->stats.size;
+    int is_end = step->kind == STEP_RESET || step->kind == STEP_DESTROY;
 
-    if (step->kind == STEP_RESET || step->kind == STEP_DESTROY ||
-        step->kind == STEP_OTHER ||
+    if (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM ||
         (step->calls != 0 && kept->stats.overhead == 0) ||
+        (is_end && run->op_count % COUNTED_END_ONE_IN == 0) ||
         (!kept->is_counted && run->op_count % COUNTED_ONE_IN == 0)) {
         ngx_pool_cache_stats(&kept->stats);
         kept->is_counted = 1;
-    } else if (size != kept->stats.size) {
+    } else if (is_changed) {
         kept->stats.size = size;
         kept->is_counted = 0;
     }

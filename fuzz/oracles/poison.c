@@ -28,6 +28,12 @@ enum {
 
     /* Bytes from a start on that are all looked at. */
     LOOKED_AT = 64,
+
+    /* Of so many bytes, from a multiple of it on, ASan can report the last ones
+     * alone, so all are reported if the first one is. */
+    GRANULE = 8,
+
+    ENDS = 512, /* bytes of an allocation that are looked at, at either end */
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */
@@ -128,7 +134,7 @@ end_is_reported(const struct shadow_allocation *allocation)
            __asan_address_is_poisoned(allocation->p + allocation->size);
 }
 
-/* What was made or is about to go: no byte of it may be reported. */
+/* No byte of an allocation that was made or is about to go may be reported. */
 static int
 are_untouched(const struct run *run, const struct step *step)
 {
@@ -149,8 +155,13 @@ are_untouched(const struct run *run, const struct step *step)
 static int
 is_untouched(const struct shadow_allocation *allocation)
 {
-    return allocation == NULL ||
-           __asan_region_is_poisoned(allocation->p, allocation->size) == NULL;
+    size_t size = allocation == NULL ? 0 : allocation->size;
+    size_t part = size < ENDS ? size : ENDS;
+
+    return size == 0 ||
+           (__asan_region_is_poisoned(allocation->p, part) == NULL &&
+            __asan_region_is_poisoned(allocation->p + size - part, part) ==
+                NULL);
 }
 
 /* Tries the first bytes, the last one, and the one between. */
@@ -160,7 +171,8 @@ is_reported(const void *block, size_t start, size_t end)
     const unsigned char *p = block;
     size_t i;
 
-    for (i = start; i < end && i < start + LOOKED_AT; i++) {
+    for (i = start; i < end && i < start + LOOKED_AT;
+         i += GRANULE - (uintptr_t) (p + i) % GRANULE) {
         if (!__asan_address_is_poisoned(p + i)) {
             return 0;
         }

@@ -32,7 +32,7 @@ check(const struct run *run, const struct step *step)
     if (run->kept.stats.limit != run->kept.limit ||
         run->kept.stats.size != ngx_pool_cache_size() ||
         ((step->kind == STEP_RESET || step->kind == STEP_DESTROY) &&
-         run->kept.pieces.is_known &&
+         run->kept.is_counted && run->kept.pieces.is_known &&
          (run->kept.stats.blocks != run->kept.pieces.blocks ||
           run->kept.stats.large != run->kept.pieces.large))) {
         return &promises[THREAD];

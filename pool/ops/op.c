@@ -126,8 +126,12 @@ int
 op_has(unsigned code, char operand)
 {
     const struct info *info = op_info(code);
+    const char *at = info != NULL ? info->operands : "";
 
-    return info != NULL && strchr(info->operands, operand) != NULL;
+    while (*at != '\0' && *at != operand) {
+        at++;
+    }
+    return *at != '\0';
 }
 
 size_t
