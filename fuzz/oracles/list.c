@@ -15,6 +15,7 @@ enum {
     AGAIN,
     COUNT,
     CALLS,
+    SPREAD,
 };
 
 static const struct promise promises[] = {
@@ -33,6 +34,7 @@ static const struct promise promises[] = {
     [AGAIN] = {37, "an index is built again only after many allocations"},
     [COUNT] = {49, "an index knows how many of its entries are on the list"},
     [CALLS] = {37, "ngx_pfree asks the system once at most"},
+    [SPREAD] = {15, "an index spreads allocations whose distances differ"},
 };
 
 enum {
@@ -50,6 +52,10 @@ enum {
 
     /* One in so many entries is added before an index is built again. */
     AGAIN_ONE_IN = 16,
+
+    /* Any function spreads some addresses badly, such as a row of addresses at
+     * one distance. So many distances differ where an index is checked. */
+    DISTANCES_LEAST = 16,
 };
 
 struct list {
@@ -63,6 +69,8 @@ static struct list list_look(const ngx_pool_large_t *large);
 static size_t index_most(size_t peak);
 static const struct promise *check_index(const struct run *run,
                                          const struct step *step);
+static int is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index);
+static int are_irregular(const ngx_pool_large_t *list);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -133,7 +141,54 @@ check_index(const struct run *run, const struct step *step)
     for (i = 0; i <= index->mask; i++) {
         linked += index->slots[i].next != NULL;
     }
-    return linked != index->linked ? &promises[COUNT] : NULL;
+    if (linked != index->linked) {
+        return &promises[COUNT];
+    }
+    return is_row(self->pool->large, index) && are_irregular(self->pool->large)
+               ? &promises[SPREAD]
+               : NULL;
+}
+
+/* Whether the list goes through the slots one after the other. The first entry
+ * may be newer than the index, and lies anywhere. */
+static int
+is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index)
+{
+    const ngx_pool_large_t *slots = index->slots;
+    const ngx_pool_large_t *entry;
+
+    if (list == NULL || list->next == NULL) {
+        return 0;
+    }
+    for (entry = list->next; entry->next != &index->tail; entry = entry->next) {
+        if (entry->next == NULL || entry < slots ||
+            entry > slots + index->mask ||
+            entry->next != &slots[(size_t) (entry + 1 - slots) & index->mask]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Whether many distances from one allocation of the list to the next differ. */
+static int
+are_irregular(const ngx_pool_large_t *list)
+{
+    uintptr_t distances[DISTANCES_LEAST];
+    size_t count = 0;
+    size_t i;
+
+    for (; list->next != NULL && count < DISTANCES_LEAST; list = list->next) {
+        uintptr_t distance =
+            (uintptr_t) list->next->alloc - (uintptr_t) list->alloc;
+
+        for (i = 0; i < count && distances[i] != distance; i++) {
+        }
+        if (i == count) {
+            distances[count++] = distance;
+        }
+    }
+    return count == DISTANCES_LEAST;
 }
 
 static int
