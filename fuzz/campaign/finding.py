@@ -21,8 +21,8 @@ STACK_FRAMES = 3
 REPORTERS = {"step_fail", "step_check", "fail", "run_fail", "LLVMFuzzerTestOneInput"}
 
 
-# A report of a sanitizer or of an engine names no promise. What it says, and the
-# promise that is broken then. The first match counts.
+# A report of a sanitizer or of an engine names no promise. Each row has a pattern
+# of such reports, and the promise that is broken then. The first match counts.
 UNWORDED = (
     (rf"^({NO_END})", "every call ends"),
     (r"runtime error: ([^0-9\n]*)", "defined behaviour"),
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 
 
 def fails(binary: Path, *paths: Path, cpu_seconds: int = 0) -> str | None:
-    """What binary says when it fails on the inputs at paths; None: it does not.
+    """The report of binary, if it fails on the inputs at paths; else None.
     It fails if it has no end within RUN_TIMEOUT, or within cpu_seconds of the
     processor's time, which do not depend on what else runs; 0: no limit."""
     limits = ["--core=0", *([f"--cpu={cpu_seconds}"] if cpu_seconds else [])]

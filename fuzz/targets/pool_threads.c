@@ -4,8 +4,8 @@
  * thread's limit, and at most what its own pools asked for, less what went back
  * when a pool ended; a new thread begins with the limit that it should; at a
  * thread's end all of it goes back, also where a later handler of the thread's
- * end destroys a pool. What the system has given is what pools and threads
- * have, exactly, after each op. The input is a program, see pool/ops/program.h;
+ * end destroys a pool. After each op the system's live bytes are exactly those
+ * of all pools and threads. The input is a program, see pool/ops/program.h;
  * fuzz/regions.h says what its op thread does.
  *
  * With FUZZ_SCHEDULED only one thread runs at a time. Without, a thread waits
@@ -26,6 +26,7 @@
 #include "heap.h"
 #include "regions.h"
 #include "replay.h"
+#include "states.h"
 #include "tsan.h"
 
 enum {
@@ -34,16 +35,29 @@ enum {
     KEPT_MOST = 16 * 1024 * 1024, /* by a new thread */
 
     LATE_SIZE = 512, /* of a pool that a handler of a thread's end destroys */
+
+    /* States of a thread: see states.h. */
+    KEPT_UNIT = 4096, /* bytes */
+    KEPT = 14,
+    REGIONS = 9,
 };
 
-/* What must be true of each thread. */
+/* The bounds and counts by which each thread is checked. */
 static struct thread {
     size_t limit;
     size_t asked; /* the most that its pools may have asked the system for, less
                      what was kept and went back when a pool ended */
     size_t has;   /* kept bytes and bookkeeping, after its last op */
     size_t late;  /* bytes of its late pool */
+    size_t ended; /* regions that have ended on it */
 } threads[REGIONS_THREADS];
+
+STATES static struct {
+    _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
+    unsigned char left[KEPT][REGIONS]; /* that it may keep besides */
+} states;
+
+_Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
 
 /* Made after the pool's own key: glibc then calls late_end() after the pool's
  * handler. */
@@ -77,6 +91,7 @@ static void thread_limit(size_t size);
 static void late_end(void *pool);
 static void fail_alloc(unsigned nth);
 static void check(void);
+static void note_states(const struct thread *thread, size_t kept);
 static void check_live(void);
 static void count_pool(void *state, void *data);
 static void count_index(void *state, void *data);
@@ -311,9 +326,11 @@ asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
 static void
 went_back(size_t kept)
 {
-    size_t *sum = &threads[regions_thread()].asked;
+    struct thread *thread = &threads[regions_thread()];
+    size_t *sum = &thread->asked;
     size_t left = ngx_pool_cache_size();
 
+    thread->ended++;
     if (left < kept) {
         *sum -= kept - left < *sum ? kept - left : *sum;
     }
@@ -394,6 +411,20 @@ check(void)
             "what went back when a pool ended");
     }
     check_live();
+    note_states(thread, stats.size);
+}
+
+/* Threads that run freely would race for the states. */
+static void
+note_states(const struct thread *thread, size_t kept)
+{
+    size_t regions = states_doublings(thread->ended, REGIONS);
+    size_t left = thread->asked > kept ? thread->asked - kept : 0;
+
+    if (FUZZ_SCHEDULED) {
+        states.kept[states_doublings(kept / KEPT_UNIT, KEPT)][regions] = 1;
+        states.left[states_doublings(left / KEPT_UNIT, KEPT)][regions] = 1;
+    }
 }
 
 /* Not where threads run freely: nothing is counted then. */
