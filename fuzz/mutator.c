@@ -20,12 +20,17 @@ enum {
         8, /* ops again in a row: what a thread keeps changes slowly */
     STEPS_MAX = 4,
 
+    LOOPED_MAX = 8, /* ops of a loop; of its rounds the thread ends a region
+                     * twice as often as it takes until what is kept is swept */
+    LOOPS_MAX = 64,
+
     DUPLICATED_MAX = 16, /* ops of a run */
     SPLICED_MAX = 64,
     SWAP_REACH = 8, /* ops between two that are swapped, mostly */
 
     POOLS = OP_POOLS, /* that programs are given */
-    NEWEST = 4,       /* ages that are more likely than the rest */
+    NEWEST = 4,       /* ages that are more likely than the rest, */
+    OLDEST = 4,       /* at either end */
     AGE = 0,          /* in place of an end: who is an age */
 
     TRIES = 16, /* to change something */
@@ -49,8 +54,9 @@ enum {
     /* Ops done by a program: so many at most by every second one, twice as many
      * by every fourth one, and so on. So as much time goes to long programs as
      * to short ones. */
-    WORK = 32,
-    WORK_DOUBLINGS = 5,
+    WORK = 16,
+    WORK_DOUBLINGS = 6,
+    STAYS_ONE_IN = 4, /* long programs: a mutation leaves them as long */
 
     AGAIN_MAX = 16, /* times more, see op.h */
 
@@ -122,7 +128,7 @@ static const struct kind kinds[OP_COUNT] = {
     [OP_NGINX] = {{0, 12, 0, 0}, AGE, NULL},
 };
 
-/* What there is where an op is drawn. */
+/* The pools and allocations before the place where an op is drawn. */
 struct scene {
     unsigned pools; /* that exist: a bit each */
     uint32_t pool;  /* of the op before */
@@ -138,7 +144,7 @@ static const struct {
 } mutations[] = {
     {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
-    {mutator_replace, 2}, {mutator_keep, 3},
+    {mutator_replace, 2}, {mutator_keep, 3},      {mutator_loop, 2},
 };
 
 enum {
@@ -146,8 +152,9 @@ enum {
     OTHER_ONE_IN = 2, /* mutations that take from another program, if any */
 };
 
-static void work_limit(struct mutator *mutator, size_t before);
-static size_t work_of(const struct mutator *mutator);
+static size_t work_draw(struct mutator *mutator);
+static void work_limit(struct mutator *mutator);
+static size_t work_of(const struct op *ops, size_t count);
 static uint32_t times_of(const struct op *op);
 static size_t length_of(const struct mutator *mutator);
 static size_t encode(const struct mutator *mutator, size_t at,
@@ -166,6 +173,7 @@ static uint32_t pool_draw(struct mutator *mutator, const struct scene *scene,
                           unsigned code);
 static uint32_t who_draw(struct mutator *mutator, const struct scene *scene,
                          unsigned code);
+static uint32_t age_draw(struct mutator *mutator, const struct scene *scene);
 static uint32_t nginx_draw(struct mutator *mutator);
 static uint32_t thread_draw(struct mutator *mutator);
 static uint64_t amount_draw(struct mutator *mutator, unsigned code);
@@ -191,6 +199,7 @@ mutator_init(struct mutator *mutator, enum mutator_use use, uint64_t seed)
     mutator->use = use;
     mutator->random = seed;
     mutator->version = OP_VARIABLE;
+    mutator->work_most = (size_t) WORK << WORK_DOUBLINGS;
     mutator->count = 0;
 }
 
@@ -248,7 +257,7 @@ mutator_insert(struct mutator *mutator)
     size_t at = mutator->count;
     size_t i;
 
-    /* What is done last meets the most state. */
+    /* The last op meets the most state. */
     if (!one_in(mutator, 3)) {
         at = below(mutator, mutator->count + 1);
     }
@@ -409,6 +418,35 @@ mutator_repeat(struct mutator *mutator)
 }
 
 int
+mutator_loop(struct mutator *mutator)
+{
+    size_t all = work_of(mutator->ops, mutator->count);
+    size_t count = 1 + below(mutator, LOOPED_MAX);
+    size_t rounds;
+    size_t from;
+    struct op *place;
+    size_t i;
+
+    if (mutator->count == 0 || all >= mutator->work_most) {
+        return 0;
+    }
+    from = below(mutator, mutator->count);
+    if (count > mutator->count - from) {
+        count = mutator->count - from;
+    }
+    rounds = (mutator->work_most - all) / work_of(mutator->ops + from, count);
+    rounds = rounds < LOOPS_MAX ? rounds : LOOPS_MAX;
+    if (rounds > (MUTATOR_OPS_MAX - mutator->count) / count) {
+        rounds = (MUTATOR_OPS_MAX - mutator->count) / count;
+    }
+    place = ops_open(mutator, from + count, rounds * count);
+    for (i = 0; i < rounds * count; i++) {
+        place[i] = mutator->ops[from + i];
+    }
+    return rounds != 0;
+}
+
+int
 mutator_keep(struct mutator *mutator)
 {
     struct op op = {.code = OP_CACHE_LIMIT};
@@ -480,8 +518,8 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
 {
     size_t steps = few(mutator, STEPS_MAX);
     size_t tries = TRIES;
-    size_t work = work_of(mutator);
 
+    mutator->work_most = work_draw(mutator);
     while (steps != 0 && tries-- != 0) {
         int changed;
 
@@ -496,23 +534,33 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
         }
         steps -= changed != 0;
     }
-    work_limit(mutator, work);
+    work_limit(mutator);
 }
 
-/* Delete ops, and let others be done less often, until the program does no more
- * than what is drawn. Every second program may do as much as before: what a
- * long one has reached would else be gone. */
-static void
-work_limit(struct mutator *mutator, size_t before)
+/* How many ops the program may do. Some programs may do as many as before they
+ * are mutated: else the states that long programs reach would be lost. */
+static size_t
+work_draw(struct mutator *mutator)
 {
     const size_t most = (size_t) WORK << WORK_DOUBLINGS;
     size_t limit = (size_t) WORK << (few(mutator, 1 + WORK_DOUBLINGS) - 1);
-    size_t work;
+    size_t before = work_of(mutator->ops, mutator->count);
 
-    if (limit < before && one_in(mutator, 2)) {
+    if (limit < before && one_in(mutator, STAYS_ONE_IN)) {
         limit = before < most ? before : most;
     }
-    while ((work = work_of(mutator)) > limit) {
+    return limit;
+}
+
+/* Delete ops, and let others be done less often, until the program does no more
+ * than it may. */
+static void
+work_limit(struct mutator *mutator)
+{
+    size_t limit = mutator->work_most;
+    size_t work;
+
+    while ((work = work_of(mutator->ops, mutator->count)) > limit) {
         size_t at = below(mutator, mutator->count);
         size_t some = 1 + (work - limit) / AGAIN_MAX;
         struct op *op = &mutator->ops[at];
@@ -528,13 +576,13 @@ work_limit(struct mutator *mutator, size_t before)
 
 /* In ops that are done. */
 static size_t
-work_of(const struct mutator *mutator)
+work_of(const struct op *ops, size_t count)
 {
     size_t work = 0;
     size_t i;
 
-    for (i = 0; i < mutator->count; i++) {
-        work += times_of(&mutator->ops[i]);
+    for (i = 0; i < count; i++) {
+        work += times_of(&ops[i]);
     }
     return work;
 }
@@ -744,10 +792,23 @@ who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
     if (code == OP_FAIL_ALLOC && one_in(mutator, 2)) {
         return below(mutator, FAILS_ONCE + 1);
     }
-    if (end == AGE) {
-        end = one_in(mutator, 2) ? NEWEST : scene->made + 1;
+    return end == AGE ? age_draw(mutator, scene) : below(mutator, end);
+}
+
+/* Half of them are of the newest objects, and a quarter of the oldest ones. */
+static uint32_t
+age_draw(struct mutator *mutator, const struct scene *scene)
+{
+    uint32_t age;
+
+    if (one_in(mutator, 2)) {
+        return below(mutator, NEWEST);
     }
-    return below(mutator, end);
+    if (scene->made >= OLDEST && one_in(mutator, 2)) {
+        age = below(mutator, OLDEST);
+        return scene->made - 1 - age;
+    }
+    return below(mutator, scene->made + 1);
 }
 
 /* One kind of op, any of them, or none. */

@@ -38,6 +38,7 @@ struct mutator {
     enum mutator_use use;
     uint64_t random;
     enum op_version version; /* that the program is written in */
+    size_t work_most;        /* ops that it does at most, once it is mutated */
     size_t count;
     struct op ops[MUTATOR_OPS_MAX];
 };
@@ -84,6 +85,10 @@ int mutator_duplicate(struct mutator *mutator);
 
 /* Let an op be done 16 to 128 times more. */
 int mutator_repeat(struct mutator *mutator);
+
+/* Let a run of ops follow itself 64 times, or as often as the program may do
+ * it. */
+int mutator_loop(struct mutator *mutator);
 
 /* Let the thread keep memory from the program's start on: insert a cache_limit
  * there, unless there is one. */

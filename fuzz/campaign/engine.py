@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-# Longer inputs say nothing new about a pool and are slower.
-INPUT_SIZE_MAX = 256
+# Room for a loop of some ops with a round for each of 64 regions: what a thread
+# keeps depends on so many.
+INPUT_SIZE_MAX = 1024
 LOG_SIZE = 20000  # of an engine's log, from the end
 SHOW_EVERY = 2  # seconds
 POLL_SECONDS = 0.2
