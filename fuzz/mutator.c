@@ -20,9 +20,8 @@ enum {
         8, /* ops again in a row: what a thread keeps changes slowly */
     STEPS_MAX = 4,
 
-    LOOPED_MAX = 8, /* ops of a loop; of its rounds the thread ends a region
-                     * twice as often as it takes until what is kept is swept */
-    LOOPS_MAX = 64,
+    LOOPED_MAX = 8, /* ops of a loop */
+    LOOPS_MAX = 64, /* its rounds: kept memory depends on 64 regions */
 
     DUPLICATED_MAX = 16, /* ops of a run */
     SPLICED_MAX = 64,

@@ -5,8 +5,8 @@
  * all ops after it.
  *
  * Everything here depends on the input and on the seed alone: the same two give
- * the same bytes on every compiler and every machine. What a mutator writes is
- * valid for program_check(), whatever it has read.
+ * the same bytes on every compiler and every machine. The output of a mutator
+ * is valid for program_check(), whatever it has read.
  *
  * All functions: any thread, one thread for each mutator.
  */
