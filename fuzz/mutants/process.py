@@ -7,7 +7,9 @@ import tempfile
 import threading
 from dataclasses import dataclass
 
-MEMORY_SIZE = 4 << 30  # of a process, unless a sanitizer reserves more
+# Of a process, unless a sanitizer reserves more. The heap of fuzz/fixed.c reserves
+# 4 GiB of addresses besides its own size.
+MEMORY_SIZE = 8 << 30
 WALL_FACTOR = 10  # of the CPU seconds: a machine may be busy
 WALL_LEAST = 60
 OUTPUT_SIZE = 1 << 20  # that is kept, from the end

@@ -10,7 +10,7 @@ from pathlib import Path
 # How each build of a copy is configured. A campaign is as fast as usual; the
 # rest is built often and run shortly. A mutant may mix pointers and integers, which
 # is an error for gcc 14 and clang 15.
-QUIET = "-Dc_args=-w,-Wno-int-conversion"
+QUIET = "-Dc_args=-w -Wno-int-conversion"
 BUILDS = {
     "checks": ("gcc", ["-Dbuildtype=plain", "-Doptimization=1", QUIET]),
     "campaign": ("clang", ["-Dbuildtype=plain", "-Doptimization=2", QUIET]),

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The generator of mutants on a small file, and the report of what kills them."""
+"""The generator of mutants on a small file, and the report of what kills them.
+
+    test_mutants.py REPLAY [...]    REPLAY: the build's replay_pool_ops
+"""
 
 import argparse
 import json
@@ -13,6 +16,7 @@ from pathlib import Path
 
 FUZZ = Path(__file__).resolve().parent.parent
 MUTANTS = FUZZ / "mutants"
+REPLAY = Path(sys.argv[1]).resolve()
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(MUTANTS), str(FUZZ)]
 
@@ -20,6 +24,7 @@ import columns  # noqa: E402
 import equivalent  # noqa: E402
 import generate  # noqa: E402
 import minimise  # noqa: E402
+import process  # noqa: E402
 import relink  # noqa: E402
 import report  # noqa: E402
 import score  # noqa: E402
@@ -415,6 +420,23 @@ class Copies(unittest.TestCase):
                              [False, True, True])
 
 
+class Builds(unittest.TestCase):
+    def test_the_options_of_a_build_are_understood(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            tree = Tree(Path(name), Path(name), 1, "")
+            tree.source.mkdir()
+            (tree.source / "meson.build").write_text("project('small', 'c')\n")
+            tree.configure("checks")
+            self.assertTrue((Path(name) / "checks/build.ninja").exists())
+
+    def test_a_replay_has_the_memory_that_it_reserves(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            seed = Path(name) / "seed.ops"
+            seed.write_text("create p0 1000\n")
+            done = process.Runner().run([str(REPLAY), "--broken", str(seed)], {}, name, 10)
+        self.assertEqual(done.status, 1, done.output)  # nothing is broken
+
+
 class Relink(Case):
     """A program is made again of the commands that differ, and the build stays."""
 
@@ -485,4 +507,4 @@ class Relink(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
