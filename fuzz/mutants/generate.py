@@ -107,6 +107,10 @@ class Body:
     end: int
     is_void: bool
 
+    @property
+    def last_statement(self) -> str:
+        return "return;" if self.is_void else "__builtin_trap();"
+
 
 @dataclass
 class Program:
@@ -115,6 +119,8 @@ class Program:
     mutants: list[Mutant] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, dict[str, Body]] = field(default_factory=dict)
+    # Of other origin: mutants.toml's. Each is switched by a copy of its function.
+    planted: list[Mutant] = field(default_factory=list)
     # Expressions in the arguments of macros, by the macro's name: they have no
     # text of their own in the tree.
     left_out: collections.Counter = field(default_factory=collections.Counter)
@@ -592,10 +598,27 @@ def generate(root: Path, sources: list[Path], files: list[Path],
 # How mutants are built.
 
 
+def take_planted(program: Program, name: str, file: str, span: tuple[int, int],
+                 text: str) -> bool:
+    """Have the bug that replaces span of file by text switched. False: it does not
+    lie in a function, so it needs a build of its own."""
+    for function, body in program.bodies.get(file, {}).items():
+        if body.start < span[0] and span[1] < body.end:
+            program.planted.append(Mutant(
+                name=name, file=file, function=function, line=0,
+                operator="planted", before="", after="", ordinal=1,
+                is_switched=True, start=span[0], end=span[1], text=text))
+            return True
+    return False
+
+
 def numbers(program: Program) -> dict[str, int]:
-    """By which number a switched mutant is chosen. 0 is the original."""
+    """By which number a switched mutant is chosen. 0 is the original. Those of a
+    function that are generated follow each other, and those that are planted."""
     switched = [m.name for m in program.mutants if m.is_switched]
-    return {name: number for number, name in enumerate(switched, 1)}
+    planted = sorted(program.planted, key=lambda m: (m.file, m.function, m.name))
+    names = [*switched, *(m.name for m in planted)]
+    return {name: number for number, name in enumerate(names, 1)}
 
 
 def single_text(program: Program, mutant: Mutant) -> str:
@@ -607,7 +630,8 @@ def switched_text(program: Program, file: str) -> str:
     """The file with all of its switched mutants.
 
     Each function begins with a copy of itself that asks at each mutated place
-    which mutant is chosen, and runs if that is one of the function's.
+    which mutant is chosen, and runs if that is one of the function's. Before it
+    stands a copy for each planted bug.
     """
     text = program.texts[file]
     number_of = numbers(program)
@@ -615,20 +639,48 @@ def switched_text(program: Program, file: str) -> str:
     at = 0
     bodies = program.bodies.get(file, {})
     for function, body in sorted(bodies.items(), key=lambda item: item[1].start):
-        own = [m for m in program.mutants
-               if m.is_switched and m.file == file and m.function == function]
-        if not own:
-            continue
-        inner = render(text, body.start + 1, body.end - 1, own, number_of)
-        first, last = number_of[own[0].name], number_of[own[-1].name]
-        end = "return;" if body.is_void else "__builtin_trap();"
-        pieces += [
-            text[at : body.start + 1],
-            f"\nif (mutant_in({first}, {last})) {{{inner}\n{end}\n}}",
-        ]
-        at = body.start + 1
+        planted = own_of(program.planted, file, function)
+        generated = own_of(program.mutants, file, function)
+        copies = (planted_copies(text, body, planted, number_of)
+                  + generated_copy(text, body, generated, number_of))
+        if copies:
+            pieces += [text[at : body.start + 1], copies]
+            at = body.start + 1
     header = f'#include "{SWITCH_HEADER}"\n' if pieces else ""
     return header + "".join(pieces) + text[at:]
+
+
+def own_of(mutants: list[Mutant], file: str, function: str) -> list[Mutant]:
+    return [m for m in mutants
+            if m.is_switched and m.file == file and m.function == function]
+
+
+def generated_copy(text: str, body: Body, own: list[Mutant],
+                   number_of: dict[str, int]) -> str:
+    if not own:
+        return ""
+    inner = render(text, body.start + 1, body.end - 1, own, number_of)
+    return switch("mutant_in", [number_of[m.name] for m in own],
+                  f"{inner}\n{body.last_statement}")
+
+
+def planted_copies(text: str, body: Body, own: list[Mutant],
+                   number_of: dict[str, int]) -> str:
+    """Most runs are of none of them, so they have one question in common."""
+    if not own:
+        return ""
+    copies = ""
+    for mutant in sorted(own, key=lambda m: number_of[m.name]):
+        inner = (text[body.start + 1 : mutant.start] + mutant.text
+                 + text[mutant.end : body.end - 1])
+        copies += switch("mutant_is", [number_of[mutant.name]],
+                         f"{inner}\n{body.last_statement}")
+    return switch("mutant_in", [number_of[m.name] for m in own], copies)
+
+
+def switch(function: str, own: list[int], inner: str) -> str:
+    given = f"{min(own)}, {max(own)}" if function == "mutant_in" else f"{own[0]}"
+    return f"\nif ({function}({given})) {{{inner}\n}}"
 
 
 def render(text: str, start: int, end: int, mutants: list[Mutant],

@@ -37,8 +37,8 @@ def load(path: Path) -> dict[str, dict]:
     return rows
 
 
-def plant(name: str, row: dict, text: str) -> str:
-    """text with row's bug. White space does not count for where it goes."""
+def place(name: str, row: dict, text: str) -> tuple[int, int]:
+    """Where in text row's old text is. White space does not count."""
     places = [i for i, c in enumerate(text) if not c.isspace()]
     folded = "".join(text[i] for i in places)
     old = "".join(row["old"].split())
@@ -47,8 +47,13 @@ def plant(name: str, row: dict, text: str) -> str:
         raise Refused(f"{name}: found its old text {found} times in "
                       f"{row['file']}, expected once:\n{row['old']}")
     at = folded.index(old)
-    start, last = places[at], places[at + len(old) - 1]
-    return text[:start] + row["new"].strip() + text[last + 1:]
+    return places[at], places[at + len(old) - 1] + 1
+
+
+def plant(name: str, row: dict, text: str) -> str:
+    """text with row's bug."""
+    start, end = place(name, row, text)
+    return text[:start] + row["new"].strip() + text[end:]
 
 
 def main() -> int:

@@ -479,22 +479,29 @@ def generated(program: Program) -> list[Subject]:
     return subjects
 
 
-def planted(path: Path) -> list[Subject]:
+def planted(path: Path, program: Program) -> list[Subject]:
+    """Those that lie in a function of the pool are switched, too."""
+    rows = plant.load(path)
+    texts = {row["file"]: (ROOT / row["file"]).read_text() for row in rows.values()}
+    spans = {name: plant.place(name, row, texts[row["file"]])
+             for name, row in rows.items()}
+    for name, row in rows.items():
+        generate.take_planted(program, name, row["file"], spans[name],
+                              row["new"].strip())
+    numbers = generate.numbers(program)
     subjects = []
-    for name, row in plant.load(path).items():
-        original = (ROOT / row["file"]).read_text()
-        text = plant.plant(name, row, original)
-        at = next(i for i, pair in enumerate(zip(original, text, strict=False))
-                  if pair[0] != pair[1])
+    for name, row in rows.items():
+        original = texts[row["file"]]
+        text = None if name in numbers else plant.plant(name, row, original)
         subjects.append(Subject(
-            name=name, kind="planted", file=row["file"], text=text, number=0,
-            runs=row["runs"], identity=identity_of(row["file"], row["old"],
-                                                   row["new"], row["runs"]),
+            name=name, kind="planted", file=row["file"], text=text,
+            number=numbers.get(name, 0), runs=row["runs"],
+            identity=identity_of(row["file"], row["old"], row["new"], row["runs"]),
             described={
-                "function": "", "line": original.count("\n", 0, at) + 1,
+                "function": "", "line": original.count("\n", 0, spans[name][0]) + 1,
                 "operator": "planted", "before": generate.folded(row["old"]),
                 "after": generate.folded(row["new"]), "ordinal": 1,
-                "built": "single",
+                "built": "single" if text else "switched",
             },
         ))
     return subjects
@@ -559,7 +566,8 @@ def main() -> int:
         program = generate.pool(ROOT)
         rows = equivalent.load(HERE / "equivalent.toml")
         reasons = equivalent.argue(program, rows)
-        subjects = [*generated(program), *planted(HERE / "mutants.toml")]
+        bugs = planted(HERE / "mutants.toml", program)
+        subjects = [*generated(program), *bugs]
         wanted = chosen(subjects, arguments)
         score = Score(arguments, program)
         score.reasons = reasons

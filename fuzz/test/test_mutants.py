@@ -211,7 +211,18 @@ class Operators(Case):
 class Switch(Case):
     """Each number is the mutant that the single file is."""
 
+    PLANTED = {"sum_up": ("sum += pair(a, b);", "sum += pair(a, 2 * b);"),
+               "sum_down": ("sum++;\n    }", "sum--; }"),
+               "g_nine": ("*p = 7;", "*p = 9;")}
+
     def test_each_switched_mutant_is_what_its_single_file_is(self) -> None:
+        for name, (old, new) in self.PLANTED.items():
+            at = SOURCE.index(old)
+            self.assertTrue(generate.take_planted(
+                self.program, name, "small.c", (at, at + len(old)), new))
+        at = SOURCE.index("FACTOR = 3")
+        self.assertFalse(generate.take_planted(
+            self.program, "factor", "small.c", (at, at + 10), "FACTOR = 4"))
         main = self.folder / "main.o"
         subprocess.run(["cc", "-c", self.folder / "main.c", "-o", main], check=True)
         switched = self.folder / "switched.c"
@@ -226,7 +237,7 @@ class Switch(Case):
 
         differ = 0
         numbers = generate.numbers(self.program)
-        for mutant in self.program.mutants:
+        for mutant in [*self.program.mutants, *self.program.planted]:
             if not mutant.is_switched:
                 continue
             single = self.folder / "single.c"
