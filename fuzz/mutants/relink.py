@@ -1,15 +1,20 @@
 """Programs with another text of one file, made from a build without it.
 
 Of a program's commands (ninja -t commands) those are done again whose result
-differs: the file is compiled, archives and programs are linked, all into a folder
-of their own. The build stays as it is, so that several threads may use it.
+differs: files are compiled, archives and programs are linked, all into a folder of
+their own. The build stays as it is, so that several threads may use it. A file is
+compiled from the project's text, without a switch. First it is preprocessed: if the
+text is then that of the original, nothing is compiled, and two commands with the
+same text and the same options share an object file.
 """
 
+import collections
+import hashlib
 import os
 import shlex
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trees import OUTPUT_SHOWN, Failed, Tree
@@ -30,6 +35,8 @@ TESTS_FIRST = (
 
 SONAME = "-Wl,-soname,"
 DEPENDENCIES = {"-MQ", "-MF"}  # options of compilers, with a word each
+TEXT_OPTIONS = ("-D", "-I", "-isystem")  # that decide the text alone
+INCLUDE = "-include"  # the same, with a word
 SOURCES = (".c", ".cc", ".cpp")
 
 
@@ -46,6 +53,19 @@ class Command:
     source: str  # from the project's root, where it compiles; else ""
 
 
+@dataclass
+class Result:
+    """What was made for one mutant."""
+
+    folder: Path
+    # By build, where each of its files is now that differs.
+    moved: dict[str, dict[str, str]] = field(
+        default_factory=lambda: collections.defaultdict(dict))
+    done: set[tuple[str, str]] = field(default_factory=set)  # builds' files
+    objects: dict[str, str] = field(default_factory=dict)  # by text and options
+    seconds: float = 0.0  # of CPU
+
+
 class Relinker:
     """Relinks programs of one tree."""
 
@@ -53,56 +73,95 @@ class Relinker:
         self.tree = tree
         self.lock = threading.Lock()
         self.listed: dict[tuple[str, str], list[Command]] = {}
+        self.originals: dict[tuple[str, str], str] = {}  # hashes of texts
 
     def relink(self, build: str, targets: list[str], file: str, text: str,
-               folder: Path, moved: dict[str, str]) -> float:
-        """Make targets of build with file as text, in folder. Notes in moved
-        where each file of the build is now that differs, and leaves out what is
-        there. Returns the CPU seconds. Uncompiled where text is no program;
-        Failed if one of the other commands fails."""
-        seconds = 0.0
-        include = folder / "include"
-        include.mkdir(parents=True, exist_ok=True)
-        changed = include / Path(file).name
-        changed.write_text(text)
+               result: Result) -> bool:
+        """Make targets of build with file as text. False: none of them differs.
+        Uncompiled where text is no program; Failed if one of the other commands
+        fails."""
+        changed = result.folder / "include" / Path(file).name
+        if not changed.exists():
+            changed.parent.mkdir(exist_ok=True)
+            changed.write_text(text)
         for target in targets:
             for command in self.commands(build, target):
-                if command.output in moved:
+                if (build, command.output) in result.done:
                     continue
-                words = self.changed_words(command, file, changed, moved)
-                if words:
-                    # A shared library is looked for by its name.
-                    name = command.output.replace("/", "_")
-                    if ".so" in command.output:
-                        name = f"lib/{Path(command.output).name}"
-                    out = folder / name
-                    out.parent.mkdir(exist_ok=True)
-                    moved[command.output] = str(out)
-                    words = [str(out) if word == command.output else word
-                             for word in words]
-                    try:
-                        seconds += run(words, self.tree.build_folder(build))
-                    except Failed as failed:
-                        if command.source:
-                            raise Uncompiled(str(failed)) from None
-                        raise
-                    link_soname(command, out)
-        return seconds
+                result.done.add((build, command.output))
+                if command.source:
+                    self.compile(build, command, file, changed, result)
+                else:
+                    self.link(build, command, result)
+        return any(target in result.moved[build] for target in targets)
 
-    def changed_words(self, command: Command, file: str, changed: Path,
-                      moved: dict[str, str]) -> list[str]:
-        """What makes command's output again, or nothing where that is as it was."""
-        if not command.source:
-            if not any(word in moved for word in command.words):
-                return []
-            return [moved.get(word, word) for word in command.words]
-        if file.endswith(".h"):
-            if not sees(command.source, file):
-                return []
-            return [command.words[0], f"-I{changed.parent}", *command.words[1:]]
-        if command.source != file:
-            return []
-        return [*command.words[:-1], str(changed)]
+    def compile(self, build: str, command: Command, file: str, changed: Path,
+                result: Result) -> None:
+        if not sees(command.source, file):
+            return
+        folder = self.tree.build_folder(build)
+        original = self.original(build, command, result)
+        text = self.preprocess(
+            build, command, [f"-I{changed.parent}"],
+            changed if command.source == file else self.plain(command), result)
+        digest = hash_of(text)
+        if digest == original:
+            return
+        words = options(command.words)
+        key = f"{digest} {words}"
+        if key not in result.objects:
+            out = result.folder / f"{len(result.objects)}.o"
+            try:
+                result.seconds += run([*words, "-o", str(out), "-c", str(text)], folder)
+            except Failed as failed:
+                raise Uncompiled(str(failed)) from None
+            result.objects[key] = str(out)
+        result.moved[build][command.output] = result.objects[key]
+
+    def link(self, build: str, command: Command, result: Result) -> None:
+        """A program, a library or an archive."""
+        moved = result.moved[build]
+        words = [moved.get(word, word) for word in command.words]
+        if words == command.words:
+            return
+        # A shared library is looked for by its name.
+        name = command.output.replace("/", "_")
+        if ".so" in command.output:
+            name = f"lib/{Path(command.output).name}"
+        out = result.folder / build / name
+        out.parent.mkdir(parents=True, exist_ok=True)
+        words = [str(out) if word == command.output else word for word in words]
+        result.seconds += run(words, self.tree.build_folder(build))
+        moved[command.output] = str(out)
+        link_soname(command, out)
+
+    def original(self, build: str, command: Command, result: Result) -> str:
+        """The hash of command's text without a mutant."""
+        key = build, command.output
+        if key not in self.originals:
+            text = self.preprocess(build, command, [], self.plain(command), result)
+            self.originals[key] = hash_of(text)
+        return self.originals[key]
+
+    def plain(self, command: Command) -> Path:
+        """The file that command compiles, without a switch."""
+        plain = self.tree.plain / command.source
+        return plain if plain.exists() else self.tree.source / command.source
+
+    def preprocess(self, build: str, command: Command, first: list[str],
+                   source: Path, result: Result) -> Path:
+        """The text of source, with first before other options."""
+        text = result.folder / ("text.i" if source.suffix == ".c" else "text.ii")
+        words = command.words[:-2]
+        at = words.index("-o")
+        plain = [f"-I{self.tree.plain / folder}" for folder in LIBRARY]
+        try:
+            result.seconds += run(
+                [words[0], *first, *plain, *words[1:at], *words[at + 2:], "-E", "-P",
+                 str(source), "-o", str(text)], self.tree.build_folder(build))
+        except Failed as failed:
+            raise Uncompiled(str(failed)) from None
+        return text
 
     def commands(self, build: str, target: str) -> list[Command]:
         with self.lock:
@@ -156,13 +215,30 @@ def turn_of(check: str) -> int:
     return TESTS_FIRST.index(check) if check in TESTS_FIRST else len(TESTS_FIRST)
 
 
-def sees(source: str, header: str) -> bool:
-    """Whether source is compiled with the mutant of header."""
+def sees(source: str, file: str) -> bool:
+    """Whether source is compiled with the mutant of file."""
+    if not file.endswith(".h"):
+        return source == file
     folder = str(Path(source).parent) + "/"
     if folder in LIBRARY:
         return True
-    return (header.startswith(PUBLIC) and folder in USERS
+    return (file.startswith(PUBLIC) and folder in USERS
             and Path(source).name not in SUPPORT)
+
+
+def options(words: list[str]) -> list[str]:
+    """The compiler and what it is given besides its text, source and output."""
+    kept = []
+    for at, word in enumerate(words[:-2]):
+        is_argument = at > 0 and words[at - 1] in (INCLUDE, "-o")
+        if not (is_argument or word in (INCLUDE, "-o")
+                or word.startswith(TEXT_OPTIONS)):
+            kept.append(word)
+    return kept
+
+
+def hash_of(text: Path) -> str:
+    return hashlib.sha256(text.read_bytes()).hexdigest()
 
 
 def run(words: list[str], folder: Path) -> float:

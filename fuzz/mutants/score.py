@@ -40,7 +40,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -57,7 +57,7 @@ import report  # noqa: E402
 from columns import Check, Checks  # noqa: E402
 from generate import Mutant, Program  # noqa: E402
 from process import Done, Runner  # noqa: E402
-from relink import Relinker, Uncompiled, turn_of  # noqa: E402
+from relink import Relinker, Result, Uncompiled, turn_of  # noqa: E402
 from trees import Failed, Tree  # noqa: E402
 
 ROOT = HERE.parent.parent
@@ -68,6 +68,10 @@ POOL = "pool/"  # what the pool's checks are about
 GENERATED_PART = 6
 
 NOT_STARTED = 127  # exit status, as of the dynamic linker
+
+# A header's text with this is that of the original, but for the preprocessor.
+RELINKED = "extern int ngx_pool_relinked;\n"
+SEEN_BY_ALL = "pool/ngx_palloc.h"
 
 
 @dataclass
@@ -83,15 +87,6 @@ class Subject:
     identity: str  # of the change
     described: dict
     mutant: Mutant | None = None
-
-
-@dataclass
-class Built:
-    """The programs that were built with one mutant, and where."""
-
-    folder: Path
-    moved: dict[str, dict[str, str]] = field(default_factory=dict)  # by build
-    seconds: float = 0.0  # of CPU, that took
 
 
 class Cache:
@@ -285,6 +280,20 @@ class Score:
                     found["campaign"] = answer
             return result
 
+    def examine_original(self, subject: Subject) -> None:
+        """What is relinked without a mutant has to pass every check: a check that
+        fails for another reason than the mutant would count as a kill."""
+        with self.built() as built:
+            for column in self.arguments.columns:
+                answer = None
+                if column != "campaign":
+                    answer = self.known(subject, column)
+                    if answer is None or is_refuted(answer):
+                        answer = self.ask(subject, column, built)
+                if answer is not None and is_refuted(answer):
+                    raise Failed("the original, relinked without a mutant, does not "
+                                 f"pass {answer.get('by') or answer.get('said')}")
+
     def checks_of(self, subject: Subject, column: str) -> list[Check]:
         if column == "campaign":
             check = self.checks.campaigns.get(subject.runs)
@@ -322,7 +331,7 @@ class Score:
         self.cache.put(f"{column} {subject.identity}",
                        {"source": self.sources.key(column, by), "answer": answer})
 
-    def ask(self, subject: Subject, column: str, built: "Built") -> dict | None:
+    def ask(self, subject: Subject, column: str, built: Result) -> dict | None:
         checks = self.checks_of(subject, column)
         if not checks:
             return None
@@ -346,12 +355,12 @@ class Score:
         return answer
 
     @contextlib.contextmanager
-    def built(self) -> Iterator["Built"]:
+    def built(self) -> Iterator[Result]:
         """Where the programs with one mutant are built."""
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
-            yield Built(Path(name))
+            yield Result(Path(name))
 
-    def run_on(self, subject: Subject, check: Check, built: "Built") -> Done:
+    def run_on(self, subject: Subject, check: Check, built: Result) -> Done:
         environment = {"NGXPOOL_MUTANT": str(subject.number)}
         if subject.text is not None:
             environment["LD_LIBRARY_PATH"] = str(built.folder / check.build / "lib")
@@ -361,20 +370,17 @@ class Score:
             raise Failed(f"{check.name} of {subject.name}: {done.output[-500:]}")
         return done
 
-    def can_kill(self, subject: Subject, check: Check, built: "Built") -> bool:
+    def can_kill(self, subject: Subject, check: Check, built: Result) -> bool:
         """Whether check reaches the mutant, or its programs differ by it. They are
         then built."""
         if subject.text is None:
             reached = self.reached.get(check.name)
             return not reached or bool(reached[subject.number])
-        moved = built.moved.setdefault(check.build, {})
         # Seeds are made once, with the original.
         targets = [target for target in check.targets
                    if not target.endswith(".stamp")]
-        built.seconds += self.relinker.relink(
-            check.build, targets, subject.file, subject.text,
-            built.folder / check.build, moved)
-        return any(target in moved for target in targets)
+        return self.relinker.relink(check.build, targets, subject.file, subject.text,
+                                    built)
 
     def is_equal(self, subject: Subject) -> bool:
         answer = self.known(subject, "object")
@@ -407,6 +413,8 @@ class Score:
     def run(self, subjects: list[Subject]) -> None:
         """Fill results; what was done stays when this is interrupted."""
         work = queue.SimpleQueue()
+        if any(subject.text is not None for subject in subjects):
+            work.put(relinked())
         # Those of one file one after the other: there is less to compile.
         for subject in sorted(
                 subjects, key=lambda s: (s.text is not None, s.kind, s.file)):
@@ -417,6 +425,9 @@ class Score:
             try:
                 while not self.runner.is_stopped:
                     subject = work.get_nowait()
+                    if subject.kind == "original":
+                        self.examine_original(subject)
+                        continue
                     result = self.examine(subject)
                     with self.lock:
                         self.results[subject.name] = result
@@ -450,6 +461,10 @@ class Score:
                                for answer in result.get("columns", {}).values()))
         self.progress.show(f"mutants: {len(self.results)} of {count}, "
                            f"{alive} not killed")
+
+
+def is_refuted(answer: dict) -> bool:
+    return answer["killed"] or answer.get("invalid", False)
 
 
 def identity_of(*words: object) -> str:
@@ -505,6 +520,13 @@ def planted(path: Path, program: Program) -> list[Subject]:
             },
         ))
     return subjects
+
+
+def relinked() -> Subject:
+    """The original, in a build of its own."""
+    text = (ROOT / SEEN_BY_ALL).read_text() + RELINKED
+    return Subject(name="the original", kind="original", file=SEEN_BY_ALL, text=text,
+                   number=0, runs="exact", identity="original", described={})
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

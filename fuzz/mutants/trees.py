@@ -21,6 +21,8 @@ SHARED = ("corpus", "results")
 
 SOURCES = "pool_sources = files(\n"
 SWITCH = ("mutant.c", "mutant.h")
+EXPORTED = "pool/ngxpool.map"
+GLOBAL = "global:\n"
 
 OUTPUT_SHOWN = 3000  # characters of a build that failed
 
@@ -38,6 +40,7 @@ class Tree:
     def __init__(self, root: Path, folder: Path, jobs: int, nginx: str) -> None:
         self.root = root
         self.source = folder / "source"
+        self.plain = folder / "plain"  # files that source has with a switch
         self.folder = folder
         self.jobs = jobs
         self.nginx = nginx
@@ -60,6 +63,8 @@ class Tree:
                 self.put(name, path.read_bytes(), path.stat().st_mode)
         for name, data in others.items():
             self.put(name, data)
+            if name.endswith((".c", ".h")) and name in wanted:
+                put(self.plain / name, (self.root / name).read_bytes())
         for name in SHARED:
             link = self.source / name
             if not link.is_symlink() and (self.root / name).exists():
@@ -70,12 +75,7 @@ class Tree:
                 path.unlink()
 
     def put(self, name: str, data: bytes, mode: int = 0o644) -> None:
-        path = self.source / name
-        if path.exists() and path.read_bytes() == data:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        path.chmod(mode)
+        put(self.source / name, data, mode)
 
     def switch(self, folder: Path) -> dict[str, bytes]:
         """The files by which the switch of mutants (mutant.c) is a part of the
@@ -85,7 +85,13 @@ class Tree:
         if listed.count(SOURCES) != 1:
             raise Failed(f"pool/meson.build: expected one '{SOURCES.strip()}'")
         listed = listed.replace(SOURCES, SOURCES + f"  '{SWITCH[0]}',\n")
-        return files | {"pool/meson.build": listed.encode()}
+        # A program of the shared library's asks, too, where it allocates inline.
+        exported = (self.root / EXPORTED).read_text()
+        if exported.count(GLOBAL) != 1:
+            raise Failed(f"{EXPORTED}: expected one '{GLOBAL.strip()}'")
+        exported = exported.replace(GLOBAL, GLOBAL + "    mutant_*;\n")
+        return files | {"pool/meson.build": listed.encode(),
+                        EXPORTED: exported.encode()}
 
     def build_folder(self, build: str) -> Path:
         return self.folder / build
@@ -116,6 +122,14 @@ class Tree:
             check=True, text=True, stdout=subprocess.PIPE,
         )
         return json.loads(done.stdout)
+
+
+def put(path: Path, data: bytes, mode: int = 0o644) -> None:
+    if path.exists() and path.read_bytes() == data:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
 
 
 def run(command: list[str], environment: dict[str, str]) -> None:

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import contextlib
 import json
 import shlex
 import subprocess
@@ -430,6 +431,12 @@ class Copies(unittest.TestCase):
             self.assertEqual([path.exists() for path in copies],
                              [False, True, True])
 
+    def test_the_switch_is_a_part_of_the_library(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            files = Tree(FUZZ.parent, Path(name), 1, "").switch(MUTANTS)
+        self.assertIn("'mutant.c'", files["pool/meson.build"].decode())
+        self.assertIn("mutant_*;", files["pool/ngxpool.map"].decode())
+
 
 class Builds(unittest.TestCase):
     def test_the_options_of_a_build_are_understood(self) -> None:
@@ -452,7 +459,8 @@ class Relink(Case):
     """A program is made again of the commands that differ, and the build stays."""
 
     def test_what_a_change_makes_differ_is_made_again(self) -> None:
-        tree = types.SimpleNamespace(source=self.folder / "source")
+        tree = types.SimpleNamespace(source=self.folder / "source",
+                                     plain=self.folder / "plain")
         tree.build_folder = lambda build: self.folder / build
         pool = tree.source / "pool"
         pool.mkdir(parents=True)
@@ -478,15 +486,22 @@ class Relink(Case):
         commands = [relinker.parse(shlex.split(line.split("&&")[-1]), build)
                     for line in lines]
         relinker.listed["checks", "main"] = [each for each in commands if each]
-        for file, text, expected in (
-                ("pool/one.h", "#define ONE 2\n", 12),  # main.c is no library
-                ("pool/one.c", "int one(void) { return 5; }\n", 15)):
-            moved: dict[str, str] = {}
+        original = (pool / "one.h").read_text()
+        for file, text, expected, made in (
+                ("pool/one.h", "#define ONE 2\n", 12, 1),  # main.c is no library
+                ("pool/one.h", original + score.RELINKED, 11, 1),
+                ("pool/one.h", original + "/* the same */\n", None, 0),
+                ("pool/one.c", "int one(void) { return 5; }\n", 15, 1)):
             with tempfile.TemporaryDirectory() as out:
-                relinker.relink("checks", ["main"], file, text, Path(out), moved)
-                self.assertEqual(set(moved), {"one.o", "lib.a", "main"})
-                done = subprocess.run([moved["main"]], check=False)
-            self.assertEqual(done.returncode, expected)
+                result = relink.Result(Path(out))
+                differs = relinker.relink("checks", ["main"], file, text, result)
+                self.assertEqual(differs, expected is not None)
+                self.assertEqual(len(result.objects), made)
+                moved = result.moved["checks"]
+                if differs:
+                    self.assertEqual(set(moved), {"one.o", "lib.a", "main"})
+                    done = subprocess.run([moved["main"]], check=False)
+                    self.assertEqual(done.returncode, expected)
         done = subprocess.run([build / "main"], check=False)
         self.assertEqual(done.returncode, 11)
 
@@ -500,11 +515,11 @@ class Relink(Case):
         commands = [relinker.parse(shlex.split(line), build) for line in lines]
         relinker.listed["checks", "main"] = [each for each in commands if each]
         with tempfile.TemporaryDirectory() as out:
-            moved = {}
+            result = relink.Result(Path(out))
             relinker.relink("checks", ["main"], "pool/one.c",
-                            "int one(void) { return 7; }\n", Path(out), moved)
-            done = subprocess.run([moved["main"]], check=False,
-                                  env={"LD_LIBRARY_PATH": f"{out}/lib"})
+                            "int one(void) { return 7; }\n", result)
+            done = subprocess.run([result.moved["checks"]["main"]], check=False,
+                                  env={"LD_LIBRARY_PATH": f"{out}/checks/lib"})
         self.assertEqual(done.returncode, 17)
 
         # A mutant that does not compile is none; what does not link is an error.
@@ -512,9 +527,47 @@ class Relink(Case):
                               ("int two(void) { return 2; }", Failed)):
             with tempfile.TemporaryDirectory() as out, \
                     self.assertRaises(Failed) as raised:
-                relinker.relink("checks", ["main"], "pool/one.c", text, Path(out),
-                                {})
+                relinker.relink("checks", ["main"], "pool/one.c", text,
+                                relink.Result(Path(out)))
             self.assertIs(type(raised.exception), failure)
+
+    def test_two_commands_of_one_text_have_one_object(self) -> None:
+        folder = self.folder / "twice"
+        tree = types.SimpleNamespace(source=folder / "source", plain=folder / "plain")
+        tree.build_folder = lambda build: folder / build
+        (tree.source / "pool").mkdir(parents=True)
+        (tree.source / "pool/one.c").write_text("int one(void) { return N; }\n")
+        (folder / "checks").mkdir()
+        relinker = relink.Relinker(tree)
+        for name, given in {"a": "-DN=1", "b": "-DN=1 -DM", "c": "-DN=2",
+                            "d": "-DN=1 -O2"}.items():
+            line = f"cc {given} -o {name}.o -c ../source/pool/one.c"
+            relinker.listed["checks", f"{name}.o"] = [
+                relinker.parse(shlex.split(line), folder / "checks")]
+        result = relink.Result(folder)
+        relinker.relink("checks", ["a.o", "b.o", "c.o", "d.o"], "pool/one.c",
+                        "int one(void) { return N + 1; }\n", result)
+        moved = result.moved["checks"]
+        self.assertEqual(moved["a.o"], moved["b.o"])
+        self.assertEqual(len({moved[f"{name}.o"] for name in "acd"}), 3)
+
+    def test_an_original_that_a_check_kills_is_an_error(self) -> None:
+        asked = []
+        holder = types.SimpleNamespace(
+            arguments=types.SimpleNamespace(columns=["unit", "corpus", "campaign"]),
+            built=lambda: contextlib.nullcontext(), known=lambda *of: None)
+        answers = {"unit": {"killed": False}, "corpus": {"killed": False}}
+
+        def ask(subject: object, column: str, built: object) -> dict:
+            asked.append(column)
+            return answers[column]
+
+        holder.ask = ask
+        score.Score.examine_original(holder, score.relinked())
+        self.assertEqual(asked, ["unit", "corpus"])
+        answers["corpus"] = {"killed": True, "by": "seeds/aged"}
+        with self.assertRaisesRegex(Failed, "seeds/aged"):
+            score.Score.examine_original(holder, score.relinked())
 
 
 if __name__ == "__main__":
