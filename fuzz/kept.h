@@ -18,7 +18,7 @@ enum {
     /* What so many regions have not needed, a thread does not keep, except for
      * KEPT_ALWAYS bytes. */
     KEPT_REGIONS = 64,
-    KEPT_ALWAYS = 1024 * 1024,
+    KEPT_ALWAYS = 512 * 1024,
 
     /* What so many regions have needed, it keeps. */
     KEPT_REGIONS_LEAST = 32,

@@ -21,7 +21,7 @@ static const struct promise promises[] = {
     [SLACK] = {46, "a large allocation takes its size at least, and at most "
                    "half more"},
     [BURST] = {51, "of what the last 64 regions have not needed, a thread "
-                   "keeps 1 MiB at most"},
+                   "keeps 512 KiB at most"},
     [RECENT] = {51, "what a region ends with is kept, up to the bound, for the "
                     "next region"},
     [LITTLE] = {51, "all is kept as long as it is little"},
@@ -36,8 +36,6 @@ static const struct promise promises[] = {
 
 enum {
     BOOKKEEPING_MAX = 2 * 4096,
-
-    LITTLE_MAX = 256 * 1024, /* bytes that are not worth a sweep */
 
     /* Memory serves sizes that are a little smaller, so pieces of the same
      * number may differ in bytes by a quarter. */
@@ -137,7 +135,7 @@ check_end(const struct run *run, const struct step *step)
         return NULL;
     }
     if (kept > most ||
-        (most <= LITTLE_MAX && kept < step->kept + step->ended_least)) {
+        (most <= KEPT_ALWAYS && kept < step->kept + step->ended_least)) {
         return &promises[LITTLE];
     }
     if (step->is_early) {
