@@ -50,6 +50,7 @@ REPLAYS = {
     "replay_pool_mixed": ["pool_ops", "pool_mixed"],
     "replay_pool_ops_inline": ["pool_ops"],
     "replay_pool_ops_hardened": ["pool_ops"],
+    "replay_pool_ops_asan": ["pool_ops"],
     "replay_pool_oom": ["pool_oom"],
     "replay_asan_pool_threads": ["pool_threads"],
     "replay_asan_log_lines": ["log_lines"],

@@ -18,6 +18,13 @@
 #define FUZZ_KEEPS_NOTHING 0
 #endif
 
+/* What marks the pool has: a build that leaves that to the header says what it
+ * expects. */
+#ifndef FUZZ_REDZONE
+#define FUZZ_REDZONE NGX_POOL_REDZONE
+#define FUZZ_POISON  NGX_POOL_POISON
+#endif
+
 #if defined(NGX_DEBUG)
 #define POOL_OPS_DEBUG 1
 #else
@@ -32,7 +39,9 @@ enum {
     LEFT_SIZE = 4096,
     LEFT_MOST = 1024 * 1024,
 
-    /* Large allocations, enough for an index and for free entries of it. */
+    /* Large allocations: those of a list without an index (pool/README.md), and
+     * enough for an index and for free entries of it. */
+    LARGE_WALKED = 16,
     LARGE_COUNT = 30,
     LARGE_SIZE = 5003,
 
@@ -43,11 +52,13 @@ enum {
 };
 
 static void check_index(ngx_pool_t *pool);
+static void add_large(ngx_pool_t *pool, size_t count);
+static void free_last(ngx_pool_t *pool);
 static void check(int holds, const char *words);
 
 static const struct run_options options = {
-    .redzone = NGX_POOL_REDZONE,
-    .is_marked = NGX_POOL_POISON,
+    .redzone = FUZZ_REDZONE,
+    .is_marked = FUZZ_POISON,
     .only = RUN_ALL,
     .is_debug = POOL_OPS_DEBUG,
     .all_large = NGX_DEBUG_PALLOC,
@@ -79,8 +90,12 @@ void
 replay_done(void)
 {
     const size_t least = sizeof(ngx_pool_t) + 2 * sizeof(ngx_pool_large_t);
+    ngx_pool_cache_stats_t kept;
     ngx_pool_t *pool;
 
+    ngx_pool_cache_stats(&kept);
+    check(!NGX_DEBUG_PALLOC || kept.limit == 0,
+          "where every allocation is a large one, nothing is kept at first");
     check(NGX_DEFAULT_POOL_SIZE == DEFAULT_SIZE && NGX_MIN_POOL_SIZE >= least &&
               NGX_MIN_POOL_SIZE < least + UNIT && NGX_MIN_POOL_SIZE % UNIT == 0,
           "the sizes of pools that have names are those that are documented");
@@ -91,28 +106,53 @@ replay_done(void)
     ngx_destroy_pool(pool);
 }
 
-/* The entries of a new index do not all lie in a row: their sizes, and so their
+/* The list of large allocations is walked up to so many entries; a longer one has
+ * an index. Its entries do not all lie in a row: their sizes, and so their
  * addresses, are irregular. */
 static void
 check_index(ngx_pool_t *pool)
 {
     const ngx_pool_index_t *index;
-    void *first = ngx_palloc(pool, LARGE_SIZE);
     size_t rows = 0;
     size_t i;
 
-    for (i = 0; i < LARGE_COUNT; i++) {
-        check(ngx_palloc(pool, LARGE_SIZE + i * i % LARGE_SIZE) != NULL,
-              "there is memory for large allocations");
-    }
-    check(ngx_pfree(pool, first) == NGX_OK, "a large allocation is freed");
+    add_large(pool, LARGE_WALKED);
+    free_last(pool);
+    check(pool->index == NULL, "a short list of large allocations is walked");
+    add_large(pool, 2);
+    free_last(pool);
+    check(pool->index != NULL, "a list that is longer by one has an index");
+    add_large(pool, LARGE_COUNT - LARGE_WALKED);
     index = pool->index;
-    check(index != NULL, "many large allocations have an index");
     for (i = 0; i <= index->mask; i++) {
         rows += index->slots[i].next != NULL &&
                 index->slots[(i + 1) & index->mask].next == NULL;
     }
     check(rows > 1, "an index spreads its entries");
+}
+
+static void
+add_large(ngx_pool_t *pool, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        check(ngx_palloc(pool, LARGE_SIZE + i * i % LARGE_SIZE) != NULL,
+              "there is memory for large allocations");
+    }
+}
+
+/* A search for the last entry walks all of the list. */
+static void
+free_last(ngx_pool_t *pool)
+{
+    const ngx_pool_large_t *last = pool->large;
+
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    check(ngx_pfree(pool, last->alloc) == NGX_OK,
+          "a large allocation is freed");
 }
 
 __attribute__((destructor(LAST_PRIORITY))) static void
