@@ -19,6 +19,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_palloc.h>
+
 int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *data));
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
 int __real_pthread_key_delete(pthread_key_t key);
@@ -30,9 +35,11 @@ long __wrap_sysconf(int name);
 
 enum {
     LAST_PRIORITY = 101, /* of destructors, the last that is granted */
+    POOL_SIZE = 1024,
 };
 
 static int keys; /* that are to be deleted */
+static int is_deleted;
 static int dladdr_calls;
 static char libraries[2];
 
@@ -45,13 +52,13 @@ __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *data))
     return EAGAIN;
 }
 
-/* Where there is no key, none may be set. */
+/* Where there is no key any more, or has never been one, none may be set. */
 int
 __wrap_pthread_setspecific(pthread_key_t key, const void *value)
 {
     (void) key;
     (void) value;
-    if (keys < 0) {
+    if (keys < 0 || is_deleted) {
         abort();
     }
     return ENOMEM;
@@ -64,16 +71,20 @@ __wrap_pthread_key_delete(pthread_key_t key)
         abort();
     }
     keys++;
+    is_deleted = 1;
     return __real_pthread_key_delete(key);
 }
 
-/* At the program's end: a key that was made has been deleted. */
+/* At the program's end: a key that was made has been deleted, and the next pool
+ * does not use it. */
 __attribute__((destructor(LAST_PRIORITY))) static void
 check_keys(void)
 {
     if (keys == 0) {
         abort();
     }
+    ngx_pool_cache_limit(SIZE_MAX);
+    ngx_destroy_pool(ngx_create_pool(POOL_SIZE, NULL));
 }
 
 /* The answer alone shows a failure, and the base alone another library. */

@@ -106,8 +106,8 @@ replay_done(void)
     ngx_destroy_pool(pool);
 }
 
-/* The list of large allocations is walked up to so many entries; a longer one has
- * an index. Its entries do not all lie in a row: their sizes, and so their
+/* The list of large allocations is walked up to so many entries; a longer one
+ * has an index. Its entries do not all lie in a row: their sizes, and so their
  * addresses, are irregular. */
 static void
 check_index(ngx_pool_t *pool)
