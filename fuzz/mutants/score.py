@@ -7,8 +7,8 @@ pool/test), corpus (replay of corpus/), exhaustion (all short programs, where
 build/fuzz/exhaust can be built) and campaign (libFuzzer on pool_ops, from
 nothing). A mutant that is compiled to the original's object code is equivalent,
 and so is one that equivalent.toml argues for. Writes results/mutants.json, and a
-table and a chart into results/mutants/. What was found is kept in BUILD: a second
-run does what is new, also after Ctrl-C.
+table and a chart into results/mutants/. What was found is kept in BUILD: after
+Ctrl-C or kill it is written, too, and a second run does the rest.
 
     --columns A,B    of unit,corpus,exhaustion,campaign (default: all)
     --files A,B      only mutants of these files
@@ -36,6 +36,7 @@ import json
 import math
 import os
 import queue
+import signal
 import sys
 import tempfile
 import threading
@@ -591,6 +592,8 @@ def change_corpus(score: Score, subjects: list[Subject],
 
 def main() -> int:
     arguments = parse(sys.argv[1:])
+    for number in signal.SIGINT, signal.SIGTERM:
+        signal.signal(number, signal.default_int_handler)
     try:
         program = generate.pool(ROOT)
         rows = equivalent.load(HERE / "equivalent.toml")
