@@ -130,8 +130,12 @@ class Relinker:
             name = f"lib/{Path(command.output).name}"
         out = result.folder / build / name
         out.parent.mkdir(parents=True, exist_ok=True)
-        words = [str(out) if word == command.output else word for word in words]
-        result.seconds += run(words, self.tree.build_folder(build))
+        folder = self.tree.build_folder(build)
+        # What is looked for beside a program is beside the original.
+        origin = str((folder / command.output).parent)
+        words = [str(out) if word == command.output
+                 else word.replace("$ORIGIN", origin) for word in words]
+        result.seconds += run(words, folder)
         moved[command.output] = str(out)
         link_soname(command, out)
 
