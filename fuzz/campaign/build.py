@@ -92,9 +92,16 @@ def nginx_source_of(folder: Path) -> str:
 
 
 def run_quietly(command: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        command, env=environment, text=True, errors="replace",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )
-    if done.returncode != 0:
-        raise Refused(f"{' '.join(command)} failed:\n{done.stdout[-OUTPUT_SIZE:]}")
+    """Run command. It gets SIGTERM when this program ends first, however that
+    happens: then ninja ends the compilers that it has started."""
+    process = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "TERM", *command], env=environment, text=True,
+        errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        said, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        raise Refused(f"{' '.join(command)} failed:\n{said[-OUTPUT_SIZE:]}")

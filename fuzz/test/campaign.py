@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -34,7 +35,7 @@ from campaign.engine import Instance, Outcome, Progress, Running, Task  # noqa: 
 from campaign.finding import Finding  # noqa: E402
 from campaign.session import Asked, Result  # noqa: E402
 
-# Fails when the input holds an 'A' and, behind it, a 'B'.
+# Fails when the input holds an 'A' and, after it, a 'B'.
 TARGET = """#!/bin/sh
 grep -q 'A.*B' "$1" || exit 0
 echo 'op 1, nop: broken promise 3: words'
@@ -110,6 +111,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 """
 
+# A campaign that builds in the current folder.
+BUILDS = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from campaign import build
+signal.signal(signal.SIGINT, signal.default_int_handler)
+build.run_quietly(["ninja"], dict(os.environ))
+"""
+# Its compiler holds the pipe open, and writes to it if it lives on.
+BUILD_NINJA = """
+rule compile
+  command = (sleep 20; echo late) >pipe
+build program: compile
+"""
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
@@ -158,6 +174,23 @@ class Planted(unittest.TestCase):
 
 
 class Build(unittest.TestCase):
+    def test_ninja_and_compilers_end_with_the_campaign(self) -> None:
+        if not all(map(shutil.which, ("ninja", "setpriv"))):
+            self.skipTest("needs ninja and setpriv")
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGKILL:
+            # ninja may still write its log there.
+            with (self.subTest(number), tempfile.TemporaryDirectory(
+                    ignore_cleanup_errors=True) as folder):
+                Path(folder, "build.ninja").write_text(BUILD_NINJA)
+                os.mkfifo(Path(folder, "pipe"))
+                process = subprocess.Popen(
+                    [sys.executable, "-B", "-c", BUILDS, str(FUZZ)], cwd=folder,
+                    stderr=subprocess.DEVNULL)
+                with Path(folder, "pipe").open() as pipe:  # waits for the compiler
+                    process.send_signal(number)
+                    self.assertEqual(pipe.read(), "")
+                process.wait()
+
     def test_one_campaign_builds_in_a_folder_at_a_time(self) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name) / "build"
