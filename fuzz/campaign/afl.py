@@ -27,15 +27,15 @@ ENVIRONMENT = {
     "AFL_SKIP_CPUFREQ": "1",
 }
 
-# What AFL++ asks of a sanitizer's options, where somebody has set them: it does not
-# start without. Releases of Meson after Debian 12's set them for tests.
+# Options that AFL++ needs where a sanitizer's options are set: it does not start
+# without them. Releases of Meson after Debian 12's set them for tests.
 SANITIZERS = {
     "ASAN_OPTIONS": "abort_on_error=1:symbolize=0",
     "LSAN_OPTIONS": "exit_code=23:symbolize=0",
     "MSAN_OPTIONS": "exit_code=86:symbolize=0",
 }
 
-# What instances differ in: which inputs are favoured, and how they are mutated.
+# Instances differ in which inputs they favour, and in how they mutate them.
 SCHEDULES = ("fast", "explore", "coe", "rare", "exploit", "lin", "quad")
 # The numbers of instances whose target is built in another way, if there are as
 # many. The first two are plain, for speed.
@@ -134,7 +134,7 @@ def queue(work: Path) -> list[Path]:
 
 
 def stats(work: Path) -> list[dict[str, str]]:
-    """What each instance says of itself, the first one's first."""
+    """The figures of each instance, the first one's first."""
     return [read_stats(path)
             for path in sorted((work / "afl").glob("*/fuzzer_stats"))]
 

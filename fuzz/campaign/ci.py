@@ -1,4 +1,4 @@
-"""What a continuous integration runs.
+"""The commands of a continuous integration.
 
     ./run ci-fuzz --budget SECONDS   a change: the corpus is replayed, mutants are
                                      found again, then the budget is shared by the
@@ -8,7 +8,7 @@
     ./run ci-fuzz --prune            the kept corpus made small; no edge is lost
     ./run ci-fuzz --coverage         what the corpus reaches, as HTML
 
-What stays is in one folder, --store (default: build-fuzz): cache its corpus/,
+One folder stays from run to run, --store (default: build-fuzz): cache its corpus/,
 publish its findings/, summary.md and findings.sarif. Each run adds a line to
 results/fuzz.json. Exit: 0 nothing was found, 1 a finding, 2 a campaign that did not
 fuzz, or cannot run.

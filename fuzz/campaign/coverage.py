@@ -12,7 +12,7 @@ from .targets import TARGETS, family
 FOLDER = "build-coverage"  # as ./run coverage has it
 # Without optimization, which folds lines into others.
 SETUP = ["-Db_coverage=true", "-Dbuildtype=debug"]
-# What targets attack.
+# The code that targets attack.
 FILTERS = ["pool/ngx_", "pool/standalone/", "pool/ops/", "bench/arena/arena",
            "bench/allocators/", "bench/plan/sizes", "bench/write/json"]
 

@@ -131,7 +131,7 @@ def corpus_name(one: dict) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    """What each campaign did, as Markdown."""
+    """A row for each campaign, as Markdown."""
     lines = ["| target | engine | seconds | executions | edges | corpus | ended |",
              "|---|---|---|---|---|---|---|"]
     for row in rows:

@@ -1,4 +1,4 @@
-"""What an engine is given and what it did; how its processes start and end."""
+"""An engine's task and its outcome; how its processes start and end."""
 
 import os
 import re
@@ -22,7 +22,7 @@ STOP_SECONDS = 20  # that an engine has to end by itself
 
 
 class Task(NamedTuple):
-    """What an engine runs."""
+    """A campaign that an engine is to run."""
 
     binary: Path
     work: Path  # its folder, with corpus/ in it
@@ -37,7 +37,7 @@ class Task(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What an engine did."""
+    """The figures and findings of a campaign."""
 
     engine: str
     status: int  # exit status; less than 0: the signal that ended it

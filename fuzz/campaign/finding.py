@@ -117,10 +117,10 @@ def key(report: str) -> str:
 
 def headline(report: str) -> str:
     """The lines of a report that say what is wrong, and where in the pool."""
-    told = [
+    lines = [
         line for line in report.splitlines()
         if re.search(r"broken promise|^  (live|\d+ bytes)|\w+: \w+Sanitizer|"
                      r"CHECK failed|runtime error|in ngx_", line)
         or line.startswith(NO_END)
     ]
-    return "\n".join(told[:REPORT_LINES]) or report.strip()[-REPORT_SIZE:]
+    return "\n".join(lines[:REPORT_LINES]) or report.strip()[-REPORT_SIZE:]

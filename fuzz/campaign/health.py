@@ -62,8 +62,9 @@ NO_SHARED_MEMORY = Problem(
     "segments that nobody uses (ipcs -m, ipcrm), and in a container give it "
     "/dev/shm (docker run --shm-size=1g)")
 
-# What an engine says, and what it means. The first match counts, so causes come
-# before what follows of them: shmget() fails with "No space left on device".
+# A pattern of an engine's words, and the problem that they mean. The first match
+# counts, so causes come before their effects: shmget() fails with "No space left on
+# device".
 SAYINGS = (
     (r"shmget\(\) failed|shm_open\(\) failed|shmat\(\) failed", NO_SHARED_MEMORY),
     (r"No space left on device|Disk quota exceeded", NO_SPACE),
@@ -89,7 +90,7 @@ SAYINGS = (
 
 
 def of_error(error: OSError) -> Problem | None:
-    """What a failed call of the system says, where that is known."""
+    """The problem for which a call of the system failed, where it is known."""
     return {
         errno.ENOSPC: NO_SPACE, errno.EDQUOT: NO_SPACE, errno.EROFS: READ_ONLY,
         errno.EACCES: READ_ONLY, errno.EPERM: READ_ONLY,
@@ -98,7 +99,8 @@ def of_error(error: OSError) -> Problem | None:
 
 
 def look_at(folder: Path, sanitizer: str) -> Problem | None:
-    """What keeps a target with this sanitizer from being fuzzed in folder."""
+    """The problem that keeps a target with this sanitizer from being fuzzed in
+    folder."""
     probe = folder / f".probe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ class Ops:
     """An input as the ops that it consists of, each a line of text."""
 
     def __init__(self, replay: Path, ngxops: Path) -> None:
-        self.replay = replay  # prints whatever an engine came to
+        self.replay = replay  # prints any input of an engine
         self.ngxops = ngxops
 
     def pieces(self, path: Path) -> list[bytes]:

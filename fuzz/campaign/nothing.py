@@ -35,7 +35,7 @@ IDLE_FACTOR = 30  # a campaign may wait for the processor so much longer
 
 
 class Row(NamedTuple):
-    """What the campaigns of one mutant took, in seconds; None: not found."""
+    """The seconds of one mutant's campaigns; None: not found."""
 
     name: str
     target: str

@@ -16,7 +16,7 @@ from .engine import Instance, Running
 from .health import Refused
 
 EDGES_ALONE = ["-use_counters=0", "-use_value_profile=0"]
-# What some inputs do depends on addresses, so that they reach an edge now and then.
+# Some inputs depend on addresses, so that they reach an edge now and then.
 TIMES = 5
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from .health import Refused
 from .targets import OTHERS
 
-# What a file may change although no target is made of it.
+# Files that can change every target, although no target is made of them.
 BUILD_FILES = r"(^|/)meson\.build$|(^|/)meson[._]options(\.txt)?$|^run$|" \
     r"^fuzz/(campaign/|afl-allowlist)"
 CORPUS = r"^corpus/([^/]+)/"
@@ -73,7 +73,8 @@ def ninja(folder: Path, tool: str, *arguments: str) -> str:
 
 
 def read_deps(text: str) -> dict[str, list[str]]:
-    """What ninja -t deps prints: an output, then what it depends on, indented."""
+    """The output of ninja -t deps: a file, then the files that it depends on,
+    indented."""
     deps: dict[str, list[str]] = {}
     files: list[str] = []
     for line in text.splitlines():

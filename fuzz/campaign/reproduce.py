@@ -57,7 +57,7 @@ def as_bytes(setting: Setting, path: Path, folder: Path) -> Path:
 
 
 def reports(binary: Path, path: Path, times: int) -> list[str]:
-    """What binary said each time that it failed."""
+    """The report of each time that binary failed."""
     said = (finding.fails(binary, path) for _ in range(times))
     return [report for report in said if report is not None]
 

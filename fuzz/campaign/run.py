@@ -62,7 +62,7 @@ def campaign(run: Run, asked: Asked) -> Result:
 
 def harvest(run: Run, asked: Asked) -> int:
     """Keep the inputs that an engine learnt, where this is a batch. Returns how
-    many. What a change's short campaigns learn is soon learnt again."""
+    many. A change's short campaigns keep none: the next ones learn the same soon."""
     if not run.arguments.batch:
         return 0
     folder = run.kept.corpus(family(asked.target))

@@ -42,7 +42,7 @@ class Asked(NamedTuple):
 
 @dataclass
 class Result:
-    """What came of it. Neither a finding nor a problem: it fuzzed, and all held."""
+    """The end of a campaign. Neither a finding nor a problem: it fuzzed, and all held."""
 
     asked: Asked
     outcome: Outcome
@@ -145,8 +145,8 @@ def run(
     setting: Setting, asked: Asked, work: Path, corpora: list[Path],
     progress: Progress,
 ) -> Result:
-    """Fuzz in work, from the inputs in corpora. What is found is as it was found:
-    the caller makes it small, and keeps what it wants of work."""
+    """Fuzz in work, from the inputs in corpora. A finding is as it was found: the
+    caller makes it small, and keeps the part of work that it wants."""
     problem = health.look_at(work, sanitizer(asked.target, asked.engine))
     if problem is not None:
         return Result(asked, Outcome(asked.engine, 0), problem=problem)
@@ -178,7 +178,7 @@ def run(
 
 
 def conclude(asked: Asked, binary: Path, outcome: Outcome, work: Path) -> Result:
-    """What an engine's end means. A program that fails before it has an input fails
+    """The meaning of an engine's end. A program that fails before it has an input fails
     on an empty one: that is a finding, if the project's code is where it fails."""
     found = finding.first_of(binary, outcome.found)
     problem = health.diagnose(outcome)
@@ -269,7 +269,7 @@ def c_source_of(setting: Setting, target: str, engine: str, path: Path) -> str:
 
 
 def output_of(command: list[str], folder: Path | None = None) -> str:
-    """What command prints, or nothing where it fails. It does the calls that the
+    """The output of command, or nothing where it fails. It does the calls that the
     input makes, so it may have no end; timeout ends what it started, too."""
     done = subprocess.run(
         ["timeout", "--signal=KILL", str(finding.RUN_TIMEOUT), *command], text=True,

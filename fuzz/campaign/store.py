@@ -1,4 +1,4 @@
-"""What stays between runs, in one folder that a CI caches.
+"""One folder that stays from run to run, and that a CI caches.
 
     corpus/FAMILY/HASH        inputs, by the hash of what they hold
     findings/KEY/             a finding: input, report, finding.json, ...
@@ -117,8 +117,8 @@ class Store:
                 for path in sorted(self.folder.glob("findings/*/finding.json"))]
 
     def batch(self, which: dict) -> list[str]:
-        """What the batch that is described by which has done; nothing if the one
-        that was begun is another."""
+        """The campaigns that the batch which is described by which has done; none if
+        the one that was begun is another."""
         path = self.folder / "batch.json"
         if not path.exists():
             return []

@@ -48,7 +48,7 @@ FAMILIES = {
     "pool_threads_tsan": "pool_threads",
 }
 
-# What a target's input is: a program, which is cut down op by op; a program
+# Kinds of input: a program, which is cut down op by op; a program
 # whose bytes matter too; or no program, for which there are no seeds in text.
 PROGRAMS = ("pool_ops", "pool_oom", "pool_threads", "arena_ops")
 OTHERS = ("log_lines", "run_json", "sizes_csv")

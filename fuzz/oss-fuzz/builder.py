@@ -42,7 +42,7 @@ class Broken(Exception):
 
 
 class Build(NamedTuple):
-    """What was built, and where it lies now."""
+    """A build, and where it lies now."""
 
     sanitizer: str
     engine: str

@@ -1,4 +1,4 @@
-"""What OSS-Fuzz asks of each target, and of the folder that it lies in."""
+"""The rules of OSS-Fuzz for each target, and for the folder that it lies in."""
 
 import configparser
 import os
@@ -30,7 +30,7 @@ AFL_ENVIRONMENT = {
     "AFL_SKIP_CPUFREQ": "1",
 }
 
-# What its bad_build_check asks for: calls of each sanitizer's functions in the
+# Its bad_build_check counts calls of each sanitizer's functions in the
 # program, at least and at most, by the sanitizer of the build.
 CALLS: dict[str, dict[str, tuple[int, int | None]]] = {
     "address": {"asan": (1000, None), "msan": (0, 3), "ubsan": (0, 200)},
@@ -39,9 +39,10 @@ CALLS: dict[str, dict[str, tuple[int, int | None]]] = {
     "coverage": {"asan": (0, 0), "msan": (0, 3), "ubsan": (0, 200)},
 }
 # Fewer edges look as if only a part were instrumented. AFL++ counts those that
-# it has reached, and is told to instrument the code under test alone.
+# it has reached, and instruments the code under test alone.
 EDGES_MIN = {"libfuzzer": 100, "afl": 10, "honggfuzz": 100}
-# What a user fills in before OSS-Fuzz gets the files; a farm of one's own needs none.
+# A user fills these in before OSS-Fuzz gets the files; a farm of one's own needs
+# none.
 PLACEHOLDER = re.compile(r"\b(OWNER|NAME@EXAMPLE\.ORG)\b")
 LINES_AT = 7  # the column of llvm-cov's report; that of missed lines is the next
 
@@ -67,7 +68,7 @@ def placeholders(folder: Path) -> list[str]:
 
 
 class Done(NamedTuple):
-    """What a run did: how many inputs, and what it can see of the code."""
+    """A run: how many inputs it did, and how much of the code it can see."""
 
     runs: int
     edges: int

@@ -30,7 +30,7 @@ MOMENT_MOST = 12.0  # seconds from the batch's first word to the signal
 
 
 class Stored(NamedTuple):
-    """What the store has."""
+    """The contents of the store."""
 
     inputs: frozenset[str]
     findings: frozenset[str]
@@ -79,7 +79,7 @@ def run(command: list[str], moment: float | None) -> tuple[int, str]:
 
 
 def lost(before: Stored, after: Stored, kept: int) -> list[str]:
-    """What a run has lost; kept: how many inputs all runs said they had kept."""
+    """The losses of a run; kept: how many inputs all runs said they had kept."""
     faults = []
     if before.inputs - after.inputs:
         faults.append(f"{len(before.inputs - after.inputs)} inputs")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a continuous integration runs: its parts, and all of it on engines that are
-scripts."""
+"""The commands of a continuous integration: their parts, and the whole on engines
+that are scripts."""
 
 import argparse
 import contextlib
@@ -386,7 +386,7 @@ class Taken(Scripts):
 
 
 class Bugs(unittest.TestCase):
-    """What bugs.py plants, and when it is content."""
+    """The bugs of bugs.py, and the runs that it accepts."""
 
     def test_each_bug_goes_into_the_code_as_it_is(self) -> None:
         known = bugs.load()
@@ -413,7 +413,7 @@ class Bugs(unittest.TestCase):
 
 
 class Killed(unittest.TestCase):
-    """What killed.py calls a loss."""
+    """The losses that killed.py reports."""
 
     def lost(self, after: killed.Stored, kept: int) -> str:
         before = killed.Stored(frozenset("ab"), frozenset("f"), frozenset("d"))

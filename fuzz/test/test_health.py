@@ -31,7 +31,7 @@ echo '#99	DONE   cov: 8 ft: 9 corp: 4/9b exec/s: 9 rss: 29Mb' >&2
 echo 'Done 99 runs in 1 second(s)' >&2
 """
 
-# What engines print where they do not fuzz, by what it has to be taken for.
+# The words of engines that do not fuzz, by the problem that they mean.
 LAST_WORDS = {
     health.NO_MEMORY: (
         "==7==ERROR: AddressSanitizer failed to allocate 0xdfff0001000 bytes of "

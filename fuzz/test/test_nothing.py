@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What counts as found by a campaign from nothing, and in which time."""
+"""Whether a campaign from nothing found a bug, and in which time."""
 
 import stat
 import sys

@@ -41,7 +41,7 @@ def described(report: str, target: str) -> describe.Described:
 
 class Sarif(unittest.TestCase):
     def faults(self, document: dict) -> str:
-        """What the schema says of document; nothing where it is valid."""
+        """The faults that the schema finds in document; none where it is valid."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "findings.sarif"
             path.write_text(json.dumps(document), encoding="utf-8")

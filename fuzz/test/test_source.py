@@ -1,4 +1,4 @@
-"""ngxops c: what it prints builds with the library, and tells a broken one."""
+"""ngxops c: the printed program builds with the library, and finds a broken one."""
 
 import os
 import pathlib
