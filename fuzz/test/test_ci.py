@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -394,6 +395,19 @@ class Bugs(unittest.TestCase):
         for name, bug in known.items():
             text = (FUZZ.parent / bug.file).read_text()
             self.assertNotEqual(bugs.planted(name, bug, FUZZ.parent), text)
+
+    def test_new_bugs_are_planted_nowhere_else(self) -> None:
+        document = tomllib.loads(bugs.BUGS.read_text())
+        self.assertEqual((len(document["known"]), len(document["new"])), (10, 10))
+        mutants = targets.mutants(FUZZ.parent)
+        files = {row["file"] for row in document["new"].values()}
+        rows = [*document["new"].items(),
+                *((name, row) for name, row in mutants.items() if row["file"] in files)]
+        names: dict[str, list[str]] = {}
+        for name, row in rows:
+            text = (FUZZ.parent / row["file"]).read_text()
+            names.setdefault(targets.plant.plant(name, row, text), []).append(name)
+        self.assertEqual([same for same in names.values() if len(same) > 1], [])
 
     def test_a_bug_has_to_fail_with_its_promise(self) -> None:
         bug = bugs.Bug("a.c", "old", "new", "7: kept|memory safety")
