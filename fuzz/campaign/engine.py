@@ -70,7 +70,8 @@ class Progress:
             print(f"\r\033[K{text}", end="", flush=True)
             self.is_open = True
         else:
-            print(text, flush=True)
+            # At once, with its end: other threads print, too.
+            print(f"{text}\n", end="", flush=True)
 
     def close(self) -> None:
         if self.is_open:

@@ -56,7 +56,7 @@ def campaign(run: Run, asked: Asked) -> Result:
     new = harvest(run, asked)
     print(f"{asked.name} ({asked.engine}): {result.ended}, "
           f"{result.outcome.runs} executions, {result.outcome.seconds:.0f} s, "
-          f"{new} inputs kept", flush=True)
+          f"{new} inputs kept\n", end="", flush=True)
     return result
 
 
