@@ -82,9 +82,11 @@ def take(run: Run, results: list[Result]) -> bool:
         if result.finding is not None:
             one = session.keep_finding(run.setting, run.kept, result)
             # It may be one that this run has already met.
-            run.findings = [of for of in run.findings if of.key != one.key] + [one]
-            run.say(f"FOUND in {one.target}: {one.signature}")
-            print(f"{one.headline}\n{one.ops}again: {one.command}", flush=True)
+            others = [of for of in run.findings if of.key != one.key]
+            if len(others) == len(run.findings):
+                run.say(f"FOUND in {one.target}: {one.signature}")
+                print(f"{one.headline}\n{one.ops}again: {one.command}", flush=True)
+            run.findings = [*others, one]
         elif result.problem is not None:
             add_problem(run, result, result.problem)
     return any(is_bad(result) for result in results)

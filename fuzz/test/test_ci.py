@@ -368,6 +368,7 @@ class Taken(Scripts):
                                   Outcome("libfuzzer", 0), Finding(path, report)))
         with contextlib.redirect_stdout(io.StringIO()):
             self.assertTrue(take(run, results))
+        self.assertEqual(len(run.notes), len(run.findings))
         return run
 
     def test_one_promise_and_stack_is_reported_once(self) -> None:
