@@ -124,8 +124,8 @@ struct allocator {
      */
     void *(*create)(void *library, size_t size, size_t count);
 
-    /* Allocate size bytes, aligned to alignment. Size 0 gives a pointer too.
-     * Returns NULL when memory runs out. */
+    /* Allocate size bytes, aligned to alignment. Size 0 gives a pointer too, of
+     * any alignment. Returns NULL when memory runs out. */
     void *(*alloc)(void *state, size_t size);
 
     /* Free one object of any size. NULL in a region allocator that cannot. */

@@ -826,7 +826,8 @@ object_alloc(struct region *region, const struct step *step,
     size_t size = object->size;
     void *p;
 
-    object->alignment = face->alignment;
+    object->alignment =
+        size == 0 && face->is_empty_anywhere ? 1 : face->alignment;
     switch (object->code) {
     case OP_PNALLOC:
         if (face->alloc_packed != NULL) {

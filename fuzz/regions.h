@@ -54,6 +54,7 @@ struct face {
     const char *name; /* for messages */
     size_t alignment; /* of alloc()'s objects */
 
+    int is_empty_anywhere;  /* an object of size 0 need not be aligned */
     int is_general;         /* its objects are freed one by one */
     int is_bound_to_thread; /* a region stays with the thread that made it */
     int is_limited;         /* a region has what create() expects, no more */

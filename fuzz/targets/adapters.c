@@ -92,6 +92,8 @@ adapter_add(const struct allocator *allocator, void *library)
     adapters[adapters_count].face = (struct face){
         .name = allocator->name,
         .alignment = allocator->alignment,
+        /* glibc's obstack: at a chunk's end, which need not be aligned. */
+        .is_empty_anywhere = 1,
         .is_general = allocator->kind == ALLOCATOR_GENERAL,
         .is_bound_to_thread = allocator->is_bound_to_thread,
         .is_limited = allocator->class == ALLOCATOR_LIMIT,
