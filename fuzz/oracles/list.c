@@ -170,7 +170,8 @@ is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index)
     return 1;
 }
 
-/* Whether many distances from one allocation of the list to the next differ. */
+/* Whether many distances from one allocation of the list to the next differ. An
+ * entry that was freed after the index was made has none. */
 static int
 are_irregular(const ngx_pool_large_t *list)
 {
@@ -182,6 +183,9 @@ are_irregular(const ngx_pool_large_t *list)
         uintptr_t distance =
             (uintptr_t) list->next->alloc - (uintptr_t) list->alloc;
 
+        if (list->alloc == NULL) {
+            return 0;
+        }
         for (i = 0; i < count && distances[i] != distance; i++) {
         }
         if (i == count) {
