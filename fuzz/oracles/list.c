@@ -48,7 +48,9 @@ enum {
     INDEX_LEAST = 64, /* entries; for more, three for each allocation */
     INDEX_HEADER_MAX = 64,
 
-    SHORT_MAX = 8, /* allocations of a list without an index */
+    /* Allocations of a list without an index. nginx's own functions leave
+     * cleared entries, which make a list long without allocations. */
+    SHORT_MAX = 8,
 
     /* One in so many entries is added before an index is built again. */
     AGAIN_ONE_IN = 16,
@@ -123,7 +125,7 @@ check_index(const struct run *run, const struct step *step)
     if (self->index_size > index_most(peak)) {
         return &promises[INDEX];
     }
-    if (peak <= SHORT_MAX) {
+    if (peak <= SHORT_MAX && !self->is_mixed) {
         return &promises[SHORT];
     }
     if (8 * index->linked > 7 * (index->mask + 1)) {
