@@ -94,7 +94,6 @@ look_at_kept(struct run *run, const struct step *step)
 {
     struct kept *kept = &run->kept;
     size_t size = ngx_pool_cache_size();
-    int is_changed = size != kept->stats.size;
     int is_end = step->kind == STEP_RESET || step->kind == STEP_DESTROY;
 
     if (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM ||
@@ -103,7 +102,8 @@ look_at_kept(struct run *run, const struct step *step)
         (!kept->is_counted && run->op_count % COUNTED_ONE_IN == 0)) {
         ngx_pool_cache_stats(&kept->stats);
         kept->is_counted = 1;
-    } else if (is_changed) {
+    } else if (size != kept->stats.size || is_end) {
+        /* After an end, other pieces may have as many bytes. */
         kept->stats.size = size;
         kept->is_counted = 0;
     }
