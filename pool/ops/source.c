@@ -64,7 +64,7 @@ static const char head[] =
     "\n";
 
 static const char helpers[] =
-    "static inline void\n"
+    "__attribute__((unused)) static void\n"
     "expect(int holds, int line, const char *what)\n"
     "{\n"
     "    if (!holds) {\n"
@@ -110,7 +110,7 @@ static const char helpers[] =
     "}\n"
     "\n"
     "/* The same, and its bytes must be zero. */\n"
-    "static inline int\n"
+    "__attribute__((unused)) static int\n"
     "made_zeroed(unsigned n, void *p, size_t size)\n"
     "{\n"
     "    return p != NULL && is_filled(p, size, 0) &&\n"
@@ -118,7 +118,7 @@ static const char helpers[] =
     "}\n"
     "\n"
     "/* Object n is gone from now on. */\n"
-    "static inline int\n"
+    "__attribute__((unused)) static int\n"
     "dropped(unsigned n)\n"
     "{\n"
     "    objects[n].is_live = 0;\n"
@@ -128,7 +128,7 @@ static const char helpers[] =
 
 static const char stale_helper[] =
     "/* Where object n was, or NULL: another one has the address. */\n"
-    "static inline void *\n"
+    "__attribute__((unused)) static void *\n"
     "stale(unsigned n)\n"
     "{\n"
     "    size_t i;\n"
