@@ -114,6 +114,14 @@ class Matrix(unittest.TestCase):
         self.assertGreaterEqual(one.cpu_seconds, 0.3)
         self.assertLess(time.process_time() - start, one.cpu_seconds)
 
+    def test_each_test_is_named_once(self) -> None:
+        """Meson fails where one test runs twice."""
+        for step in matrix.steps():
+            if matrix.NAMED in step.command:
+                words = set(step.command)
+                self.assertFalse(words & set(matrix.QUICK_ASAN + matrix.VALGRIND_FUZZ),
+                                 step.name)
+
     def test_choices(self) -> None:
         usual = self.chosen()
         self.assertLessEqual(set(FULL), set(usual))
