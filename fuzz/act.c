@@ -35,7 +35,7 @@ enum {
     UNUSED_MARK = 0x5eed,
 };
 
-/* What fail_files chooses among. */
+/* The outcomes that fail_files chooses among. */
 static const struct {
     enum files_kind kind;
     int err;

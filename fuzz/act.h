@@ -1,5 +1,5 @@
 /*
- * What each op does: to the pool, to the model and to the shadow. act() is the
+ * The effect of each op on the pool, the model and the shadow. act() is the
  * one entry from outside; the others are shared by the files act*.c.
  */
 #ifndef FUZZ_ACT_H

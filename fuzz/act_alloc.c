@@ -174,7 +174,7 @@ alloc_call(const struct run *run, ngx_pool_t *pool, const struct step *step,
     }
 }
 
-/* What must have come of the step, by the model. */
+/* The result that the step must have, by the model. */
 static void
 alloc_expect(struct run *run, struct step *step, unsigned key, enum way way,
              const struct model_seen *seen)

@@ -146,7 +146,7 @@ struct sequence {
     int has_pool; /* the first pool was created in it */
 };
 
-/* What came of a program. */
+/* The outcome of a program. */
 struct outcome {
     size_t effective;
     size_t calls;     /* of the system, by the last op */

@@ -1,6 +1,6 @@
 /*
- * What a thread keeps for later pools: which of it must be there, as promise 51
- * has it. What else is kept, and in which order, the library decides.
+ * The memory that a thread keeps for later pools: which part must be there, as
+ * promise 51 has it. The library decides what else is kept, and in which order.
  */
 #ifndef FUZZ_KEPT_H
 #define FUZZ_KEPT_H

@@ -24,7 +24,7 @@ struct lines {
     size_t unused_seen; /* bytes that they say were unused, and were */
     size_t unused_due;
 
-    /* What the call that is made now was given. */
+    /* The arguments of the call that is made now. */
     size_t size;
     size_t alignment;
 };

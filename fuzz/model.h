@@ -56,7 +56,7 @@ struct model_cleanup {
     struct model_spot data;
 };
 
-/* What the executor saw of a call. */
+/* A call, as the executor saw it. */
 struct model_seen {
     int is_null;        /* the call gave NULL */
     int is_refused;     /* the system refused something meanwhile */
@@ -152,7 +152,7 @@ struct model_cleanup model_nginx_cleanup(struct model *model, unsigned pool,
                                          const struct model_seen *seen);
 int model_nginx_free(struct model *model, unsigned pool, unsigned key);
 
-/* What follows once the cleanups have run. */
+/* The part of an end after the cleanups have run. */
 void model_reset(struct model *model, unsigned pool);
 void model_destroy(struct model *model, unsigned pool);
 

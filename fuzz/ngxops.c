@@ -512,7 +512,7 @@ dictionary_op(const struct op *op)
                      op_encode(op, OP_VARIABLE, &before, record));
 }
 
-/* What it is called is made of letters, digits and '_'. */
+/* Its name is made of letters, digits and '_'. */
 static void
 dictionary_entry(const char *kind, const char *name, const uint8_t *data,
                  size_t size)

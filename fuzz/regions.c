@@ -28,7 +28,7 @@ enum {
 
     FILLS = 255, /* values that a written byte takes, never 0 */
 
-    /* What sizes are relative to without a scale(). */
+    /* The sizes that others are relative to, without a scale(). */
     SCALE_MAX = 4096,
     SCALE_LEFT = 512,
     SCALE_PAGE = 4096,

@@ -79,7 +79,7 @@ struct face {
     /* Let the region's end add 1 to *ran. Returns 0, or -ENOMEM. Or NULL. */
     int (*cleanup)(void *state, size_t *ran);
 
-    /* What sizes are relative to. NULL: fixed figures. */
+    /* The sizes that others are relative to. NULL: fixed figures. */
     void (*scale)(void *state, struct op_scale *ret_scale);
 
     /* Whether create() has to fail with that size. NULL: never. */

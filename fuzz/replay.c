@@ -83,7 +83,7 @@ main(int argc, char **argv)
                                                        : EXIT_FAILURE;
 }
 
-/* What a target does at its process's end. */
+/* The target's own end of a process. */
 static void
 replay_end(struct replay *replay)
 {

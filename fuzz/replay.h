@@ -19,7 +19,7 @@ void replay_one(const uint8_t *data, size_t size);
  * other programs, and in every build. NULL where a target has none. */
 uint64_t replay_trace(const uint8_t *data, size_t size) __attribute__((weak));
 
-/* What a target does before the process ends, if anything. */
+/* The target's own end of a process, if it has one. */
 void replay_done(void) __attribute__((weak));
 
 #endif

@@ -75,7 +75,7 @@ check_bytes(const uint8_t *data, size_t size)
     return again.offset == length ? NULL : "an encoded program ends";
 }
 
-/* What the op does not have need not come back in versions 2 and 3. */
+/* Operands that the op does not have need not come back in versions 2 and 3. */
 static const char *
 check_op(const struct op *op, enum op_version version, const struct op *again)
 {

@@ -1,5 +1,5 @@
 /*
- * What a program's encodings promise: bytes, ops and text are the same program.
+ * The promises of a program's encodings: bytes, ops and text are one program.
  * For tests and the ops_decoder target.
  *
  * One thread at a time.

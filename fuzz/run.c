@@ -14,7 +14,7 @@ enum {
     AGAIN_MAX = 16,
 };
 
-/* What run_program() returns. */
+/* The result of run_program(). */
 static struct run the_run;
 
 static void run_start(struct run *run, const struct run_options *options);

@@ -63,7 +63,7 @@ struct run_options {
     size_t fail_from;
     int fails_once;
 
-    /* What palloc and pnalloc call; NULL: ngx_palloc() and ngx_pnalloc(). */
+    /* Called by palloc and pnalloc; NULL: ngx_palloc() and ngx_pnalloc(). */
     void *(*palloc)(ngx_pool_t *pool, size_t size);
     void *(*pnalloc)(ngx_pool_t *pool, size_t size);
 

@@ -45,7 +45,7 @@ struct shadow_allocation {
     struct model_spot spot;
 };
 
-/* What a cleanup's handler does. */
+/* The actions of a cleanup's handler. */
 enum shadow_handler {
     SHADOW_PLAIN,
     SHADOW_ALLOCATING,
@@ -69,7 +69,7 @@ struct shadow_cleanup {
     struct op op; /* that added it */
 };
 
-/* What ngx_pfree() is given. */
+/* The address that ngx_pfree() is given. */
 struct shadow_target {
     void *p;
     unsigned key;  /* of the allocation that it is in, or was */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* What is there: regions, cleanups in them, objects. */
+/* The live regions, the cleanups in them, and the objects. */
 struct there {
     const struct trace *trace;
     unsigned char *regions;

@@ -10,7 +10,7 @@ from generate import Mutant, Program, single_text
 ROW_KEYS = {"file", "function", "before", "after", "reason"}
 TUNING = "tuning: "  # how the reason of a row of that kind begins in the report
 
-# Whoever compiles the pool gets one of these (pool/README.md, Build switches).
+# A compiled pool is one of these (pool/README.md, Build switches).
 VARIANTS = {
     "exact": ["-DNGX_POOL_REDZONE=0", "-DNGX_POOL_POISON=0"],
     "debug": ["-DNGX_DEBUG"],

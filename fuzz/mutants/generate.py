@@ -69,7 +69,7 @@ DELETED = (
 
 
 class Refused(Exception):
-    """What cannot be parsed or named."""
+    """A file that cannot be parsed, or a place that cannot be named."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Mutant:
 
 @dataclass
 class Place:
-    """What is mutated in, and where its text is."""
+    """A function or declaration to mutate, and where its text is."""
 
     file: str
     function: str
@@ -114,7 +114,7 @@ class Body:
 
 @dataclass
 class Program:
-    """What was found in a set of files."""
+    """The mutants of a set of files."""
 
     mutants: list[Mutant] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)

@@ -27,7 +27,7 @@ NAME_SIZE = 16  # of a kept input's: digits of its hash
 
 
 def needed_files(results: dict[str, dict]) -> set[str]:
-    """What the corpus's killers are: seeds/NAME, or TARGET/NAME."""
+    """The names of the files that kill: seeds/NAME, or TARGET/NAME."""
     answers = [result.get("columns", {}).get("corpus", {})
                for result in results.values()]
     return {answer["by"] for answer in answers if answer.get("killed")}

@@ -55,7 +55,7 @@ class Command:
 
 @dataclass
 class Result:
-    """What was made for one mutant."""
+    """The programs and libraries that were made for one mutant."""
 
     folder: Path
     # By build, where each of its files is now that differs.
@@ -131,7 +131,7 @@ class Relinker:
         out = result.folder / build / name
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = self.tree.build_folder(build)
-        # What is looked for beside a program is beside the original.
+        # Libraries that a program looks for beside itself are beside the original.
         origin = str((folder / command.output).parent)
         words = [str(out) if word == command.output
                  else word.replace("$ORIGIN", origin) for word in words]

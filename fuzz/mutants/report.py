@@ -1,4 +1,4 @@
-"""What score.py found, as results/mutants.json, a table and a chart."""
+"""The score as results/mutants.json, a table and a chart."""
 
 import argparse
 import html
@@ -130,7 +130,7 @@ def survivors(document_: dict) -> list[dict]:
 
 
 def lines(document_: dict) -> list[str]:
-    """What a person wants to know first."""
+    """The summary, first in the report."""
     said = []
     for row in survivors(document_):
         found = row["columns"]

@@ -91,7 +91,7 @@ class Subject:
 
 
 class Cache:
-    """What was found earlier, by what it depends on."""
+    """Earlier answers, by a hash of what they depend on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -400,7 +400,7 @@ class Score:
         return answer["same"]
 
     def recall(self, subject: Subject) -> dict:
-        """What this run and earlier ones found of subject."""
+        """The answers of this run and of earlier ones about subject."""
         result = dict(self.results.get(subject.name, {}))
         if result.get("invalid"):
             return result

@@ -25,7 +25,7 @@ enum {
     NUMBER_MAX = 32, /* digits of a number */
 };
 
-/* What a byte of a message stands for. Any other one is itself. */
+/* The meanings of bytes of a message. Any other byte is itself. */
 enum piece {
     PIECE_CONVERSION, /* the next one, and its value's byte */
     PIECE_PERCENT,
@@ -51,7 +51,7 @@ static struct input {
     size_t size;
 } input;
 
-/* What is written, and what must come of it. */
+/* The call, and the line that it must write. */
 static char format[TEXT_SIZE];
 static char expected[TEXT_SIZE];
 static size_t expected_size;

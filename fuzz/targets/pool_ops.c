@@ -35,7 +35,7 @@ enum {
     DEFAULT_SIZE = 16 * 1024,
     UNIT = 16, /* of the least useful size */
 
-    /* What a process keeps at its end. */
+    /* The memory that a process keeps at its end. */
     LEFT_SIZE = 4096,
     LEFT_MOST = 1024 * 1024,
 

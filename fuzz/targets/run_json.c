@@ -50,7 +50,7 @@ enum kind {
     KINDS,
 };
 
-/* What was written. */
+/* The text that was written. */
 struct value {
     enum kind kind;
     int has_key;
