@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 
 # Of a process, unless a sanitizer reserves more. The heap of fuzz/fixed.c reserves
-# 4 GiB of addresses besides its own size.
+# 4 GiB of addresses in addition to its own size.
 MEMORY_SIZE = 8 << 30
 WALL_FACTOR = 10  # of the CPU seconds: a machine may be busy
 WALL_LEAST = 60

@@ -56,7 +56,8 @@ enum {
     AGAIN_ONE_IN = 16,
 
     /* Any function spreads some addresses badly, such as a row of addresses at
-     * one distance. So many distances differ where an index is checked. */
+     * one distance. At least this number of distances differ where an index is
+     * checked. */
     DISTANCES_LEAST = 16,
 };
 

@@ -29,7 +29,7 @@ enum {
     /* Bytes from a start on that are all looked at. */
     LOOKED_AT = 64,
 
-    /* Of so many bytes, from a multiple of it on, ASan can report the last ones
+    /* Of eight bytes from a multiple of eight on, ASan can report the last ones
      * alone, so all are reported if the first one is. */
     GRANULE = 8,
 

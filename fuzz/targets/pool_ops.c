@@ -18,7 +18,7 @@
 #define FUZZ_KEEPS_NOTHING 0
 #endif
 
-/* What marks the pool has: a build that leaves that to the header says what it
+/* The marks of the pool. A build that leaves them to the header says which it
  * expects. */
 #ifndef FUZZ_REDZONE
 #define FUZZ_REDZONE NGX_POOL_REDZONE

@@ -54,7 +54,7 @@ static struct thread {
 
 STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
-    unsigned char left[KEPT][REGIONS]; /* that it may keep besides */
+    unsigned char left[KEPT][REGIONS]; /* that it may keep in addition */
 } states;
 
 _Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
