@@ -411,7 +411,7 @@ run_long(const struct input *input)
         fprintf(stderr, "ngxops: %s: %s\n", input->path, error);
     } else {
         printf("%s: %zu ops done, %zu of them effective, no promise broken\n",
-               input->path, trace.ops, trace.ops - trace.silent);
+               input->path, trace.ops, trace.ops - trace.idle_ops);
     }
     trace_done(&trace);
     return rc;
@@ -739,7 +739,7 @@ stats_print(const struct stats *stats, const struct trace *trace, size_t size)
         "ops            %zu in %zu bytes, %.2f bytes an op; %zu do nothing\n",
         trace->ops, size,
         trace->ops == 0 ? 0 : (double) size / (double) trace->ops,
-        trace->silent);
+        trace->idle_ops);
     printf("regions        %" PRIu64 " made, %" PRIu64 " times reset; %" PRIu32
            " at a time\n",
            stats->counts[TRACE_CREATE], stats->counts[TRACE_RESET],

@@ -45,7 +45,7 @@ check_all(struct there *there)
     const struct trace *trace = there->trace;
     size_t i;
 
-    if (trace->silent > trace->ops) {
+    if (trace->idle_ops > trace->ops) {
         return "no more ops do nothing than there are";
     }
     for (i = 0; i < trace->count; i++) {

@@ -158,7 +158,7 @@ class Ngxops(unittest.TestCase):
             ("empty", b"", "offset 0: found the end, expected version 1 to 3"),
             ("old", b"\x09", "offset 0: found version 9, expected 1 to 3"),
             ("cut", bytes([1, 1, 0, 0, 4, 1]),
-             "offset 5: found 1 bytes of \"create\", expected 4"),
+             "offset 5: found 1 bytes of \"create\", expected the 4 bytes"),
             ("later", bytes([2, 60]),
              "offset 1: found opcode 60, expected one below"),
             ("a.gz", gzip.compress(b"\2\0"),

@@ -196,7 +196,7 @@ test_trace_leaves_out_what_no_one_records(void **state)
                      0);
     assert_int_equal(trace_init(&trace, bytes, length), 0);
     assert_int_equal(trace.ops, 3);
-    assert_int_equal(trace.silent, 2);
+    assert_int_equal(trace.idle_ops, 2);
     trace_done(&trace);
     assert_int_equal(trace_init(&trace, bytes, 0), 0);
     assert_int_equal(trace.count, 0);
@@ -251,7 +251,7 @@ test_trace_is_sound_whatever_the_program(void **state)
     uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
     uint32_t seed = 9;
     size_t ops = 0;
-    size_t silent = 0;
+    size_t idle_ops = 0;
     struct trace trace;
     size_t i;
 
@@ -265,10 +265,10 @@ test_trace_is_sound_whatever_the_program(void **state)
         assert_int_equal(trace_init(&trace, bytes, size), 0);
         check_sound(&trace);
         ops += trace.ops;
-        silent += trace.silent;
+        idle_ops += trace.idle_ops;
         trace_done(&trace);
     }
-    assert_true(silent < ops * 9 / 10);
+    assert_true(idle_ops < ops * 9 / 10);
 }
 
 /* As a file on a disk that forgets: it is told, or it is another program. */
@@ -326,16 +326,16 @@ test_checked_programs_are_as_they_were_written(void **state)
          "offset 2: found opcode 37, expected one below 37"},
         {{1, OP_PALLOC, 0, 8},
          4,
-         "offset 1: found 3 bytes of \"palloc\", expected 4 as they are "
-         "written"},
+         "offset 1: found 3 bytes of \"palloc\", expected the 4 bytes that a "
+         "writer makes"},
         {{2, OP_NOP, OP_PALLOC},
          3,
-         "offset 2: found 1 bytes of \"palloc\", expected 2 as they are "
-         "written"},
+         "offset 2: found 1 bytes of \"palloc\", expected the 2 bytes that a "
+         "writer makes"},
         {{2, OP_PALLOC, 0x81, 0x00},
          4,
-         "offset 1: found 3 bytes of \"palloc\", expected 2 as they are "
-         "written"},
+         "offset 1: found 3 bytes of \"palloc\", expected the 2 bytes that a "
+         "writer makes"},
     };
     char error[PROGRAM_ERROR_MAX];
     size_t i;

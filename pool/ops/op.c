@@ -16,12 +16,12 @@ enum {
     HAS_MODE = 1 << 7,
     IS_DISTANCE = HAS_MODE, /* of version 3's free, which has no amount */
 
-    VARINT_BITS = 7, /* of a byte; the eighth says that another follows */
+    VARINT_BITS = 7, /* of a byte; bit 7: another byte follows */
 
     UNIT = 16,
-    BIG_UNIT = 4096, /* the common page: the unit of mmap */
+    BIG_UNIT = 4096, /* the common page size */
 
-    MAX_REACH = 3, /* bytes around a boundary that are probed, on each side */
+    MAX_REACH = 3, /* bytes that are probed on each side of a boundary */
     LEFT_REACH = 8,
     PAGE_REACH = 1,
 
@@ -308,8 +308,7 @@ decode_variable(struct op *ret_op, enum op_version version,
     return (size_t) (at - data);
 }
 
-/* Writes only the operands that the op has. Where it has no pool, *before keeps
- * the pool. */
+/* An op without a pool leaves before->pool as it is. */
 static size_t
 encode_variable(const struct op *op, enum op_version version,
                 struct op_before *before, uint8_t *out)
@@ -339,7 +338,7 @@ encode_variable(const struct op *op, enum op_version version,
     return size;
 }
 
-/* A free in version 3: as a distance where that is shorter. */
+/* Writes a free in version 3: as a distance where a distance is shorter. */
 static size_t
 encode_near(uint32_t who, uint32_t age, uint8_t *out)
 {
@@ -366,7 +365,8 @@ age_next(struct op_before *before, const struct op *op)
     }
 }
 
-/* 0, 1, 2, 3, 4, ... is 0, -1, 1, -2, 2, ... modulo 2^32. */
+/* Zigzag coding: 0, 1, 2, 3, 4, ... stands for 0, -1, 1, -2, 2, ... modulo
+ * 2^32. */
 static uint32_t
 distance_get(uint32_t number)
 {
@@ -379,8 +379,7 @@ distance_put(uint32_t distance)
     return distance << 1 ^ -(distance >> 31);
 }
 
-/* Reads at most as many bytes as a number of bits bits takes. The bytes after
- * end count as 0. */
+/* Reads a number of at most that many bits. Bytes from end on count as 0. */
 static uint64_t
 varint_get(const uint8_t **data, const uint8_t *end, unsigned bits)
 {
@@ -411,7 +410,7 @@ varint_put(uint64_t number, uint8_t *out)
     return size;
 }
 
-/* -reach ... reach */
+/* Maps value to -reach ... reach. */
 static int
 reach_offset(uint64_t value, int reach)
 {
@@ -514,7 +513,7 @@ near_parse(const char *text, enum op_mode mode, int reach, uint64_t *ret_amount)
     return 0;
 }
 
-/* A decimal number below end, and nothing after it. */
+/* Reads text that is a decimal number below end, and nothing else. */
 static int
 number_parse(const char *text, uint64_t end, uint64_t *ret_number)
 {
@@ -557,7 +556,8 @@ operand_parse(struct op *op, char operand, const char *word)
     }
 }
 
-/* A '#' with a digit after it is an operand, any other one a comment. */
+/* Reads the next word, and moves *text to its end. A '#' with a digit after it
+ * is an operand; any other '#' starts a comment. */
 static int
 word_next(const char **text, char *ret_word)
 {

@@ -122,8 +122,8 @@ program_check(const uint8_t *data, size_t size, char *error)
         if (length != program.offset - offset ||
             memcmp(record, data + offset, length) != 0) {
             snprintf(error, PROGRAM_ERROR_MAX,
-                     "offset %zu: found %zu bytes of \"%s\", expected %zu as "
-                     "they are written",
+                     "offset %zu: found %zu bytes of \"%s\", expected the "
+                     "%zu bytes that a writer makes",
                      offset, program.offset - offset, op_name(op.code), length);
             return -EINVAL;
         }
@@ -152,7 +152,7 @@ is_version(uint8_t byte)
     return byte >= OP_FIXED && byte <= OP_NEAR;
 }
 
-/* The program that compressed data, known by the first bytes; or NULL. */
+/* The program that compressed data, by its first bytes, or NULL. */
 static const char *
 compressor(const uint8_t *data, size_t size)
 {

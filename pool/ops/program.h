@@ -1,7 +1,7 @@
 /*
- * A program: a version byte, then ops in that version's encoding. It is a byte
- * string that the caller holds; every byte string is one, and each prefix of it
- * is a shorter one.
+ * A program: a version byte, then ops in that version's encoding. The caller
+ * holds its bytes. Every byte string is a program, and each prefix of it is a
+ * shorter program.
  *
  * All functions: any thread.
  */
@@ -24,15 +24,16 @@ struct program {
 };
 
 /* Start reading data, of size bytes. The first byte is the version. A byte that
- * is no version means OP_VARIABLE, so that a fuzzer wastes no byte string. */
+ * is no version means OP_VARIABLE, so that every byte string is a program. */
 void program_init(struct program *program, const uint8_t *data, size_t size);
 
 /* Read the next op. Returns 1, or 0 at the end. */
 int program_next(struct program *program, struct op *ret_op);
 
-/* The end of a program that is being written: init() writes its first bytes,
- * add() one more op. Both return the bytes written into out, which has
- * OP_SIZE_MAX bytes; add() returns 0 when version 1 cannot hold the op. */
+/* The end of a program that is being written. program_end_init() writes the
+ * program's first bytes, and program_end_add() writes one more op. Both return
+ * the bytes written into out, which has OP_SIZE_MAX bytes. program_end_add()
+ * returns 0 when version 1 cannot hold the op. */
 struct program_end {
     enum op_version version;
     struct op_before before;
@@ -44,11 +45,14 @@ size_t program_end_add(struct program_end *end, const struct op *op,
                        uint8_t *out);
 
 /*
- * Write text, one op a line, as bytes to out, of size bytes: the length of text
- * plus two is enough. '#' starts a comment, unless a digit follows. Returns
- * 0 and the length; -EINVAL and the number of the line that is no op's text,
- * -ERANGE that of one whose numbers version 1 cannot hold, -ENOSPC that of one
- * that does not fit.
+ * Write text, one op a line, as bytes to out, of size bytes: text's length plus
+ * two is enough. '#' starts a comment, unless a digit follows.
+ * Returns 0, and the program's length in *ret_length. On failure *ret_length is
+ * the number of the line, and the result is
+ *
+ *     -EINVAL  the line is no op's text
+ *     -ERANGE  version 1 cannot hold a number of the line
+ *     -ENOSPC  the line's op does not fit into out
  */
 int program_parse(const char *text, enum op_version version, uint8_t *out,
                   size_t size, size_t *ret_length);
@@ -58,10 +62,10 @@ enum {
 };
 
 /*
- * Whether data, of size bytes, are a program that somebody wrote: a version,
- * then whole records of known ops, written as program_end_add() does. Returns
- * 0, or -EINVAL: error then says at which offset what was found, and what was
- * expected, in at most PROGRAM_ERROR_MAX bytes.
+ * Check that program_end_init() and program_end_add() could have written data,
+ * of size bytes: a version, then whole records of known ops.
+ * Returns 0, or -EINVAL with a message in error, of PROGRAM_ERROR_MAX bytes:
+ * the offset, and the bytes that were found and expected there.
  */
 int program_check(const uint8_t *data, size_t size, char *error);
 

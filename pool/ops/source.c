@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 enum {
-    FIRST_ROOM = 256,
+    FIRST_CAPACITY = 256,
 
-    /* Compilers take more than linear time for a function. */
+    /* The calls in one C function. A compiler's time grows faster than a
+     * function's length. */
     PART_CALLS = 1000,
 };
 
-/* The array sizes and helpers that the program needs. */
+/* The array sizes and helper functions that the C program needs. */
 struct needs {
     uint32_t pools;
     uint32_t objects;
@@ -22,16 +23,16 @@ struct needs {
     int has_stale;
 };
 
-/* Where a trace is, while it becomes calls. */
+/* The state of the translation of a trace into calls. */
 struct translator {
     struct source *source;
     uint32_t *newest;  /* by region: the cleanup that runs next */
     uint32_t *older;   /* by cleanup: the next older one of its region */
-    uint32_t cleanups; /* so far */
-    uint32_t older_room;
+    uint32_t cleanups; /* that were added so far */
+    uint32_t older_capacity;
 };
 
-/* Not every program has use for them. */
+/* For variables that not every C program uses. */
 #define UNUSED "__attribute__((unused))"
 
 static const char about[] =
@@ -40,7 +41,7 @@ static const char about[] =
     " *\n"
     " *     cc -o x x.c $(pkg-config --cflags --libs ngxpool) && ./x\n"
     " *\n"
-    " * Ends with 0, or with 1 and the line that went otherwise.\n"
+    " * Exits with 0, or with 1 and the first line that is not as expected.\n"
     " */\n";
 
 static const char head[] =
@@ -59,7 +60,7 @@ static const char head[] =
     "    unsigned char *p;\n"
     "    size_t size;\n"
     "    int is_live;\n"
-    "    unsigned char fill; /* each of its bytes */\n"
+    "    unsigned char fill; /* the value of each byte */\n"
     "};\n"
     "\n";
 
@@ -97,7 +98,7 @@ static const char helpers[] =
     "    return is_filled(objects[n].p, objects[n].size, objects[n].fill);\n"
     "}\n"
     "\n"
-    "/* p, of size bytes, is object n now. */\n"
+    "/* Makes p, of size bytes, object n. */\n"
     "static int\n"
     "made(unsigned n, void *p, size_t size, size_t alignment)\n"
     "{\n"
@@ -109,7 +110,7 @@ static const char helpers[] =
     "    return 1;\n"
     "}\n"
     "\n"
-    "/* The same, and its bytes must be zero. */\n"
+    "/* The same; all bytes must be zero. */\n"
     "__attribute__((unused)) static int\n"
     "made_zeroed(unsigned n, void *p, size_t size)\n"
     "{\n"
@@ -117,7 +118,7 @@ static const char helpers[] =
     "           made(n, p, size, NGX_ALIGNMENT);\n"
     "}\n"
     "\n"
-    "/* Object n is gone from now on. */\n"
+    "/* Object n ends here. */\n"
     "__attribute__((unused)) static int\n"
     "dropped(unsigned n)\n"
     "{\n"
@@ -127,7 +128,7 @@ static const char helpers[] =
     "\n";
 
 static const char stale_helper[] =
-    "/* Where object n was, or NULL: another one has the address. */\n"
+    "/* The address that object n had, or NULL when a live object has it. */\n"
     "__attribute__((unused)) static void *\n"
     "stale(unsigned n)\n"
     "{\n"
@@ -143,7 +144,7 @@ static const char stale_helper[] =
     "\n";
 
 static const char files_helper[] =
-    "/* The data of a cleanup of file n, which is opened. */\n"
+    "/* Opens file n, and sets the cleanup's data for it. */\n"
     "static void\n"
     "file_open(unsigned n, ngx_pool_cleanup_t *cleanup)\n"
     "{\n"
@@ -172,14 +173,14 @@ static const char files_helper[] =
 
 static const char failures_helper[] =
     "#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)\n"
-    "#error \"this takes malloc() away: glibc, without AddressSanitizer\"\n"
+    "#error \"this replaces malloc(): use glibc, without AddressSanitizer\"\n"
     "#endif\n"
     "\n"
     "void *__libc_malloc(size_t size);\n"
     "void *__libc_calloc(size_t count, size_t size);\n"
     "void *__libc_memalign(size_t alignment, size_t size);\n"
     "\n"
-    "static unsigned fail_in; /* 0: no allocation */\n"
+    "static unsigned fail_in; /* 1: the next allocation fails; 0: none */\n"
     "static size_t malloc_most = (size_t) -1; /* larger ones fail */\n"
     "static size_t calloc_most = (size_t) -1;\n"
     "\n"
@@ -213,25 +214,25 @@ static const char failures_helper[] =
     "}\n"
     "\n";
 
-static const char handler_never[] =
+static const char idle_handler[] =
     "    (void) data;\n"
-    "    EXPECT(!\"a cleanup that was cancelled runs\");\n";
+    "    EXPECT(!\"this cleanup was cancelled, but runs\");\n";
 
-static struct needs needs_of(const struct source *source);
-static void at_least(uint32_t *count, uint32_t number);
-static void print_data(const struct needs *needs, FILE *out);
+static struct needs needs_find(const struct source *source);
+static void count_raise(uint32_t *count, uint32_t number);
+static void print_variables(const struct needs *needs, FILE *out);
 static void print_handlers(const struct source *source, FILE *out);
-static void print_given(const struct source_call *call, FILE *out);
+static void print_data_check(const struct source_call *call, FILE *out);
 static int has_handler(const struct source_call *call);
 static size_t print_handler(const struct source *source, size_t first,
                             FILE *out);
-static void print_never(const struct source *source, uint32_t cleanups,
-                        FILE *out);
+static void print_idle_handlers(const struct source *source, uint32_t cleanups,
+                                FILE *out);
 static size_t print_parts(const struct source *source, FILE *out);
 static void print_main(const struct needs *needs, size_t parts, FILE *out);
 static void print_call(const struct source_call *call, FILE *out);
-static void print_refusal(uint32_t in, uint64_t malloc_most,
-                          uint64_t calloc_most, FILE *out);
+static void print_failures(uint32_t in, uint64_t malloc_most,
+                           uint64_t calloc_most, FILE *out);
 static void print_alloc(const struct source_call *call, FILE *out);
 static void print_free(const struct source_call *call, FILE *out);
 static void print_cleanup(const struct source_call *call, FILE *out);
@@ -264,16 +265,17 @@ source_done(struct source *source)
 int
 source_add(struct source *source, const struct source_call *call)
 {
-    if (source->count == source->room) {
-        size_t room = source->room == 0 ? FIRST_ROOM : 2 * source->room;
+    if (source->count == source->capacity) {
+        size_t capacity =
+            source->capacity == 0 ? FIRST_CAPACITY : 2 * source->capacity;
         struct source_call *calls =
-            realloc(source->calls, room * sizeof(*calls));
+            realloc(source->calls, capacity * sizeof(*calls));
 
         if (calls == NULL) {
             return -ENOMEM;
         }
         source->calls = calls;
-        source->room = room;
+        source->capacity = capacity;
     }
     source->calls[source->count++] = *call;
     return 0;
@@ -307,7 +309,7 @@ source_add_trace(struct source *source, const struct trace *trace)
 void
 source_print(const struct source *source, const char *name, FILE *out)
 {
-    struct needs needs = needs_of(source);
+    struct needs needs = needs_find(source);
     size_t parts;
 
     fprintf(out, about, name);
@@ -318,7 +320,7 @@ source_print(const struct source *source, const char *name, FILE *out)
         fputs("#include <fcntl.h>\n", out);
     }
     fputs(head, out);
-    print_data(&needs, out);
+    print_variables(&needs, out);
     fputs(helpers, out);
     if (needs.has_stale) {
         fputs(stale_helper, out);
@@ -330,33 +332,33 @@ source_print(const struct source *source, const char *name, FILE *out)
         fputs(failures_helper, out);
     }
     print_handlers(source, out);
-    print_never(source, needs.cleanups, out);
+    print_idle_handlers(source, needs.cleanups, out);
     parts = print_parts(source, out);
     print_main(&needs, parts, out);
 }
 
 static struct needs
-needs_of(const struct source *source)
+needs_find(const struct source *source)
 {
-    /* No array of C's is empty. */
+    /* No array may be empty in C. */
     struct needs needs = {.pools = 1, .objects = 1, .cleanups = 1};
     size_t i;
 
     for (i = 0; i < source->count; i++) {
         const struct source_call *call = &source->calls[i];
 
-        at_least(&needs.pools, call->pool);
-        at_least(&needs.objects, call->object);
+        count_raise(&needs.pools, call->pool);
+        count_raise(&needs.objects, call->object);
         switch ((enum source_code) call->code) {
         case SOURCE_CLEANUP_FILE:
         case SOURCE_DELETE_FILE:
         case SOURCE_RUN_FILE:
             needs.has_files = 1;
-            at_least(&needs.files, call->file);
+            count_raise(&needs.files, call->file);
             /* fall through */
         case SOURCE_CLEANUP:
         case SOURCE_CLEANUP_NONE:
-            at_least(&needs.cleanups, call->number);
+            count_raise(&needs.cleanups, call->number);
             break;
         case SOURCE_FREE_STALE:
             needs.has_stale = 1;
@@ -374,7 +376,7 @@ needs_of(const struct source *source)
 }
 
 static void
-at_least(uint32_t *count, uint32_t number)
+count_raise(uint32_t *count, uint32_t number)
 {
     if (number != SOURCE_NONE && number >= *count) {
         *count = number + 1;
@@ -382,7 +384,7 @@ at_least(uint32_t *count, uint32_t number)
 }
 
 static void
-print_data(const struct needs *needs, FILE *out)
+print_variables(const struct needs *needs, FILE *out)
 {
     fprintf(out,
             "static ngx_pool_t *pools[%" PRIu32 "] " UNUSED ";\n"
@@ -402,7 +404,8 @@ print_data(const struct needs *needs, FILE *out)
     fputc('\n', out);
 }
 
-/* Each is named before the first runs: handlers add cleanups. */
+/* Declares all handlers before the first one, since a handler may add a cleanup
+ * with any of them. */
 static void
 print_handlers(const struct source *source, FILE *out)
 {
@@ -423,16 +426,16 @@ print_handlers(const struct source *source, FILE *out)
                     "\nstatic void\ncleanup_%" PRIu32
                     "(void *data)\n{\n    EXPECT(runs++ == %u);\n",
                     call->number, runs++);
-            print_given(call, out);
+            print_data_check(call, out);
             i = print_handler(source, i + 1, out);
             fputs("}\n", out);
         }
     }
 }
 
-/* Prints the check that a handler is given its data, unchanged. */
+/* Prints the check that a handler gets its data, unchanged. */
 static void
-print_given(const struct source_call *call, FILE *out)
+print_data_check(const struct source_call *call, FILE *out)
 {
     if (call->object == SOURCE_NONE) {
         fprintf(out, "    EXPECT(data == cleanups[%" PRIu32 "]->data);\n",
@@ -451,7 +454,7 @@ has_handler(const struct source_call *call)
     return call->code == SOURCE_CLEANUP && call->answer == SOURCE_DONE;
 }
 
-/* The calls of a handler, from first on. Returns the index of their end. */
+/* Prints a handler's calls, from first on. Returns the index of its end. */
 static size_t
 print_handler(const struct source *source, size_t first, FILE *out)
 {
@@ -466,9 +469,9 @@ print_handler(const struct source *source, size_t first, FILE *out)
     return i;
 }
 
-/* Handlers that did not run. */
+/* Prints the handlers that never run. They must be there, and fail. */
 static void
-print_never(const struct source *source, uint32_t cleanups, FILE *out)
+print_idle_handlers(const struct source *source, uint32_t cleanups, FILE *out)
 {
     unsigned char *ran = calloc(cleanups, 1);
     size_t i;
@@ -482,13 +485,14 @@ print_never(const struct source *source, uint32_t cleanups, FILE *out)
         if (has_handler(&source->calls[i]) && !ran[source->calls[i].number]) {
             fprintf(out,
                     "\nstatic void\ncleanup_%" PRIu32 "(void *data)\n{\n%s}\n",
-                    source->calls[i].number, handler_never);
+                    source->calls[i].number, idle_handler);
         }
     }
     free(ran);
 }
 
-/* All that no handler does, in functions. Returns how many. */
+/* Prints the calls outside of handlers, in functions part_0(), part_1(), ...
+ * Returns the number of functions. */
 static size_t
 print_parts(const struct source *source, FILE *out)
 {
@@ -616,13 +620,13 @@ print_call(const struct source_call *call, FILE *out)
         fputs("    ngx_pool_cache_trim();\n", out);
         break;
     case SOURCE_FAIL_ALLOC:
-        print_refusal(call->number + 1, SIZE_MAX, SIZE_MAX, out);
+        print_failures(call->number + 1, SIZE_MAX, SIZE_MAX, out);
         break;
     case SOURCE_FAIL_ABOVE:
-        print_refusal(0, call->size, call->size, out);
+        print_failures(0, call->size, call->size, out);
         break;
     case SOURCE_FAIL_CLEARED:
-        print_refusal(0, SIZE_MAX, 0, out);
+        print_failures(0, SIZE_MAX, 0, out);
         break;
     case SOURCE_HANDLER:
     case SOURCE_HANDLER_END:
@@ -633,10 +637,10 @@ print_call(const struct source_call *call, FILE *out)
     }
 }
 
-/* The allocations that the system refuses from now on. */
+/* Prints which allocations of the system fail from here on. */
 static void
-print_refusal(uint32_t in, uint64_t malloc_most, uint64_t calloc_most,
-              FILE *out)
+print_failures(uint32_t in, uint64_t malloc_most, uint64_t calloc_most,
+               FILE *out)
 {
     fprintf(out, "    fail_in = %" PRIu32 ";\n    malloc_most = ", in);
     print_size(malloc_most, out);
@@ -822,7 +826,8 @@ translate_alloc(struct translator *self, const struct trace_action *action)
     return source_add(self->source, &call);
 }
 
-/* Only the pool knows whether the object is large: either answer is right. */
+/* Either answer is right, since a trace does not know whether the pool treats
+ * the object as large. */
 static int
 translate_free(struct translator *self, uint32_t pool, uint32_t object)
 {
@@ -847,23 +852,25 @@ translate_cleanup(struct translator *self, const struct trace_action *action)
         .size = action->size,
     };
 
-    if (self->cleanups == self->older_room) {
-        uint32_t room =
-            self->older_room == 0 ? FIRST_ROOM : 2 * self->older_room;
-        uint32_t *older = realloc(self->older, room * sizeof(*older));
+    if (self->cleanups == self->older_capacity) {
+        uint32_t capacity = self->older_capacity == 0
+                                ? FIRST_CAPACITY
+                                : 2 * self->older_capacity;
+        uint32_t *older = realloc(self->older, capacity * sizeof(*older));
 
         if (older == NULL) {
             return -ENOMEM;
         }
         self->older = older;
-        self->older_room = room;
+        self->older_capacity = capacity;
     }
     self->older[self->cleanups] = self->newest[action->region];
     self->newest[action->region] = self->cleanups++;
     return source_add(self->source, &call);
 }
 
-/* The newest cleanup runs: by the program, or by the pool at its end. */
+/* Adds the run of the newest cleanup. At the pool's end the pool itself makes
+ * the call. */
 static int
 translate_run(struct translator *self, const struct trace_action *action)
 {

@@ -8,91 +8,90 @@
 #include "program.h"
 
 enum {
-    FIRST_ROOM = 64, /* of an array that grows */
+    FIRST_CAPACITY = 64, /* of arrays and of the hash table */
 
-    /* On 64-bit systems: the size of a pool's header, which is 16 bytes more
-     * than nginx's, and what is large in any pool. */
+    /* The size of a pool's header on 64-bit systems: 16 bytes more than
+     * nginx's. */
     HEADER = 96,
-    PAGE = 4096,
+    PAGE = 4096, /* an allocation of this size is large in any pool */
 
-    PLACE_HASH_SHIFT = 32, /* the product's upper half */
+    HASH_SHIFT = 32, /* to the upper half of the product */
 
-    AGAIN_MAX = 16,  /* as the checked executor does it */
-    ALIGNMENTS = 13, /* an alignment's number that is its logarithm */
+    AGAIN_MAX = 16,  /* see OP_LIST */
+    ALIGNMENTS = 13, /* who % ALIGNMENTS is an alignment's logarithm */
 };
 
 /* 2^64 over the golden ratio (Knuth). */
-#define PLACE_HASH 0x9e3779b97f4a7c15u
+#define HASH_FACTOR 0x9e3779b97f4a7c15u
 
-/* A growing array. */
 struct list {
     void *items;
     size_t count;
-    size_t room;
+    size_t capacity;
 };
 
 struct region {
-    uint32_t number;
+    uint32_t pool; /* the pool's number in the program */
     uint32_t parent;
-    uint32_t child; /* newest */
+    uint32_t newest_child;
     uint32_t older; /* of the same parent; of a free slot: the next free one */
     uint32_t newer;
-    uint32_t first; /* objects, oldest first */
-    uint32_t last;
+    uint32_t oldest_object;
+    uint32_t newest_object;
     uint32_t cleanups;
-    uint64_t max;
-    int is_live;
+    uint64_t max; /* the largest small allocation */
 };
 
 struct object {
     uint32_t region; /* TRACE_NONE: the slot is free */
-    uint32_t prev;
-    uint32_t next; /* of a free slot: the next free one */
+    uint32_t older;  /* of the same region */
+    uint32_t newer;  /* of a free slot: the next free one */
     uint64_t size;
-    size_t made; /* the op that made it, from 0 */
+    size_t made_index; /* in resolver.made */
     int is_large;
 };
 
-/* The region of a pool's number. */
-struct place {
-    uint32_t number;
-    uint32_t slot; /* TRACE_NONE: there is none */
+/* An entry of the hash table from a pool's number to its region. */
+struct entry {
+    uint32_t pool;
+    uint32_t region; /* TRACE_NONE: the pool does not exist */
     int is_used;
 };
 
 struct resolver {
     struct list actions;
-    struct list regions;  /* by slot */
-    struct list objects;  /* by slot */
-    struct list made;     /* uint32_t: the object that the nth op made */
-    struct place *places; /* open addressing */
-    size_t places_used;
-    size_t places_room; /* a power of two */
-    uint32_t region_free;
-    uint32_t object_free;
-    uint32_t newest; /* region without a parent */
-    int failed;      /* memory has run out */
+    struct list regions;   /* by slot */
+    struct list objects;   /* by slot */
+    struct list made;      /* uint32_t: the object that the nth op made */
+    struct entry *entries; /* a hash table with open addressing */
+    size_t entries_used;
+    size_t entries_capacity; /* a power of two */
+    uint32_t first_free_region;
+    uint32_t first_free_object;
+    uint32_t newest_root; /* a region without a parent */
+    int failed;           /* memory has run out */
 };
 
 static void resolve(struct resolver *self, const struct op *op);
-static void resolve_make(struct resolver *self, const struct op *op);
-static void resolve_aged(struct resolver *self, const struct op *op);
-static void resolve_on(struct resolver *self, const struct op *op,
-                       uint32_t region);
-static void make(struct resolver *self, const struct op *op, uint32_t region,
-                 uint64_t size, uint32_t from);
+static void resolve_alloc(struct resolver *self, const struct op *op);
+static void resolve_by_age(struct resolver *self, const struct op *op);
+static void resolve_create(struct resolver *self, const struct op *op);
+static void resolve_on_pool(struct resolver *self, const struct op *op,
+                            uint32_t region);
+static void object_make(struct resolver *self, const struct op *op,
+                        uint32_t region, uint64_t size, uint32_t from);
 static uint64_t size_of(const struct resolver *self, const struct op *op,
                         uint32_t region);
 
-static uint32_t region_find(struct resolver *self, uint32_t number);
-static void region_create(struct resolver *self, uint32_t number,
-                          uint32_t parent, uint64_t size);
+static uint32_t region_find(struct resolver *self, uint32_t pool);
+static void region_create(struct resolver *self, uint32_t pool, uint32_t parent,
+                          uint64_t size);
 static void region_link(struct resolver *self, uint32_t slot, uint32_t parent);
 static void region_unlink(struct resolver *self, uint32_t slot);
 static void region_clear(struct resolver *self, uint32_t slot);
 static void region_end(struct resolver *self, uint32_t slot);
-static uint32_t region_large(const struct resolver *self, uint32_t slot,
-                             uint32_t who);
+static uint32_t large_find(const struct resolver *self, uint32_t slot,
+                           uint32_t nth);
 static int is_below(const struct resolver *self, uint32_t slot, uint32_t top);
 static struct region *region_at(const struct resolver *self, uint32_t slot);
 
@@ -102,29 +101,29 @@ static void object_link(struct resolver *self, uint32_t slot, uint32_t region);
 static void object_unlink(struct resolver *self, uint32_t slot);
 static void object_end(struct resolver *self, uint32_t slot,
                        enum trace_code code);
-static void object_gone(struct resolver *self, uint32_t slot);
+static void object_release(struct resolver *self, uint32_t slot);
 static struct object *object_at(const struct resolver *self, uint32_t slot);
 
 static void made_add(struct resolver *self, uint32_t object);
-static uint32_t made_find(const struct resolver *self, uint32_t who);
+static uint32_t made_find(const struct resolver *self, uint32_t age);
 
-static struct place *place_find(struct resolver *self, uint32_t number);
-static int places_grow(struct resolver *self);
-static void act(struct resolver *self, struct trace_action action);
+static struct entry *entry_find(struct resolver *self, uint32_t pool);
+static int entries_grow(struct resolver *self);
+static void action_add(struct resolver *self, struct trace_action action);
 static void *list_add(struct resolver *self, struct list *list, size_t size);
 
 int
 trace_init(struct trace *trace, const uint8_t *data, size_t size)
 {
-    struct resolver self = {.region_free = TRACE_NONE,
-                            .object_free = TRACE_NONE,
-                            .newest = TRACE_NONE};
+    struct resolver self = {.first_free_region = TRACE_NONE,
+                            .first_free_object = TRACE_NONE,
+                            .newest_root = TRACE_NONE};
     struct program program;
     struct op last = {0};
     struct op op;
 
     *trace = (struct trace){0};
-    if (!places_grow(&self)) {
+    if (!entries_grow(&self)) {
         return -ENOMEM;
     }
     program_init(&program, data, size);
@@ -137,10 +136,10 @@ trace_init(struct trace *trace, const uint8_t *data, size_t size)
         while (times-- != 0 && !self.failed) {
             resolve(&self, &last);
         }
-        trace->silent += self.actions.count == before;
+        trace->idle_ops += self.actions.count == before;
     }
-    while (!self.failed && self.newest != TRACE_NONE) {
-        region_end(&self, self.newest);
+    while (!self.failed && self.newest_root != TRACE_NONE) {
+        region_end(&self, self.newest_root);
     }
 
     trace->actions = self.actions.items;
@@ -150,7 +149,7 @@ trace_init(struct trace *trace, const uint8_t *data, size_t size)
     free(self.regions.items);
     free(self.objects.items);
     free(self.made.items);
-    free(self.places);
+    free(self.entries);
     if (self.failed) {
         trace_done(trace);
         return -ENOMEM;
@@ -169,16 +168,22 @@ static void
 resolve(struct resolver *self, const struct op *op)
 {
     if (op->code == OP_FREE || op->code == OP_RESIZE || op->code == OP_STEAL) {
-        resolve_aged(self, op);
+        resolve_by_age(self, op);
     } else if (op_makes(op->code)) {
-        resolve_make(self, op);
+        resolve_alloc(self, op);
+    } else if (op->code == OP_CREATE || op->code == OP_CHILD) {
+        resolve_create(self, op);
     } else {
-        resolve_on(self, op, region_find(self, op->pool));
+        uint32_t region = region_find(self, op->pool);
+
+        if (region != TRACE_NONE) {
+            resolve_on_pool(self, op, region);
+        }
     }
 }
 
 static void
-resolve_make(struct resolver *self, const struct op *op)
+resolve_alloc(struct resolver *self, const struct op *op)
 {
     uint32_t region = region_find(self, op->pool);
     uint64_t size = size_of(self, op, region);
@@ -187,12 +192,12 @@ resolve_make(struct resolver *self, const struct op *op)
         made_add(self, TRACE_NONE);
         return;
     }
-    make(self, op, region, size, TRACE_NONE);
+    object_make(self, op, region, size, TRACE_NONE);
 }
 
-/* Resolves an op on an object that was made before. */
+/* Resolves an op that names an object by its age. */
 static void
-resolve_aged(struct resolver *self, const struct op *op)
+resolve_by_age(struct resolver *self, const struct op *op)
 {
     uint32_t object = made_find(self, op->who);
     uint32_t region;
@@ -212,7 +217,7 @@ resolve_aged(struct resolver *self, const struct op *op)
         region = object_at(self, object)->region;
         size = size_of(self, op, region);
         if (size <= TRACE_SIZE_MAX) {
-            make(self, op, region, size, object);
+            object_make(self, op, region, size, object);
         } else {
             made_add(self, TRACE_NONE);
         }
@@ -222,43 +227,43 @@ resolve_aged(struct resolver *self, const struct op *op)
         if (region != TRACE_NONE && region != object_at(self, object)->region) {
             object_unlink(self, object);
             object_link(self, object, region);
-            act(self,
-                (struct trace_action){.code = TRACE_STEAL,
-                                      .region = region,
-                                      .object = object,
-                                      .size = object_at(self, object)->size});
+            action_add(self, (struct trace_action){
+                                 .code = TRACE_STEAL,
+                                 .region = region,
+                                 .object = object,
+                                 .size = object_at(self, object)->size});
         }
         break;
     }
 }
 
 static void
-resolve_on(struct resolver *self, const struct op *op, uint32_t region)
+resolve_create(struct resolver *self, const struct op *op)
 {
-    uint32_t other = TRACE_NONE;
+    uint64_t size = size_of(self, op, TRACE_NONE);
+    uint32_t old = region_find(self, op->pool);
+    uint32_t parent =
+        op->code == OP_CHILD ? region_find(self, op->who) : TRACE_NONE;
+
+    if (old != TRACE_NONE) {
+        /* The end of the old region also ends a parent below it. */
+        if (parent != TRACE_NONE && is_below(self, parent, old)) {
+            parent = TRACE_NONE;
+        }
+        region_end(self, old);
+    }
+    if (size >= HEADER && size <= TRACE_SIZE_MAX) {
+        region_create(self, op->pool, parent, size);
+    }
+}
+
+/* Resolves an op on a pool that exists. */
+static void
+resolve_on_pool(struct resolver *self, const struct op *op, uint32_t region)
+{
+    uint32_t parent;
     uint32_t object;
     uint64_t size;
-
-    if (op->code == OP_CREATE || op->code == OP_CHILD) {
-        size = size_of(self, op, TRACE_NONE);
-        if (op->code == OP_CHILD) {
-            other = region_find(self, op->who);
-        }
-        if (region != TRACE_NONE) {
-            /* A region that is made again below itself has no parent left. */
-            other = other != TRACE_NONE && is_below(self, other, region)
-                        ? TRACE_NONE
-                        : other;
-            region_end(self, region);
-        }
-        if (size >= HEADER && size <= TRACE_SIZE_MAX) {
-            region_create(self, op->pool, other, size);
-        }
-        return;
-    }
-    if (region == TRACE_NONE) {
-        return;
-    }
 
     switch (op->code) {
     case OP_DESTROY:
@@ -266,13 +271,14 @@ resolve_on(struct resolver *self, const struct op *op, uint32_t region)
         break;
     case OP_RESET:
         region_clear(self, region);
-        act(self, (struct trace_action){.code = TRACE_RESET, .region = region});
+        action_add(
+            self, (struct trace_action){.code = TRACE_RESET, .region = region});
         break;
     case OP_ADOPT:
-        other = region_find(self, op->who);
-        if (other != TRACE_NONE && !is_below(self, other, region)) {
+        parent = region_find(self, op->who);
+        if (parent != TRACE_NONE && !is_below(self, parent, region)) {
             region_unlink(self, region);
-            region_link(self, region, other);
+            region_link(self, region, parent);
         }
         break;
     case OP_CLEANUP:
@@ -281,9 +287,9 @@ resolve_on(struct resolver *self, const struct op *op, uint32_t region)
         size = op->code == OP_CLEANUP ? size_of(self, op, region) : 0;
         if (size <= TRACE_SIZE_MAX) {
             region_at(self, region)->cleanups++;
-            act(self, (struct trace_action){.code = TRACE_CLEANUP,
-                                            .region = region,
-                                            .size = size});
+            action_add(self, (struct trace_action){.code = TRACE_CLEANUP,
+                                                   .region = region,
+                                                   .size = size});
         }
         break;
     case OP_CLEANUP_CANCEL:
@@ -291,13 +297,13 @@ resolve_on(struct resolver *self, const struct op *op, uint32_t region)
     case OP_RUN_FILE:
         if (region_at(self, region)->cleanups != 0) {
             region_at(self, region)->cleanups--;
-            act(self, (struct trace_action){.code = TRACE_CLEANUP_RUN,
-                                            .region = region});
+            action_add(self, (struct trace_action){.code = TRACE_CLEANUP_RUN,
+                                                   .region = region});
         }
         break;
     case OP_PFREE_LARGE:
     case OP_PFREE_TWICE:
-        object = region_large(self, region, op->who);
+        object = large_find(self, region, op->who);
         if (object != TRACE_NONE) {
             object_end(self, object, TRACE_FREE);
         }
@@ -308,8 +314,8 @@ resolve_on(struct resolver *self, const struct op *op, uint32_t region)
 }
 
 static void
-make(struct resolver *self, const struct op *op, uint32_t region, uint64_t size,
-     uint32_t from)
+object_make(struct resolver *self, const struct op *op, uint32_t region,
+            uint64_t size, uint32_t from)
 {
     struct trace_action action = {
         .code = from == TRACE_NONE ? TRACE_ALLOC : TRACE_RESIZE,
@@ -331,9 +337,9 @@ make(struct resolver *self, const struct op *op, uint32_t region, uint64_t size,
         return;
     }
     made_add(self, action.object);
-    act(self, action);
+    action_add(self, action);
     if (from != TRACE_NONE) {
-        object_gone(self, from);
+        object_release(self, from);
     }
 }
 
@@ -350,26 +356,26 @@ size_of(const struct resolver *self, const struct op *op, uint32_t region)
 }
 
 static uint32_t
-region_find(struct resolver *self, uint32_t number)
+region_find(struct resolver *self, uint32_t pool)
 {
-    struct place *place = place_find(self, number);
+    struct entry *entry = entry_find(self, pool);
 
-    return place->is_used ? place->slot : TRACE_NONE;
+    return entry->is_used ? entry->region : TRACE_NONE;
 }
 
 static void
-region_create(struct resolver *self, uint32_t number, uint32_t parent,
+region_create(struct resolver *self, uint32_t pool, uint32_t parent,
               uint64_t size)
 {
-    uint64_t room = size - HEADER;
-    uint32_t slot = self->region_free;
-    struct place *place;
+    uint64_t free_bytes = size - HEADER;
+    uint32_t slot = self->first_free_region;
+    struct entry *entry;
 
-    if (!places_grow(self)) {
+    if (!entries_grow(self)) {
         return;
     }
     if (slot != TRACE_NONE) {
-        self->region_free = region_at(self, slot)->older;
+        self->first_free_region = region_at(self, slot)->older;
     } else {
         slot = (uint32_t) self->regions.count;
         if (list_add(self, &self->regions, sizeof(struct region)) == NULL) {
@@ -377,30 +383,30 @@ region_create(struct resolver *self, uint32_t number, uint32_t parent,
         }
     }
     *region_at(self, slot) = (struct region){
-        .number = number,
-        .child = TRACE_NONE,
-        .first = TRACE_NONE,
-        .last = TRACE_NONE,
-        .max = room < PAGE - 1 ? room : PAGE - 1,
-        .is_live = 1,
+        .pool = pool,
+        .newest_child = TRACE_NONE,
+        .oldest_object = TRACE_NONE,
+        .newest_object = TRACE_NONE,
+        .max = free_bytes < PAGE - 1 ? free_bytes : PAGE - 1,
     };
     region_link(self, slot, parent);
-    place = place_find(self, number);
-    self->places_used += !place->is_used;
-    *place = (struct place){.number = number, .slot = slot, .is_used = 1};
-    act(self, (struct trace_action){.code = TRACE_CREATE,
-                                    .region = slot,
-                                    .other = parent,
-                                    .size = size});
+    entry = entry_find(self, pool);
+    self->entries_used += !entry->is_used;
+    *entry = (struct entry){.pool = pool, .region = slot, .is_used = 1};
+    action_add(self, (struct trace_action){.code = TRACE_CREATE,
+                                           .region = slot,
+                                           .other = parent,
+                                           .size = size});
 }
 
-/* Makes the region the newest below parent. */
+/* Makes the region the newest child of parent, or the newest root. */
 static void
 region_link(struct resolver *self, uint32_t slot, uint32_t parent)
 {
     struct region *region = region_at(self, slot);
-    uint32_t *newest =
-        parent == TRACE_NONE ? &self->newest : &region_at(self, parent)->child;
+    uint32_t *newest = parent == TRACE_NONE
+                           ? &self->newest_root
+                           : &region_at(self, parent)->newest_child;
 
     region->parent = parent;
     region->newer = TRACE_NONE;
@@ -422,31 +428,31 @@ region_unlink(struct resolver *self, uint32_t slot)
     if (region->newer != TRACE_NONE) {
         region_at(self, region->newer)->older = region->older;
     } else if (region->parent != TRACE_NONE) {
-        region_at(self, region->parent)->child = region->older;
+        region_at(self, region->parent)->newest_child = region->older;
     } else {
-        self->newest = region->older;
+        self->newest_root = region->older;
     }
 }
 
-/* The region has no regions below it and no objects any more. */
+/* Ends the regions below the region, its cleanups and its objects. */
 static void
 region_clear(struct resolver *self, uint32_t slot)
 {
-    while (region_at(self, slot)->child != TRACE_NONE) {
-        region_end(self, region_at(self, slot)->child);
+    while (region_at(self, slot)->newest_child != TRACE_NONE) {
+        region_end(self, region_at(self, slot)->newest_child);
     }
     while (region_at(self, slot)->cleanups != 0) {
         region_at(self, slot)->cleanups--;
-        act(self, (struct trace_action){.code = TRACE_CLEANUP_RUN,
-                                        .kind = TRACE_AT_END,
-                                        .region = slot});
+        action_add(self, (struct trace_action){.code = TRACE_CLEANUP_RUN,
+                                               .kind = TRACE_AT_END,
+                                               .region = slot});
     }
-    while (region_at(self, slot)->first != TRACE_NONE) {
-        object_end(self, region_at(self, slot)->first, TRACE_DROP);
+    while (region_at(self, slot)->oldest_object != TRACE_NONE) {
+        object_end(self, region_at(self, slot)->oldest_object, TRACE_DROP);
     }
 }
 
-/* Below a parent there may be many, one below the other: no recursion. */
+/* Regions are nested as deep as a program likes, so this does not recurse. */
 static void
 region_end(struct resolver *self, uint32_t slot)
 {
@@ -456,19 +462,18 @@ region_end(struct resolver *self, uint32_t slot)
         struct region *region;
         uint32_t parent;
 
-        while (region_at(self, deepest)->child != TRACE_NONE) {
-            deepest = region_at(self, deepest)->child;
+        while (region_at(self, deepest)->newest_child != TRACE_NONE) {
+            deepest = region_at(self, deepest)->newest_child;
         }
         region_clear(self, deepest);
-        act(self,
-            (struct trace_action){.code = TRACE_DESTROY, .region = deepest});
+        action_add(self, (struct trace_action){.code = TRACE_DESTROY,
+                                               .region = deepest});
         region = region_at(self, deepest);
         parent = region->parent;
         region_unlink(self, deepest);
-        place_find(self, region->number)->slot = TRACE_NONE;
-        region->is_live = 0;
-        region->older = self->region_free;
-        self->region_free = deepest;
+        entry_find(self, region->pool)->region = TRACE_NONE;
+        region->older = self->first_free_region;
+        self->first_free_region = deepest;
         if (deepest == slot || self->failed) {
             return;
         }
@@ -476,24 +481,25 @@ region_end(struct resolver *self, uint32_t slot)
     }
 }
 
-/* The large object that is `who` places after the oldest; it wraps around. */
+/* The nth large object of the region, from the oldest one, which is 0. nth is
+ * taken modulo the number of large objects. Returns TRACE_NONE without any. */
 static uint32_t
-region_large(const struct resolver *self, uint32_t slot, uint32_t who)
+large_find(const struct resolver *self, uint32_t slot, uint32_t nth)
 {
     uint32_t count = 0;
     uint32_t object;
 
-    for (object = region_at(self, slot)->first; object != TRACE_NONE;
-         object = object_at(self, object)->next) {
+    for (object = region_at(self, slot)->oldest_object; object != TRACE_NONE;
+         object = object_at(self, object)->newer) {
         count += object_at(self, object)->is_large != 0;
     }
     if (count == 0) {
         return TRACE_NONE;
     }
-    who %= count;
-    for (object = region_at(self, slot)->first;;
-         object = object_at(self, object)->next) {
-        if (object_at(self, object)->is_large && who-- == 0) {
+    nth %= count;
+    for (object = region_at(self, slot)->oldest_object;;
+         object = object_at(self, object)->newer) {
+        if (object_at(self, object)->is_large && nth-- == 0) {
             return object;
         }
     }
@@ -519,10 +525,10 @@ region_at(const struct resolver *self, uint32_t slot)
 static uint32_t
 object_add(struct resolver *self, uint32_t region, uint64_t size, int is_large)
 {
-    uint32_t slot = self->object_free;
+    uint32_t slot = self->first_free_object;
 
     if (slot != TRACE_NONE) {
-        self->object_free = object_at(self, slot)->next;
+        self->first_free_object = object_at(self, slot)->newer;
     } else {
         slot = (uint32_t) self->objects.count;
         if (list_add(self, &self->objects, sizeof(struct object)) == NULL) {
@@ -535,7 +541,7 @@ object_add(struct resolver *self, uint32_t region, uint64_t size, int is_large)
     return slot;
 }
 
-/* Makes the object the newest of the region. */
+/* Makes the object the newest one of the region. */
 static void
 object_link(struct resolver *self, uint32_t slot, uint32_t region)
 {
@@ -543,14 +549,14 @@ object_link(struct resolver *self, uint32_t slot, uint32_t region)
     struct region *owner = region_at(self, region);
 
     object->region = region;
-    object->next = TRACE_NONE;
-    object->prev = owner->last;
-    if (owner->last != TRACE_NONE) {
-        object_at(self, owner->last)->next = slot;
+    object->newer = TRACE_NONE;
+    object->older = owner->newest_object;
+    if (owner->newest_object != TRACE_NONE) {
+        object_at(self, owner->newest_object)->newer = slot;
     } else {
-        owner->first = slot;
+        owner->oldest_object = slot;
     }
-    owner->last = slot;
+    owner->newest_object = slot;
 }
 
 static void
@@ -559,15 +565,15 @@ object_unlink(struct resolver *self, uint32_t slot)
     struct object *object = object_at(self, slot);
     struct region *owner = region_at(self, object->region);
 
-    if (object->prev != TRACE_NONE) {
-        object_at(self, object->prev)->next = object->next;
+    if (object->older != TRACE_NONE) {
+        object_at(self, object->older)->newer = object->newer;
     } else {
-        owner->first = object->next;
+        owner->oldest_object = object->newer;
     }
-    if (object->next != TRACE_NONE) {
-        object_at(self, object->next)->prev = object->prev;
+    if (object->newer != TRACE_NONE) {
+        object_at(self, object->newer)->older = object->older;
     } else {
-        owner->last = object->prev;
+        owner->newest_object = object->older;
     }
 }
 
@@ -576,24 +582,24 @@ object_end(struct resolver *self, uint32_t slot, enum trace_code code)
 {
     struct object *object = object_at(self, slot);
 
-    act(self, (struct trace_action){.code = (uint8_t) code,
-                                    .region = object->region,
-                                    .object = slot,
-                                    .size = object->size});
-    object_gone(self, slot);
+    action_add(self, (struct trace_action){.code = (uint8_t) code,
+                                           .region = object->region,
+                                           .object = slot,
+                                           .size = object->size});
+    object_release(self, slot);
 }
 
-/* Frees the object's slot. */
+/* Frees the object's slot, and its age names no object any more. */
 static void
-object_gone(struct resolver *self, uint32_t slot)
+object_release(struct resolver *self, uint32_t slot)
 {
     struct object *object = object_at(self, slot);
 
     object_unlink(self, slot);
-    ((uint32_t *) self->made.items)[object->made] = TRACE_NONE;
+    ((uint32_t *) self->made.items)[object->made_index] = TRACE_NONE;
     object->region = TRACE_NONE;
-    object->next = self->object_free;
-    self->object_free = slot;
+    object->newer = self->first_free_object;
+    self->first_free_object = slot;
 }
 
 static struct object *
@@ -603,7 +609,7 @@ object_at(const struct resolver *self, uint32_t slot)
     return (struct object *) self->objects.items + slot;
 }
 
-/* Notes the object that the next op made, TRACE_NONE where it made none. */
+/* Counts an op that makes objects. object is its object, or TRACE_NONE. */
 static void
 made_add(struct resolver *self, uint32_t object)
 {
@@ -614,59 +620,59 @@ made_add(struct resolver *self, uint32_t object)
     }
     *made = object;
     if (object != TRACE_NONE) {
-        object_at(self, object)->made = self->made.count - 1;
+        object_at(self, object)->made_index = self->made.count - 1;
     }
 }
 
-/* The object that was made who ops ago, or TRACE_NONE. */
+/* The object of that age, or TRACE_NONE. */
 static uint32_t
-made_find(const struct resolver *self, uint32_t who)
+made_find(const struct resolver *self, uint32_t age)
 {
-    if (who >= self->made.count) {
+    if (age >= self->made.count) {
         return TRACE_NONE;
     }
-    return ((uint32_t *) self->made.items)[self->made.count - 1 - who];
+    return ((uint32_t *) self->made.items)[self->made.count - 1 - age];
 }
 
-/* The slot of number in the hash table, or the empty one where it belongs. */
-static struct place *
-place_find(struct resolver *self, uint32_t number)
+/* The pool's entry in the hash table, or the unused entry that it would get. */
+static struct entry *
+entry_find(struct resolver *self, uint32_t pool)
 {
-    size_t mask = self->places_room - 1;
-    size_t i = (number * (uint64_t) PLACE_HASH >> PLACE_HASH_SHIFT) & mask;
+    size_t mask = self->entries_capacity - 1;
+    size_t i = (pool * (uint64_t) HASH_FACTOR >> HASH_SHIFT) & mask;
 
-    assert(self->places != NULL);
-    while (self->places[i].is_used && self->places[i].number != number) {
+    assert(self->entries != NULL);
+    while (self->entries[i].is_used && self->entries[i].pool != pool) {
         i = (i + 1) & mask;
     }
-    return &self->places[i];
+    return &self->entries[i];
 }
 
-/* Lets one more number fit in, with half of all slots free. Returns whether it
- * does. */
+/* Grows the hash table, unless half of it stays unused with one more entry.
+ * Returns 0 when memory runs out, else 1. */
 static int
-places_grow(struct resolver *self)
+entries_grow(struct resolver *self)
 {
-    struct place *old = self->places;
-    size_t room = self->places_room;
+    struct entry *old = self->entries;
+    size_t capacity = self->entries_capacity;
     size_t i;
 
-    if (2 * (self->places_used + 1) <= room) {
+    if (2 * (self->entries_used + 1) <= capacity) {
         return 1;
     }
-    self->places_room = room == 0 ? FIRST_ROOM : 2 * room;
-    self->places = calloc(self->places_room, sizeof(*self->places));
-    if (self->places == NULL) {
-        self->places = old;
-        self->places_room = room;
+    self->entries_capacity = capacity == 0 ? FIRST_CAPACITY : 2 * capacity;
+    self->entries = calloc(self->entries_capacity, sizeof(*self->entries));
+    if (self->entries == NULL) {
+        self->entries = old;
+        self->entries_capacity = capacity;
         self->failed = 1;
         return 0;
     }
-    self->places_used = 0;
-    for (i = 0; i < room; i++) {
-        if (old[i].is_used && old[i].slot != TRACE_NONE) {
-            *place_find(self, old[i].number) = old[i];
-            self->places_used++;
+    self->entries_used = 0;
+    for (i = 0; i < capacity; i++) {
+        if (old[i].is_used && old[i].region != TRACE_NONE) {
+            *entry_find(self, old[i].pool) = old[i];
+            self->entries_used++;
         }
     }
     free(old);
@@ -674,7 +680,7 @@ places_grow(struct resolver *self)
 }
 
 static void
-act(struct resolver *self, struct trace_action action)
+action_add(struct resolver *self, struct trace_action action)
 {
     struct trace_action *added = list_add(self, &self->actions, sizeof(*added));
 
@@ -683,22 +689,24 @@ act(struct resolver *self, struct trace_action action)
     }
 }
 
-/* One more item, which the caller fills in. NULL when memory runs out, or the
- * numbers of slots do. */
+/* Adds an item, which the caller sets. Returns NULL when memory or the numbers
+ * of slots run out. */
 static void *
 list_add(struct resolver *self, struct list *list, size_t size)
 {
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? FIRST_ROOM : 2 * list->room;
-        void *items =
-            room < TRACE_NONE ? realloc(list->items, room * size) : NULL;
+    if (list->count == list->capacity) {
+        size_t capacity =
+            list->capacity == 0 ? FIRST_CAPACITY : 2 * list->capacity;
+        void *items = capacity < TRACE_NONE
+                          ? realloc(list->items, capacity * size)
+                          : NULL;
 
         if (items == NULL) {
             self->failed = 1;
             return NULL;
         }
         list->items = items;
-        list->room = room;
+        list->capacity = capacity;
     }
     return (char *) list->items + size * list->count++;
 }
