@@ -14,13 +14,15 @@
 #include "step.h"
 
 enum {
-    ACT_DESCRIPTORS = 8, /* that programs use; small, so that they collide */
+    ACT_DESCRIPTORS = 8, /* that programs use; few, so that two cleanups often
+                          * have the same one */
 };
 
-/* Do the op, unless the program has done MODEL_OPS_MAX. */
+/* Do the op, unless the program has done MODEL_OPS_MAX ops. */
 void act(struct run *run, const struct op *op);
 
-/* All cleanups run; what never ran is the step's due. */
+/* Call call(), which runs the pool's cleanups. If one has not run, step->due is
+ * that cleanup. */
 void act_cleanups(struct run *run, unsigned pool,
                   void (*call)(ngx_pool_t *pool), struct step *step);
 
@@ -33,31 +35,32 @@ void act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
 void act_cancel(struct run *run, const struct op *op);
 void act_run_file(struct run *run, const struct op *op);
 
-/* Give ngx_pfree() the target. allocation: what the target is when it is to be
- * freed; NULL: it is to stay. */
+/* Call ngx_pfree() with the target. allocation is the allocation that the call
+ * must free, or NULL when the call must decline. */
 void act_free(struct run *run, unsigned pool, struct shadow_target target,
               struct shadow_allocation *allocation);
 
-/* Free the pool's who'th large allocation, if it has one; and again: a second
- * time. */
+/* Free the pool's who'th large allocation, if it has one. With again, call
+ * ngx_pfree() a second time. */
 void act_free_large(struct run *run, const struct op *op, int again);
 
-/* Give ngx_pfree() what it must decline, as the op says. */
+/* Call ngx_pfree() with an address that it must decline, as the op says. */
 void act_decline(struct run *run, const struct op *op, size_t size);
 
-/* Right before a step's call, and right after it: what was seen of it. */
+/* Call these right before and right after a step's call. act_end() returns the
+ * observations for the model. */
 void act_begin(struct run *run, struct step *step);
 struct model_seen act_end(struct run *run, struct step *step, int is_null);
 
-/* The bytes that the op's amount stands for now. A new pool's sizes are about
- * its header, the least useful size, and the size from which on max is a
- * page's. */
+/* The bytes that the op's amount means now. For a new pool, relative sizes are
+ * close to its header's size, to the least useful size, and to the size from
+ * which max is limited by the page. */
 size_t act_size(const struct run *run, const struct op *op);
 
-/* Whether the pool has so much memory that ops make no more. */
+/* Whether the pool has reached the limit of memory for a program. */
 int act_is_full(const struct run *run, unsigned pool);
 
-/* p is a live large allocation of the pool from now on. */
+/* Record that p is a live large allocation of the pool. */
 void act_large_made(struct run *run, unsigned pool, const void *p);
 
 #endif

@@ -1,11 +1,12 @@
-/* How AddressSanitizer is to run a target that does programs to pools. */
+/* AddressSanitizer's options for a target that runs programs on pools. */
 
 const char *__asan_default_options(void);
 
 /*
- * The memory oracle counts every block, so there is nothing for LeakSanitizer,
- * and fixed.c marks the pool's memory. The poison oracle looks at what the
- * others compare.
+ * - LeakSanitizer is off, since the memory oracle counts every block.
+ * - The quarantine is small, since fixed.c holds and marks the pool's memory.
+ * - memcmp() is not checked, since the poison oracle checks the bytes that
+ *   other oracles compare.
  */
 const char *
 __asan_default_options(void)

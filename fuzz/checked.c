@@ -13,9 +13,9 @@
 #include "heap.h"
 
 enum {
-    FILLS = 251, /* a prime: neighbours differ, whatever the order */
+    FILLS = 251, /* a prime, so that close objects rarely have the same one */
 
-    /* Bytes that are compared at both ends of a longer object. */
+    /* Bytes at each end of a longer object that are compared. */
     ENDS = 512,
 };
 
@@ -28,25 +28,24 @@ struct object {
 
 struct region {
     ngx_pool_t *pool;
-    size_t cleanups; /* added, and not run */
-    size_t next;     /* the number of the one to run next, from 1 */
-    int is_wrong;    /* one ran that should not have */
+    size_t cleanups; /* that were added and have not run */
+    size_t next;     /* number of the cleanup that must run next, from 1 */
+    int is_wrong;    /* another cleanup has run */
 };
 
-/* A cleanup's data. */
-struct due {
+struct cleanup_data {
     struct region *region;
     size_t number;
 };
 
 static struct {
     const struct trace *trace;
-    size_t at; /* the action */
+    size_t at; /* the action that is done now */
     struct region *regions;
     struct object *objects;
     unsigned fill;
     char *error;
-} now;
+} context;
 
 static int act(const struct trace_action *action);
 static int act_create(const struct trace_action *action);
@@ -66,35 +65,35 @@ checked_run(const struct trace *trace, char *error)
 {
     int rc = 0;
 
-    now.trace = trace;
-    now.error = error;
-    now.fill = 0;
-    now.regions = calloc(trace->regions + 1, sizeof(*now.regions));
-    now.objects = calloc(trace->objects + 1, sizeof(*now.objects));
-    if (now.regions == NULL || now.objects == NULL) {
+    context.trace = trace;
+    context.error = error;
+    context.fill = 0;
+    context.regions = calloc(trace->regions + 1, sizeof(*context.regions));
+    context.objects = calloc(trace->objects + 1, sizeof(*context.objects));
+    if (context.regions == NULL || context.objects == NULL) {
         rc = -ENOMEM;
     }
     ngx_pool_cache_limit(NGX_POOL_CACHE_SIZE);
-    for (now.at = 0; now.at < trace->count && rc == 0; now.at++) {
-        rc = act(&trace->actions[now.at]);
+    for (context.at = 0; context.at < trace->count && rc == 0; context.at++) {
+        rc = act(&trace->actions[context.at]);
     }
     if (rc == 0) {
         ngx_pool_cache_trim();
         if (ngx_pool_cache_size() != 0) {
-            rc = broken(46, "a trim gives back all that is kept");
+            rc = broken(46, "a trim releases all kept memory");
         } else if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
-            rc = broken(32, "nothing is live when all pools are gone");
+            rc = broken(32, "no memory is live when all pools are gone");
         }
     }
-    free(now.regions);
-    free(now.objects);
+    free(context.regions);
+    free(context.objects);
     return rc;
 }
 
 static int
 act(const struct trace_action *action)
 {
-    struct region *region = &now.regions[action->region];
+    struct region *region = &context.regions[action->region];
 
     switch ((enum trace_code) action->code) {
     case TRACE_CREATE:
@@ -104,13 +103,13 @@ act(const struct trace_action *action)
     case TRACE_RESIZE:
         return act_resize(action);
     case TRACE_FREE:
-        return act_free(action->region, &now.objects[action->object]);
-    case TRACE_DROP: /* its region ends, and nothing is asked of the pool */
-        return is_intact(&now.objects[action->object])
+        return act_free(action->region, &context.objects[action->object]);
+    case TRACE_DROP: /* no call: the object ends with its region */
+        return is_intact(&context.objects[action->object])
                    ? 0
                    : broken(5, "an allocation's contents last to its end");
-    case TRACE_STEAL: /* no pool can: it is copied */
-        if (!is_intact(&now.objects[action->object])) {
+    case TRACE_STEAL: /* a pool cannot do it, so the object is copied */
+        if (!is_intact(&context.objects[action->object])) {
             return broken(5, "an allocation's contents last to its end");
         }
         return act_alloc(action);
@@ -129,7 +128,7 @@ act(const struct trace_action *action)
 static int
 act_create(const struct trace_action *action)
 {
-    struct region *region = &now.regions[action->region];
+    struct region *region = &context.regions[action->region];
 
     *region = (struct region){.pool = ngx_create_pool(action->size, NULL)};
     return region->pool != NULL ? 0 : -ENOMEM;
@@ -138,14 +137,14 @@ act_create(const struct trace_action *action)
 static int
 act_alloc(const struct trace_action *action)
 {
-    ngx_pool_t *pool = now.regions[action->region].pool;
-    struct object *object = &now.objects[action->object];
+    ngx_pool_t *pool = context.regions[action->region].pool;
+    struct object *object = &context.objects[action->object];
     size_t alignment = NGX_ALIGNMENT;
 
     *object = (struct object){
         .size = action->size,
         .is_large = action->size > pool->max,
-        .fill = (unsigned char) (1 + now.fill++ % FILLS),
+        .fill = (unsigned char) (1 + context.fill++ % FILLS),
     };
     if (action->alignment != 0) {
         alignment = (size_t) 1 << action->alignment;
@@ -169,22 +168,23 @@ act_alloc(const struct trace_action *action)
     }
     if (action->kind == TRACE_ZEROED &&
         !is_filled(object->p, object->size, 0)) {
-        return broken(8, "ngx_pcalloc() is zero in every byte");
+        return broken(8, "memory of ngx_pcalloc() is zero in every byte");
     }
     memset(object->p, object->fill, object->size);
     if (ngx_pool_cache_size() > NGX_POOL_CACHE_SIZE) {
-        return broken(46, "no more is kept than the bound");
+        return broken(46, "kept memory stays within the limit");
     }
     return 0;
 }
 
-/* A new one, a copy, and the end of the old one. */
+/* Allocates a new object, then frees the old one. */
 static int
 act_resize(const struct trace_action *action)
 {
     int rc = act_alloc(action);
 
-    return rc != 0 ? rc : act_free(action->region, &now.objects[action->other]);
+    return rc != 0 ? rc
+                   : act_free(action->region, &context.objects[action->other]);
 }
 
 static int
@@ -195,10 +195,10 @@ act_free(uint32_t region, struct object *object)
     if (!is_intact(object)) {
         return broken(4, "an allocation's contents last until it is freed");
     }
-    answer = ngx_pfree(now.regions[region].pool, object->p);
+    answer = ngx_pfree(context.regions[region].pool, object->p);
     if (answer != (object->is_large ? NGX_OK : NGX_DECLINED)) {
         return broken(object->is_large ? 15 : 16,
-                      "ngx_pfree() knows large allocations from small ones");
+                      "ngx_pfree() frees large allocations, not small ones");
     }
     return 0;
 }
@@ -206,11 +206,12 @@ act_free(uint32_t region, struct object *object)
 static int
 act_cleanup(const struct trace_action *action)
 {
-    struct region *region = &now.regions[action->region];
-    size_t size =
-        action->size < sizeof(struct due) ? sizeof(struct due) : action->size;
+    struct region *region = &context.regions[action->region];
+    size_t size = action->size < sizeof(struct cleanup_data)
+                      ? sizeof(struct cleanup_data)
+                      : action->size;
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(region->pool, size);
-    struct due *due;
+    struct cleanup_data *added;
 
     if (cleanup == NULL) {
         return -ENOMEM;
@@ -219,15 +220,16 @@ act_cleanup(const struct trace_action *action)
         (uintptr_t) cleanup->data % NGX_ALIGNMENT != 0) {
         return broken(25, "a new cleanup has no handler, and aligned data");
     }
-    due = cleanup->data;
-    due->region = region;
-    due->number = ++region->cleanups;
+    added = cleanup->data;
+    added->region = region;
+    added->number = ++region->cleanups;
     region->next = region->cleanups;
     cleanup->handler = handler;
     return 0;
 }
 
-/* As a module does it: the newest's handler is called, and cancelled. */
+/* Runs the newest cleanup as a module does: it calls the handler, then clears
+ * it. */
 static int
 act_cleanup_run(struct region *region)
 {
@@ -247,7 +249,7 @@ act_cleanup_run(struct region *region)
 static int
 act_end(const struct trace_action *action)
 {
-    struct region *region = &now.regions[action->region];
+    struct region *region = &context.regions[action->region];
 
     if (action->code == TRACE_RESET) {
         ngx_reset_pool(region->pool);
@@ -262,15 +264,15 @@ act_end(const struct trace_action *action)
     return 0;
 }
 
-/* The newest that has not run is the one that must. */
+/* Of the cleanups that have not run, the newest must be the next. */
 static void
 handler(void *data)
 {
-    const struct due *due = data;
+    const struct cleanup_data *added = data;
 
-    due->region->is_wrong |= due->number != due->region->next;
-    due->region->next = due->number - 1;
-    due->region->cleanups = due->region->next;
+    added->region->is_wrong |= added->number != added->region->next;
+    added->region->next = added->number - 1;
+    added->region->cleanups = added->region->next;
 }
 
 static int
@@ -296,11 +298,12 @@ broken(int number, const char *words)
         "create", "alloc",   "resize", "free",  "drop",
         "steal",  "cleanup", "run",    "reset", "destroy",
     };
-    unsigned code = now.at < now.trace->count ? now.trace->actions[now.at].code
-                                              : TRACE_DESTROY;
+    unsigned code = context.at < context.trace->count
+                        ? context.trace->actions[context.at].code
+                        : TRACE_DESTROY;
 
-    snprintf(now.error, CHECKED_ERROR_MAX,
-             "action %zu, %s: broken promise %d: %s", now.at + 1, names[code],
-             number, words);
+    snprintf(context.error, CHECKED_ERROR_MAX,
+             "action %zu, %s: broken promise %d: %s", context.at + 1,
+             names[code], number, words);
     return -EPROTO;
 }

@@ -1,22 +1,24 @@
 /*
- * exhaust: every program of up to so many ops over an alphabet of boundary ops,
- * with the system's memory failing at every point, keeps every promise that
- * fuzz/oracles/ knows. The longest programs leave out some of the ops.
+ * exhaust: runs every program of up to N ops over an alphabet of boundary ops,
+ * with the system's memory failing at every point. Each must keep every promise
+ * of fuzz/oracles/. The longest programs leave out some of the ops.
  *
  *     exhaust [--ops N] [--part I/N] [--jobs N]
- *     exhaust --program 'OP; OP; ...'     does that program alone
+ *     exhaust --program 'OP; OP; ...'     runs this program alone
  *
- * Shorter programs come first, so what is found is as short as it can be. After
- * the starts below, which are programs that bring a pool into a state that a
- * few ops do not reach, two ops less are tried. --part does the I'th of N
- * parts, which may run on other machines or at other times.
+ * - Shorter programs come first, so that a failing program is a shortest one.
+ * - The starts below are programs that bring a pool into a state that a few ops
+ *   do not reach. After each start, programs have two ops less.
+ * - --part runs the I'th of N parts. The other parts may run on other machines
+ *   or at other times.
+ * - A program that is equal to a shorter one is left out: an op that makes no
+ *   call adds nothing, and the first pool is created before the second one.
+ * - At most one allocation from the system fails in a program: the first,
+ *   second, ... of each op.
  *
- * What is left out is equal to a shorter program: an op that makes no call adds
- * nothing, and the second pool is created after the first. One allocation of
- * the system's fails in a program at most: the first, second, ... of each op.
- *
- * Exit: 0 nothing was found, 1 a promise is broken, or the program crashes or
- * does not end: it is printed with the command that does it again. 2: usage.
+ * Exit status: 0 when no program fails; 1 when a program breaks a promise,
+ * crashes or does not end, which is printed with the command that repeats it; 2
+ * for wrong usage.
  */
 #include <errno.h>
 #include <signal.h>
@@ -37,29 +39,29 @@
 enum {
     OPS_DEFAULT = 5,
     OPS_MAX = 12,
-    START_COST = 2, /* ops that are tried less after a start */
+    START_COST = 2, /* ops less after a start */
 
-    /* A unit is what follows the first two ops. A process takes the next one
-     * when it is done with its own. */
+    /* A unit is all programs with the same first two ops. A process that has
+     * finished a unit takes the next one. */
     UNIT_OPS = 2,
 
-    FAULTS = 4, /* fail_alloc reaches so many allocations */
+    FAULTS = 4, /* the allocations that fail_alloc can reach */
 
     JOBS_MAX = 64,
     PROGRAM_OPS_MAX = 64,
     PROGRAM_SIZE_MAX = PROGRAM_OPS_MAX * OP_SIZE_MAX,
     TEXT_SIZE_MAX = PROGRAM_OPS_MAX * OP_TEXT_SIZE,
 
-    HANG_SECONDS = 10, /* that a program of microseconds does not take */
-    SHOW_SECONDS = 5,  /* from one line of progress to the next */
+    HANG_SECONDS = 10, /* a program takes microseconds */
+    SHOW_SECONDS = 5,  /* between two lines of progress */
     STATUS_USAGE = 2,
 };
 
 /*
- * The alphabet. Sizes of pools: too small, the header alone, an odd end, the
- * usual, one whose max is a page's, and another one of the same hash. Sizes of
- * allocations: nothing, something, all that is left and a byte more, max and a
- * byte more. Limits: one block, and far above.
+ * The ops of all programs. Sizes of pools: too small, the header alone, an odd
+ * end, a usual one, one whose max is limited by the page, and another one of
+ * the same hash. Sizes of allocations: 0, 1, all free bytes and one more, max
+ * and one more. Limits of kept memory: one block, and far above.
  */
 static const char alphabet[] = "create p0 max-1; "
                                "create p0 max+0; "
@@ -95,8 +97,8 @@ static const char alphabet[] = "create p0 max-1; "
                                "cache_limit 1099511627776; "
                                "cache_trim; ";
 
-/* Those that are left out of the longest programs: sizes that no system has,
- * alignments, what is declined, files that fail, arrays in place. */
+/* The ops that the longest programs leave out: sizes that no system has,
+ * alignments, declined frees, failing files, arrays that grow in place. */
 static const char rest[] = "create p0 140737488355328; "
                            "palloc p0 max+3; "
                            "palloc p0 top-0; "
@@ -116,10 +118,17 @@ static const char rest[] = "create p0 140737488355328; "
                            "tail_grow p0 1; "
                            "cache_limit 0; ";
 
-/* Nothing; a list that the next search but one makes an index of; one that is
- * about to be half of an index; an index that is nearly full; one whose
- * allocations are going to be kept; blocks that have failed nearly often enough
- * to be passed; what a thread keeps of a pool with all of this. */
+/*
+ * In this order:
+ *
+ * - no ops;
+ * - a list that becomes an index after the next search;
+ * - a list that nearly fills half of an index;
+ * - an index that is nearly full;
+ * - an index whose allocations the thread will keep;
+ * - blocks that will not be tried after one or two more failures;
+ * - memory that the thread keeps of a pool with all of this.
+ */
 static const char *const starts[] = {
     "",
     "create p0 1000; palloc p0 max+1; again #14",
@@ -138,47 +147,48 @@ enum {
     STARTS = sizeof(starts) / sizeof(starts[0]),
 };
 
-/* A program in the making. */
+/* A program that grows op by op. */
 struct sequence {
     struct program_end end;
     size_t count; /* ops */
     size_t size;
-    int has_pool; /* the first pool was created in it */
+    int has_pool; /* an op creates the first pool */
 };
 
 /* The outcome of a program. */
 struct outcome {
     size_t effective;
-    size_t calls;     /* of the system, by the last op */
-    size_t end_calls; /* by what follows the last op */
+    size_t calls;     /* requests to the system, by the last op */
+    size_t end_calls; /* requests to the system, after the last op */
     size_t refusals;
 };
 
-/* Of a process that does programs. Its parent sees it. */
+/* The state of a process that runs programs. The parent process reads it. */
 struct worker {
     _Atomic size_t started; /* programs */
-    size_t done;            /* programs that no other process does */
-    size_t nodes;           /* of them: those with all ops */
-    size_t unit;            /* that is done now, from 0 */
-    size_t size;            /* of the program that was started */
+    size_t done;            /* programs that count for this process */
+    size_t longest;         /* programs with all of the round's ops */
+    size_t unit;            /* number of the unit that is done now, from 0 */
+    size_t size;            /* of the last program that was started */
     uint8_t data[PROGRAM_SIZE_MAX];
 };
 
+/* The memory that all processes share. */
 struct shared {
     pid_t parent;
-    _Atomic size_t next; /* unit, for the process that is free */
+    _Atomic size_t next; /* the first unit that no process has taken */
     struct worker workers[JOBS_MAX];
 };
 
-/* A round: all programs of so many ops after one start. */
+/* A round: all programs of ops ops after one start. */
 struct search {
     struct worker *worker;
     size_t start;
     size_t ops;
-    size_t symbols;
-    size_t unit;  /* those that were passed on the way */
-    size_t mine;  /* the one that was taken */
-    int is_first; /* it counts what every process does */
+    size_t symbols; /* ops of the alphabet that the round has */
+    size_t unit;    /* the number of the unit that comes next */
+    size_t taken;   /* the number of the unit that this process has taken */
+    int is_first;   /* this process counts the programs that all repeat */
 };
 
 struct options {
@@ -200,14 +210,14 @@ static const struct run_options run_options = {
 static struct options options = {.ops = OPS_DEFAULT, .part = 1, .parts = 1};
 static struct shared *shared;
 static struct op symbols[PROGRAM_OPS_MAX];
-static size_t symbol_count; /* of the alphabet */
-static size_t all_count;    /* and the rest */
+static size_t symbol_count; /* ops of alphabet */
+static size_t all_count;    /* ops of alphabet and rest */
 static const char *self_path;
 
-/* Where the system's calls stood, by the executor's notes. */
+/* heap_calls() around a program's last op, by the executor's notes. */
 static struct {
-    size_t last;   /* number of the program's last op, from 1 */
-    size_t before; /* it */
+    size_t last; /* number of the program's last op, from 1 */
+    size_t before;
     size_t after;
     int has_begun;
 } noted;
@@ -223,19 +233,19 @@ static size_t read_symbols(const char *text, size_t count);
 static int search_all(void);
 static size_t start_cost(size_t start);
 static size_t search_round(size_t start, size_t ops, size_t units,
-                           size_t *ret_nodes);
+                           size_t *ret_longest);
 static void worker_run(struct worker *worker, size_t start, size_t ops);
 static int unit_take(struct search *search);
 static void extend(struct search *search, struct sequence sequence,
                    size_t depth, int has_fault, const struct outcome *before);
-static void extend_by(struct search *search, struct sequence sequence,
-                      size_t depth, const struct op *op,
-                      const struct outcome *without);
+static void extend_failing(struct search *search, struct sequence sequence,
+                           size_t depth, const struct op *op,
+                           const struct outcome *without);
 static void visit(struct search *search, struct sequence sequence, size_t depth,
                   int has_fault, const struct outcome *outcome);
-static void fail_end(struct search *search, struct sequence sequence,
-                     const struct outcome *outcome);
-static void count(struct search *search, size_t depth);
+static void fail_at_end(struct search *search, struct sequence sequence,
+                        const struct outcome *outcome);
+static void count_program(struct search *search, size_t depth);
 
 static void sequence_start(struct worker *worker, struct sequence *sequence,
                            size_t start);
@@ -247,8 +257,8 @@ static void note(const struct source_call *call);
 
 static void watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
                   struct worker **ret_found, const char **ret_signal);
-static void show(size_t jobs, size_t ops, size_t units);
-static void stop(size_t jobs, const pid_t *pids);
+static void print_progress(size_t jobs, size_t ops, size_t units);
+static void kill_all(size_t jobs, const pid_t *pids);
 static size_t total_done(size_t jobs);
 static int report(const struct worker *worker, const char *signal);
 static int survives(const uint8_t *data, size_t size);
@@ -365,7 +375,7 @@ usage(FILE *out)
         out,
         "usage: exhaust [--ops N] [--part I/N] [--jobs N]\n"
         "       exhaust --program 'OP; OP; ...'\n"
-        "Does every program of up to N ops (%d; at most %d) over an alphabet "
+        "Runs every program of up to N ops (%d; at most %d) over an alphabet "
         "of boundary\n"
         "ops, with memory failing at every point, or the I'th of N parts.\n",
         OPS_DEFAULT, OPS_MAX);
@@ -379,7 +389,7 @@ read_alphabet(void)
     all_count = read_symbols(rest, symbol_count);
 }
 
-/* Adds the ops to count symbols. Returns the new count. */
+/* Appends text's ops to the first count symbols. Returns the new count. */
 static size_t
 read_symbols(const char *text, size_t count)
 {
@@ -393,7 +403,8 @@ read_symbols(const char *text, size_t count)
     return count;
 }
 
-/* Shorter programs first; those after a start count START_COST ops more. */
+/* Shorter programs come first. After a start, a program counts as START_COST
+ * ops longer. */
 static int
 search_all(void)
 {
@@ -409,16 +420,17 @@ search_all(void)
         for (start = 0; start < STARTS; start++) {
             size_t tried = ops - start_cost(start);
             size_t programs;
-            size_t nodes;
+            size_t longest;
 
             if (ops <= start_cost(start)) {
                 continue;
             }
-            /* Those before a unit are done by each part, and the first's. */
-            programs = search_round(start, tried, units[start], &nodes);
+            /* Each part runs the programs of up to UNIT_OPS ops. Only the first
+             * part counts them. */
+            programs = search_round(start, tried, units[start], &longest);
             done += tried > UNIT_OPS || options.part == 1 ? programs : 0;
             if (tried == UNIT_OPS) {
-                units[start] = nodes;
+                units[start] = longest;
             }
         }
         printf("%zu ops: %zu programs, %.1f s, %.1f s of processors\n", ops,
@@ -429,17 +441,17 @@ search_all(void)
     return EXIT_SUCCESS;
 }
 
-/* The ops that are tried less. */
+/* Returns how many ops less the programs after a start have. */
 static size_t
 start_cost(size_t start)
 {
     return start == 0 ? 0 : START_COST;
 }
 
-/* Returns the number of programs, and of those without a failure at the end.
- * Does not return when one is found. */
+/* Runs a round. Returns the number of programs; *ret_longest is the number of
+ * those with all ops. Exits when a program fails. */
 static size_t
-search_round(size_t start, size_t ops, size_t units, size_t *ret_nodes)
+search_round(size_t start, size_t ops, size_t units, size_t *ret_longest)
 {
     size_t jobs = ops > UNIT_OPS ? options.jobs : 1;
     pid_t pids[JOBS_MAX];
@@ -458,23 +470,23 @@ search_round(size_t start, size_t ops, size_t units, size_t *ret_nodes)
         }
         if (pids[i] < 0) {
             fprintf(stderr, "exhaust: fork: %s\n", strerror(errno));
-            stop(i, pids);
+            kill_all(i, pids);
             exit(STATUS_USAGE);
         }
     }
     watch(jobs, pids, ops, units, &found, &signal);
     if (found != NULL) {
-        stop(jobs, pids);
+        kill_all(jobs, pids);
         exit(report(found, signal));
     }
-    *ret_nodes = 0;
+    *ret_longest = 0;
     for (i = 0; i < jobs; i++) {
-        *ret_nodes += shared->workers[i].nodes;
+        *ret_longest += shared->workers[i].longest;
     }
     return total_done(jobs);
 }
 
-/* In a process of its own. */
+/* Runs a round's share of programs, in a process of its own. */
 static void
 worker_run(struct worker *worker, size_t start, size_t ops)
 {
@@ -491,26 +503,28 @@ worker_run(struct worker *worker, size_t start, size_t ops)
 
     sequence_start(worker, &sequence, start);
     outcome = sequence_run(worker, &sequence);
-    search.mine = atomic_fetch_add(&shared->next, options.parts);
+    search.taken = atomic_fetch_add(&shared->next, options.parts);
     extend(&search, sequence, 0, 0, &outcome);
 }
 
-/* Whether the unit that was come to is this process's. */
+/* Counts a unit. Returns whether this process has taken it, and then takes the
+ * next one. */
 static int
 unit_take(struct search *search)
 {
-    if (search->unit++ != search->mine) {
+    if (search->unit++ != search->taken) {
         return 0;
     }
-    search->worker->unit = search->mine;
-    search->mine = atomic_fetch_add(&shared->next, options.parts);
+    search->worker->unit = search->taken;
+    search->taken = atomic_fetch_add(&shared->next, options.parts);
     if (getppid() != shared->parent) {
-        _exit(EXIT_FAILURE); /* nobody waits any more */
+        _exit(EXIT_FAILURE); /* the parent has ended */
     }
     return 1;
 }
 
-/* Every op after sequence, which has depth ops and came to before. */
+/* Runs sequence, which has depth ops and the outcome before, with each op after
+ * it. */
 static void
 extend(struct search *search, struct sequence sequence, size_t depth,
        int has_fault, const struct outcome *before)
@@ -532,15 +546,16 @@ extend(struct search *search, struct sequence sequence, size_t depth,
         }
         visit(search, longer, depth + 1, has_fault, &outcome);
         if (!has_fault && outcome.calls != 0) {
-            extend_by(search, sequence, depth, op, &outcome);
+            extend_failing(search, sequence, depth, op, &outcome);
         }
     }
 }
 
-/* op, while the system fails. A refusal more: it did not refuse that anyway. */
+/* Runs sequence and op, while each of op's allocations from the system fails. A
+ * program counts only if the system refuses more than without the fault. */
 static void
-extend_by(struct search *search, struct sequence sequence, size_t depth,
-          const struct op *op, const struct outcome *without)
+extend_failing(struct search *search, struct sequence sequence, size_t depth,
+               const struct op *op, const struct outcome *without)
 {
     struct op fault = {.code = OP_FAIL_ALLOC};
 
@@ -557,16 +572,16 @@ extend_by(struct search *search, struct sequence sequence, size_t depth,
     }
 }
 
-/* sequence, of depth ops, has been done. */
+/* Handles sequence, of depth ops, after it was run: counts or extends it. */
 static void
 visit(struct search *search, struct sequence sequence, size_t depth,
       int has_fault, const struct outcome *outcome)
 {
     if (depth == search->ops) {
-        count(search, depth);
-        search->worker->nodes++;
+        count_program(search, depth);
+        search->worker->longest++;
         if (!has_fault) {
-            fail_end(search, sequence, outcome);
+            fail_at_end(search, sequence, outcome);
         }
         return;
     }
@@ -575,10 +590,10 @@ visit(struct search *search, struct sequence sequence, size_t depth,
     }
 }
 
-/* The system fails in handlers that run when the program is over. */
+/* Runs sequence, while the system fails in handlers that run at its end. */
 static void
-fail_end(struct search *search, struct sequence sequence,
-         const struct outcome *outcome)
+fail_at_end(struct search *search, struct sequence sequence,
+            const struct outcome *outcome)
 {
     struct op fault = {.code = OP_FAIL_ALLOC};
 
@@ -587,14 +602,14 @@ fail_end(struct search *search, struct sequence sequence,
 
         sequence_add(search->worker, &longer, &fault);
         (void) sequence_run(search->worker, &longer);
-        count(search, search->ops);
+        count_program(search, search->ops);
     }
 }
 
-/* Programs that are no longer than a unit's first ops are done by each
- * process. */
+/* Counts a program. Each process runs the programs of up to UNIT_OPS ops, but
+ * only the first process counts them. */
 static void
-count(struct search *search, size_t depth)
+count_program(struct search *search, size_t depth)
 {
     if (depth > UNIT_OPS || search->is_first) {
         search->worker->done++;
@@ -617,7 +632,8 @@ sequence_start(struct worker *worker, struct sequence *sequence, size_t start)
     }
 }
 
-/* The worker's bytes are those of sequence, or of one that is longer. */
+/* Appends op to sequence. worker->data may have the bytes of a longer program
+ * with the same start. */
 static void
 sequence_add(struct worker *worker, struct sequence *sequence,
              const struct op *op)
@@ -628,7 +644,7 @@ sequence_add(struct worker *worker, struct sequence *sequence,
     sequence->has_pool |= op->code == OP_CREATE && op->pool == 0;
 }
 
-/* The op nop after the last one shows where that ends. */
+/* Runs sequence and an op nop, whose note shows the end of the last op. */
 static struct outcome
 sequence_run(struct worker *worker, const struct sequence *sequence)
 {
@@ -668,7 +684,7 @@ note(const struct source_call *call)
     }
 }
 
-/* Until all processes have ended, or one has found something. */
+/* Waits until all processes have ended, or until one fails or hangs. */
 static void
 watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
       struct worker **ret_found, const char **ret_signal)
@@ -716,13 +732,13 @@ watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
         }
         if (running != 0 && seconds_now() - shown >= SHOW_SECONDS) {
             shown = seconds_now();
-            show(jobs, ops, units);
+            print_progress(jobs, ops, units);
         }
     }
 }
 
 static void
-show(size_t jobs, size_t ops, size_t units)
+print_progress(size_t jobs, size_t ops, size_t units)
 {
     size_t unit = 0;
     size_t i;
@@ -737,7 +753,7 @@ show(size_t jobs, size_t ops, size_t units)
 }
 
 static void
-stop(size_t jobs, const pid_t *pids)
+kill_all(size_t jobs, const pid_t *pids)
 {
     size_t i;
 
@@ -759,7 +775,8 @@ total_done(size_t jobs)
     return done;
 }
 
-/* signal: that ended it; NULL: it did not end. */
+/* signal is the name of the signal that ended the program, or "". NULL: the
+ * program did not end. */
 static int
 report(const struct worker *worker, const char *signal)
 {
@@ -779,8 +796,7 @@ report(const struct worker *worker, const char *signal)
     return EXIT_FAILURE;
 }
 
-/* Whether the program, in a process of its own, keeps every promise, and
- * ends. */
+/* Whether the program ends and keeps every promise, in a process of its own. */
 static int
 survives(const uint8_t *data, size_t size)
 {
@@ -824,7 +840,7 @@ print_line(const uint8_t *data, size_t size, FILE *out)
     }
 }
 
-/* Makes bytes of ops that stand on a line. Returns their size, or 0 with a
+/* Makes a program of ops that ';' parts. Returns its size, or 0 with a
  * message. */
 static size_t
 program_read(const char *text, uint8_t *ret_data)
@@ -834,7 +850,8 @@ program_read(const char *text, uint8_t *ret_data)
     char *end;
 
     if (strlen(text) >= sizeof(lines)) {
-        fprintf(stderr, "exhaust: a program of %zu bytes, expected %zu\n",
+        fprintf(stderr,
+                "exhaust: found a program of %zu bytes, expected at most %zu\n",
                 strlen(text), sizeof(lines) - 1);
         return 0;
     }
@@ -844,7 +861,7 @@ program_read(const char *text, uint8_t *ret_data)
     }
     if (program_parse(lines, OP_VARIABLE, ret_data, PROGRAM_SIZE_MAX, &size) !=
         0) {
-        fprintf(stderr, "exhaust: op %zu of '%s' is none; see ngxops list\n",
+        fprintf(stderr, "exhaust: op %zu of '%s' is no op; see ngxops list\n",
                 size, text);
         return 0;
     }
@@ -860,7 +877,7 @@ seconds_now(void)
     return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
 }
 
-/* By the processes that have ended. */
+/* Returns the CPU time of the processes that have ended. */
 static double
 seconds_used(void)
 {

@@ -10,21 +10,20 @@
 #include "asan.h"
 
 enum {
-    /* After each block, where AddressSanitizer watches. In other builds too:
-     * their blocks lie alike. */
+    /* The bytes after each block. AddressSanitizer reports an access to them.
+     * Other builds have them too, so that addresses are the same. */
     REDZONE = 32,
 
-    /* Of a longer block only so many bytes are filled at its start, and so many
-     * at its end: the others are what was filled in at first, or
-     * what an earlier block left. */
+    /* The bytes that are filled at the start and at the end of a new block. The
+     * bytes between them are fresh memory, or an earlier block's. */
     FRESH_MAX = 1024,
     FRESH_END = 128,
 
-    /* Of a freed block only so many bytes are filled, and none where touching
-     * them is reported. */
+    /* The bytes of a freed block that are filled, except under
+     * AddressSanitizer, which reports an access. */
     STALE_MAX = 1024,
 
-    /* State of a block. */
+    /* The states of a block. */
     LIVE = 0x6c697665,
     FREED = 0x66726564,
 };
@@ -35,14 +34,15 @@ struct header {
     size_t state;
 };
 
-/* An index hashes addresses. Where their lower 32 bits are those of every other
- * build and run, its slots are the same but for a rotation. */
+/* The alignment of all the memory. An index hashes addresses. With the same
+ * lower 32 bits in each build and run, its slots are the same but for a
+ * rotation. */
 static const uintptr_t alignment_of_all = (UINTPTR_MAX >> 31 >> 1) + 1;
 
 static unsigned char *memory; /* NULL: not reserved yet */
-static size_t used;
-static size_t most; /* that was ever used */
-static size_t live;
+static size_t used;           /* bytes, from the start of memory */
+static size_t most;           /* the highest value of used so far */
+static size_t live;           /* blocks */
 
 static void reserve(void);
 static void fill(unsigned char *p, size_t size);

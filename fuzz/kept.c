@@ -76,7 +76,7 @@ kept_note(struct run *run, const struct step *step)
     }
 }
 
-/* Which pieces a step took, by how much less is kept. */
+/* Notes the pieces that a step took. The fall in kept bytes shows them. */
 static void
 kept_note_taken(struct run *run, const struct step *step)
 {
@@ -103,7 +103,7 @@ kept_note_taken(struct run *run, const struct step *step)
     }
 }
 
-/* After a reset or a destroy: which pieces the thread has got. */
+/* Notes the pieces that the thread got by a reset or a destroy. */
 static void
 kept_note_end(struct run *run, const struct step *step)
 {
@@ -124,8 +124,8 @@ kept_note_end(struct run *run, const struct step *step)
     }
 }
 
-/* Within the limit, and where all memory is counted, a sweep alone releases
- * what was kept. */
+/* Notes a sweep. Within the limit, and while all memory is counted, only a
+ * sweep releases kept memory. */
 static void
 kept_note_fall(struct run *run, struct step *step)
 {
@@ -141,9 +141,10 @@ kept_note_fall(struct run *run, struct step *step)
 }
 
 /*
- * What a thread keeps follows what its pools asked the system for. So it is not
- * foreseen any more once a pool has memory of ngx_pmemalign() or of nginx's own
- * functions, or memory that it got under another limit or without bookkeeping.
+ * Notes whether the kept memory can still be foreseen: it follows the memory
+ * that pools get from the system. It cannot once a pool has memory of
+ * ngx_pmemalign() or of nginx's own functions, or memory that it got under
+ * another limit or without bookkeeping.
  */
 static void
 kept_note_plain(struct run *run, const struct step *step)

@@ -1,6 +1,6 @@
 /*
- * The memory that a thread keeps for later pools: which part must be there, as
- * promise 51 has it. The library decides what else is kept, and in which order.
+ * The memory that a thread keeps for later pools: the part of it that promise
+ * 51 requires. The library may keep more, and decides the order.
  */
 #ifndef FUZZ_KEPT_H
 #define FUZZ_KEPT_H
@@ -15,41 +15,42 @@
 #include "pieces.h"
 
 enum {
-    /* What so many regions have not needed, a thread does not keep, except for
-     * KEPT_ALWAYS bytes. */
+    /* A thread releases the memory that this number of regions did not need,
+     * except for KEPT_ALWAYS bytes. */
     KEPT_REGIONS = 64,
     KEPT_ALWAYS = 512 * 1024,
 
-    /* What so many regions have needed, it keeps. */
+    /* A thread keeps the memory that this number of regions needed. */
     KEPT_REGIONS_LEAST = 32,
 
-    /* Smaller pieces of memory need not be kept: two words must fit. */
+    /* A piece of kept memory has to hold two words. */
     KEPT_SIZE_MIN = 2 * sizeof(size_t),
 };
 
 struct kept {
-    ngx_pool_cache_stats_t stats; /* after the last op, */
-    int is_counted;               /* its blocks and large ones, too */
+    ngx_pool_cache_stats_t stats; /* after the last op */
+    int is_counted;               /* stats has the numbers of pieces, too */
     size_t limit;
-    int is_plain; /* all memory of pools came where it may go when they end */
+    int is_plain; /* the kept memory can be foreseen: kept_note_plain() */
     struct pieces pieces;
-    size_t region_count; /* that have ended */
-    size_t since_fall;   /* regions since memory that was kept was released */
-    size_t ended_at;     /* the next place in ended */
-    size_t ended_sum;    /* of ended */
-    size_t ended[KEPT_REGIONS]; /* bytes that the last regions ended with */
+    size_t region_count;        /* that have ended */
+    size_t since_fall;          /* regions since kept memory was released */
+    size_t ended_at;            /* index of the oldest element of ended */
+    size_t ended_sum;           /* of ended */
+    size_t ended[KEPT_REGIONS]; /* bytes that each of the last regions ended
+                                 * with */
 };
 
 struct run;
 struct step;
 
-/* Nothing is kept. */
+/* Start with no kept memory. */
 void kept_start(struct kept *kept);
 
-/* A reset or a destroy has been done: sets what it released. */
+/* Call after a reset or a destroy: sets the bytes in step that it released. */
 void kept_end(struct run *run, struct step *step);
 
-/* After a step has been checked: what it took of the pieces that are kept. */
+/* Call after a step was checked: notes the kept pieces that the step took. */
 void kept_note(struct run *run, const struct step *step);
 
 #endif

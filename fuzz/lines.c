@@ -16,7 +16,7 @@ enum {
 
 static const char unused_word[] = ", unused: ";
 
-/* How the lines of a debug build begin. */
+/* The starts of the lines of a debug build. */
 static const char *const debug_words[] = {
     "free: ",
     "add cleanup: ",
@@ -87,7 +87,8 @@ is_due(const struct run *run, ngx_uint_t level, const char *text)
     return is_refusal(run, level, text) || is_file(run, level, text);
 }
 
-/* The system's last one. It is given no alignment below a pointer's size. */
+/* Whether text reports the system's last refusal. The system gets no alignment
+ * below a pointer's size, but the line has the caller's. */
 static int
 is_refusal(const struct run *run, ngx_uint_t level, const char *text)
 {
@@ -127,7 +128,7 @@ is_file(const struct run *run, ngx_uint_t level, const char *text)
                    event->fd);
 }
 
-/* Whether text is what format makes, followed by the error. */
+/* Whether text is format with its arguments, followed by the error. */
 static int
 is_text(const char *text, int err, const char *format, ...)
 {

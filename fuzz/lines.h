@@ -1,8 +1,8 @@
 /*
- * The lines that a pool writes to its log. Each must be one that was due when
- * it was written: it says which call failed, what that was given, and the
- * system's error. A debug build writes more of them: those are counted, and
- * what they say of a destroyed pool's blocks is added up.
+ * The lines that a pool writes to its log. Each line must be expected when it
+ * is written: it names the call that failed, the call's arguments, and the
+ * system's error. The further lines of a debug build are counted, and the
+ * unused bytes that they report for a destroyed pool's blocks are added up.
  */
 #ifndef FUZZ_LINES_H
 #define FUZZ_LINES_H
@@ -15,21 +15,21 @@
 struct run;
 
 struct lines {
-    size_t seen;   /* all but those of debug builds */
-    size_t others; /* due, besides those of the system's refusals */
-    int is_wrong;  /* one was not due, or is not as it should be */
+    size_t seen;   /* lines, without those of debug builds */
+    size_t others; /* expected lines, without those of the system's refusals */
+    int is_wrong;  /* a line was not expected, or has other words */
 
-    size_t debug_seen; /* those of debug builds, and how many are due */
-    size_t debug_due;
-    size_t unused_seen; /* bytes that they say were unused, and were */
-    size_t unused_due;
+    size_t debug_seen;  /* lines of debug builds */
+    size_t debug_due;   /* expected lines of debug builds */
+    size_t unused_seen; /* unused bytes, by these lines */
+    size_t unused_due;  /* unused bytes, by the model */
 
     /* The arguments of the call that is made now. */
     size_t size;
     size_t alignment;
 };
 
-/* A line has been written. */
+/* Call for each line that is written: checks and counts it. */
 void lines_note(struct run *run, ngx_uint_t level, const char *text,
                 size_t size);
 

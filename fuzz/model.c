@@ -6,9 +6,9 @@
 #include <ngx_palloc.h>
 
 enum {
-    FAILED_MAX = 4, /* a block that failed more often is not tried any more */
-    LEFT_PART = 32, /* nor one of which less than this part is left */
-    NGINX_WALK = 5, /* entries among which nginx looks for an empty one */
+    FAILED_MAX = 4, /* a block with more failures is not tried any more */
+    LEFT_PART = 32, /* nor one with less than 1 / LEFT_PART of it free */
+    NGINX_WALK = 5, /* nginx looks for an empty entry among the first 5 */
 };
 
 static struct model_spot small(struct model *model, struct model_pool *pool,
@@ -105,7 +105,7 @@ model_pnalloc(struct model *model, unsigned pool, size_t size, unsigned key,
               const struct model_seen *seen)
 {
     struct model_pool *self = &model->pools[pool];
-    /* A red zone ends where the marks' grain, of eight bytes, does. */
+    /* A red zone ends at a multiple of 8 bytes, the unit of marks. */
     size_t alignment = model->redzone == 0 ? 1 : 8;
 
     return model_is_small(model, pool, size)
@@ -165,7 +165,7 @@ model_nginx_alloc(struct model *model, unsigned pool, size_t size,
                              : model_nginx_large(model, pool, key, seen);
 }
 
-/* Every block but the last counts a failure. */
+/* Appends a block. Every block but the last counts a failure. */
 struct model_spot
 model_nginx_block(struct model *model, unsigned pool, size_t size,
                   const struct model_seen *seen)
@@ -214,7 +214,7 @@ model_nginx_pmemalign(struct model *model, unsigned pool, unsigned key,
     return nginx_entry(model, &model->pools[pool], key, seen);
 }
 
-/* A node whose data find no memory stays where it is. */
+/* When the data gets no memory, the node stays allocated. */
 struct model_cleanup
 model_nginx_cleanup(struct model *model, unsigned pool, size_t size,
                     unsigned key, const struct model_seen *seen)
@@ -242,7 +242,7 @@ model_nginx_cleanup(struct model *model, unsigned pool, size_t size,
     return cleanup;
 }
 
-/* The entry stays on the list. */
+/* nginx leaves the entry on the list. */
 int
 model_nginx_free(struct model *model, unsigned pool, unsigned key)
 {
@@ -302,7 +302,8 @@ model_header(size_t block)
     return block == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
 }
 
-/* A small allocation. Each block that was tried in vain counts a failure. */
+/* Makes a small allocation. Each block that is tried in vain counts a
+ * failure. */
 static struct model_spot
 small(struct model *model, struct model_pool *pool, size_t size,
       size_t alignment, const struct model_seen *seen)
@@ -328,7 +329,8 @@ small(struct model *model, struct model_pool *pool, size_t size,
     return spot;
 }
 
-/* The first block, from current on, with room; or block_count. */
+/* Returns the first block, from current on, that the allocation fits into, or
+ * block_count. */
 static size_t
 block_fitting(const struct model *model, const struct model_pool *pool,
               size_t size, size_t alignment)
@@ -373,8 +375,8 @@ cut(const struct model *model, struct model_pool *pool, size_t block,
         .place = MODEL_SMALL, .block = block, .offset = offset, .before = last};
 }
 
-/* A call for which no block has room gave NULL: each has counted the failure,
- * or none has. */
+/* No block had enough free bytes, and the call returned NULL: then either all
+ * blocks have counted the failure, or none has. */
 static void
 fail_all(struct model_pool *pool, const struct model_seen *seen)
 {
@@ -388,7 +390,7 @@ fail_all(struct model_pool *pool, const struct model_seen *seen)
     }
 }
 
-/* After an allocation from block, before which others were tried. */
+/* Moves current towards block, past the blocks that are not tried any more. */
 static void
 current_move(struct model_pool *pool, size_t block)
 {
@@ -403,8 +405,10 @@ current_move(struct model_pool *pool, size_t block)
     }
 }
 
-/* A large allocation and its entry: in the index, or an empty one that is the
- * list's first, or a spare one, or cut from a block. */
+/*
+ * Makes a large allocation and its entry. The entry is one of the index, the
+ * list's first entry if that is empty, a spare one, or cut from a block.
+ */
 static struct model_spot
 large(struct model *model, struct model_pool *pool, unsigned key,
       const struct model_seen *seen)
@@ -445,7 +449,7 @@ large_add(struct model_pool *pool, unsigned key, int is_fresh,
     return (struct model_spot){.place = MODEL_LARGE, .is_fresh = is_fresh};
 }
 
-/* NULL: key is no live large allocation. */
+/* Returns NULL when key is no live large allocation. */
 static struct model_large *
 large_find(struct model_pool *pool, unsigned key)
 {
@@ -478,7 +482,7 @@ nginx_small(struct model *model, struct model_pool *pool, size_t size,
                                    size, seen);
 }
 
-/* An entry that is cut from a block. */
+/* Makes a large allocation whose entry is cut from a block. */
 static struct model_spot
 nginx_entry(struct model *model, struct model_pool *pool, unsigned key,
             const struct model_seen *seen)

@@ -1,14 +1,15 @@
 /*
- * The rule by which a pool serves allocations, played through with numbers
- * alone: the model knows each pool's blocks, how far each is used, failed,
- * current, and the live large allocations. It touches no memory of a pool and
- * shares no code with one. Sizes of the public structs are all that it takes
- * from ngx_palloc.h. Offsets are in bytes from a block's start.
+ * A model of a pool: the rule by which a pool serves allocations, as numbers
+ * alone. The model has each pool's blocks, the used bytes and failures of each,
+ * the current block, and the live large allocations. It touches no memory of a
+ * pool and shares no code with one. It takes only the sizes of the public
+ * structs from ngx_palloc.h. Offsets are in bytes from a block's start.
  *
- * What the library decides by itself (which memory a thread keeps, when a list
- * gets an index, in which order the system is asked) is not in here. The
- * executor makes the call first and passes what it saw as struct model_seen.
- * The model says what follows, by which the oracles check the call.
+ * The model leaves open what the library may decide: the memory that a thread
+ * keeps, when a list gets an index, the order of requests to the system. The
+ * executor makes the call first, and passes its observations as struct
+ * model_seen. The model returns the result that must follow, and the oracles
+ * check the call against it.
  *
  * All functions: one thread.
  */
@@ -20,21 +21,21 @@
 #include "op.h"
 
 enum {
-    /* Ops that one program does, ops of its handlers included; each takes at
-     * most one block, one large allocation and one cleanup into use. */
+    /* The ops that one program does, with the ops of its handlers. An op adds
+     * at most one block, one large allocation and one cleanup. */
     MODEL_OPS_MAX = 1024,
 
     /* nginx's own functions may append two blocks for a cleanup. */
     MODEL_BLOCKS_MAX = 2 * MODEL_OPS_MAX + 1,
 };
 
-/* No key that an allocation has. */
+/* The key of no allocation. */
 #define MODEL_NO_KEY ((unsigned) -1)
 
-/* No place on the list of large allocations. */
+/* The index of no entry on the list of large allocations. */
 #define MODEL_NO_ENTRY ((size_t) -1)
 
-/* Where an allocation went. */
+/* The place of an allocation. */
 enum model_place {
     MODEL_NOWHERE, /* it failed */
     MODEL_SMALL,
@@ -43,14 +44,14 @@ enum model_place {
 
 struct model_spot {
     enum model_place place;
-    size_t block;  /* of a small one: ordinal in its pool */
-    size_t offset; /* of a small one */
-    size_t before; /* of a small one: how far the block had been used */
+    size_t block;  /* of a small one: number of the block in its pool, from 0 */
+    size_t offset; /* of a small one: in the block */
+    size_t before; /* of a small one: the block's last before */
     int is_fresh;  /* a block was appended for it, or for its entry */
 };
 
-/* Where a cleanup went. Its node and its data are one allocation; where they
- * are two, as by nginx's own function, data is the second. */
+/* The place of a cleanup: of its node, and of its data, which follows the node
+ * in the same allocation. nginx's own function makes two allocations. */
 struct model_cleanup {
     struct model_spot node;
     struct model_spot data;
@@ -58,13 +59,13 @@ struct model_cleanup {
 
 /* A call, as the executor saw it. */
 struct model_seen {
-    int is_null;        /* the call gave NULL */
-    int is_refused;     /* the system refused something meanwhile */
-    int has_block;      /* a block was appended */
-    size_t failed;      /* of the block that was current before */
-    int has_index;      /* the pool had an index before */
+    int is_null;        /* the call returned NULL */
+    int is_refused;     /* the system refused memory during the call */
+    int has_block;      /* the call appended a block */
+    size_t failed;      /* now, of the block that was current before the call */
+    int has_index;      /* the pool had an index before the call */
     int is_indexed;     /* a large allocation's entry is in the index */
-    size_t empty_entry; /* place of the list's first entry without an
+    size_t empty_entry; /* index of the list's first entry without an
                          * allocation, before the call, or MODEL_NO_ENTRY */
     size_t taken;       /* bytes of memory that serve a large allocation */
 };
@@ -77,7 +78,7 @@ struct model_block {
 
 struct model_large {
     size_t size;  /* of the memory that serves it */
-    unsigned key; /* the caller's, one each */
+    unsigned key; /* the caller's number of it; no two are the same */
 };
 
 struct model_pool {
@@ -91,12 +92,12 @@ struct model_pool {
     size_t large_count; /* live ones */
     struct model_large large[MODEL_OPS_MAX + 1];
     size_t large_bytes;
-    size_t large_peak;  /* the most live ones since the last reset */
-    size_t spare_count; /* entries of freed ones, to be used again */
-    size_t empty_count; /* entries on the list without an allocation, known
-                         * while there is no index */
+    size_t large_peak;  /* most live ones at a time since the last reset */
+    size_t spare_count; /* entries of freed ones, for later ones */
+    size_t empty_count; /* entries on the list without an allocation; known
+                         * only while there is no index */
 
-    size_t cleanup_count; /* added, until they have all run */
+    size_t cleanup_count; /* since the last reset */
 };
 
 struct model {
@@ -111,13 +112,14 @@ void model_init(struct model *model, size_t redzone, int all_large);
 /* Whether an allocation of size bytes is cut from a block. */
 int model_is_small(const struct model *model, unsigned pool, size_t size);
 
-/* Returns 1 when the pool must exist now, else 0. */
+/* Create the pool. Returns 1 when it must exist now, else 0. */
 int model_create(struct model *model, unsigned pool, size_t size,
                  const struct model_seen *seen);
 
 /*
- * Where an allocation must be now. key names it for model_free() if it is
- * large. The place is MODEL_NOWHERE when the call may give NULL, and did.
+ * Make an allocation. Returns the place where it must be now. key names a large
+ * allocation for model_free(). The place is MODEL_NOWHERE when the call was
+ * allowed to return NULL, and did.
  */
 struct model_spot model_palloc(struct model *model, unsigned pool, size_t size,
                                unsigned key, const struct model_seen *seen);
@@ -129,13 +131,16 @@ struct model_cleanup model_cleanup(struct model *model, unsigned pool,
                                    size_t size, unsigned key,
                                    const struct model_seen *seen);
 
-/* Returns 1 when key is a live large allocation of pool, which is one no
- * more; else 0. */
+/* Free an allocation. Returns 1 when key was a live large allocation of pool,
+ * else 0. */
 int model_free(struct model *model, unsigned pool, unsigned key,
                const struct model_seen *seen);
 
-/* The same for nginx's own functions, by nginx's rule. A block is appended and
- * size bytes are cut from it; a large allocation may have any size. */
+/*
+ * The same for nginx's own functions, by nginx's rule. model_nginx_block()
+ * appends a block and cuts size bytes from it; model_nginx_large() makes an
+ * allocation of any size large.
+ */
 struct model_spot model_nginx_alloc(struct model *model, unsigned pool,
                                     size_t size, size_t alignment, unsigned key,
                                     const struct model_seen *seen);
@@ -152,18 +157,18 @@ struct model_cleanup model_nginx_cleanup(struct model *model, unsigned pool,
                                          const struct model_seen *seen);
 int model_nginx_free(struct model *model, unsigned pool, unsigned key);
 
-/* The part of an end after the cleanups have run. */
+/* Reset or destroy the pool, after its cleanups have run. */
 void model_reset(struct model *model, unsigned pool);
 void model_destroy(struct model *model, unsigned pool);
 
-/* The end of the first block's last allocation is its user's to move, as
- * ngx_array does. */
+/* Move the end of the first block's last allocation. A user of the pool may do
+ * that, as ngx_array does. */
 void model_tail_move(struct model *model, unsigned pool, long bytes);
 
-/* Bytes left in the block that the pool tries first. */
+/* Free bytes of the block that the pool tries first. */
 size_t model_left(const struct model *model, unsigned pool);
 
-/* Where the memory that the pool may use starts in a block. */
+/* The offset at which a block's usable memory starts. */
 size_t model_header(size_t block);
 
 #endif

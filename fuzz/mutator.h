@@ -1,8 +1,8 @@
 /*
- * The mutator: changes a program op by op, so that what an engine tries next is
- * a program too, and most of its ops do something. A byte that changes at
- * random mostly makes an op whose pool does not exist, or shifts the bytes of
- * all ops after it.
+ * The mutator changes a program op by op. So an engine's next input is a
+ * program too, and most of its ops do something. A random change of a byte
+ * mostly makes an op whose pool does not exist, or shifts the bytes of all ops
+ * after it.
  *
  * Everything here depends on the input and on the seed alone: the same two give
  * the same bytes on every compiler and every machine. The output of a mutator
@@ -19,12 +19,12 @@
 #include "op.h"
 
 enum {
-    /* Of a program that is mutated; the executor does no more. The ops after
-     * them are dropped. */
+    /* The ops of a program that are mutated; the executor does no more. Later
+     * ops are dropped. */
     MUTATOR_OPS_MAX = 1024,
 };
 
-/* The target that the ops are for: each has ops that mean nothing to it. */
+/* The target that the ops are for. Each target ignores some ops. */
 enum mutator_use {
     MUTATOR_POOL,    /* pool_ops in each of its builds, and pool_oom */
     MUTATOR_MIXED,   /* pool_mixed: the op nginx as well */
@@ -38,7 +38,7 @@ struct mutator {
     enum mutator_use use;
     uint64_t random;
     enum op_version version; /* that the program is written in */
-    size_t work_most;        /* ops that it does at most, once it is mutated */
+    size_t work_most;        /* ops that the mutated program may do */
     size_t count;
     struct op ops[MUTATOR_OPS_MAX];
 };
@@ -73,21 +73,21 @@ int mutator_delete(struct mutator *mutator);
 /* Swap two ops that differ, mostly close to each other. */
 int mutator_swap(struct mutator *mutator);
 
-/* Change one operand of one op: to a neighbour, to a boundary, to what another
- * op has, or to what an inserted op might have. */
+/* Change one operand of one op: to a neighbour, to a boundary, to the operand
+ * of another op, or to an operand that an inserted op might have. */
 int mutator_tweak(struct mutator *mutator);
 
 /* Let an op be another op. Operands that both have stay. */
 int mutator_replace(struct mutator *mutator);
 
-/* Copy a run of ops once or a few times, to after it or to another place. */
+/* Copy a run of ops once or a few times, to the place after it or to
+ * another place. */
 int mutator_duplicate(struct mutator *mutator);
 
-/* Let an op be done 16 to 128 times more. */
+/* Repeat an op 16 to 128 times. */
 int mutator_repeat(struct mutator *mutator);
 
-/* Let a run of ops follow itself 64 times, or as often as the program may do
- * it. */
+/* Repeat a run of ops 64 times, or as often as work_most allows. */
 int mutator_loop(struct mutator *mutator);
 
 /* Let the thread keep memory from the program's start on: insert a cache_limit
@@ -97,12 +97,12 @@ int mutator_keep(struct mutator *mutator);
 /* Insert a run of the ops of the program at other, of size bytes. */
 int mutator_splice(struct mutator *mutator, const uint8_t *other, size_t size);
 
-/* Let a tail of the program at other, or the whole of it, follow a head of this
- * program. */
+/* Keep a head of this program, and append a tail of the program at other, or
+ * the whole of it. */
 int mutator_cross(struct mutator *mutator, const uint8_t *other, size_t size);
 
-/* Do one mutation or a few, of kinds that are drawn. With other, splices and
- * cross-overs are among them; NULL: there is no other program. */
+/* Do one mutation or a few, of random kinds. Splices and cross-overs need
+ * other; NULL: there is no other program. */
 void mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size);
 
 #endif

@@ -18,15 +18,17 @@
 #define ngx_pool_run_cleanup_file nginx_pool_run_cleanup_file
 #define ngx_reset_pool            nginx_reset_pool
 
-/* The prototypes have this library's names, and warnings are nginx's own. */
+/* nginx's code has no prototypes for the names above, and has other warnings
+ * than this project. */
 #pragma GCC diagnostic ignored "-Wcast-align"
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wundef"
 
-/* Used before it is defined. */
+/* nginx's code uses it before the definition. */
 void ngx_pool_cleanup_file(void *data);
 
-/* nginx's src/core/ngx_palloc.c as it is: a path in quotes, from the build. */
+/* The build sets NGINX_PALLOC_C to the path of nginx's src/core/ngx_palloc.c,
+ * in quotes. */
 #include NGINX_PALLOC_C
 
 const struct run_nginx nginx_functions = {

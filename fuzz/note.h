@@ -1,6 +1,6 @@
 /*
- * Each call of the pool's is noted before it is made: ngxops writes a C program
- * of the notes (pool/ops/source.h).
+ * Notes of the executor. It notes each call of a pool function before it makes
+ * the call. ngxops turns the notes into a C program (pool/ops/source.h).
  */
 #ifndef FUZZ_NOTE_H
 #define FUZZ_NOTE_H
@@ -12,10 +12,10 @@
 #include "shadow.h"
 #include "source.h"
 
-/* Note a call, or another thing that the program does. */
+/* Note a call, or another event of enum source_code. */
 void note(struct run *run, struct source_call call);
 
-/* The answer to the call that was noted last, if that is another one. */
+/* Note the answer to call, the last one, if it is not call.answer. */
 void note_answer(struct run *run, struct source_call call, int succeeds);
 
 void note_free(struct run *run, unsigned pool, struct shadow_target target,
@@ -23,10 +23,11 @@ void note_free(struct run *run, unsigned pool, struct shadow_target target,
 void note_tail(struct run *run, unsigned pool,
                const struct shadow_allocation *allocation, size_t size);
 
-/* All that the pool has is as it was, and goes by a reset or a destroy. */
+/* Note a reset or a destroy, as code says, and before it the end of each of the
+ * pool's allocations. */
 void note_end(struct run *run, unsigned pool, enum source_code code);
 
-/* The call that adds a cleanup. */
+/* Return, but do not note, the call that adds a cleanup. */
 struct source_call note_cleanup(const struct op *op, enum shadow_handler kind,
                                 size_t size, unsigned key);
 

@@ -1,13 +1,13 @@
 /*
- * Odd systems. The linker puts these functions in the system's place, and the
- * pool keeps every promise that does not need them.
+ * Odd systems. The linker replaces the system's functions by these. The pool
+ * must keep every promise that does not need the system's functions.
  *
- * - There is no thread-specific key left, or no memory to set one: a thread
- *   keeps nothing.
- * - The dynamic linker does not know whose malloc() or malloc_usable_size() is
- *   (call number ODD_DLADDR), or they lie in two libraries (ODD_DLADDR is 0):
- *   the latter may not be called.
- * - The system's page is another one, or not known (ODD_PAGESIZE).
+ * - pthread_key_create() or pthread_setspecific() fails. Then a thread keeps no
+ *   memory.
+ * - dladdr() does not find the library of malloc() or malloc_usable_size(): its
+ *   call number ODD_DLADDR fails. Or it finds two different libraries:
+ *   ODD_DLADDR is 0. Then the pool must not call malloc_usable_size().
+ * - The page size is another one, or is not known: ODD_PAGESIZE.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* Dl_info */
@@ -34,11 +34,11 @@ long __real_sysconf(int name);
 long __wrap_sysconf(int name);
 
 enum {
-    LAST_PRIORITY = 101, /* of destructors, the last that is granted */
+    LAST_PRIORITY = 101, /* of a destructor that runs after all others */
     POOL_SIZE = 1024,
 };
 
-static int keys; /* that are to be deleted */
+static int keys; /* deleted keys, or -1 when there can be none */
 static int is_deleted;
 static int dladdr_calls;
 static char libraries[2];
@@ -52,7 +52,7 @@ __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *data))
     return EAGAIN;
 }
 
-/* Where there is no key any more, or has never been one, none may be set. */
+/* A key that was never made, or that is deleted, may not be set. */
 int
 __wrap_pthread_setspecific(pthread_key_t key, const void *value)
 {
@@ -75,8 +75,8 @@ __wrap_pthread_key_delete(pthread_key_t key)
     return __real_pthread_key_delete(key);
 }
 
-/* At the program's end: a key that was made has been deleted, and the next pool
- * does not use it. */
+/* Checks at the process's end that the key, if there was one, is deleted, and
+ * that a pool does not use it after that. */
 __attribute__((destructor(LAST_PRIORITY))) static void
 check_keys(void)
 {
@@ -87,7 +87,8 @@ check_keys(void)
     ngx_destroy_pool(ngx_create_pool(POOL_SIZE, NULL));
 }
 
-/* The answer alone shows a failure, and the base alone another library. */
+/* A failure shows by the result alone, and another library by dli_fbase
+ * alone. */
 int
 __wrap_dladdr(const void *address, Dl_info *info)
 {

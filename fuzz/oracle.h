@@ -1,8 +1,8 @@
 /*
- * An oracle knows some of the promises that a pool makes, in words, and says
- * after a step whether one is broken. The table of oracles is at the end. To
- * add one: a file in oracles/, a line here and one in meson.build, and a
- * mutant that it catches, in mutants/.
+ * An oracle has some of the promises that a pool makes, in words, and checks
+ * after a step whether they still hold. ORACLE_LIST names all oracles. To add
+ * one: a file in oracles/, a line here, a line in meson.build, and a mutant
+ * that it catches in mutants/.
  */
 #ifndef FUZZ_ORACLE_H
 #define FUZZ_ORACLE_H
@@ -13,7 +13,7 @@
 #include "step.h"
 
 struct promise {
-    unsigned number; /* oracles are asked in the table's order, not in this */
+    unsigned number; /* no two are the same; the order means nothing */
     const char *words;
 };
 
@@ -21,13 +21,14 @@ struct oracle {
     const char *name;
     const struct promise *promises;
     size_t promise_count;
-    unsigned kinds; /* of the steps that it looks at: ORACLE_KIND() of each */
+    unsigned kinds; /* the steps that it checks: ORACLE_KIND() of each, or'ed */
 
-    /* Returns NULL, or the promise that is broken. Changes nothing. */
+    /* Returns NULL, or the broken promise. Changes nothing. */
     const struct promise *(*check)(const struct run *run,
                                    const struct step *step);
 };
 
+/* In the order of checks. */
 #define ORACLE_LIST(X)                                                         \
     X(alignment)                                                               \
     X(failure)                                                                 \
@@ -57,13 +58,14 @@ ORACLE_LIST(ORACLE_DECLARE)
 extern const struct oracle *const oracles[];
 extern const size_t oracle_count;
 
-/* Returns NULL, or the first promise that an oracle finds broken. */
+/* Ask the oracles that check such steps. Returns NULL, or the first broken
+ * promise. */
 const struct promise *oracles_check(const struct run *run,
                                     const struct step *step);
 
 #define ORACLE_KIND(kind) (1u << (kind))
 
-/* A pool or what is in it may have changed. */
+/* The steps that may change a pool, its memory or its lists. */
 #define ORACLE_CHANGES                                                         \
     (ORACLE_KIND(STEP_CREATE) | ORACLE_KIND(STEP_DESTROY) |                    \
      ORACLE_KIND(STEP_RESET) | ORACLE_KIND(STEP_ALLOC) |                       \
@@ -71,11 +73,11 @@ const struct promise *oracles_check(const struct run *run,
      ORACLE_KIND(STEP_HANDLER) | ORACLE_KIND(STEP_FILE) |                      \
      ORACLE_KIND(STEP_OTHER))
 
-/* Memory has been made. */
+/* The steps that allocate. */
 #define ORACLE_MAKES (ORACLE_KIND(STEP_ALLOC) | ORACLE_KIND(STEP_CLEANUP))
 
-/* Defines oracle_name from this file's promises[] and check(), which is called
- * after steps of these kinds alone. */
+/* Defines oracle_name from the file's promises[] and check(). check() is called
+ * only after steps of these kinds. */
 #define ORACLE_DEFINE(name_, kinds_)                                           \
     const struct oracle oracle_##name_ = {                                     \
         .name = #name_,                                                        \

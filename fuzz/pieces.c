@@ -1,11 +1,11 @@
 #include "pieces.h"
 
 enum {
-    HIDE_MAX = 4, /* pieces of about a size that hide none of that size */
+    HIDE_MAX = 4, /* so few pieces of about a size cannot hide another one */
 
-    BINS = 8, /* sizes of blocks that find each a bin, whatever they are */
+    BINS = 8, /* so many sizes of blocks have a bin each, whatever they are */
 
-    /* The powers of two with a bin each. */
+    /* The least and the greatest power of two with a bin. */
     POWER_LEAST = 32,
     POWER_MOST = 256 * 1024,
 };
@@ -43,7 +43,7 @@ pieces_put(struct pieces *pieces, size_t size, size_t count, int is_block)
         found = &pieces->sizes[pieces->count++];
         *found = (struct piece_size){.size = size, .is_block = is_block};
     }
-    /* A bin that another size has left may be taken. */
+    /* The blocks may have got a bin that another size has left. */
     if (is_block) {
         pieces->bins += found->count == 0 || pieces->has_left;
         pieces->has_other_blocks |= !is_power(size);
@@ -107,7 +107,7 @@ pieces_have_large(const struct pieces *pieces, size_t size)
     return has_one && others <= HIDE_MAX && pieces->is_known;
 }
 
-/* NULL: there is no such size. */
+/* Returns NULL when no piece had that size. */
 static struct piece_size *
 find(struct pieces *pieces, size_t size, int is_block)
 {

@@ -1,8 +1,8 @@
 /*
- * The pieces of memory that a thread keeps, as far as they are known: from a
- * moment on where nothing is kept, each piece that is put and taken is noted.
- * When something else happens to them they are unknown, until nothing is kept
- * again. What is known must be there, and serves what it should.
+ * The pieces of memory that a thread keeps, as far as they are known. They are
+ * known when no memory is kept, and from then on each piece that is put or
+ * taken is noted. An event that cannot be noted makes them unknown, until no
+ * memory is kept again. Known pieces must be there, and must serve requests.
  */
 #ifndef FUZZ_PIECES_H
 #define FUZZ_PIECES_H
@@ -10,19 +10,20 @@
 #include <stddef.h>
 
 enum {
-    PIECES_SIZES = 32, /* with more sizes nothing is known */
+    PIECES_SIZES = 32, /* with more sizes, the pieces are unknown */
 };
 
 struct pieces {
     int is_known;
-    int has_left;         /* a bin, maybe: all blocks of a size were taken */
-    int has_other_blocks; /* some have a size that is no power of two */
-    size_t bins;          /* that blocks have been put into, at most */
+    int has_left;         /* all blocks of a size were taken: a bin may be free
+                           * for another size */
+    int has_other_blocks; /* a block's size was no power of two */
+    size_t bins;          /* at most this number of bins has had blocks */
     size_t bytes;
-    size_t blocks;
-    size_t large;
-    size_t size_most; /* of any piece so far */
-    size_t count;     /* of sizes */
+    size_t blocks;    /* number of block pieces */
+    size_t large;     /* number of other pieces */
+    size_t size_most; /* the largest piece so far */
+    size_t count;     /* of elements in sizes */
     struct piece_size {
         size_t size;
         size_t count;
@@ -30,18 +31,21 @@ struct pieces {
     } sizes[PIECES_SIZES];
 };
 
-/* Nothing is kept. */
+/* Start with no kept memory: all pieces are known. */
 void pieces_clear(struct pieces *pieces);
 
+/* Note that the thread keeps count more pieces of size bytes. */
 void pieces_put(struct pieces *pieces, size_t size, size_t count, int is_block);
+/* Note that a piece of size bytes was taken. */
 void pieces_take(struct pieces *pieces, size_t size, int is_block);
 
-/* Whether a block of size bytes is kept, and is found: a few sizes have a bin
- * each, and so have the powers of two. */
+/* Whether a block of size bytes is kept and must be found. Each power of two
+ * has a bin, and so has each of a few other sizes. */
 int pieces_have_block(const struct pieces *pieces, size_t size);
 
-/* Whether a piece is kept for a large allocation of size bytes: it has at most
- * an eighth more, and not many other pieces of about the size hide it. */
+/* Whether a piece for a large allocation of size bytes is kept and must be
+ * found: a piece with at most an eighth more, unless many other pieces of about
+ * that size hide it. */
 int pieces_have_large(const struct pieces *pieces, size_t size);
 
 #endif

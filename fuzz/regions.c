@@ -12,29 +12,29 @@
 
 enum {
     REGIONS = OP_POOLS,
-    OBJECTS_MAX = 512, /* alive in a region */
+    OBJECTS_MAX = 512, /* live objects of a region */
     STEPS_MAX = 1024,
     AGAIN_MAX = 16,
 
-    /* Kept small, so that many programs run in a second: bytes that a region is
-     * asked for in all. fuzz/fixed.h gives all of them once. */
+    /* The bytes that a region is asked for in all. The limit is low, so that
+     * many programs run in a second. */
     REGION_BYTES_MAX = 8 * 1024 * 1024,
 
-    /* Larger sizes are taken by this, except those that no heap has. */
+    /* Larger sizes are taken modulo this, except sizes that no heap has. */
     SIZES = 128 * 1024,
 
-    /* Of a longer object only so many bytes at either end are written. */
+    /* The bytes that are written at each end of a longer object. */
     WRITTEN_MAX = 512,
 
-    FILLS = 255, /* values that a written byte takes, never 0 */
+    FILLS = 255, /* values of a written byte; 0 is none of them */
 
-    /* The sizes that others are relative to, without a scale(). */
+    /* The sizes that relative amounts refer to, without a scale(). */
     SCALE_MAX = 4096,
     SCALE_LEFT = 512,
     SCALE_PAGE = 4096,
 
     ALIGNMENTS = 13,      /* 1 << 0 ... 1 << 12 */
-    BYTES_AN_OBJECT = 64, /* of those that create() is to expect */
+    BYTES_AN_OBJECT = 64, /* a region's size for its count of objects */
 
     /* States of a region: see states.h. */
     OBJECTS_STATES = 11,
@@ -45,60 +45,59 @@ enum {
     NO_STEP = STEPS_MAX,
 };
 
-/* An op, once it is known which thread does it to which region. */
+/* An op, with its thread and its region. */
 struct step {
     struct op op;
     unsigned thread;
     unsigned region; /* or NO_REGION */
     uint32_t number; /* of the program's op, from 1 */
 
-    /* Of an op that makes: which one it is, from 1. Of one that frees: which
-     * one it frees. 0: none. */
-    uint32_t made;
-    uint32_t freed;
-    int is_end; /* of the thread */
+    uint32_t made;  /* number of the object that the op makes, from 1; or 0 */
+    uint32_t freed; /* number of the object that the op frees; or 0 */
+    int is_end;     /* the thread ends */
 
-    /* For threads that run freely: the step by which another thread leaves the
-     * region to this one, or NO_STEP; and whether this is such a step. */
-    size_t after;
-    int is_awaited;
+    /* In REGIONS_CONCURRENT: */
+    size_t after;   /* another thread's last step on the region, or NO_STEP */
+    int is_awaited; /* another step has this one as its after */
 };
 
 struct region {
-    void *state;     /* NULL: there is none */
+    void *state;     /* NULL: the region does not exist */
     unsigned thread; /* that made it */
-    size_t total;    /* bytes that it was asked for, former ones included */
+    size_t total;    /* bytes that all regions of this number were asked for */
 
-    /* The arguments of create(), and how much of them has been asked for. */
+    /* The arguments of create(). */
     size_t size;
     size_t count;
+
+    /* The bytes and the objects that the region was asked for. */
     size_t asked;
     size_t asked_count;
 
     size_t cleanups;
-    size_t ran;
+    size_t ran;          /* cleanups */
     size_t object_count; /* oldest first */
     struct regions_object objects[OBJECTS_MAX];
 };
 
-/* A worker's part of a run. */
+/* The steps from from to before to, for one thread. */
 struct part {
     unsigned thread;
-    size_t from; /* of the steps */
+    size_t from;
     size_t to;
 };
 
 static struct {
-    const struct face *face;
+    const struct regions_allocator *allocator;
     enum regions_mode mode;
     size_t step_count;
     struct step steps[STEPS_MAX];
     struct region regions[REGIONS];
     struct worker workers[REGIONS_THREADS];
-    sem_t handed[STEPS_MAX]; /* the step is done, and another thread waits */
-    int has_handed;          /* they are made, and all 0 */
+    sem_t handed[STEPS_MAX];       /* posted after an awaited step */
+    int has_handed;                /* the semaphores exist, and all are 0 */
     int is_there[REGIONS_THREADS]; /* the thread has entered */
-    int is_over;                   /* what is left goes */
+    int is_over;                   /* the program is done */
     uint64_t trace;
 } run;
 
@@ -112,19 +111,19 @@ static _Thread_local unsigned self;
 static _Thread_local const struct step *current;
 
 static void decode(const uint8_t *data, size_t size);
-static int creates(const struct step *step);
+static int is_create(const struct step *step);
 static int needs_region(const struct step *step);
 static void run_scheduled(void);
 static void run_concurrent(void);
 static int is_idle(const struct step *step);
-static void order(void);
+static void order_steps(void);
 static size_t epoch_end(size_t from);
 static int has_work(unsigned thread, size_t from, size_t to);
-static void on(unsigned thread, size_t from, size_t to);
-static void begin(struct part *part);
-static void part_do(void *data);
-static void look_at(const struct step *step);
-static void finish(void);
+static void run_on(unsigned thread, size_t from, size_t to);
+static void part_begin(struct part *part);
+static void part_perform(void *data);
+static void note_effects(const struct step *step);
+static void end_all(void);
 static void thread_enter(unsigned thread);
 static void thread_end(unsigned thread);
 static void thread_leave(void *data);
@@ -135,7 +134,7 @@ static void region_destroy(struct region *region);
 static void region_reset(struct region *region);
 static void region_empty(struct region *region);
 static void region_end(struct region *region, void (*end)(void *state));
-static int is_elsewhere(const struct region *region);
+static int is_foreign(const struct region *region);
 static size_t size_of(const struct region *region, const struct op *op);
 static struct regions_object *object_make(struct region *region,
                                           const struct step *step);
@@ -147,15 +146,15 @@ static void object_check(const struct regions_object *object);
 static void object_check_apart(const struct regions_object *object);
 static void object_free(struct region *region, size_t nth);
 static void object_resize(struct region *region, const struct step *step);
-static size_t object_made(const struct region *region, uint32_t number);
+static size_t object_find(const struct region *region, uint32_t number);
 static void fill(struct regions_object *object, unsigned char value);
 static int is_uniform(const void *p, size_t size, unsigned char value);
 
 void
-regions_run(const struct face *face, enum regions_mode mode,
+regions_run(const struct regions_allocator *allocator, enum regions_mode mode,
             const uint8_t *data, size_t size)
 {
-    run.face = face;
+    run.allocator = allocator;
     run.mode = mode;
     run.is_over = 0;
     run.trace = 0;
@@ -171,7 +170,7 @@ regions_run(const struct face *face, enum regions_mode mode,
     } else {
         run_concurrent();
     }
-    finish();
+    end_all();
 }
 
 _Noreturn void
@@ -182,7 +181,7 @@ regions_fail(const char *words)
     if (current != NULL && !run.is_over) {
         op_print(&current->op, text);
     }
-    fprintf(stderr, "%s: op %u, %s: broken promise: %s\n", run.face->name,
+    fprintf(stderr, "%s: op %u, %s: broken promise: %s\n", run.allocator->name,
             current != NULL ? (unsigned) current->number : 0u, text, words);
     abort();
 }
@@ -231,12 +230,12 @@ regions_each_state(void (*visit)(void *state, void *data), void *data)
     }
 }
 
-/* Says of each op who does it to what: that does not depend on what came of the
- * ops before. */
+/* Makes the steps: an op's thread and region do not depend on the effects of
+ * the ops before it. */
 static void
 decode(const uint8_t *data, size_t size)
 {
-    static unsigned char regions_of[STEPS_MAX + 1]; /* by number of the maker */
+    static unsigned char regions_of[STEPS_MAX + 1]; /* by step.made */
     int is_made[REGIONS + 1] = {0};
     struct program program;
     struct op last = {0};
@@ -280,16 +279,16 @@ decode(const uint8_t *data, size_t size)
                 step->made = ++made;
                 regions_of[made] = (unsigned char) step->region;
             }
-            is_made[step->region] |= creates(step);
+            is_made[step->region] |= is_create(step);
             if (!step->is_end && needs_region(step) && !is_made[step->region]) {
-                run.step_count--; /* it does nothing */
+                run.step_count--; /* the op does nothing */
             }
         }
     }
 }
 
 static int
-creates(const struct step *step)
+is_create(const struct step *step)
 {
     return step->op.code == OP_CREATE || step->op.code == OP_CHILD;
 }
@@ -304,7 +303,7 @@ needs_region(const struct step *step)
     case OP_FAIL_ALLOC:
         return 0;
     default:
-        return !creates(step);
+        return !is_create(step);
     }
 }
 
@@ -328,12 +327,12 @@ run_scheduled(void)
                !run.steps[to].is_end) {
             to++;
         }
-        on(run.steps[i].thread, i, to);
+        run_on(run.steps[i].thread, i, to);
         i = to;
     }
 }
 
-/* Whether the op does nothing, so that no thread need be started for it. */
+/* Whether the op does nothing. Then no thread is started for it. */
 static int
 is_idle(const struct step *step)
 {
@@ -342,17 +341,17 @@ is_idle(const struct step *step)
 }
 
 /*
- * All threads do their steps at the same time. A thread waits for another one
- * only where it takes a region over from it, and where a thread ends. So every
- * two other steps of different threads are a race if they touch one thing,
- * however far apart they are and whichever comes first.
+ * Lets all threads do their steps at the same time. A thread waits for another
+ * one only when it takes over a region, and when a thread ends. So any two
+ * other steps of different threads are a data race if they access the same
+ * memory, whatever their distance and order.
  */
 static void
 run_concurrent(void)
 {
     size_t i = 0;
 
-    order();
+    order_steps();
     while (i < run.step_count) {
         struct part parts[REGIONS_THREADS];
         size_t to = epoch_end(i);
@@ -365,7 +364,7 @@ run_concurrent(void)
             parts[t] = (struct part){.thread = t, .from = i, .to = to};
             if (has_work(t, i, to)) {
                 begun |= 1u << t;
-                begin(&parts[t]);
+                part_begin(&parts[t]);
             }
         }
         for (unsigned t = 1; t < REGIONS_THREADS; t++) {
@@ -377,10 +376,9 @@ run_concurrent(void)
     }
 }
 
-/* Says of each step after which step of another thread it is done, and of that
- * one that it is waited for. */
+/* Sets after and is_awaited of all steps. */
 static void
-order(void)
+order_steps(void)
 {
     size_t last[REGIONS]; /* step on each region */
 
@@ -406,7 +404,7 @@ order(void)
     }
 }
 
-/* The steps up to which no thread ends. */
+/* Returns the next step after from that ends a thread, or step_count. */
 static size_t
 epoch_end(size_t from)
 {
@@ -429,31 +427,31 @@ has_work(unsigned thread, size_t from, size_t to)
     return 0;
 }
 
-/* Lets the thread do steps, to their end. */
+/* Lets the thread do its steps from from to before to, and waits for it. */
 static void
-on(unsigned thread, size_t from, size_t to)
+run_on(unsigned thread, size_t from, size_t to)
 {
     struct part part = {.thread = thread, .from = from, .to = to};
 
-    begin(&part);
+    part_begin(&part);
     if (thread != 0) {
         worker_wait(&run.workers[thread]);
     }
 }
 
-/* Lets the thread do those of the part's steps that are its own. */
+/* Lets the thread do its steps of the part. */
 static void
-begin(struct part *part)
+part_begin(struct part *part)
 {
     if (part->thread == 0) {
-        part_do(part);
+        part_perform(part);
     } else {
-        worker_begin(&run.workers[part->thread], part_do, part);
+        worker_begin(&run.workers[part->thread], part_perform, part);
     }
 }
 
 static void
-part_do(void *data)
+part_perform(void *data)
 {
     const struct part *part = data;
 
@@ -469,15 +467,15 @@ part_do(void *data)
                 (void) sem_post(&run.handed[i]);
             }
             if (run.mode == REGIONS_SCHEDULED) {
-                look_at(current);
+                note_effects(current);
             }
         }
     }
 }
 
-/* After a step, where no other one is done at the same time. */
+/* Notes a step's effects, in REGIONS_SCHEDULED alone. */
 static void
-look_at(const struct step *step)
+note_effects(const struct step *step)
 {
     regions_trace_add(step->number);
     if (step->region != NO_REGION) {
@@ -490,14 +488,15 @@ look_at(const struct step *step)
                       [states_doublings(region->total / BYTES_UNIT,
                                         BYTES_STATES)] = 1;
     }
-    if (run.face->check != NULL) {
-        run.face->check();
+    if (run.allocator->check != NULL) {
+        run.allocator->check();
     }
 }
 
-/* What is left ends: what is bound to a thread with it, all else here. */
+/* Ends all threads and all regions. A region that is bound to a thread ends on
+ * it, all others end here. */
 static void
-finish(void)
+end_all(void)
 {
     run.is_over = 1;
     for (unsigned t = 1; t < REGIONS_THREADS; t++) {
@@ -509,24 +508,24 @@ finish(void)
             region_destroy(&run.regions[i]);
         }
     }
-    if (run.face->check != NULL && run.mode == REGIONS_SCHEDULED) {
-        run.face->check();
+    if (run.allocator->check != NULL && run.mode == REGIONS_SCHEDULED) {
+        run.allocator->check();
     }
-    if (run.face->leave != NULL) {
-        run.face->leave(0);
+    if (run.allocator->leave != NULL) {
+        run.allocator->leave(0);
     }
     run.is_there[0] = 0;
 }
 
-/* On the thread, before it does anything. */
+/* Called on the thread, before its steps. */
 static void
 thread_enter(unsigned thread)
 {
     self = thread;
     if (!run.is_there[self]) {
         run.is_there[self] = 1;
-        if (run.face->enter != NULL) {
-            run.face->enter(self);
+        if (run.allocator->enter != NULL) {
+            run.allocator->enter(self);
         }
     }
 }
@@ -543,8 +542,8 @@ thread_end(unsigned thread)
     worker_wait(worker);
     worker_end(worker);
     run.is_there[thread] = 0;
-    if (run.face->left != NULL) {
-        run.face->left(thread);
+    if (run.allocator->left != NULL) {
+        run.allocator->left(thread);
     }
 }
 
@@ -555,36 +554,36 @@ thread_leave(void *data)
     for (unsigned i = 0; i < REGIONS; i++) {
         struct region *region = &run.regions[i];
 
-        if (run.face->is_bound_to_thread && region->state != NULL &&
+        if (run.allocator->is_bound_to_thread && region->state != NULL &&
             region->thread == self) {
             region_destroy(region);
         }
     }
-    if (run.face->leave != NULL) {
-        run.face->leave(self);
+    if (run.allocator->leave != NULL) {
+        run.allocator->leave(self);
     }
 }
 
 static void
 perform(const struct step *step)
 {
-    const struct face *face = run.face;
+    const struct regions_allocator *allocator = run.allocator;
     struct region *region;
 
     switch (step->op.code) {
     case OP_CACHE_TRIM:
-        if (face->trim != NULL) {
-            face->trim();
+        if (allocator->trim != NULL) {
+            allocator->trim();
         }
         return;
     case OP_CACHE_LIMIT:
-        if (face->limit != NULL) {
-            face->limit(size_of(NULL, &step->op));
+        if (allocator->limit != NULL) {
+            allocator->limit(size_of(NULL, &step->op));
         }
         return;
     case OP_FAIL_ALLOC:
-        if (face->fail_alloc != NULL && run.mode == REGIONS_SCHEDULED) {
-            face->fail_alloc(step->op.who);
+        if (allocator->fail_alloc != NULL && run.mode == REGIONS_SCHEDULED) {
+            allocator->fail_alloc(step->op.who);
         }
         return;
     default:
@@ -594,10 +593,10 @@ perform(const struct step *step)
         return;
     }
     region = &run.regions[step->region];
-    if (region->state != NULL && is_elsewhere(region)) {
+    if (region->state != NULL && is_foreign(region)) {
         return;
     }
-    if (creates(step)) {
+    if (is_create(step)) {
         region_create(region, step);
     } else if (region->state != NULL) {
         perform_on(region, step);
@@ -628,7 +627,7 @@ perform_on(struct region *region, const struct step *step)
         object_resize(region, step);
         break;
     case OP_FREE:
-        nth = object_made(region, step->freed);
+        nth = object_find(region, step->freed);
         if (nth < count) {
             object_free(region, nth);
         }
@@ -649,8 +648,8 @@ perform_on(struct region *region, const struct step *step)
         }
         break;
     case OP_CLEANUP:
-        if (run.face->cleanup != NULL &&
-            run.face->cleanup(region->state, &region->ran) == 0) {
+        if (run.allocator->cleanup != NULL &&
+            run.allocator->cleanup(region->state, &region->ran) == 0) {
             region->cleanups++;
         }
         break;
@@ -662,15 +661,15 @@ perform_on(struct region *region, const struct step *step)
 static void
 region_create(struct region *region, const struct step *step)
 {
-    const struct face *face = run.face;
+    const struct regions_allocator *allocator = run.allocator;
     size_t size = size_of(NULL, &step->op);
-    size_t refusals = face->refusals != NULL ? face->refusals() : 0;
+    size_t refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
     int is_refused =
-        face->is_refused_size != NULL && face->is_refused_size(size);
+        allocator->is_refused_size != NULL && allocator->is_refused_size(size);
 
     if (region->state != NULL) {
         region_destroy(region);
-        refusals = face->refusals != NULL ? face->refusals() : 0;
+        refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
     }
     if (region->total > REGION_BYTES_MAX) {
         return;
@@ -684,9 +683,9 @@ region_create(struct region *region, const struct step *step)
     region->cleanups = 0;
     region->ran = 0;
     region->object_count = 0;
-    region->state = face->create(size, region->count);
+    region->state = allocator->create(size, region->count);
     if (region->state == NULL && !is_refused &&
-        (face->refusals == NULL || face->refusals() == refusals)) {
+        (allocator->refusals == NULL || allocator->refusals() == refusals)) {
         regions_fail("a region is refused only where the system refuses");
     }
     if (region->state != NULL && is_refused) {
@@ -701,24 +700,24 @@ region_destroy(struct region *region)
 
     region_empty(region);
     region->state = NULL;
-    run.face->destroy(state);
+    run.allocator->destroy(state);
     region_end(region, NULL);
 }
 
 static void
 region_reset(struct region *region)
 {
-    if (run.face->reset == NULL ||
-        (region->cleanups != 0 && !run.face->reset_runs_cleanups)) {
+    if (run.allocator->reset == NULL ||
+        (region->cleanups != 0 && !run.allocator->reset_runs_cleanups)) {
         return;
     }
     region_empty(region);
-    region_end(region, run.face->reset);
+    region_end(region, run.allocator->reset);
     region->asked = 0;
     region->asked_count = 0;
 }
 
-/* All objects are as they were written. Those of a general allocator go. */
+/* Checks all objects. Frees them if the allocator is a general one. */
 static void
 region_empty(struct region *region)
 {
@@ -728,15 +727,15 @@ region_empty(struct region *region)
     if (region->ran != 0) {
         regions_fail("a cleanup does not run before its region's end");
     }
-    while (run.face->is_general && region->object_count != 0) {
-        /* Old ones and new ones in turn. */
+    while (run.allocator->is_general && region->object_count != 0) {
+        /* The oldest and the newest object in turn. */
         object_free(region, region->object_count % 2 == 0
                                 ? 0
                                 : region->object_count - 1);
     }
 }
 
-/* After end(), if any, the region has no objects. */
+/* Calls end(), unless it is NULL, and ends the region's objects. */
 static void
 region_end(struct region *region, void (*end)(void *state))
 {
@@ -748,46 +747,47 @@ region_end(struct region *region, void (*end)(void *state))
     }
     region->ran = 0;
     region->cleanups = 0;
-    for (size_t i = 0; run.face->ended != NULL && i < region->object_count;
+    for (size_t i = 0; run.allocator->ended != NULL && i < region->object_count;
          i++) {
-        run.face->ended(&region->objects[i]);
+        run.allocator->ended(&region->objects[i]);
     }
     region->object_count = 0;
 }
 
-/* Whether another thread than its maker would use it. */
+/* Whether the calling thread may not use the region. */
 static int
-is_elsewhere(const struct region *region)
+is_foreign(const struct region *region)
 {
-    return run.face->is_bound_to_thread && region->thread != self;
+    return run.allocator->is_bound_to_thread && region->thread != self;
 }
 
-/* Of a region that is not there yet: sizes are about a pool's header. */
+/* Returns the size of an op. region is NULL for a new region. */
 static size_t
 size_of(const struct region *region, const struct op *op)
 {
-    const struct face *face = run.face;
+    const struct regions_allocator *allocator = run.allocator;
     struct op_scale scale = {SCALE_MAX, SCALE_LEFT, SCALE_PAGE};
     size_t size;
 
-    if (face->scale != NULL) {
-        face->scale(region != NULL ? region->state : NULL, &scale);
+    if (allocator->scale != NULL) {
+        allocator->scale(region != NULL ? region->state : NULL, &scale);
     }
     size = op_size(op, &scale);
-    if (size >= SIZES && (size <= HEAP_SIZE_MAX || !face->takes_any_size ||
+    if (size >= SIZES && (size <= HEAP_SIZE_MAX || !allocator->takes_any_size ||
                           run.mode == REGIONS_CONCURRENT)) {
         size %= SIZES;
     }
     return size;
 }
 
-/* NULL: there is none. */
+/* Returns the new object, or NULL. */
 static struct regions_object *
 object_make(struct region *region, const struct step *step)
 {
     struct regions_object *object = &region->objects[region->object_count];
     size_t size = size_of(region, &step->op);
-    size_t refusals = run.face->refusals != NULL ? run.face->refusals() : 0;
+    size_t refusals =
+        run.allocator->refusals != NULL ? run.allocator->refusals() : 0;
 
     if (region->object_count == OBJECTS_MAX ||
         region->total > REGION_BYTES_MAX) {
@@ -803,7 +803,7 @@ object_make(struct region *region, const struct step *step)
         return NULL;
     }
     if (size > HEAP_SIZE_MAX) {
-        regions_fail("a size that no system has is refused");
+        regions_fail("a size that no system can give is refused");
     }
     region->total += size;
     region->asked += size;
@@ -821,50 +821,50 @@ static void *
 object_alloc(struct region *region, const struct step *step,
              struct regions_object *object)
 {
-    const struct face *face = run.face;
+    const struct regions_allocator *allocator = run.allocator;
     void *state = region->state;
     size_t size = object->size;
     void *p;
 
     object->alignment =
-        size == 0 && face->is_empty_anywhere ? 1 : face->alignment;
+        size == 0 && allocator->is_empty_anywhere ? 1 : allocator->alignment;
     switch (object->code) {
     case OP_PNALLOC:
-        if (face->alloc_packed != NULL) {
+        if (allocator->alloc_packed != NULL) {
             object->alignment = 1;
-            return face->alloc_packed(state, size);
+            return allocator->alloc_packed(state, size);
         }
         break;
     case OP_PCALLOC:
-        if (face->alloc_zeroed != NULL) {
-            p = face->alloc_zeroed(state, size);
+        if (allocator->alloc_zeroed != NULL) {
+            p = allocator->alloc_zeroed(state, size);
             if (p != NULL && size <= HEAP_SIZE_MAX && !is_uniform(p, size, 0)) {
-                regions_fail("what is asked for as zeros is zero");
+                regions_fail("zeroed memory is zero in every byte");
             }
             return p;
         }
         break;
     case OP_PMEMALIGN:
-        if (face->alloc_aligned != NULL) {
+        if (allocator->alloc_aligned != NULL) {
             object->alignment = (size_t) 1 << step->op.who % ALIGNMENTS;
-            return face->alloc_aligned(state, size, object->alignment);
+            return allocator->alloc_aligned(state, size, object->alignment);
         }
         break;
     default:
         break;
     }
-    return face->alloc(state, size);
+    return allocator->alloc(state, size);
 }
 
 static int
 is_refusal_right(const struct region *region, size_t size, size_t refusals)
 {
-    const struct face *face = run.face;
+    const struct regions_allocator *allocator = run.allocator;
 
     return size > HEAP_SIZE_MAX ||
-           (face->refusals != NULL && face->refusals() != refusals) ||
-           (face->is_limited && (region->asked + size > region->size ||
-                                 region->asked_count >= region->count));
+           (allocator->refusals != NULL && allocator->refusals() != refusals) ||
+           (allocator->is_limited && (region->asked + size > region->size ||
+                                      region->asked_count >= region->count));
 }
 
 static void
@@ -875,12 +875,13 @@ object_check(const struct regions_object *object)
 
     if (!is_uniform(object->p, part, object->fill) ||
         !is_uniform(object->p + size - part, part, object->fill)) {
-        regions_fail("what is written into an object stays until its end");
+        regions_fail("an object's contents stay until its end");
     }
 }
 
-/* In concurrent runs only the threads' own regions are looked at: what the
- * others' objects hold shows the rest. */
+/* Checks that the object overlaps no other one. In REGIONS_CONCURRENT, only the
+ * objects of the same region are compared; the contents of the other objects
+ * show an overlap with them. */
 static void
 object_check_apart(const struct regions_object *object)
 {
@@ -909,25 +910,26 @@ static void
 object_free(struct region *region, size_t nth)
 {
     struct regions_object *object = &region->objects[nth];
-    const struct face *face = run.face;
+    const struct regions_allocator *allocator = run.allocator;
 
-    if (face->free == NULL ||
-        (face->frees_newest_only && nth != region->object_count - 1)) {
+    if (allocator->free == NULL ||
+        (allocator->frees_newest_only && nth != region->object_count - 1)) {
         return;
     }
     object_check(object);
-    if (face->free(region->state, object)) {
+    if (allocator->free(region->state, object)) {
         region->object_count--;
         memmove(object, object + 1,
                 (region->object_count - nth) * sizeof(*object));
     }
 }
 
-/* As a user without realloc() does it: another object, then a free. */
+/* Makes another object, then frees the old one, as users without realloc()
+ * do. */
 static void
 object_resize(struct region *region, const struct step *step)
 {
-    size_t nth = object_made(region, step->freed);
+    size_t nth = object_find(region, step->freed);
 
     if (nth == region->object_count) {
         return;
@@ -937,9 +939,9 @@ object_resize(struct region *region, const struct step *step)
     }
 }
 
-/* The place of the object by the number of its maker, or the count. */
+/* Returns the index of the object of that number, or object_count. */
 static size_t
-object_made(const struct region *region, uint32_t number)
+object_find(const struct region *region, uint32_t number)
 {
     size_t i = 0;
 

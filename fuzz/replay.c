@@ -1,15 +1,17 @@
 /*
- * replay: gives a target programs, each in a process of its own, and prints one
- * TAP line a file. pool_ops does each twice, and each pool of it alone.
+ * replay: runs a target with files, each in a process of its own, and prints
+ * one TAP line a file.
  *
  *     replay_TARGET [--print | --trace | --broken] FILE|FOLDER...
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
- * bytes. --print prints each program's text and does nothing.
- * --trace does all in one process, and prints what replay_trace() gives.
- * --broken is for mutants: it stops at the first program that fails, and
- * succeeds if one does.
+ * bytes.
+ *
+ *     --print   prints each program's text, and runs none
+ *     --trace   runs all in one process, and prints each replay_trace()
+ *     --broken  for mutants: stops at the first program that fails, and exits
+ *               with 0 if one fails
  */
 #include <dirent.h>
 #include <errno.h>
@@ -83,7 +85,7 @@ main(int argc, char **argv)
                                                        : EXIT_FAILURE;
 }
 
-/* The target's own end of a process. */
+/* Runs the target's check at the end of a process. */
 static void
 replay_end(struct replay *replay)
 {
@@ -216,7 +218,7 @@ program_holds(const uint8_t *data, size_t size)
     return child_holds(child);
 }
 
-/* Of a process that ends as most do, by exit(). */
+/* Runs replay_done() in a process that ends by exit(), as most do. */
 static int
 end_holds(void)
 {

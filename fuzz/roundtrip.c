@@ -7,7 +7,7 @@
 #include "program.h"
 
 enum {
-    OPS = 4096, /* that are looked at */
+    OPS = 4096, /* of a program that are checked */
 };
 
 static const char *check_bytes(const uint8_t *data, size_t size);
@@ -46,7 +46,7 @@ check_bytes(const uint8_t *data, size_t size)
         size_t taken = program_end_add(&end, &op, out + length);
 
         if (taken == 0 || taken > OP_SIZE_MAX) {
-            return "what was decoded can be encoded";
+            return "a decoded op can be encoded";
         }
         length += taken;
         is_known &= op.code < OP_COUNT;
@@ -55,7 +55,7 @@ check_bytes(const uint8_t *data, size_t size)
         return "decoding takes all bytes";
     }
     if (is_known && program_check(out, length, error) != 0) {
-        return "what is encoded is as it is to be written";
+        return "an encoded program passes program_check()";
     }
 
     program_init(&program, data, size);
@@ -65,17 +65,18 @@ check_bytes(const uint8_t *data, size_t size)
         const char *broken;
 
         if (!program_next(&program, &op) || !program_next(&again, &decoded)) {
-            return "an encoded program has as many ops";
+            return "an encoded program has the same number of ops";
         }
         broken = check_op(&op, program.version, &decoded);
         if (broken != NULL) {
             return broken;
         }
     }
-    return again.offset == length ? NULL : "an encoded program ends";
+    return again.offset == length ? NULL
+                                  : "an encoded program ends after its last op";
 }
 
-/* Operands that the op does not have need not come back in versions 2 and 3. */
+/* Versions 2 and 3 have only the operands that the op has. */
 static const char *
 check_op(const struct op *op, enum op_version version, const struct op *again)
 {
@@ -85,7 +86,7 @@ check_op(const struct op *op, enum op_version version, const struct op *again)
         ((all || op_has(op->code, 'p')) && op->pool != again->pool) ||
         ((all || op_has(op->code, 'w')) && op->who != again->who) ||
         ((all || op_has(op->code, 's')) && op->amount != again->amount)) {
-        return "an op comes back from its encoding";
+        return "an op is the same after encoding and decoding";
     }
     return NULL;
 }
@@ -105,18 +106,18 @@ check_text(const uint8_t *data, size_t size)
         struct op parsed;
 
         if (op_print(&op, text) >= sizeof(text)) {
-            return "an op's text has room";
+            return "an op's text fits into OP_TEXT_SIZE bytes";
         }
         if (op_parse(&parsed, text) != 0) {
             return "an op's text can be parsed";
         }
         (void) op_print(&parsed, printed);
         if (strcmp(printed, text) != 0) {
-            return "an op's text comes back";
+            return "an op's text is the same after parsing and printing";
         }
         if (op_has(op.code, 's') &&
             op_size(&op, &scale) != op_size(&parsed, &scale)) {
-            return "an op's text says its size";
+            return "an op's text has the op's size";
         }
     }
     return NULL;
@@ -140,13 +141,13 @@ check_as_text(const uint8_t *data, size_t size)
 
         if (rc == 0 &&
             (length > size + 2 || program_check(out, length, error) != 0)) {
-            return "what was parsed is as it is to be written";
+            return "a parsed program passes program_check()";
         }
         if (rc != 0 && (length == 0 || length > size + 1)) {
-            return "a line that is refused is one of the text's";
+            return "the number of a refused line is one of the text's lines";
         }
         if (rc == -ENOSPC || (rc == -ERANGE && versions[v] != OP_FIXED)) {
-            return "text has room in as many bytes and two";
+            return "a text's program has at most two bytes more than the text";
         }
     }
     return NULL;

@@ -1,6 +1,6 @@
 /*
- * The promises of a program's encodings: bytes, ops and text are one program.
- * For tests and the ops_decoder target.
+ * The promises of a program's encodings: bytes, ops and text mean the same
+ * program. For tests and the ops_decoder target.
  *
  * One thread at a time.
  */
@@ -11,9 +11,13 @@
 #include <stdint.h>
 
 /*
- * Take data, of size bytes, through all that reads and writes programs: decoded
- * and encoded again; printed as text, and that parsed; parsed as if they were
- * text. Of a long program, its first ops.
+ * Check all functions that read and write programs with data, of size bytes:
+ *
+ * - decode data, encode the ops, and decode them again;
+ * - print the ops as text, and parse the text;
+ * - parse data as if it were text.
+ *
+ * Of a long program, only the first ops are checked.
  * Returns NULL, or the promise that does not hold.
  */
 const char *roundtrip_check(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 /*
- * The checked executor: does a program's ops to real pools, then to a model
- * beside them, and after every op, those of cleanup handlers included, asks
- * every oracle whether what a pool promises still holds.
+ * The checked executor: it does a program's ops on real pools and on a model.
+ * After every op, also one of a cleanup handler, it asks every oracle whether
+ * the pools' promises still hold.
  *
  * The pool must be compiled with pool_seam_args, so that its memory and files
  * are pool/test/heap.h's and files.h's. One thread, one run at a time.
@@ -34,8 +34,8 @@ enum {
     RUN_ALL = OP_POOLS,
 };
 
-/* nginx's own functions under other names; the last two are static in nginx.
- * They may be called for pools that this library has created. */
+/* nginx's own functions. The last two are static in nginx. All may be called
+ * for pools that this library has created. */
 struct run_nginx {
     void *(*palloc)(ngx_pool_t *pool, size_t size);
     void *(*pnalloc)(ngx_pool_t *pool, size_t size);
@@ -50,28 +50,28 @@ struct run_nginx {
 struct run_options {
     size_t redzone; /* NGX_POOL_REDZONE of the pool that is run */
     int is_marked;  /* NGX_POOL_POISON of that pool */
-    unsigned only;  /* the one pool whose ops are done, or RUN_ALL */
+    unsigned only;  /* the pool whose ops are done, or RUN_ALL */
     int no_faults;  /* fail_alloc does nothing */
     int is_debug;   /* the pool was compiled with NGX_DEBUG */
     int all_large;  /* NGX_DEBUG_PALLOC of that pool */
 
-    /* The system refuses what a thread needs to keep memory. */
+    /* The system refuses thread-specific data, so a thread keeps no memory. */
     int keeps_nothing;
 
     /* The system refuses the program's allocation of this number, from 1, and,
-     * unless fails_once, all later ones. 0: none. */
+     * without fails_once, all later ones. 0: it refuses none. */
     size_t fail_from;
     int fails_once;
 
-    /* Called by palloc and pnalloc; NULL: ngx_palloc() and ngx_pnalloc(). */
+    /* For the ops palloc and pnalloc. NULL: ngx_palloc() and ngx_pnalloc(). */
     void *(*palloc)(ngx_pool_t *pool, size_t size);
     void *(*pnalloc)(ngx_pool_t *pool, size_t size);
 
-    /* For the op nginx, which without it does nothing. */
+    /* For the op nginx. NULL: that op does nothing. */
     const struct run_nginx *nginx;
 
-    /* Is given each call of the pool's before it is made, and its answer
-     * after it, if that is another one; or NULL. */
+    /* Called with each call of a pool function before it is made, and after it
+     * with SOURCE_ANSWER if the answer is another one. May be NULL. */
     void (*note)(const struct source_call *call);
 };
 
@@ -80,32 +80,34 @@ struct run {
     struct model model;
     struct shadow_pool pools[OP_POOLS];
     struct kept kept;
-    struct op op;       /* that is done now */
-    unsigned by_nginx;  /* enum op_by_nginx, of the last op nginx */
-    size_t op_count;    /* done */
-    size_t effective;   /* of them: those that made a call */
-    size_t op_number;   /* of the program's op that is done now, from 1 */
-    unsigned key_next;  /* for the next allocation */
-    size_t made_count;  /* ops done that make something, see op.h */
-    ngx_log_t log;      /* of pools 0 and 1 */
-    ngx_log_t quiet;    /* of pool 2: takes no line; pool 3 has no log */
-    struct lines lines; /* of the log, seen and due */
-    size_t refusals;    /* of the system, before the program, and of those */
-    size_t refusals_of_size; /* such that are of a size that no system has */
-    size_t event_count;      /* file events that are due, and which */
-    struct files_event events[RUN_EVENTS_MAX + 2];
-    int file_errs[FILES_UNLINK + 1]; /* what closing and deleting give */
+    struct op op;            /* the op that is done now */
+    unsigned by_nginx;       /* enum op_by_nginx, of the last op nginx */
+    size_t op_count;         /* ops that were done */
+    size_t effective;        /* ops that called a pool function */
+    size_t op_number;        /* of the program's op that is done now, from 1 */
+    unsigned key_next;       /* for the next allocation */
+    size_t made_count;       /* ops that were done and that ages count */
+    ngx_log_t log;           /* of pools 0 and 1 */
+    ngx_log_t quiet;         /* of pool 2: takes no line; pool 3 has no log */
+    struct lines lines;      /* of log */
+    size_t refusals;         /* the system's, before the program */
+    size_t refusals_of_size; /* among them: of a size that no system has */
+    size_t event_count;      /* expected file events */
+    struct files_event events[RUN_EVENTS_MAX + 2]; /* expected ones */
+    int file_errs[FILES_UNLINK + 1]; /* errno of close() and unlink() */
     uint64_t trace;        /* of all pools, and of the system's memory */
     int was_indexed;       /* a pool has had an index */
-    int is_marked;         /* what is not allocated is: see run_options */
-    int has_called;        /* the op that is done has */
-    int is_over;           /* the program is; what is left goes */
+    int is_marked;         /* options.is_marked */
+    int has_called;        /* this op has called a pool function */
+    int is_over;           /* the program is done, and pools are destroyed */
     int is_running;        /* a pool's cleanups are being run */
-    unsigned running_pool; /* that pool */
+    unsigned running_pool; /* the pool whose cleanups are being run */
 };
 
-/* The pool's log, or NULL; and whether it takes lines. */
+/* The pool's log, or NULL. */
 ngx_log_t *run_log(struct run *run, unsigned pool);
+
+/* Whether the pool's log takes lines. */
 int run_logs(unsigned pool);
 
 /*
@@ -117,9 +119,9 @@ const struct run *run_program(const uint8_t *data, size_t size,
                               const struct run_options *options);
 
 /*
- * As run_program(), then again, and then each pool's ops without the other
- * pools': the traces must be the same. Cost: up to seven programs. An index
- * grows as addresses have it, so of programs with one, faults are left out.
+ * Run the program twice, and then each pool's ops without those of the other
+ * pools. The traces must be the same. Faults are left out if a pool gets an
+ * index, since an index grows by addresses. Cost: up to seven programs.
  */
 void run_program_again(const uint8_t *data, size_t size,
                        const struct run_options *options);

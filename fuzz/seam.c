@@ -7,7 +7,7 @@
 static struct {
     const uint8_t *data;
     size_t size;
-    size_t at; /* the next byte that is read */
+    size_t at; /* offset of the next byte to read */
     size_t fail_in;
     size_t refusals;
     size_t live;
@@ -56,7 +56,7 @@ seam_fclose(FILE *file)
     return fclose(file);
 }
 
-/* The first line of a file allocates. */
+/* Only the first line of a file allocates. */
 ssize_t
 seam_getline(char **line, size_t *size, FILE *file)
 {

@@ -1,7 +1,7 @@
 /*
- * The system as a reader of files sees it that is compiled with seam_names.h:
- * one file, whose bytes are the caller's, whatever its path, and memory that is
- * counted and refused on demand. One thread.
+ * A replacement of the system, for a reader of files that is compiled with
+ * seam_names.h. Each path names the same file, whose bytes are the caller's.
+ * Memory is counted, and refused on demand. One thread.
  */
 #ifndef FUZZ_SEAM_H
 #define FUZZ_SEAM_H
@@ -10,12 +10,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* From now on the file has these bytes, the caller's, and the system refuses
- * the nth allocation, 0 being the next one, and no other. */
+/* Give the file the bytes at data, which the caller keeps. The nth allocation
+ * from now is refused, 0 being the next one. */
 void seam_begin(const uint8_t *data, size_t size, size_t nth);
 
-/* How many were refused since then, and how many blocks and files there are. */
+/* The number of refused allocations since seam_begin(). */
 size_t seam_refusals(void);
+
+/* The number of live blocks and open files. */
 size_t seam_live(void);
 
 FILE *seam_fopen(const char *path, const char *mode);

@@ -1,4 +1,4 @@
-/* For -include: the names of seam.h in place of the C library's. */
+/* For -include: replaces the C library's functions by those of seam.h. */
 #ifndef FUZZ_SEAM_NAMES_H
 #define FUZZ_SEAM_NAMES_H
 

@@ -1,7 +1,8 @@
 /*
- * The shadow of a pool: what the executor knows of it, to compare it with. Its
- * blocks, the allocations that live in it, the cleanups that it must run, and
- * which addresses it has freed. No function here calls the pool.
+ * The shadow of a pool: the executor's record of it, which the pool is compared
+ * with. It has the pool's blocks, its live allocations, the cleanups that it
+ * must run, and the addresses that it has freed. No function here calls the
+ * pool.
  *
  * All functions: one thread.
  */
@@ -20,28 +21,29 @@
 #include "op.h"
 
 enum {
-    SHADOW_FILLS = 255, /* values that a written byte takes, never 0 */
+    SHADOW_FILLS = 255, /* values of a written byte; 0 is none of them */
 
-    SHADOW_STALE_MAX = 16, /* freed addresses that a pool remembers */
+    SHADOW_STALE_MAX = 16, /* freed addresses in a pool's record */
 
-    /* A cleanup makes two: its node and its data. */
+    /* A cleanup makes two allocations: its node and its data. */
     SHADOW_ALLOCATIONS_MAX = 2 * MODEL_OPS_MAX,
 };
 
-/* Whose bytes an allocation's are. */
+/* The use of an allocation. */
 enum shadow_kind {
-    SHADOW_BYTES, /* the program's */
-    SHADOW_NODE,  /* the pool's: a cleanup */
+    SHADOW_BYTES, /* the program's own */
+    SHADOW_NODE,  /* a cleanup's node, which the pool uses */
     SHADOW_DATA,  /* a cleanup's data */
 };
 
 struct shadow_allocation {
     unsigned char *p;
     size_t size;
-    unsigned key;  /* one each */
-    size_t number; /* SHADOW_BYTES: of the op that made it, see op.h */
+    unsigned key;  /* no two are the same */
+    size_t number; /* of SHADOW_BYTES: run.made_count of the op that made it */
     enum shadow_kind kind;
-    unsigned char fill; /* every byte that was written; 0: none was */
+    unsigned char
+        fill; /* the value of every written byte; 0: none is written */
     struct model_spot spot;
 };
 
@@ -62,23 +64,23 @@ struct shadow_cleanup {
     enum shadow_handler handler;
     int is_over; /* cancelled, or run early */
     ngx_pool_cleanup_t *node;
-    unsigned number; /* one each */
-    void *data;      /* that a handler is to be given */
+    unsigned number; /* no two are the same */
+    void *data;      /* that the handler must get */
     size_t size;
     unsigned char fill;
     struct op op; /* that added it */
 };
 
-/* The address that ngx_pfree() is given. */
+/* An argument of ngx_pfree(). */
 struct shadow_target {
     void *p;
-    unsigned key;  /* of the allocation that it is in, or was */
-    size_t offset; /* there */
+    unsigned key;  /* of the allocation that p is or was in */
+    size_t offset; /* of p in it */
 };
 
 struct shadow_pool {
-    ngx_pool_t *pool; /* NULL: there is none */
-    ngx_pool_t after; /* its head after the last op on it */
+    ngx_pool_t *pool; /* NULL: it does not exist */
+    ngx_pool_t after; /* a copy of *pool, after the last op on it */
     int is_mixed;     /* nginx's own functions have worked on it */
     size_t block_count;
     ngx_pool_t *blocks[MODEL_BLOCKS_MAX];
@@ -90,78 +92,80 @@ struct shadow_pool {
     size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;
     struct shadow_allocation allocations[SHADOW_ALLOCATIONS_MAX + 2];
-    size_t cleanup_count; /* those not yet due, oldest first */
+    size_t cleanup_count; /* that have not run, oldest first */
     struct shadow_cleanup cleanups[MODEL_OPS_MAX + 1];
     size_t stale_count;
     struct shadow_target stale[SHADOW_STALE_MAX];
-    uint64_t trace; /* a hash of what was done and came of it */
+    uint64_t trace; /* a hash of the ops and their effects */
 };
 
-/* There is no pool. */
+/* Start without a pool. */
 void shadow_clear(struct shadow_pool *shadow);
 
-/* The pool is new: it has one block. */
+/* Record a new pool, which has one block. */
 void shadow_start(struct shadow_pool *shadow, ngx_pool_t *pool);
 
-/* All of its allocations have ended. Their memory may be read until the next
+/* Record the end of all allocations. Their records may be read until the next
  * one is added. */
 void shadow_end(struct shadow_pool *shadow);
 
-/* A new allocation, its key and its place not yet known. */
+/* Record a new allocation. The caller sets its key and its spot. */
 struct shadow_allocation *shadow_add(struct shadow_pool *shadow,
                                      unsigned char *p, size_t size,
                                      enum shadow_kind kind);
 void shadow_remove(struct shadow_pool *shadow,
                    struct shadow_allocation *allocation);
 
-/* The allocation is cut from its block, or ends elsewhere now. */
+/* Record that the allocation is cut from its block, or that its end moved. */
 void shadow_note_cut(struct shadow_pool *shadow,
                      const struct shadow_allocation *allocation);
 
-/* Look for blocks that the pool has appended. */
+/* Record the blocks that the pool has appended. */
 void shadow_note_blocks(struct shadow_pool *shadow);
 
-/* The program's own allocation of that place, newest first from who on; NULL:
- * there is none. */
+/* The who'th of the program's own allocations of that place, the newest being
+ * 0. who is taken modulo their number. Returns NULL when there is none. */
 struct shadow_allocation *shadow_pick(struct shadow_pool *shadow, unsigned who,
                                       enum model_place place);
 
-/* The program's own allocation that the first block ends with: the newest one,
- * where some have no bytes; or NULL. */
+/* The program's own allocation at the end of the first block's used part, or
+ * NULL. Of several, where some have no bytes, it is the newest one. */
 struct shadow_allocation *shadow_last(struct shadow_pool *shadow);
 
-/* By the number of the op that made it, from 1; NULL: it is not the pool's. */
+/* The allocation that the op of that number made, from 1. Returns NULL when the
+ * pool does not have it. */
 struct shadow_allocation *shadow_numbered(struct shadow_pool *shadow,
                                           size_t number);
 
-/* Whether many large allocations of the pool are newer. */
+/* Whether many large allocations of the pool are newer than the allocation. */
 int shadow_is_old(const struct shadow_pool *shadow,
                   const struct shadow_allocation *allocation);
 
 /* Whether an allocation of the pool starts at p. */
 int shadow_is_live(const struct shadow_pool *shadow, const void *p);
 
-/* The allocation's start; of NULL: NULL. */
+/* The allocation's start. allocation may be NULL; then p is NULL. */
 struct shadow_target
 shadow_target_of(const struct shadow_allocation *allocation);
 
-/* Write the allocation: all of it, or both ends of a long one. */
+/* Write value to all bytes of the allocation, or to both ends of a long one. */
 void shadow_fill(struct shadow_allocation *allocation, unsigned char value);
 
-/* The pool's block that p lies in or just after, or block_count. */
+/* The index of the block that p lies in or just after, or block_count. */
 size_t shadow_block_of(const struct shadow_pool *shadow,
                        const struct model_pool *model, const unsigned char *p);
 
-/* Whether all of the allocation's bytes are what was written. */
+/* Whether the allocation has the bytes that were written. */
 int shadow_is_intact(const struct shadow_allocation *allocation);
 
-/* Whether p's size bytes are what was written as fill; 0: nothing was. */
+/* Whether the size bytes at p are as shadow_fill() writes fill; true for fill
+ * 0, which stands for bytes that were not written. */
 int shadow_is_written(const void *p, size_t size, unsigned char fill);
 
-/* Whether each of p's size bytes is value. */
+/* Whether each of the size bytes at p is value. */
 int shadow_is_uniform(const void *p, size_t size, unsigned char value);
 
-/* A hash and one more value: FNV's step, a word at a time. */
+/* Add a value to a hash: FNV's step, a word at a time. */
 static inline uint64_t
 shadow_mix(uint64_t hash, uint64_t value)
 {
@@ -171,7 +175,7 @@ shadow_mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-/* A number that stands for p in a sum over a set of addresses. */
+/* The hash of p, for a sum of hashes over a set of addresses. */
 static inline uint64_t
 shadow_hash(const void *p)
 {

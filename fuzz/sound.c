@@ -2,66 +2,65 @@
 
 #include <stdlib.h>
 
-/* The live regions, the cleanups in them, and the objects. */
-struct there {
+/* The regions, cleanups and objects that exist. */
+struct live {
     const struct trace *trace;
     unsigned char *regions;
     uint32_t *cleanups;
     unsigned char *objects;
 };
 
-static const char *check_all(struct there *there);
-static const char *check_action(struct there *there,
+static const char *check_all(struct live *live);
+static const char *check_action(struct live *live,
                                 const struct trace_action *action);
-static const char *check_region(struct there *there,
+static const char *check_region(struct live *live,
                                 const struct trace_action *action);
-static const char *check_object(struct there *there,
+static const char *check_object(struct live *live,
                                 const struct trace_action *action);
 
 const char *
 sound_check(const struct trace *trace)
 {
-    struct there there = {
+    struct live live = {
         .trace = trace,
         .regions = calloc(trace->regions + 1, 1),
-        .cleanups = calloc(trace->regions + 1, sizeof(*there.cleanups)),
+        .cleanups = calloc(trace->regions + 1, sizeof(*live.cleanups)),
         .objects = calloc(trace->objects + 1, 1),
     };
-    const char *broken = "there is memory for a check";
+    const char *broken = "the check has enough memory";
 
-    if (there.regions != NULL && there.cleanups != NULL &&
-        there.objects != NULL) {
-        broken = check_all(&there);
+    if (live.regions != NULL && live.cleanups != NULL && live.objects != NULL) {
+        broken = check_all(&live);
     }
-    free(there.regions);
-    free(there.cleanups);
-    free(there.objects);
+    free(live.regions);
+    free(live.cleanups);
+    free(live.objects);
     return broken;
 }
 
 static const char *
-check_all(struct there *there)
+check_all(struct live *live)
 {
-    const struct trace *trace = there->trace;
+    const struct trace *trace = live->trace;
     size_t i;
 
     if (trace->idle_ops > trace->ops) {
-        return "no more ops do nothing than there are";
+        return "a program has at least as many ops as ops without an action";
     }
     for (i = 0; i < trace->count; i++) {
-        const char *broken = check_action(there, &trace->actions[i]);
+        const char *broken = check_action(live, &trace->actions[i]);
 
         if (broken != NULL) {
             return broken;
         }
     }
     for (i = 0; i < trace->regions; i++) {
-        if (there->regions[i]) {
+        if (live->regions[i]) {
             return "no region is left";
         }
     }
     for (i = 0; i < trace->objects; i++) {
-        if (there->objects[i]) {
+        if (live->objects[i]) {
             return "no object is left";
         }
     }
@@ -69,17 +68,16 @@ check_all(struct there *there)
 }
 
 static const char *
-check_action(struct there *there, const struct trace_action *action)
+check_action(struct live *live, const struct trace_action *action)
 {
-    if (action->code >= TRACE_CODES ||
-        action->region >= there->trace->regions) {
-        return "an action and its region are among those that are";
+    if (action->code >= TRACE_CODES || action->region >= live->trace->regions) {
+        return "an action's code and region are in range";
     }
-    if (there->regions[action->region] != (action->code != TRACE_CREATE)) {
-        return "a region is there, unless it is made";
+    if (live->regions[action->region] != (action->code != TRACE_CREATE)) {
+        return "a region exists, unless the action makes it";
     }
     if (action->size > TRACE_SIZE_MAX) {
-        return "no size is above the bound";
+        return "no size is above TRACE_SIZE_MAX";
     }
     switch ((enum trace_code) action->code) {
     case TRACE_CREATE:
@@ -87,57 +85,57 @@ check_action(struct there *there, const struct trace_action *action)
     case TRACE_CLEANUP_RUN:
     case TRACE_RESET:
     case TRACE_DESTROY:
-        return check_region(there, action);
+        return check_region(live, action);
     default:
-        return check_object(there, action);
+        return check_object(live, action);
     }
 }
 
 static const char *
-check_region(struct there *there, const struct trace_action *action)
+check_region(struct live *live, const struct trace_action *action)
 {
-    uint32_t *cleanups = &there->cleanups[action->region];
+    uint32_t *cleanups = &live->cleanups[action->region];
 
     switch ((enum trace_code) action->code) {
     case TRACE_CREATE:
-        there->regions[action->region] = 1;
+        live->regions[action->region] = 1;
         if (action->other != TRACE_NONE &&
-            (action->other >= there->trace->regions ||
+            (action->other >= live->trace->regions ||
              action->other == action->region ||
-             !there->regions[action->other])) {
-            return "a parent is there";
+             !live->regions[action->other])) {
+            return "a parent exists";
         }
         return NULL;
     case TRACE_CLEANUP:
         ++*cleanups;
         return NULL;
     case TRACE_CLEANUP_RUN:
-        return (*cleanups)-- != 0 ? NULL : "a cleanup that runs is there";
+        return (*cleanups)-- != 0 ? NULL : "a cleanup that runs exists";
     default:
-        there->regions[action->region] = action->code == TRACE_RESET;
+        live->regions[action->region] = action->code == TRACE_RESET;
         return *cleanups == 0 ? NULL : "cleanups run before their region ends";
     }
 }
 
 static const char *
-check_object(struct there *there, const struct trace_action *action)
+check_object(struct live *live, const struct trace_action *action)
 {
     int is_new = action->code == TRACE_ALLOC || action->code == TRACE_RESIZE;
     int is_gone = action->code == TRACE_FREE || action->code == TRACE_DROP;
 
-    if (action->object >= there->trace->objects) {
-        return "an object is among those that are";
+    if (action->object >= live->trace->objects) {
+        return "an object is in range";
     }
-    if (there->objects[action->object] == is_new) {
-        return "an object is there, unless it is made";
+    if (live->objects[action->object] == is_new) {
+        return "an object exists, unless the action makes it";
     }
-    there->objects[action->object] = !is_gone;
+    live->objects[action->object] = !is_gone;
     if (action->code == TRACE_RESIZE) {
-        if (action->other >= there->trace->objects ||
-            action->other == action->object || !there->objects[action->other]) {
-            return "what is resized is there";
+        if (action->other >= live->trace->objects ||
+            action->other == action->object || !live->objects[action->other]) {
+            return "a resized object exists";
         }
-        there->objects[action->other] = 0;
+        live->objects[action->other] = 0;
     }
     return NULL;
 }

@@ -1,6 +1,7 @@
 /*
- * What a trace promises to those who execute it: nothing is used that is not
- * there, and all is gone at its end. For tests and the trace_reader target.
+ * The promises of a trace to its executors: an action uses only regions,
+ * objects and cleanups that exist, and none exists at the end. For tests and
+ * the trace_reader target.
  *
  * Any thread.
  */

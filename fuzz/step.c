@@ -7,8 +7,8 @@
 #include "oracle.h"
 
 enum {
-    /* Pieces are counted after one in so many ops, of those that end a region
-     * and of others. */
+    /* The kept pieces are counted after one in this number of ops: of the ops
+     * that end a region, and of the others. */
     COUNTED_END_ONE_IN = 4,
     COUNTED_ONE_IN = 16,
 };
@@ -87,8 +87,8 @@ look_at_index(struct run *run, struct shadow_pool *self, struct step *step)
     self->index_puts = 0;
 }
 
-/* Sees how much the thread keeps now. Counting its pieces looks at each bin, so
- * after most steps bytes alone are looked at. */
+/* Notes the memory that the thread keeps now. Counting its pieces reads each
+ * bin, so most steps note the bytes alone. */
 static void
 look_at_kept(struct run *run, const struct step *step)
 {
@@ -103,7 +103,7 @@ look_at_kept(struct run *run, const struct step *step)
         ngx_pool_cache_stats(&kept->stats);
         kept->is_counted = 1;
     } else if (size != kept->stats.size || is_end) {
-        /* After an end, other pieces may have as many bytes. */
+        /* After a region's end, other pieces may have the same bytes in all. */
         kept->stats.size = size;
         kept->is_counted = 0;
     }
@@ -152,8 +152,8 @@ trace_step(struct run *run, const struct step *step)
     self->trace = trace;
 
     run->trace = shadow_mix(run->trace, trace);
-    /* An index orders its list by addresses, by which what is
-     * kept may differ. */
+    /* The order of an index depends on addresses, so the kept memory may vary
+     * from build to build. */
     if (!run->was_indexed) {
         run->trace = shadow_mix(run->trace, heap_live_blocks());
         run->trace = shadow_mix(run->trace, heap_live_bytes());

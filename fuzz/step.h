@@ -1,6 +1,6 @@
 /*
- * A step: one thing that was done to a pool, what the model says of it, and
- * what came of it. Each op takes one or more. step_check() asks the oracles.
+ * A step: one action on a pool, the model's result, and the effects that were
+ * seen. Each op has one step or more. step_check() asks the oracles.
  */
 #ifndef FUZZ_STEP_H
 #define FUZZ_STEP_H
@@ -24,68 +24,68 @@ enum step_kind {
     STEP_RESET,
     STEP_ALLOC,
     STEP_FREE,
-    STEP_CLEANUP, /* one was added */
-    STEP_HANDLER, /* one is being run */
-    STEP_FILE,    /* a descriptor's cleanup was run early */
+    STEP_CLEANUP, /* a cleanup was added */
+    STEP_HANDLER, /* a cleanup's handler is being run */
+    STEP_FILE,    /* the cleanup of a descriptor was run early */
     STEP_OTHER,
-    STEP_BEFORE, /* made, or without it all of the pool, is about to go */
-    STEP_WRITE,  /* made has been written */
-    STEP_END,    /* all pools are gone */
-    STEP_REPEAT, /* the program has been done twice */
-    STEP_ALONE,  /* a pool's ops have been done without the others' */
+    STEP_BEFORE, /* made, or all of the pool if made is NULL, is about to end */
+    STEP_WRITE,  /* made was written */
+    STEP_END,    /* all pools are destroyed */
+    STEP_REPEAT, /* the program was run twice */
+    STEP_ALONE,  /* a pool's ops were run without those of the other pools */
     STEP_KINDS,
 };
 
-/* One thing that was done, what the model says, and what came of it. */
 struct step {
     enum step_kind kind;
     unsigned pool;
     enum op_code code;
     int had_pool;
-    ngx_pool_t before; /* the pool's head, where had_pool */
+    ngx_pool_t before; /* if had_pool: a copy of the pool's struct */
 
     size_t size;      /* of a pool, an allocation, a cleanup's data */
     size_t alignment; /* of OP_PMEMALIGN */
-    int succeeds;     /* says the model */
-    int is_nginx;     /* it was done by nginx's own function */
+    int succeeds;     /* by the model */
+    int is_nginx;     /* nginx's own function made the call */
     struct model_spot spot;
-    const struct shadow_allocation *made; /* NULL: the call gave NULL */
-    size_t block;  /* that made lies in, or their count */
-    size_t offset; /* in it */
-    const struct shadow_allocation *data; /* a cleanup's, where it has bytes */
+    const struct shadow_allocation *made; /* NULL: the call returned NULL */
+    size_t block;  /* index of the block that made lies in, or block_count */
+    size_t offset; /* of made in that block */
+    const struct shadow_allocation *data; /* a cleanup's; NULL: of size 0 */
     const ngx_pool_cleanup_t *node; /* as ngx_pool_cleanup_add() left it */
 
     ngx_int_t answer; /* of ngx_pfree() */
     const void *freed;
 
-    size_t calls;       /* of the system for memory, by this op */
-    size_t refusals;    /* of them */
+    size_t calls;       /* requests of this op to the system for memory */
+    size_t refusals;    /* requests that the system refused */
     size_t kept;        /* bytes that the thread kept before */
-    int is_plain;       /* of a reset or destroy: run's, and there was
-                          * bookkeeping of what is kept */
+    int is_plain;       /* of a reset or destroy: kept.is_plain, and there was
+                          * bookkeeping of the kept memory */
     size_t empty_entry; /* before; see model_seen */
-    int is_old;         /* many large allocations are newer than the freed */
-    size_t taken;       /* see model_seen */
-    size_t index_puts;  /* where an index replaced one: see shadow_pool */
-    size_t index_size;  /* bytes of the one before */
-    int is_reindexed;
-    int is_early;       /* a region released what was kept, and so did one
-                          * shortly before */
-    size_t touched;     /* unused blocks that a reset has written to */
-    size_t ended;       /* bytes that a reset or destroy released */
-    size_t ended_least; /* those of them that the thread keeps, if it may */
+    int is_old;        /* many large allocations are newer than the freed one */
+    size_t taken;      /* see model_seen */
+    size_t index_puts; /* if is_reindexed: of the old index, see shadow_pool */
+    size_t index_size; /* if is_reindexed: bytes of the old index */
+    int is_reindexed;  /* an index was replaced by another one */
+    int is_early;      /* this region's end released kept memory, and so did
+                          * another one's shortly before */
+    size_t touched;    /* unused blocks that a reset has written to */
+    size_t ended;      /* bytes that a reset or destroy released */
+    size_t
+        ended_least; /* of ended: bytes that the thread must keep if it may */
 
-    const struct shadow_cleanup *due; /* NULL: none is */
-    const void *given;                /* what the handler was given */
+    const struct shadow_cleanup *due; /* the cleanup that must run, or NULL */
+    const void *given;                /* the handler's argument */
 
     uint64_t traces[2];
 };
 
-/* A step on that pool, which begins now. */
+/* Start a step on that pool, before its call. */
 struct step step_begin(const struct run *run, enum step_kind kind,
                        unsigned pool, enum op_code code);
 
-/* Look at what came of the step, and ask every oracle. A broken promise is
+/* Note the effects of the step, and ask the oracles. A broken promise is
  * printed with the op and its number, and aborts. */
 void step_check(struct run *run, struct step *step);
 

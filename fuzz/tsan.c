@@ -4,7 +4,7 @@
 
 static atomic_int has_reported;
 
-/* How ThreadSanitizer is to run a target, and what it calls at each report. */
+/* ThreadSanitizer calls these functions: the last one at each report. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_suppressions(void);
 void __tsan_on_report(void *report);
@@ -15,16 +15,16 @@ tsan_has_reported(void)
     return atomic_load(&has_reported);
 }
 
-/* An engine's handler of abort() allocates. ThreadSanitizer would report that,
- * and its report would end in the same handler. */
+/* An engine's handler of SIGABRT allocates. ThreadSanitizer would report that,
+ * and its report would call the same handler again. */
 const char *
 __tsan_default_options(void)
 {
     return "report_signal_unsafe=0";
 }
 
-/* An engine's counters, which all threads add to. They have no name of their
- * own, and get that of the section's start. */
+/* Suppresses races on an engine's counters, which all threads add to. They have
+ * no names, so reports name the start of their section. */
 const char *
 __tsan_default_suppressions(void)
 {

@@ -43,7 +43,7 @@ void
 semaphore_take(sem_t *semaphore)
 {
     while (sem_wait(semaphore) != 0 && errno == EINTR) {
-        /* a signal's handler has run */
+        /* a signal handler has run */
     }
 }
 

@@ -1,7 +1,7 @@
 /*
- * A thread that does one thing at a time. Whoever waits for it sees all that it
- * did, and it sees all that was done before. So what is done by one worker
- * after the other needs no locks.
+ * A thread that does one task at a time. The start of a task happens after all
+ * that the owner did before, and the owner's wait ends after all that the task
+ * did. So tasks that run one after the other need no locks.
  *
  * One thread owns the workers. A failure to start one is printed and aborts.
  */
@@ -13,21 +13,21 @@
 
 typedef void worker_fn(void *data);
 
-/* All zero: its thread is not there. */
+/* All zero: a worker without a thread. */
 struct worker {
     int is_alive;
     pthread_t thread;
     sem_t has_work;
     sem_t is_done;
-    worker_fn *fn; /* NULL: the thread is to end */
+    worker_fn *fn; /* NULL: the thread must end */
     void *data;
 };
 
-/* Let the worker, which is idle, do fn(data). Starts its thread where it is not
- * there. */
+/* Let the worker, which is idle, call fn(data). Starts its thread if it has
+ * none. */
 void worker_begin(struct worker *worker, worker_fn *fn, void *data);
 
-/* Wait until that is done. */
+/* Wait until fn(data) has returned. */
 void worker_wait(struct worker *worker);
 
 /* End the thread of the worker, which is idle, and wait until it has ended. */

@@ -29,7 +29,7 @@ enum {
 static struct {
     const struct allocator *allocator;
     void *library;
-    struct face face;
+    struct regions_allocator regions;
 } adapters[ADAPTERS_MAX];
 static size_t adapters_count;
 
@@ -89,7 +89,7 @@ adapter_add(const struct allocator *allocator, void *library)
 {
     adapters[adapters_count].allocator = allocator;
     adapters[adapters_count].library = library;
-    adapters[adapters_count].face = (struct face){
+    adapters[adapters_count].regions = (struct regions_allocator){
         .name = allocator->name,
         .alignment = allocator->alignment,
         /* glibc's obstack: at a chunk's end, which need not be aligned. */
@@ -133,7 +133,7 @@ adapter_run(size_t nth, const uint8_t *data, size_t size)
     if (adapters[nth].allocator->entry(adapters[nth].library) == NULL) {
         abort();
     }
-    regions_run(&adapters[nth].face, REGIONS_SCHEDULED, program, size);
+    regions_run(&adapters[nth].regions, REGIONS_SCHEDULED, program, size);
 }
 
 static void *

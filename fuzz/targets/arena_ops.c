@@ -64,7 +64,7 @@ static struct before before(void);
 static int is_unchanged(const struct before *before);
 static int is_poisoned(const void *p);
 
-static const struct face face = {
+static const struct regions_allocator allocator = {
     .name = "arena",
     .alignment = ARENA_ALIGNMENT,
     .takes_any_size = 1,
@@ -86,7 +86,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     heap_fail_at(HEAP_NEVER);
-    regions_run(&face, REGIONS_SCHEDULED, data, size);
+    regions_run(&allocator, REGIONS_SCHEDULED, data, size);
     if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
         regions_fail("all of the system's memory goes back");
     }

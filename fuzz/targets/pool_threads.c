@@ -98,7 +98,7 @@ static void count_index(void *state, void *data);
 static void count_object(void *state, const struct regions_object *object,
                          void *data);
 
-static const struct face face = {
+static const struct regions_allocator allocator = {
     .name = "pool_threads",
     .alignment = NGX_ALIGNMENT,
     .takes_any_size = 1,
@@ -132,8 +132,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     has_late_key = 1;
     heap_fail_at(HEAP_NEVER);
-    regions_run(&face, FUZZ_SCHEDULED ? REGIONS_SCHEDULED : REGIONS_CONCURRENT,
-                data, size);
+    regions_run(&allocator,
+                FUZZ_SCHEDULED ? REGIONS_SCHEDULED : REGIONS_CONCURRENT, data,
+                size);
     if (tsan_has_reported()) {
         regions_fail("threads on different pools share nothing");
     }
