@@ -1,4 +1,4 @@
-"""Which mutants are no bugs: the same object code, or an argued row."""
+"""Finds the mutants that are no bugs: by equal object code, or by an argued row."""
 
 import subprocess
 import tempfile
@@ -8,9 +8,9 @@ from pathlib import Path
 from generate import Mutant, Program, single_text
 
 ROW_KEYS = {"file", "function", "before", "after", "reason"}
-TUNING = "tuning: "  # how the reason of a row of that kind begins in the report
+TUNING = "tuning: "  # the start of such a row's reason in the report
 
-# A compiled pool is one of these (pool/README.md, Build switches).
+# The builds of the pool (pool/README.md, Build switches).
 VARIANTS = {
     "exact": ["-DNGX_POOL_REDZONE=0", "-DNGX_POOL_POISON=0"],
     "debug": ["-DNGX_DEBUG"],
@@ -20,12 +20,12 @@ VARIANTS = {
 }
 COMPILE = ["gcc", "-std=gnu11", "-O2", "-w", "-Wno-int-conversion", "-c"]
 
-# Their macros are for users as well, which no object file of the pool shows.
+# Users use the macros of these headers, too. No object file of the pool shows that.
 PUBLIC_HEADERS = ("pool/ngx_palloc.h", "pool/ngx_alloc.h", "pool/standalone/")
 
 
 class Refused(Exception):
-    """Rows of equivalent.toml that say nothing of the code."""
+    """A row of equivalent.toml that is wrong or that names no mutant."""
 
 
 def load(path: Path) -> list[dict]:
@@ -46,8 +46,8 @@ def load(path: Path) -> list[dict]:
 
 
 def argue(program: Program, rows: list[dict]) -> dict[str, str]:
-    """The reason of each mutant that a row names. A row without an ordinal is
-    that of all mutants like it."""
+    """Returns the reason of each mutant that a row names. A row without an ordinal
+    stands for all mutants with its other fields."""
     reasons = {}
     for row in rows:
         named = [m for m in program.mutants if matches(m, row)]
@@ -77,8 +77,7 @@ class Objects:
         self.originals: dict[tuple[str, str], bytes] = {}
 
     def are_same(self, program: Program, mutant: Mutant) -> bool:
-        """Whether mutant is compiled to the very code of the original, in each
-        variant."""
+        """Whether mutant has the object code of the original, in each variant."""
         is_header = mutant.file.endswith(".h")
         if is_header and not mutant.is_switched and mutant.file.startswith(
                 PUBLIC_HEADERS):

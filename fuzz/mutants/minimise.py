@@ -1,8 +1,8 @@
-"""The corpus, made as small as edges and mutants together allow.
+"""Minimises the corpus by edges and mutants together.
 
 A file of corpus/ stays if it reaches an edge of the pool that neither the seeds nor
-the files that stay reach, or if it is the first of them to kill a mutant. Seeds are
-text with a claim; they stay, and those that are not needed are named.
+the other files that stay reach, or if it is the first file to kill a mutant. Seeds
+are text with a claim. They all stay; unneeded ones are printed.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import columns as column_list
 from columns import Check
 from trees import Failed, Tree
 
-# Whose corpus the pool's mutants are killed by, and the targets that it is for.
+# The folders of corpus/ that kill the pool's mutants, and the targets of each.
 TARGETS = {
     "pool_ops": ("pool_ops", "pool_mixed"),
     "pool_oom": ("pool_oom",),
@@ -34,7 +34,8 @@ def needed_files(results: dict[str, dict]) -> set[str]:
 
 
 def minimise(root: Path, tree: Tree, results: dict[str, dict]) -> list[str]:
-    """Remove what no edge and no mutant needs. Returns what was done, in lines."""
+    """Remove the files that no edge and no mutant needs. Returns a report in
+    lines."""
     needed = needed_files(results)
     lines = []
     seeds = tree.build_folder("checks") / "fuzz/seeds"
@@ -67,15 +68,15 @@ def minimise(root: Path, tree: Tree, results: dict[str, dict]) -> list[str]:
 
 def left_over(target: str, names: list[str], needed: set[str],
               reached: set[str]) -> list[str]:
-    """Which of target's files go."""
+    """Returns those of target's files that are not needed."""
     return [name for name in names
             if f"{target}/{name}" not in needed | reached]
 
 
 def reaching(binary: Path, seeds: Path | None, files: list[Path], needed: set[str],
              target: str) -> set[str]:
-    """Which of the seeds and files reach all edges that they reach together. What
-    comes first counts: the killers, then other seeds, then other files."""
+    """Returns seeds and files that together reach all edges that all reach. Killers
+    are taken first, then other seeds, then other files."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         groups = [work / each for each in ("out", "killers", "seeds", "others")]
@@ -101,8 +102,8 @@ def reaching(binary: Path, seeds: Path | None, files: list[Path], needed: set[st
 
 
 def take_killers(score, subjects: list, inputs: Path) -> list[str]:
-    """Of a folder of programs, put those into the corpus that kill a mutant which
-    the corpus leaves, cut down op by op."""
+    """Look in a folder of programs for killers of the mutants that the corpus does
+    not kill. Put each into the corpus, without the ops that it does not need."""
     kept = score.root / "corpus" / PROGRAMS
     lines = []
     for subject in subjects:
@@ -140,7 +141,7 @@ def kills(score, subject, check: Check, built, path: Path) -> bool:
 
 
 def cut(score, subject, check: Check, built, killer: Path) -> bytes:
-    """The bytes of killer without ops that it does not need to kill."""
+    """Returns the bytes of killer, without the ops that the kill does not need."""
     ngxops = score.tree.build_folder("checks") / "fuzz/ngxops"
     with tempfile.TemporaryDirectory() as name:
         trial = Path(name) / "trial.ops"

@@ -24,9 +24,9 @@ static int mutant_is_read;
 static unsigned mutant_chosen;
 static unsigned char *mutant_reached;
 
-/* Other constructors may be earlier and have mutants, so the first question
- * reads it too. Nothing here may have another name in a test build: what is
- * opened stays open. */
+/* Reads the environment. Earlier constructors may have mutants, so the first
+ * call of mutant_in() does it, too. The file stays open, since a test build
+ * replaces close(). */
 MUTANT_APART __attribute__((constructor(MUTANT_FIRST_PRIORITY))) static void
 mutant_read(void)
 {

@@ -1,10 +1,10 @@
 /*
- * Which mutant runs, in a program that was built with many of them
- * (generate.py). The environment decides, and is read once, before main().
+ * The choice of a mutant in a program that has many of them (generate.py). The
+ * environment makes the choice. It is read once, before main().
  *
- * NGXPOOL_MUTANT          the number of the mutant; none, or 0: the original
- * NGXPOOL_MUTANT_REACHED  a file: byte n of it becomes 1 when the place of
- *                         mutant n is reached. No mutant runs then.
+ * NGXPOOL_MUTANT          the number of the mutant; 0 or not set: the original
+ * NGXPOOL_MUTANT_REACHED  a file, whose byte n becomes 1 when the program
+ *                         reaches mutant n; then the original runs
  *
  * Any thread. It is compiled without a fuzzing engine's instrumentation.
  */
@@ -13,11 +13,11 @@
 
 #pragma GCC visibility push(default)
 
-/* Whether a function that has the mutants first to last is to run its copy that
- * asks for each of them. */
+/* Whether a function with the mutants first to last must run its copy that
+ * calls mutant_is() for each of them. */
 int mutant_in(unsigned first, unsigned last);
 
-/* Whether this mutant is the one that runs. */
+/* Whether the mutant of that number was chosen. */
 int mutant_is(unsigned number);
 
 #pragma GCC visibility pop

@@ -38,7 +38,8 @@ def load(path: Path) -> dict[str, dict]:
 
 
 def place(name: str, row: dict, text: str) -> tuple[int, int]:
-    """Where in text row's old text is. White space does not count."""
+    """Returns the start and the end of row's old text in text. White space does not
+    count."""
     places = [i for i, c in enumerate(text) if not c.isspace()]
     folded = "".join(text[i] for i in places)
     old = "".join(row["old"].split())
@@ -51,7 +52,7 @@ def place(name: str, row: dict, text: str) -> tuple[int, int]:
 
 
 def plant(name: str, row: dict, text: str) -> str:
-    """text with row's bug."""
+    """Returns text with row's bug."""
     start, end = place(name, row, text)
     return text[:start] + row["new"].strip() + text[end:]
 

@@ -10,7 +10,7 @@ from equivalent import TUNING
 from generate import Program
 
 STATUSES = ("killed", "alive", "equivalent", "invalid", "not run")
-LEAST = ("unit", "corpus", "exhaustion")  # that kill all together
+LEAST = ("unit", "corpus", "exhaustion")  # these must kill all mutants together
 
 GENERATED = "Written by ./run mutants; do not edit."
 CHART = "time_to_kill.svg"
@@ -23,7 +23,7 @@ class Refused(Exception):
 
 def table(subjects: list, results: dict[str, dict],
           reasons: dict[str, str]) -> list[dict]:
-    """A row for each mutant, in an order that does not change."""
+    """Returns a row for each mutant, in a stable order."""
     rows = []
     for subject in subjects:
         result = results.get(subject.name, {})
