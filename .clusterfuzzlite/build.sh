@@ -11,10 +11,10 @@ if [ -z "${NGINX_SRC-}" ] && [ -d "$SRC/nginx" ]; then
     export NGINX_SRC=$SRC/nginx
 fi
 
-# AFL++ has no flags for a file: a list says which ones it instruments.
+# AFL++ has no flags for single files: a list names the files that it instruments.
 export AFL_LLVM_ALLOWLIST=$source/fuzz/afl-allowlist.txt
-# The tools that make seeds have the flags of the targets. They end without a
-# report of leaks, and leave no figures of coverage in the source.
+# The tools that make seeds have the flags of the targets. They must not report
+# leaks, and must not write coverage into the source folder.
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
 export LLVM_PROFILE_FILE=/dev/null
 

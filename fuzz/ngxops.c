@@ -1,24 +1,24 @@
 /*
- * ngxops: looks at programs of ops, and does them.
+ * ngxops: prints, converts and runs programs of ops.
  *
- *     ngxops c FILE            as a C program: the calls that FILE comes to
- *                              under the checked executor, up to its end or a
+ *     ngxops c FILE            print a C program of the calls that the checked
+ *                              executor makes for FILE, up to its end or to a
  *                              crash
- *     ngxops print FILE        as text, one op a line
- *     ngxops parse FILE OUT    text as bytes of version 2
- *     ngxops convert FILE OUT  bytes of version 1 or 3 as version 2; of version
- *                              2 as version 1
- *     ngxops stats FILE        regions, objects, sizes, lifetimes
- *     ngxops run FILE...       under a checked executor: run.h's, or, if it is
- *                              longer than that takes, checked.h's
- *     ngxops trace FILE...     under run.h's executor: a hash of what each did,
- *                              which depends on FILE alone, whatever the build
- *     ngxops list              every op, and what it does
- *     ngxops dictionary        every op as bytes and as text, as a dictionary
- *                              for libFuzzer and AFL++
+ *     ngxops print FILE        print text, one op a line
+ *     ngxops parse FILE OUT    write text as bytes of version 2
+ *     ngxops convert FILE OUT  write bytes of version 1 or 3 as version 2, and
+ *                              of version 2 as version 1
+ *     ngxops stats FILE        print regions, objects, sizes, lifetimes
+ *     ngxops run FILE...       run each by run.h's executor, or by checked.h's
+ *                              if FILE is too long or large for that
+ *     ngxops trace FILE...     run each by run.h's executor, and print a hash
+ *                              of the effects, which depends on FILE alone
+ *     ngxops list              print every op and its meaning
+ *     ngxops dictionary        print every op as bytes and as text: a
+ *                              dictionary for libFuzzer and AFL++
  *
- * FILE is text if its name ends in .ops, else bytes; "-" is standard input,
- * with bytes in it.
+ * FILE is text if its name ends in .ops, else bytes. "-" is standard input, and
+ * has bytes.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -37,22 +37,23 @@
 #include "trace.h"
 
 enum {
-    FIRST_ROOM = 65536,
+    FIRST_CAPACITY = 65536,
     SIZE_CLASSES = 31, /* powers of two, up to TRACE_SIZE_MAX */
     LIFE_CLASSES = 40,
     BAR_WIDTH = 40,
     STATUS_USAGE = 2,
 };
 
-/* A file, or what it was parsed to. */
+/* A file's bytes. Text is parsed first. */
 struct input {
     const char *path;
     uint8_t *data;
     size_t size;
 };
 
+/* The arrays of _CLASSES elements count numbers by their log2_of(). */
 struct stats {
-    uint64_t counts[TRACE_CODES];
+    uint64_t counts[TRACE_CODES]; /* actions */
     uint64_t sizes[SIZE_CLASSES];
     uint64_t bytes;
     uint64_t live_objects;
@@ -64,11 +65,11 @@ struct stats {
     uint64_t region_objects[LIFE_CLASSES];
 };
 
-/* Of what is there. */
+/* A live object or region. */
 struct life {
-    size_t since; /* the action */
-    uint64_t size;
-    uint64_t objects;
+    size_t since;     /* index of the action that made it */
+    uint64_t size;    /* of an object */
+    uint64_t objects; /* of a region */
 };
 
 static int is_short(const struct input *input);
@@ -101,8 +102,7 @@ static int write_all(const char *path, const uint8_t *data, size_t size);
 
 static void stats_fill(struct stats *stats, const struct trace *trace,
                        struct life *objects, struct life *regions);
-static void stats_gone(struct stats *stats, const struct life *life,
-                       size_t now);
+static void stats_end(struct stats *stats, const struct life *life, size_t now);
 static unsigned log2_of(uint64_t number);
 static void stats_print(const struct stats *stats, const struct trace *trace,
                         size_t size);
@@ -111,8 +111,8 @@ static void histogram(const char *title, const char *unit,
 
 static const struct {
     const char *name;
-    int least; /* paths */
-    int most;
+    int least; /* number of paths */
+    int most;  /* number of paths */
     int (*run)(int count, char **paths);
 } commands[] = {
     {"c", 1, 1, command_c},
@@ -126,7 +126,7 @@ static const struct {
     {"trace", 1, 1024, command_trace},
 };
 
-static int notes; /* where to write calls */
+static int notes; /* the file descriptor that note() writes calls to */
 
 int
 main(int argc, char **argv)
@@ -145,8 +145,8 @@ main(int argc, char **argv)
     return usage(stderr);
 }
 
-/* Whether run.h's executor does all of it: what it knows of pools and sizes is
- * what version 1 has numbers for, and sizes that no heap has. */
+/* Whether run.h's executor can run the program: all numbers of its ops fit into
+ * version 1, except for sizes that no heap has. */
 static int
 is_short(const struct input *input)
 {
@@ -196,7 +196,7 @@ command_c(int count, char **paths)
     return rc != 0 || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* In another process, since it may come to a crash. */
+/* Runs the program in another process, since it may crash. */
 static int
 source_short(struct source *source, const struct input *input)
 {
@@ -235,7 +235,7 @@ source_short(struct source *source, const struct input *input)
     return rc;
 }
 
-/* Less than PIPE_BUF, so as one. */
+/* A call has less than PIPE_BUF bytes, so one write() takes all of it. */
 static void
 note(const struct source_call *call)
 {
@@ -383,7 +383,7 @@ command_run(int count, char **paths)
     return EXIT_SUCCESS;
 }
 
-/* A broken promise ends the process. */
+/* Returns 0. A broken promise ends the process. */
 static int
 run_short(const struct input *input)
 {
@@ -392,7 +392,7 @@ run_short(const struct input *input)
 
     printf("%s: %zu ops done, %zu of them effective, no promise broken%s\n",
            input->path, run->op_count, run->effective,
-           run->op_count == MODEL_OPS_MAX ? ", as far as the executor goes"
+           run->op_count == MODEL_OPS_MAX ? "; the executor stopped there"
                                           : "");
     return 0;
 }
@@ -454,8 +454,8 @@ command_list(int count, char **paths)
     return EXIT_SUCCESS;
 }
 
-/* Bytes of each op, and of one with a size for each boundary; and the words of
- * the text. */
+/* Prints the bytes of each op, also with a size at each boundary, and the words
+ * of the text. */
 static int
 command_dictionary(int count, char **paths)
 {
@@ -499,7 +499,7 @@ dictionary_text(const char *text)
     dictionary_entry("text", text, (const uint8_t *) text, strlen(text));
 }
 
-/* On the pool of the op before. */
+/* Prints an op on the pool of the op before. */
 static void
 dictionary_op(const struct op *op)
 {
@@ -512,7 +512,7 @@ dictionary_op(const struct op *op)
                      op_encode(op, OP_VARIABLE, &before, record));
 }
 
-/* Its name is made of letters, digits and '_'. */
+/* In an entry's name, '_' replaces all but letters and digits. */
 static void
 dictionary_entry(const char *kind, const char *name, const uint8_t *data,
                  size_t size)
@@ -533,18 +533,17 @@ dictionary_entry(const char *kind, const char *name, const uint8_t *data,
 static int
 usage(FILE *out)
 {
-    fputs("usage: ngxops c FILE            as a C program of the pool's calls\n"
-          "       ngxops print FILE        as text, one op a line\n"
-          "       ngxops parse FILE OUT    text as bytes\n"
-          "       ngxops convert FILE OUT  bytes of version 1 or 3 as 2;\n"
-          "                                of version 2 as 1\n"
+    fputs("usage: ngxops c FILE            print a C program of its calls\n"
+          "       ngxops print FILE        print text, one op a line\n"
+          "       ngxops parse FILE OUT    write text as bytes\n"
+          "       ngxops convert FILE OUT  write version 1 or 3 as 2, 2 as 1\n"
           "       ngxops stats FILE        regions, objects, sizes, lifetimes\n"
-          "       ngxops run FILE...       under the checked executor\n"
-          "       ngxops trace FILE...     a hash of what each does there\n"
-          "       ngxops list              every op, and what it does\n"
+          "       ngxops run FILE...       run each, and check all promises\n"
+          "       ngxops trace FILE...     run each, and print a hash of it\n"
+          "       ngxops list              print every op and its meaning\n"
           "       ngxops dictionary        every op, for a fuzzing engine\n"
-          "FILE is text if its name ends in .ops, else bytes; - is standard\n"
-          "input.\n",
+          "FILE is text if its name ends in .ops, else bytes. - is standard\n"
+          "input, and has bytes.\n",
           out);
     return out == stdout ? EXIT_SUCCESS : STATUS_USAGE;
 }
@@ -566,7 +565,7 @@ input_read(struct input *input, const char *path)
     return 0;
 }
 
-/* Any bytes, as a fuzzer has them; or text. */
+/* Reads any bytes, or text. The bytes need not pass program_check(). */
 static int
 input_read_any(struct input *input, const char *path)
 {
@@ -580,25 +579,25 @@ input_read_any(struct input *input, const char *path)
     return end != NULL && strcmp(end, ".ops") == 0 ? input_parse(input) : 0;
 }
 
-/* Text becomes bytes. */
+/* Replaces the input's text by its bytes. */
 static int
 input_parse(struct input *input)
 {
-    size_t room = input->size + 2;
-    uint8_t *bytes = malloc(room);
+    size_t capacity = input->size + 2;
+    uint8_t *bytes = malloc(capacity);
     size_t length = 0;
     int rc = -ENOMEM;
 
     if (bytes != NULL) {
-        rc = program_parse((const char *) input->data, OP_VARIABLE, bytes, room,
-                           &length);
+        rc = program_parse((const char *) input->data, OP_VARIABLE, bytes,
+                           capacity, &length);
     }
     free(input->data);
     if (rc != 0) {
         fprintf(stderr,
                 rc == -EINVAL
-                    ? "ngxops: %s: line %zu: found no op, expected one of "
-                      "those that ngxops list shows\n"
+                    ? "ngxops: %s: line %zu: found no op, expected an op of "
+                      "ngxops list\n"
                     : "ngxops: %s: line %zu: out of memory\n",
                 input->path, length);
         free(bytes);
@@ -609,13 +608,13 @@ input_parse(struct input *input)
     return 0;
 }
 
-/* With a zero byte at the end; NULL with a message. */
+/* Returns the file's bytes and a NUL after them, or NULL with a message. */
 static uint8_t *
 read_all(const char *path, size_t *ret_size)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     uint8_t *data = NULL;
-    size_t room = FIRST_ROOM;
+    size_t capacity = FIRST_CAPACITY;
     size_t size = 0;
 
     if (file == NULL) {
@@ -623,16 +622,16 @@ read_all(const char *path, size_t *ret_size)
         return NULL;
     }
     do {
-        uint8_t *more = realloc(data, room *= 2);
+        uint8_t *more = realloc(data, capacity *= 2);
 
         if (more == NULL) {
             break;
         }
         data = more;
-        size += fread(data + size, 1, room - 1 - size, file);
-    } while (size == room - 1);
+        size += fread(data + size, 1, capacity - 1 - size, file);
+    } while (size == capacity - 1);
 
-    if (ferror(file) || data == NULL || size == room - 1) {
+    if (ferror(file) || data == NULL || size == capacity - 1) {
         fprintf(stderr, "ngxops: %s: %s\n", path, strerror(errno));
         free(data);
         data = NULL;
@@ -675,7 +674,7 @@ stats_fill(struct stats *stats, const struct trace *trace, struct life *objects,
             *region = (struct life){.since = i};
             break;
         case TRACE_RESIZE:
-            stats_gone(stats, &objects[action->other], i);
+            stats_end(stats, &objects[action->other], i);
             /* fall through */
         case TRACE_ALLOC:
             objects[action->object] =
@@ -694,7 +693,7 @@ stats_fill(struct stats *stats, const struct trace *trace, struct life *objects,
             break;
         case TRACE_FREE:
         case TRACE_DROP:
-            stats_gone(stats, &objects[action->object], i);
+            stats_end(stats, &objects[action->object], i);
             break;
         case TRACE_RESET:
         case TRACE_DESTROY:
@@ -709,14 +708,14 @@ stats_fill(struct stats *stats, const struct trace *trace, struct life *objects,
 }
 
 static void
-stats_gone(struct stats *stats, const struct life *life, size_t now)
+stats_end(struct stats *stats, const struct life *life, size_t now)
 {
     stats->object_lives[log2_of(now - life->since)]++;
     stats->live_objects--;
     stats->live_bytes -= life->size;
 }
 
-/* The class of numbers that are less than 2 to that power, and of 0. */
+/* Returns the least power of 2 that number is not above. */
 static unsigned
 log2_of(uint64_t number)
 {

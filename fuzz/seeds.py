@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Makes bytes of seeds, which are text: one file for each in OUT, and one of
-version 1 in OUT_1, unless a line "# version 2: ..." says that it has none.
+"""Makes bytes of seeds, which are text. Each seed becomes a file of version 2 in
+OUT and a file of version 1 in OUT_1. A seed that version 1 cannot hold has a line
+"# version 2: ...", and no file in OUT_1.
 
 usage: seeds.py NGXOPS OUT STAMP SEED...
 """

@@ -1,4 +1,4 @@
-#include "sound.h"
+#include "validity.h"
 
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ static const char *check_object(struct live *live,
                                 const struct trace_action *action);
 
 const char *
-sound_check(const struct trace *trace)
+validity_check(const struct trace *trace)
 {
     struct live live = {
         .trace = trace,

@@ -5,12 +5,12 @@
  *
  * Any thread.
  */
-#ifndef FUZZ_SOUND_H
-#define FUZZ_SOUND_H
+#ifndef FUZZ_VALIDITY_H
+#define FUZZ_VALIDITY_H
 
 #include "trace.h"
 
 /* Returns NULL, or the promise that does not hold. Cost: O(actions). */
-const char *sound_check(const struct trace *trace);
+const char *validity_check(const struct trace *trace);
 
 #endif

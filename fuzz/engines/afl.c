@@ -1,7 +1,7 @@
 /*
- * AFL++'s interface for a mutator of the user's own, as a shared library that
- * AFL_CUSTOM_MUTATOR_LIBRARY names. AFL++ mutates bytes as well, by itself.
- * FUZZ_USE says which ops the target is for: enum mutator_use.
+ * AFL++'s interface for a custom mutator: a shared library that
+ * AFL_CUSTOM_MUTATOR_LIBRARY names. AFL++ also makes its own mutations of
+ * bytes. FUZZ_USE is the target's ops: a value of enum mutator_use.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #include "mutator.h"
 
 enum {
-    /* Where AFL++'s own limit is not set. */
+    /* When AFL++'s own limit is not set. */
     SIZE_MAX_DEFAULT = 4096,
 };
 
@@ -20,7 +20,8 @@ struct state {
     uint8_t *out;
 };
 
-/* AFL++'s: docs/custom_mutators.md of its sources. One thread. */
+/* AFL++ calls these functions, in one thread: docs/custom_mutators.md of its
+ * sources. */
 void *afl_custom_init(void *afl, unsigned seed);
 size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **ret_out,
                        uint8_t *other, size_t other_size, size_t size_max);
@@ -28,7 +29,7 @@ void afl_custom_deinit(void *data);
 
 static size_t size_limit(void);
 
-/* NULL when memory runs out: AFL++ then stops. */
+/* Returns NULL when memory runs out. AFL++ then stops. */
 void *
 afl_custom_init(void *afl, unsigned seed)
 {
@@ -48,8 +49,8 @@ afl_custom_init(void *afl, unsigned seed)
     return state;
 }
 
-/* The output is the state's, until the next call. AFL++ does not apply its own
- * limit to size_max. */
+/* The output is valid until the next call. size_max may be above AFL++'s own
+ * limit, so that limit is applied here. */
 size_t
 afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **ret_out,
                 uint8_t *other, size_t other_size, size_t size_max)
@@ -74,7 +75,8 @@ afl_custom_deinit(void *data)
     free(state);
 }
 
-/* In bytes: the limit that AFL++ itself reads from the environment. */
+/* Returns AFL++'s limit of an input in bytes, which it reads from the
+ * environment. */
 static size_t
 size_limit(void)
 {

@@ -1,6 +1,6 @@
 /*
- * libFuzzer's hooks for a mutator of the target's own. FUZZ_USE says which ops
- * the target is for: enum mutator_use.
+ * libFuzzer's hooks for a custom mutator. FUZZ_USE is the target's ops: a value
+ * of enum mutator_use.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -8,12 +8,13 @@
 #include "mutator.h"
 
 enum {
-    /* Of so many mutations one is libFuzzer's own, of bytes: it knows what the
-     * target compares with, and tries what no encoder writes. */
+    /* One in this number of mutations is libFuzzer's own mutation of bytes. It
+     * uses values of the target's comparisons, and tries bytes that no encoder
+     * writes. */
     BYTES_ONE_IN = 16,
 };
 
-/* libFuzzer's. Each of its hooks is called by libFuzzer alone. */
+/* libFuzzer's interface. Only libFuzzer calls the hooks. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max,
                                unsigned seed);

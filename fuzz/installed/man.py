@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes what is installed of ngxops: the program, and its man page.
+"""Makes the installed files of ngxops: the program and its man page.
 
 usage: man.py NGXOPS VERSION FOLDER
 
-The page has what the program says of itself, and its list of ops.
+The page has the output of ngxops --help and of ngxops list.
 """
 
 import shutil
@@ -23,7 +23,7 @@ def said_by(program: Path, word: str) -> str:
 def page_of(program: Path, version: str) -> str:
     date = time.strftime("%B %-d, %Y", time.gmtime(program.stat().st_mtime))
     return f"""\
-.\\" Made of what ngxops says by fuzz/installed/man.py.
+.\\" Made by fuzz/installed/man.py from the output of ngxops.
 .Dd {date}
 .Dt NGXOPS 1
 .Os ngxpool {version}
@@ -35,12 +35,12 @@ def page_of(program: Path, version: str) -> str:
 .Ar command
 .Op Ar FILE ...
 .Sh DESCRIPTION
-A program is a list of ops: calls of a pool, as a recorder or a fuzzer wrote them.
+A program is a list of ops: calls on pools, as a recorder or a fuzzer wrote them.
 {said_by(program, "--help")}
 .Sh OPS
 {said_by(program, "list")}
 .Sh EXIT STATUS
-0; 1 where a file cannot be read or a promise is broken; 2 for another usage.
+0; 1 when a file cannot be read or a promise is broken; 2 for wrong usage.
 .Sh SEE ALSO
 .Xr ngx_palloc 3
 """

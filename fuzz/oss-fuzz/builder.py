@@ -1,4 +1,4 @@
-"""Plays OSS-Fuzz's builder: its variables, its flags, its folders."""
+"""Imitates OSS-Fuzz's builder: its variables, its flags, its folders."""
 
 import os
 import shutil
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = SOURCE / ".clusterfuzzlite/build.sh"
-TAIL_LINES = 12  # of what a command that failed has printed
-# For one command, and for a whole build: a machine may be busy.
+TAIL_LINES = 12  # of the output of a command that failed
+# For one command, and for a whole build. They are long, since a machine may be busy.
 SECONDS_MAX = 600
 BUILD_SECONDS_MAX = 3600
 
@@ -38,20 +38,20 @@ AFL_DRIVERS = ("/usr/lib/afl/libAFLDriver.a", "/usr/local/lib/afl/libAFLDriver.a
 
 
 class Broken(Exception):
-    """The contract is broken: by what, in a sentence."""
+    """The contract is broken. The message is a sentence that names the cause."""
 
 
 class Build(NamedTuple):
-    """A build, and where it lies now."""
+    """A build, and its folders."""
 
     sanitizer: str
     engine: str
     out: Path
-    scratch: Path  # a folder below /tmp, for what runs write
+    scratch: Path  # a folder below /tmp, for the files that runs write
 
 
 def environment(sanitizer: str, engine: str, folder: Path) -> dict[str, str]:
-    """The builder's, below folder."""
+    """The builder's environment. Its folders are below folder."""
     coverage = COVERAGE if sanitizer == "coverage" else ENGINES[engine]
     flags = " ".join(filter(None, (CFLAGS, SANITIZERS[sanitizer], coverage)))
     prefix = "afl-" if engine == "afl" else ""
@@ -76,8 +76,8 @@ def environment(sanitizer: str, engine: str, folder: Path) -> dict[str, str]:
 
 
 def engine_archive(engine: str, folder: Path) -> Path:
-    """An engine that is no flag of the compiler: a copy of AFL++'s driver, or
-    the stand-in."""
+    """The archive of an engine that is no flag of the compiler: a copy of AFL++'s
+    driver, or the stand-in."""
     archive = folder / "libFuzzingEngine.a"
     if engine == "afl":
         drivers = [path for path in map(Path, AFL_DRIVERS) if path.exists()]
@@ -94,8 +94,8 @@ def engine_archive(engine: str, folder: Path) -> Path:
 
 def run(command: list[str], cwd: Path | None = None,
         env: dict[str, str] | None = None, seconds: float = SECONDS_MAX) -> str:
-    """Its output, both streams. A status that is not 0 breaks the contract, and so
-    does a command that takes longer than these seconds."""
+    """Returns the command's output, of both streams. The contract is broken when its
+    status is not 0, and when it takes longer than these seconds."""
     try:
         done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -110,7 +110,7 @@ def run(command: list[str], cwd: Path | None = None,
 
 
 def make(sanitizer: str, engine: str, folder: Path, scratch: Path) -> Build:
-    """Build below folder; only $OUT is left, in another place."""
+    """Build below folder. Only $OUT stays, in another place, as in OSS-Fuzz."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in "out", "work":
         (folder / name).mkdir(parents=True)

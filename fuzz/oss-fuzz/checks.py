@@ -1,4 +1,4 @@
-"""The rules of OSS-Fuzz for each target, and for the folder that it lies in."""
+"""The rules of OSS-Fuzz for each target, and for the target's folder."""
 
 import configparser
 import os
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from builder import SOURCE, Broken, Build, run
 
-# As its base-runner sets them, for a run.
+# As OSS-Fuzz's base-runner sets them for a run.
 OPTIONS = {
     "ASAN_OPTIONS": "alloc_dealloc_mismatch=0:allocator_may_return_null=1:"
                     "check_malloc_usable_size=0:detect_leaks=1:"
@@ -30,26 +30,27 @@ AFL_ENVIRONMENT = {
     "AFL_SKIP_CPUFREQ": "1",
 }
 
-# Its bad_build_check counts calls of each sanitizer's functions in the
-# program, at least and at most, by the sanitizer of the build.
+# The least and the greatest number of calls of each sanitizer's functions in a
+# program, by the sanitizer of the build: OSS-Fuzz's bad_build_check counts them.
 CALLS: dict[str, dict[str, tuple[int, int | None]]] = {
     "address": {"asan": (1000, None), "msan": (0, 3), "ubsan": (0, 200)},
     "undefined": {"asan": (0, 0), "msan": (0, 3), "ubsan": (168, None)},
     "memory": {"asan": (0, 0), "msan": (1000, None), "ubsan": (0, 200)},
     "coverage": {"asan": (0, 0), "msan": (0, 3), "ubsan": (0, 200)},
 }
-# Fewer edges look as if only a part were instrumented. AFL++ counts those that
-# it has reached, and instruments the code under test alone.
+# With fewer edges, OSS-Fuzz takes a target for one without instrumentation. AFL++
+# counts only reached edges, and instruments only the code under test.
 EDGES_MIN = {"libfuzzer": 100, "afl": 10, "honggfuzz": 100}
-# A user fills these in before OSS-Fuzz gets the files; a farm of one's own needs
-# none.
+# A user replaces these before OSS-Fuzz gets the files. ClusterFuzzLite needs none of
+# them.
 PLACEHOLDER = re.compile(r"\b(OWNER|NAME@EXAMPLE\.ORG)\b")
 LINES_AT = 7  # the column of llvm-cov's report; that of missed lines is the next
 
 ENTRY = b"LLVMFuzzerTestOneInput"
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 NEEDS_NGINX = "pool_mixed"
-# The runner's own; a C++ library only where the build's is not OSS-Fuzz's.
+# The libraries of the runner. A C++ library is needed only if the build's is not
+# OSS-Fuzz's.
 LIBRARIES = re.compile(
     r"(ld-linux-.*|lib(c|dl|gcc_s|m|pthread|resolv|rt|stdc\+\+))\.so\.\d+")
 
@@ -60,7 +61,7 @@ WRITES = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC")
 
 
 def placeholders(folder: Path) -> list[str]:
-    """Where the files for OSS-Fuzz have something to fill in: file, line, what."""
+    """Returns the placeholders in the files for OSS-Fuzz: file, line, text."""
     return [f"{path.name}:{number}: {match[1]}"
             for path in sorted(folder.iterdir())
             for number, line in enumerate(path.read_text().splitlines(), start=1)
@@ -68,7 +69,7 @@ def placeholders(folder: Path) -> list[str]:
 
 
 class Done(NamedTuple):
-    """A run: how many inputs it did, and how much of the code it can see."""
+    """A run: the number of inputs, and the edges or lines that it counts."""
 
     runs: int
     edges: int
@@ -76,15 +77,15 @@ class Done(NamedTuple):
 
 
 def targets_of(build: Build) -> list[Path]:
-    """Executable files with the entry in them, as OSS-Fuzz finds them."""
+    """Returns the executable files with the entry in them, as OSS-Fuzz finds them."""
     return sorted(path for path in build.out.iterdir()
                   if path.is_file() and os.access(path, os.X_OK)
                   and ENTRY in path.read_bytes())
 
 
 def check_names(build: Build, targets: list[Path]) -> None:
-    """Each source of a target is built. Each file in $OUT is a target, or belongs
-    to one."""
+    """Check that each source of a target is built, and that each file in $OUT is a
+    target or belongs to one."""
     names = {path.name for path in targets}
     for source in sorted((SOURCE / "fuzz/targets").glob("*.c")):
         if source.stem not in names and not (
@@ -100,7 +101,8 @@ def check_names(build: Build, targets: list[Path]) -> None:
 
 
 def check_program(build: Build, target: Path) -> str:
-    """The entry is defined; nothing but the runner's libraries is needed."""
+    """Check that the entry is defined, and that only libraries of the runner are
+    needed."""
     symbols = run(["nm", str(target)])
     if not re.search(rf" [TW] {ENTRY.decode()}$", symbols, re.MULTILINE):
         raise Broken(f"no {ENTRY.decode()} is defined")
@@ -109,12 +111,12 @@ def check_program(build: Build, target: Path) -> str:
         raise Broken("found a path of libraries in it, expected none")
     for library in re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic):
         if not LIBRARIES.fullmatch(library):
-            raise Broken(f"needs {library}, which the runner has not")
+            raise Broken(f"needs {library}, which the runner does not have")
     return ""
 
 
 def check_calls(build: Build, target: Path) -> str:
-    """The build's sanitizer is in it, and no other one."""
+    """Check that the program has the build's sanitizer, and no other one."""
     code = run(["objdump", "-dC", str(target)])
     said = []
     for runtime, (least, most) in CALLS[build.sanitizer].items():
@@ -129,7 +131,7 @@ def check_calls(build: Build, target: Path) -> str:
 
 
 def seeds_of(build: Build, target: Path) -> Path:
-    """Unpacked below scratch."""
+    """Returns the folder of the target's seeds, which are unpacked below scratch."""
     seeds = build.scratch / f"{target.name}_corpus"
     seeds.mkdir(exist_ok=True)
     with zipfile.ZipFile(build.out / f"{target.name}_seed_corpus.zip") as packed:
@@ -138,7 +140,7 @@ def seeds_of(build: Build, target: Path) -> Path:
 
 
 def check_companions(build: Build, target: Path) -> str:
-    """It has seeds, words and options, and the options are known."""
+    """Check that the target has seeds, a dictionary, and known options."""
     seeds = list(seeds_of(build, target).iterdir())
     if not seeds:
         raise Broken("found no seeds, expected at least one")
@@ -166,7 +168,7 @@ def options_of(build: Build, target: Path) -> configparser.ConfigParser:
 
 
 def run_environment(build: Build, target: Path) -> dict[str, str]:
-    """The runner's: $OUT is not in it."""
+    """Returns the runner's environment. $OUT is not in it."""
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent",
            "LLVM_PROFILE_FILE": str(build.scratch / f"{target.name}.profraw")}
     options = options_of(build, target)
@@ -183,7 +185,8 @@ def run_environment(build: Build, target: Path) -> dict[str, str]:
 
 
 def check_runs(build: Build, target: Path, runs: int) -> str:
-    """It does its seeds and runs inputs, and writes below /tmp alone."""
+    """Check that the target runs its seeds and more inputs, and writes only below
+    /tmp."""
     trace = build.scratch / f"{target.name}.strace"
     watched = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(trace), "-e",
                "trace=%file"]
@@ -219,11 +222,11 @@ def check_writes(build: Build, trace: Path) -> None:
         else:
             continue
         full = os.path.join(build.out, path)
-        # The source, and what is built, may lie below /tmp themselves.
+        # The source and the build may be below /tmp themselves.
         if (not full.startswith(("/tmp/", "/dev/", "/proc/"))
                 or Path(full).is_relative_to(SOURCE)
                 or Path(full).is_relative_to(build.out)):
-            raise Broken(f"a run writes {full}, expected nothing but /tmp")
+            raise Broken(f"a run writes {full}, expected only files below /tmp")
 
 
 def run_libfuzzer(build: Build, target: Path, seeds: Path, runs: int,
@@ -242,8 +245,8 @@ def run_libfuzzer(build: Build, target: Path, seeds: Path, runs: int,
 
 def run_coverage(build: Build, target: Path, seeds: Path, runs: int,
                  watched: list[str]) -> Done:
-    """libFuzzer does not fuzz without its instrumentation: it merges the seeds,
-    as OSS-Fuzz lets it, and does each of them several times."""
+    """libFuzzer cannot fuzz without its instrumentation. It merges the seeds, as in
+    OSS-Fuzz, and runs each of them several times."""
     empty = build.scratch / f"{target.name}_empty"
     empty.mkdir(exist_ok=True)
     env = run_environment(build, target)
@@ -257,7 +260,7 @@ def run_coverage(build: Build, target: Path, seeds: Path, runs: int,
 
 
 def lines_covered(build: Build, target: Path) -> int:
-    """By the figures that the run left."""
+    """Returns the covered lines, by the profile that the run wrote."""
     raw = build.scratch / f"{target.name}.profraw"
     merged = raw.with_suffix(".profdata")
     run(["llvm-profdata", "merge", "-sparse", str(raw), "-o", str(merged)])

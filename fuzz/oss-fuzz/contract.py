@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Plays OSS-Fuzz's contract without docker, and says what breaks it.
+"""Checks OSS-Fuzz's contract without docker, and prints what breaks it.
 
-Sets the variables and flags that OSS-Fuzz sets, and no others, runs build.sh
-into an empty $OUT, removes $WORK, moves $OUT elsewhere, and there checks each
-target: its name, its entry, the libraries that it needs, its seeds, dictionary
-and options, how much of it is instrumented and with which sanitizer, and that
-it does its seeds and RUNS inputs more, and writes below /tmp alone. Real are
-libFuzzer and AFL++; for honggfuzz, engine.c stands in.
-Exit: 0 all targets keep the contract, 1 not, 2 cannot run, 77 no clang.
+Builds with build.sh, with the variables and flags of OSS-Fuzz and no others, into
+an empty $OUT. Then removes $WORK, moves $OUT elsewhere, and checks each target there:
+
+- its name, its entry, and the libraries that it needs;
+- its seeds, dictionary and options;
+- the number of instrumented edges, and the sanitizer;
+- that it runs its seeds and RUNS more inputs, and writes only below /tmp.
+
+libFuzzer and AFL++ are the real ones. engine.c stands in for honggfuzz.
+Exit status: 0 all targets keep the contract, 1 one does not, 2 wrong usage, 77 no
+clang.
 """
 
 import argparse
@@ -28,7 +32,7 @@ SKIPPED = 77  # as Meson has it
 
 
 def check_target(build: Build, target: Path, runs: int) -> bool:
-    """Print what was found. Returns whether the contract is kept."""
+    """Print the results. Returns whether the contract is kept."""
     todo: list[Callable[[], str]] = [
         lambda: checks.check_program(build, target),
         lambda: checks.check_calls(build, target),
@@ -77,7 +81,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         prog="./run oss-fuzz", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET",
-                        help="check these alone; all are built")
+                        help="check only these; all are built")
     parser.add_argument("--sanitizer", default="address", choices=builder.SANITIZERS,
                         help="default: %(default)s")
     parser.add_argument("--engine", default="libfuzzer", choices=builder.ENGINES,
@@ -103,20 +107,20 @@ def main() -> int:
         pairs = ([(sanitizer, "libfuzzer") for sanitizer in builder.SANITIZERS]
                  + [("address", "afl"), ("address", "honggfuzz")])
     if pairs[0][0] != "address" and pairs[0][1] != "libfuzzer":
-        print(f"OSS-Fuzz has {pairs[0][1]} with address alone", file=sys.stderr)
+        print(f"OSS-Fuzz has {pairs[0][1]} only with address", file=sys.stderr)
         return 2
     results = [check_build(sanitizer, engine,
                            arguments.build.resolve() / f"{engine}-{sanitizer}",
                            arguments)
                for sanitizer, engine in pairs]
-    say_what_to_fill_in(checks.placeholders(builder.BUILD.parent))
+    print_placeholders(checks.placeholders(builder.BUILD.parent))
     return 0 if all(results) else 1
 
 
-def say_what_to_fill_in(places: list[str]) -> None:
+def print_placeholders(places: list[str]) -> None:
     if places:
-        print("OSS-Fuzz itself also needs an address of the project and a contact. To "
-              "fill in, in .clusterfuzzlite/:")
+        print("OSS-Fuzz itself also needs the project's address and a contact. Replace "
+              "these in .clusterfuzzlite/:")
         print("\n".join(f"  {place}" for place in places), flush=True)
 
 

@@ -1,13 +1,13 @@
 /*
- * A fuzzing engine that OSS-Fuzz does not have, with the interface of those
- * that it has: contract.py links it where the real engine is not at hand. The
- * code under test is compiled with -fsanitize-coverage=trace-pc-guard.
+ * A stand-in for an engine of OSS-Fuzz, with the same interface. contract.py
+ * links it when the real engine is not installed. The code under test is
+ * compiled with -fsanitize-coverage=trace-pc-guard.
  *
  * usage: TARGET RUNS FILE...
  *
- * Gives the target RUNS inputs: the files, and then the files again with one
- * byte changed. Prints how many inputs that were, and how many edges they
- * reached of how many.
+ * Runs the target with RUNS inputs: the files, and then the files again with
+ * one byte changed. Prints the number of inputs, the number of edges that they
+ * reached, and the number of all edges.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -18,12 +18,12 @@ enum {
     INPUT_SIZE_MAX = 64 * 1024,
 };
 
-/* Weak, as in honggfuzz: only an object that is linked anyway defines it. */
+/* Weak, as in honggfuzz: the reference takes no object from an archive. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     __attribute__((weak));
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 
-/* The compiler's, see SanitizerCoverage in clang's manual. */
+/* The compiler's code calls these, see SanitizerCoverage in clang's manual. */
 void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop);
 void __sanitizer_cov_trace_pc_guard(uint32_t *guard);
 
@@ -74,7 +74,8 @@ __sanitizer_cov_trace_pc_guard(uint32_t *guard)
     }
 }
 
-/* In round 0 as it is, later with another byte changed in each round. */
+/* Runs the target with a file: unchanged in round 0, with another byte changed
+ * in each later round. */
 static void
 run_file(const char *path, size_t round)
 {

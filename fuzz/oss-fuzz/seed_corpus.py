@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Packs the files of folders as a target's seeds, the same bytes each time.
+"""Packs the files of folders as a target's seeds. The same files give the same
+bytes.
 
 usage: seed_corpus.py ZIP FOLDER...
 """
@@ -14,7 +15,7 @@ def main() -> None:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as seeds:
         for folder in folders:
             for path in sorted(filter(Path.is_file, folder.iterdir())):
-                # Without a date, as zip's first one.
+                # Without a date, the archive has the first one that zip can hold.
                 seeds.writestr(zipfile.ZipInfo(f"{folder.name}_{path.name}"),
                                path.read_bytes(), zipfile.ZIP_DEFLATED)
 

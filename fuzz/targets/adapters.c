@@ -1,13 +1,14 @@
 /*
- * adapters: every allocator that is compared with the pool does rightly what
- * bench/allocator.h says, so that what is compared is also right: what
- * fuzz/regions.h states, for regions in any order and of several threads, with
- * resets, single frees, cleanups and trims between.
+ * adapters: every allocator that is compared with the pool works as
+ * bench/allocator.h says, so no wrong allocator is measured. The promises are
+ * those of fuzz/regions.h, for regions in any order and of several threads,
+ * with resets, single frees, cleanups and trims.
  *
- * The first byte chooses the adapter, and a program of version 2 follows, see
- * pool/ops/program.h. So a program of version 2 is an input too. A replay does
- * it with each adapter. An adapter whose library is not there, or not under
- * this sanitizer, is left out, and named on stderr.
+ * The first byte chooses the adapter. The rest is a program of version 2
+ * without its version, see pool/ops/program.h; so a program of version 2 is an
+ * input too. A replay runs an input with each adapter. An adapter whose library
+ * is missing, or does not work with this sanitizer, is left out, and named on
+ * stderr.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +26,7 @@ enum {
     INPUT_SIZE_MAX = 64 * 1024,
 };
 
-/* An adapter that is there. */
+/* The adapters whose library is there. */
 static struct {
     const struct allocator *allocator;
     void *library;
@@ -33,7 +34,7 @@ static struct {
 } adapters[ADAPTERS_MAX];
 static size_t adapters_count;
 
-static size_t chosen; /* of them */
+static size_t chosen; /* index of the adapter of this run */
 
 static void adapter_run(size_t nth, const uint8_t *data, size_t size);
 static void adapter_add(const struct allocator *allocator, void *library);
@@ -63,13 +64,14 @@ replay_one(const uint8_t *data, size_t size)
     }
 }
 
-/* Before all, so that each program is as the first: also one region of each
- * adapter, for what it does but once. */
+/* Runs before all programs, so that the first program finds the same state as
+ * the others. One region of each adapter does the work that an adapter does
+ * only once. */
 __attribute__((constructor)) static void
 load(void)
 {
     for (size_t i = 0; i < allocators_count; i++) {
-        char reason[ALLOCATOR_REASON_MAX] = "its objects are not apart";
+        char reason[ALLOCATOR_REASON_MAX] = "its objects overlap";
         void *library =
             allocators[i]->is_null ? NULL : allocators[i]->open(reason);
 
@@ -92,7 +94,8 @@ adapter_add(const struct allocator *allocator, void *library)
     adapters[adapters_count].regions = (struct regions_allocator){
         .name = allocator->name,
         .alignment = allocator->alignment,
-        /* glibc's obstack: at a chunk's end, which need not be aligned. */
+        /* An empty object of glibc's obstack may lie at a chunk's end, which
+         * need not be aligned. */
         .is_empty_anywhere = 1,
         .is_general = allocator->kind == ALLOCATOR_GENERAL,
         .is_bound_to_thread = allocator->is_bound_to_thread,
@@ -116,7 +119,7 @@ adapter_add(const struct allocator *allocator, void *library)
     adapter_trim();
 }
 
-/* data is a program but for its first byte. */
+/* data is a program, except for its first byte. */
 static void
 adapter_run(size_t nth, const uint8_t *data, size_t size)
 {
@@ -128,8 +131,8 @@ adapter_run(size_t nth, const uint8_t *data, size_t size)
     memcpy(program, data, size);
     program[0] = OP_VARIABLE;
     chosen = nth;
-    /* Also so that an engine sees, with the first input that it tries, that
-     * the adapters are instrumented. */
+    /* This call also runs instrumented code with an engine's first input, which
+     * shows that the adapters are instrumented. */
     if (adapters[nth].allocator->entry(adapters[nth].library) == NULL) {
         abort();
     }
@@ -161,7 +164,8 @@ adapter_alloc(void *state, size_t size)
     return adapters[chosen].allocator->alloc(state, size);
 }
 
-/* What an early free declines lives on, but nobody uses it any more. */
+/* An object that an early free declines counts as ended, too: it is not used
+ * any more. */
 static int
 adapter_free(void *state, const struct regions_object *object)
 {

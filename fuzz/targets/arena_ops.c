@@ -1,10 +1,14 @@
 /*
- * arena_ops: whatever ops come, on whichever threads, the arena that pools are
- * compared with (bench/arena/arena.h) keeps its promises: what fuzz/regions.h
- * states; the system's memory, which is counted and fails on demand, is taken
- * in chunks and in large objects, and all of it goes back; a freed object is
- * the next one of its thread; AddressSanitizer knows what is not allocated. The
- * input is a program, see pool/ops/program.h.
+ * arena_ops: the arena that pools are compared with (bench/arena/arena.h) keeps
+ * its promises after any ops on any threads:
+ *
+ * - the promises of fuzz/regions.h;
+ * - it takes memory from the system by chunks and by large objects, and
+ *   releases all of it; the system counts the memory, and fails on demand;
+ * - a thread's next object of that size is the object that the thread freed;
+ * - bytes that are not allocated are marked for AddressSanitizer.
+ *
+ * The input is a program, see pool/ops/program.h.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -16,20 +20,20 @@
 #include "replay.h"
 
 enum {
-    FAILS_WITHIN = 2, /* no call takes more of the system's allocations */
+    FAILS_WITHIN = 2, /* no call makes more allocations from the system */
 
-    /* AddressSanitizer unmaps what does not fit its quarantine, and then says
-     * nothing of it. */
+    /* AddressSanitizer unmaps a larger block that does not fit into its
+     * quarantine. The block then has no marks. */
     MARKED_MAX = 128 * 1024,
 };
 
-/* An arena, and what must be true of it. */
+/* An arena, and the state that it must have. */
 struct attacked {
     struct arena *arena;
-    size_t large;      /* live objects that are blocks of the system's */
-    unsigned small_on; /* the threads that have small objects of it: bits */
+    size_t large;      /* live objects that are blocks of the system */
+    unsigned small_on; /* a bit for each thread that has small objects */
 
-    /* The thread's last call freed this one, if it is not NULL. */
+    /* The object that the thread's last call freed. p may be NULL. */
     struct {
         void *p;
         size_t size;
@@ -88,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     heap_fail_at(HEAP_NEVER);
     regions_run(&allocator, REGIONS_SCHEDULED, data, size);
     if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
-        regions_fail("all of the system's memory goes back");
+        regions_fail("all memory goes back to the system");
     }
     return 0;
 }
@@ -106,7 +110,8 @@ replay_trace(const uint8_t *data, size_t size)
     return regions_trace();
 }
 
-/* The main thread gets its number: each program is then as the first. */
+/* The main thread gets its number here, so that the first program finds the
+ * same state as the others. */
 __attribute__((constructor)) static void
 load(void)
 {
@@ -146,7 +151,7 @@ attacked_destroy(void *state)
     arena_destroy(attacked->arena);
     if (heap_calls() != was.calls ||
         heap_live_blocks() > was.blocks - attacked->large) {
-        regions_fail("an arena's end gives its large objects back");
+        regions_fail("an arena's end releases its large objects");
     }
     arenas_count--;
     free(attacked);
@@ -161,7 +166,7 @@ attacked_reset(void *state)
     arena_reset(attacked->arena);
     if (heap_calls() != was.calls ||
         heap_live_blocks() != was.blocks - attacked->large) {
-        regions_fail("a reset gives large objects back and keeps chunks");
+        regions_fail("a reset releases large objects and keeps chunks");
     }
     *attacked = (struct attacked){.arena = attacked->arena};
 }
@@ -177,7 +182,7 @@ attacked_alloc(void *state, size_t size)
 
     if (p == NULL) {
         if (!is_unchanged(&was)) {
-            regions_fail("a call that gives NULL leaves the arena as it was");
+            regions_fail("a call that returns NULL leaves the arena as it was");
         }
         return NULL;
     }
@@ -185,7 +190,7 @@ attacked_alloc(void *state, size_t size)
     if (size > ARENA_SMALL_MAX) {
         attacked->large++;
         if (heap_live_blocks() != was.blocks + 1) {
-            regions_fail("a large object is a block of the system's");
+            regions_fail("a large object is a block of the system");
         }
         return p;
     }
@@ -215,7 +220,7 @@ attacked_free(void *state, const struct regions_object *object)
     arena_free(attacked->arena, object->p, size);
     if (heap_calls() != was.calls ||
         heap_live_blocks() != was.blocks - (size_t) is_large) {
-        regions_fail("what is freed goes back only where it is large");
+        regions_fail("only a large object goes back to the system when freed");
     }
     attacked->large -= (size_t) is_large;
     attacked->freed[thread].p = NULL;
@@ -295,7 +300,7 @@ is_unchanged(const struct before *before)
            heap_live_bytes() == before->bytes;
 }
 
-/* Without AddressSanitizer nothing is marked, and all is well. */
+/* Without AddressSanitizer there are no marks, and this is always true. */
 static int
 is_poisoned(const void *p)
 {

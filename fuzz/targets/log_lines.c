@@ -1,9 +1,9 @@
 /*
- * log_lines: what a pool writes to a standalone log (pool/standalone/) arrives
- * at the log's writer as ngx_log.h says: one line with the text that printf()
- * would give, cut to 511 bytes, with the error's number and text at its end, at
- * the level of the message, and only where the log takes that level. The input
- * has the level, the log's own level, the error, and then the message.
+ * log_lines: a message to a standalone log (pool/standalone/) arrives at the
+ * log's writer as ngx_log.h says, if the log takes the message's level. The
+ * writer gets one line at that level: the text that printf() would make, then
+ * the error's number and text, cut to 511 bytes. The input has the level, the
+ * log's own level, the error, and then the message.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -20,20 +20,20 @@ enum {
     LINE_MAX_SIZE = 511, /* bytes of a line that are kept */
     CONVERSIONS = 8,
     TEXT_SIZE = 64 * 1024,
-    STRING_UNIT = 5, /* strings are so many bytes, times a byte of the input */
+    STRING_UNIT = 5, /* a byte of the input times this is a string's length */
     STRING_MAX = STRING_UNIT * UINT8_MAX,
     NUMBER_MAX = 32, /* digits of a number */
 };
 
-/* The meanings of bytes of a message. Any other byte is itself. */
+/* The meanings of a message's bytes. Any other byte stands for itself. */
 enum piece {
-    PIECE_CONVERSION, /* the next one, and its value's byte */
+    PIECE_CONVERSION, /* the next conversion; the next byte is its value */
     PIECE_PERCENT,
-    PIECE_UNKNOWN, /* a conversion that is none: the byte after it */
-    PIECE_LONG,    /* the byte after it, times STRING_UNIT, of x */
+    PIECE_UNKNOWN, /* '%' and the next byte, which is no conversion */
+    PIECE_LONG,    /* a string of x; the next byte is its length */
 };
 
-/* In the order in which a message has them. */
+/* In their order in a message. */
 static const char *const conversions[] = {"%s", "%d", "%p", "%uz"};
 
 static const ngx_uint_t levels[] = {
@@ -62,7 +62,7 @@ static struct {
     size_t size;
 } values[CONVERSIONS / 4];
 
-static ngx_log_t log_seen; /* the one that the writer is to be given */
+static ngx_log_t log_seen; /* the log that the writer must get */
 static ngx_uint_t level_now;
 static size_t lines;
 
@@ -97,8 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_message();
     append_error(err);
     log_seen = (ngx_log_t){.log_level = own, .writer = write_line};
-    /* Also so that an engine sees, with the first input that it tries, that
-     * the log is instrumented. */
+    /* This call also runs instrumented code with an engine's first input, which
+     * shows that the log is instrumented. */
     check(log_message(NGX_LOG_STDERR, err) == 1,
           "every log takes the first level");
     check(log_message(levels[nth], err) == (own >= nth),
@@ -134,7 +134,7 @@ log_message(ngx_uint_t level, ngx_err_t err)
     return lines;
 }
 
-/* 0 past the end. */
+/* Returns the next byte of the input, or 0 at its end. */
 static uint8_t
 next_byte(void)
 {
@@ -145,7 +145,7 @@ next_byte(void)
     return *input.data++;
 }
 
-/* Sets the format, its values, and what both make. */
+/* Sets the format, its values, and the expected text. */
 static void
 read_message(void)
 {
@@ -182,8 +182,8 @@ read_message(void)
     }
 }
 
-/* It ends the message: what stands after it is not shown. Returns 0 for a
- * conversion that is known. */
+/* Reads an unknown conversion, which ends the message: the text after it is not
+ * shown. Returns 0, and appends nothing, if the conversion is known. */
 static int
 read_unknown(void)
 {
@@ -216,7 +216,7 @@ read_conversion(size_t nth)
     case 0:
         memset(values[nth / kinds].string, 's', value * STRING_UNIT);
         if (value != 0) {
-            /* No conversion of the format's. */
+            /* A string's "%d" is text, no conversion. */
             memcpy(values[nth / kinds].string, "%d", 2);
         }
         values[nth / kinds].string[value * STRING_UNIT] = '\0';
@@ -275,7 +275,7 @@ write_line(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
         expected_size < LINE_MAX_SIZE ? expected_size : (size_t) LINE_MAX_SIZE;
 
     lines++;
-    check(log == &log_seen, "the writer is given its log");
+    check(log == &log_seen, "the writer gets its log");
     check(level == level_now, "a line has its message's level");
     check(len == size, "a line is as long as its text, or 511 bytes");
     check(memcmp(buf, expected, size) == 0, "a line has its message's text");

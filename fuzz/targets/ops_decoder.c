@@ -1,7 +1,7 @@
 /*
- * ops_decoder: whatever bytes come, as a program of either version or as text,
- * they are read, and what is written of them is read as the same. The input is
- * a program, see pool/ops/program.h.
+ * ops_decoder: any bytes can be read as a program of any version and as text.
+ * Written again, they are read as the same program. The input is a program, see
+ * pool/ops/program.h.
  */
 #include <stdio.h>
 #include <stdlib.h>

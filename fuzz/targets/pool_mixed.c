@@ -1,11 +1,13 @@
 /*
- * pool_mixed: nginx's own functions and this library's work on the same pools,
- * as the input says, and every promise that fuzz/oracles/ knows is kept: a
- * module of nginx may bring a copy of nginx's functions along. The input is a
- * program, see pool/ops/program.h, whose op nginx chooses who does what.
+ * pool_mixed: nginx's own functions and this library's functions may work on
+ * the same pools, and every promise of fuzz/oracles/ is kept. That can happen
+ * because a module of nginx may contain a copy of nginx's functions. The input
+ * is a program, see pool/ops/program.h. Its op nginx chooses the ops that
+ * nginx's functions do.
  *
- * A program is done once. nginx's own functions look at the first entries of a
- * list whose order is an index's, which addresses decide.
+ * A program is run once. A second run could differ: nginx's functions use the
+ * first entries of the list of large allocations, and with an index the list's
+ * order depends on addresses.
  */
 #include <stddef.h>
 #include <stdint.h>

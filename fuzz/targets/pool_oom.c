@@ -1,10 +1,11 @@
 /*
- * pool_oom: wherever memory runs out, a pool keeps every promise that
- * fuzz/oracles/ knows: a call that gives NULL leaves the pool usable, and
- * nothing leaks. The input is a program, see pool/ops/program.h. It is done
- * again and again: the system refuses its first allocation alone, then that and
- * all later ones, then likewise from the second one on, and so on, until the
- * program asks for fewer. Its own ops fail_alloc do nothing.
+ * pool_oom: a pool keeps every promise of fuzz/oracles/ wherever memory runs
+ * out. A call that returns NULL leaves the pool usable, and nothing leaks.
+ *
+ * The input is a program, see pool/ops/program.h. For each of the allocations
+ * that it requests from the system, the program is run twice: the system
+ * refuses that allocation alone, and that and all later ones. The program's own
+ * ops fail_alloc do nothing.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -14,12 +15,12 @@
 #include "run.h"
 
 enum {
-    /* Of an engine's program only the last allocations are refused: each prefix
-     * of a program is one too, and ends earlier. */
+    /* Only the last allocations of an engine's program are refused. The engine
+     * also tries shorter programs, whose last allocations are earlier ones. */
     ENGINE_FAILS_MAX = 12,
 };
 
-/* Of all runs since it was cleared, by Fowler, Noll and Vo's hash. */
+/* A hash of all runs since it was cleared: Fowler, Noll and Vo's. */
 static uint64_t trace;
 
 static void fail_each(const uint8_t *data, size_t size, size_t most);
@@ -47,7 +48,7 @@ replay_trace(const uint8_t *data, size_t size)
     return trace;
 }
 
-/* Fails the last most of the allocations. */
+/* Lets each of the last most allocations fail. */
 static void
 fail_each(const uint8_t *data, size_t size, size_t most)
 {
@@ -60,8 +61,8 @@ fail_each(const uint8_t *data, size_t size, size_t most)
     }
 }
 
-/* Of no number, 0, none is refused. Returns how many allocations the program
- * asked for. */
+/* Runs the program while allocation nth is refused, from 1; 0: none is refused.
+ * Returns the number of allocations that the program requested. */
 static size_t
 run_with(const uint8_t *data, size_t size, size_t nth, int fails_once)
 {

@@ -1,6 +1,6 @@
 /*
- * pool_ops: whatever ops come, in whatever order, a pool keeps every promise
- * that fuzz/oracles/ knows. The input is a program, see pool/ops/program.h.
+ * pool_ops: a pool keeps every promise of fuzz/oracles/ for any ops in any
+ * order. The input is a program, see pool/ops/program.h.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -13,13 +13,13 @@
 #include "replay.h"
 #include "run.h"
 
-/* Where the system is odd: see odd.c. */
+/* A build for an odd system sets it: see odd.c. */
 #ifndef FUZZ_KEEPS_NOTHING
 #define FUZZ_KEEPS_NOTHING 0
 #endif
 
-/* The marks of the pool. A build that leaves them to the header says which it
- * expects. */
+/* The marks of the pool. A build that leaves them to the header sets the values
+ * that it expects. */
 #ifndef FUZZ_REDZONE
 #define FUZZ_REDZONE NGX_POOL_REDZONE
 #define FUZZ_POISON  NGX_POOL_POISON
@@ -33,21 +33,22 @@
 
 enum {
     DEFAULT_SIZE = 16 * 1024,
-    UNIT = 16, /* of the least useful size */
+    UNIT = 16, /* the least useful size is a multiple of it */
 
-    /* The memory that a process keeps at its end. */
+    /* The pool, and the limit of kept memory, at the end of a process. */
     LEFT_SIZE = 4096,
     LEFT_MOST = 1024 * 1024,
 
-    /* Large allocations: those of a list without an index (pool/README.md), and
-     * enough for an index and for free entries of it. */
+    /* Large allocations: the most of a list without an index (pool/README.md),
+     * and enough for an index with free entries. */
     LARGE_WALKED = 16,
     LARGE_COUNT = 30,
     LARGE_SIZE = 5003,
 
-    LAST_PRIORITY = 101, /* of destructors, the last that is granted */
+    LAST_PRIORITY = 101, /* of a destructor that runs after all others */
 
-    /* Of so many programs one is done again, and each pool of it alone. */
+    /* One in this number of programs is run again, and each of its pools
+     * alone. */
     AGAIN_ONE_IN = 256,
 };
 
@@ -84,8 +85,8 @@ replay_one(const uint8_t *data, size_t size)
     run_program_again(data, size, &options);
 }
 
-/* What needs no program. The library releases what the process's last thread
- * keeps. */
+/* Checks that need no program. The pool's memory stays kept, and the library
+ * must release it at the end of the process: see check_left(). */
 void
 replay_done(void)
 {
@@ -95,10 +96,10 @@ replay_done(void)
 
     ngx_pool_cache_stats(&kept);
     check(!NGX_DEBUG_PALLOC || kept.limit == 0,
-          "where every allocation is a large one, nothing is kept at first");
+          "a build where every allocation is large keeps nothing at first");
     check(NGX_DEFAULT_POOL_SIZE == DEFAULT_SIZE && NGX_MIN_POOL_SIZE >= least &&
               NGX_MIN_POOL_SIZE < least + UNIT && NGX_MIN_POOL_SIZE % UNIT == 0,
-          "the sizes of pools that have names are those that are documented");
+          "NGX_DEFAULT_POOL_SIZE and NGX_MIN_POOL_SIZE are as documented");
     ngx_pool_cache_limit(LEFT_MOST);
     pool = ngx_create_pool(LEFT_SIZE, NULL);
     check(pool != NULL, "there is memory for a pool");
@@ -106,9 +107,9 @@ replay_done(void)
     ngx_destroy_pool(pool);
 }
 
-/* The list of large allocations is walked up to so many entries; a longer one
- * has an index. Its entries do not all lie in a row: their sizes, and so their
- * addresses, are irregular. */
+/* Checks that a list of LARGE_WALKED large allocations has no index, and that a
+ * longer list has one. The entries of the index may not all lie in a row: the
+ * sizes, and so the addresses, are irregular. */
 static void
 check_index(ngx_pool_t *pool)
 {
@@ -158,7 +159,7 @@ free_last(ngx_pool_t *pool)
 __attribute__((destructor(LAST_PRIORITY))) static void
 check_left(void)
 {
-    check(heap_live_blocks() == 0, "at a process's end all memory goes back");
+    check(heap_live_blocks() == 0, "a process's end releases all memory");
 }
 
 static void

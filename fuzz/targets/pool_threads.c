@@ -1,17 +1,20 @@
 /*
- * pool_threads: pools that are made on one thread, used and destroyed on others
- * keep their promises, and so does the memory that a thread keeps: at most the
- * thread's limit, and at most what its own pools asked for, less what went back
- * when a pool ended; a new thread begins with the limit that it should; at a
- * thread's end all of it goes back, also where a later handler of the thread's
- * end destroys a pool. After each op the system's live bytes are exactly those
- * of all pools and threads. The input is a program, see pool/ops/program.h;
- * fuzz/regions.h says what its op thread does.
+ * pool_threads: pools keep their promises when one thread makes them and others
+ * use and destroy them. The memory that a thread keeps is checked, too:
  *
- * With FUZZ_SCHEDULED only one thread runs at a time. Without, a thread waits
- * for another one only where it takes a pool over, and the system's memory is
- * not counted: that is for ThreadSanitizer, which proves that there is no data
- * race.
+ * - a thread keeps at most its limit, and at most the bytes that its own pools
+ *   requested, less the bytes that went back to the system when a pool ended;
+ * - a new thread starts with the documented limit;
+ * - at a thread's end all its memory goes back, also when a later handler of
+ *   the thread's end destroys a pool;
+ * - after each op, the system's live bytes are those of all pools and threads.
+ *
+ * The input is a program, see pool/ops/program.h; fuzz/regions.h describes its
+ * op thread.
+ *
+ * With FUZZ_SCHEDULED only one thread runs at a time. Without it, a thread
+ * waits for another one only when it takes over a pool, and the system's memory
+ * is not counted: that build is for ThreadSanitizer, which finds data races.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -32,9 +35,9 @@
 enum {
     FAILS_WITHIN = 4,
 
-    KEPT_MOST = 16 * 1024 * 1024, /* by a new thread */
+    KEPT_MOST = 16 * 1024 * 1024, /* limit of a new thread */
 
-    LATE_SIZE = 512, /* of a pool that a handler of a thread's end destroys */
+    LATE_SIZE = 512, /* of the pool that late_end() destroys */
 
     /* States of a thread: see states.h. */
     KEPT_UNIT = 4096, /* bytes */
@@ -42,25 +45,25 @@ enum {
     REGIONS = 9,
 };
 
-/* The bounds and counts by which each thread is checked. */
+/* The numbers by which each thread is checked. */
 static struct thread {
     size_t limit;
-    size_t asked; /* the most that its pools may have asked the system for, less
-                     what was kept and went back when a pool ended */
+    size_t asked; /* bytes that its pools may have requested from the system,
+                     less kept bytes that went back when a pool ended */
     size_t has;   /* kept bytes and bookkeeping, after its last op */
-    size_t late;  /* bytes of its late pool */
+    size_t late;  /* bytes of the pool that late_end() destroys */
     size_t ended; /* regions that have ended on it */
 } threads[REGIONS_THREADS];
 
 STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
-    unsigned char left[KEPT][REGIONS]; /* that it may keep in addition */
+    unsigned char left[KEPT][REGIONS]; /* bytes that it may keep in addition */
 } states;
 
 _Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
 
-/* Made after the pool's own key: glibc then calls late_end() after the pool's
- * handler. */
+/* This key is made after the pool's own key, so glibc calls late_end() after
+ * the pool's handler. */
 static pthread_key_t late_key;
 static int has_late_key;
 
@@ -139,7 +142,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         regions_fail("threads on different pools share nothing");
     }
     if (heap_live_blocks() != 0 || heap_live_bytes() != 0) {
-        regions_fail("all of the system's memory goes back");
+        regions_fail("all memory goes back to the system");
     }
     return 0;
 }
@@ -239,14 +242,14 @@ pool_free(void *state, const struct regions_object *object)
 {
     int is_gone;
 
-    /* It has no byte of its own. At a block's end it has the address of what
-     * the system put there, without a header between under ThreadSanitizer. */
+    /* An object of size 0 at a block's end may have the address of the system's
+     * next block: ThreadSanitizer puts no header between them. */
     if (!FUZZ_SCHEDULED && object->size == 0 && !is_large(state, object)) {
         return 0;
     }
     is_gone = ngx_pfree(state, object->p) == NGX_OK;
     if (is_gone != is_large(state, object)) {
-        regions_fail("a large allocation can be freed, and no other one");
+        regions_fail("ngx_pfree() frees large allocations, not small ones");
     }
     return is_gone;
 }
@@ -274,7 +277,8 @@ pool_cleaned(void *data)
     ++*ran;
 }
 
-/* A new pool's sizes are about its header and the least useful size. */
+/* For a new pool, relative sizes are close to its header's size and to the
+ * least useful size. */
 static void
 pool_scale(void *state, struct op_scale *ret_scale)
 {
@@ -304,10 +308,12 @@ is_large(const ngx_pool_t *pool, const struct regions_object *object)
     return object->code == OP_PMEMALIGN || object->size > pool->max;
 }
 
-/* The calling thread's pool has maybe had memory of the system: size bytes for
- * p, unless they were refused, and a block of its own. A large allocation for
- * whose entry there is no memory was had, too, and went back: that is a second
- * call. */
+/*
+ * Adds the memory that a call on the calling thread may have got from the
+ * system: a block, and size bytes, unless they were refused. When there is no
+ * memory for the entry of a large allocation, the call got size bytes and
+ * released them: then it made a second request.
+ */
 static void
 asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
 {
@@ -319,11 +325,12 @@ asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
         *sum += block + (p != NULL || made > 1 ? size : 0);
     }
     if (*sum > SIZE_MAX / 2) {
-        *sum = SIZE_MAX / 2; /* no thread has that much */
+        *sum = SIZE_MAX / 2; /* no thread has so much memory */
     }
 }
 
-/* A pool has ended, before which the calling thread kept so many bytes. */
+/* Subtracts the kept bytes that went back when a pool ended. kept is the number
+ * of kept bytes before. */
 static void
 went_back(size_t kept)
 {
@@ -337,7 +344,7 @@ went_back(size_t kept)
     }
 }
 
-/* Under AddressSanitizer a thread keeps nothing until a limit is set. */
+/* Under AddressSanitizer a thread keeps no memory until a limit is set. */
 static void
 thread_enter(unsigned number)
 {
@@ -349,7 +356,7 @@ thread_enter(unsigned number)
     ngx_pool_cache_stats(&stats);
     if (number != 0 && (stats.limit != (__asan_init != NULL ? 0 : KEPT_MOST) ||
                         stats.size != 0 || stats.overhead != 0)) {
-        regions_fail("a new thread keeps nothing, and may keep 16 MiB");
+        regions_fail("a new thread keeps no memory, and may keep 16 MiB");
     }
     thread_limit(NGX_POOL_CACHE_SIZE);
     if (number != 0) {
@@ -359,7 +366,8 @@ thread_enter(unsigned number)
     }
 }
 
-/* A worker's memory goes back by its end alone. */
+/* Only the caller's thread releases its memory here. A worker's end must do it
+ * by itself. */
 static void
 thread_leave(unsigned number)
 {
@@ -408,14 +416,14 @@ check(void)
     }
     if (stats.size > thread->asked) {
         regions_fail(
-            "a thread keeps at most what its own pools asked for, less "
-            "what went back when a pool ended");
+            "a thread keeps at most the bytes that its own pools requested, "
+            "less those that went back when a pool ended");
     }
     check_live();
     note_states(thread, stats.size);
 }
 
-/* Threads that run freely would race for the states. */
+/* Concurrent threads would race for the states. */
 static void
 note_states(const struct thread *thread, size_t kept)
 {
@@ -428,7 +436,7 @@ note_states(const struct thread *thread, size_t kept)
     }
 }
 
-/* Not where threads run freely: nothing is counted then. */
+/* Does nothing for concurrent threads, whose memory is not counted. */
 static void
 check_live(void)
 {
@@ -444,11 +452,12 @@ check_live(void)
     regions_each_state(count_pool, &expected);
     regions_each(count_object, &expected);
     regions_each_state(count_index, &indexes);
-    /* An index grows by addresses, which differ between two builds. */
+    /* The trace leaves out indexes, which grow by addresses: these differ
+     * between builds. */
     regions_trace_add(expected);
     if (expected + indexes != heap_live_bytes()) {
-        regions_fail("what the system has given is the pools' and what threads "
-                     "keep");
+        regions_fail("the system's live bytes are those of all pools and "
+                     "threads");
     }
 }
 

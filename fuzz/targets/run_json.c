@@ -1,11 +1,12 @@
 /*
- * run_json: whatever is written by bench/write/json.h, objects and lists in one
- * another, flat or not, any strings and numbers, is JSON as RFC 8259 has it,
- * and says what was written: a reader that takes nothing else finds the same
- * keys, strings and numbers in the same order. Bytes of a string that are no
- * UTF-8 become U+FFFD each, and a number that JSON does not have becomes null.
+ * run_json: bench/write/json.h writes JSON as RFC 8259 defines it, for any
+ * nesting of objects and lists, flat or not, and any strings and numbers. A
+ * strict reader finds the same keys, strings and numbers in the same order.
+ * Each byte of a string that is no UTF-8 becomes U+FFFD. A number that JSON
+ * does not have becomes null.
  *
- * The input says what is written: a byte chooses, and what it needs follows.
+ * The input lists the values to write: a byte chooses the kind, and the value's
+ * bytes follow.
  */
 #include <ctype.h>
 #include <math.h>
@@ -24,11 +25,12 @@ enum {
     CHARACTER_MAX = 4, /* bytes of UTF-8 */
     TEXT_MAX = 24,     /* bytes of a string that is written */
 
-    /* Once it is UTF-8, with its NUL, and one character more. */
+    /* Of the string that is read: U+FFFD has 3 bytes. With a NUL, and space for
+     * one more character. */
     REPAIRED_MAX = 3 * TEXT_MAX + 1 + CHARACTER_MAX,
     FLATS = 4,
 
-    /* Of UTF-8, for each length: the first code point. */
+    /* The first code points with 2, 3 and 4 bytes of UTF-8. */
     TWO_BYTES = 0x80,
     THREE_BYTES = 0x800,
     FOUR_BYTES = 0x10000,
@@ -44,13 +46,13 @@ enum kind {
     STRING,
     INTEGER,
     NUMBER,
-    NOTHING,
-    TRUTH,
-    CLOSE, /* of the innermost object or list */
+    NOTHING, /* null */
+    TRUTH,   /* true */
+    CLOSE,   /* the end of the innermost object or list */
     KINDS,
 };
 
-/* The text that was written. */
+/* A value that was written. */
 struct value {
     enum kind kind;
     int has_key;
@@ -62,11 +64,11 @@ struct value {
 
 static struct {
     size_t count;
-    size_t read; /* of them */
+    size_t read; /* values that were read */
     struct value values[VALUES_MAX];
 } written;
 
-/* Bytes, and where they are read: the input, and then the text. */
+/* A position in bytes: in the input, and later in the text. */
 struct reader {
     const unsigned char *data;
     size_t size;
@@ -105,19 +107,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FILE *file = open_memstream(&bytes, &text.size);
     struct json json;
 
-    check(file != NULL, "there is memory for a stream");
+    check(file != NULL, "a stream gets memory");
     written.count = 0;
     written.read = 0;
     json_init(&json, file);
     json.flat = (int) (next(&input) % FLATS);
     write_all(&json, &input);
-    check(fclose(file) == 0, "there is memory for the text");
+    check(fclose(file) == 0, "the text gets memory");
 
     text.data = (const unsigned char *) bytes;
     read_value(&text, 0);
     check(next(&text) == '\n' && text.at == text.size,
           "the text ends with a line's end");
-    check(written.read == written.count, "all that is written is read");
+    check(written.read == written.count, "all written values are read");
     free(bytes);
     return 0;
 }
@@ -128,7 +130,7 @@ replay_one(const uint8_t *data, size_t size)
     (void) LLVMFuzzerTestOneInput(data, size);
 }
 
-/* One object at the top, and in it what the input says. */
+/* Writes one object with all values of the input. */
 static void
 write_all(struct json *json, struct reader *input)
 {
@@ -207,18 +209,18 @@ write_value(struct json *json, struct reader *input, enum kind kind,
     }
 }
 
-/* The next value, which must be the next that was written. */
+/* Reads a value, which must be the next one that was written. */
 static void
 read_value(struct reader *text, int is_keyed)
 {
     const struct value *value = &written.values[written.read++];
     char found[REPAIRED_MAX];
 
-    check(written.read <= written.count, "nothing else is read");
-    check(value->has_key == is_keyed, "a list has no keys, an object has");
+    check(written.read <= written.count, "only written values are read");
+    check(value->has_key == is_keyed, "an object has keys, a list has none");
     if (is_keyed) {
         read_string(text, found);
-        check(strcmp(found, value->key) == 0, "a key is what was written");
+        check(strcmp(found, value->key) == 0, "a key is read as written");
         read_blanks(text);
         check(read_if(text, ':'), "a colon follows a key");
         read_blanks(text);
@@ -234,7 +236,7 @@ read_value(struct reader *text, int is_keyed)
         break;
     case STRING:
         read_string(text, found);
-        check(strcmp(found, value->text) == 0, "a string is what was written");
+        check(strcmp(found, value->text) == 0, "a string is read as written");
         break;
     case INTEGER:
     case NUMBER:
@@ -280,7 +282,7 @@ read_string(struct reader *text, char *out)
     while (!read_if(text, '"')) {
         unsigned code;
 
-        check(out < end, "a string is no longer");
+        check(out < end, "a string is no longer than written");
         if (read_if(text, '\\')) {
             read_escaped(text, &out);
             continue;
@@ -343,7 +345,7 @@ read_number(struct reader *text, const struct value *value)
     (void) read_if(text, '-');
     check(peek(text) != '0' || text->at + 1 == text->size ||
               !isdigit(text->data[text->at + 1]),
-          "a number has no zeros before it");
+          "a number has no leading zeros");
     check(read_digits(text) != 0, "a number has digits");
     if (read_if(text, '.')) {
         is_whole = 0;
@@ -355,16 +357,16 @@ read_number(struct reader *text, const struct value *value)
         check(read_digits(text) != 0, "digits follow an e");
     }
     length = text->at - from;
-    check(length < sizeof(digits), "a number is no longer");
+    check(length < sizeof(digits), "a number is no longer than needed");
     memcpy(digits, text->data + from, length);
     digits[length] = '\0';
     if (value->kind == INTEGER) {
         check(is_whole && strtoll(digits, NULL, 10) == value->integer,
-              "an integer is what was written");
+              "an integer is read as written");
     } else {
         number = strtod(digits, NULL);
         check(memcmp(&number, &value->number, sizeof(number)) == 0,
-              "a number is what was written");
+              "a number is read as written");
     }
 }
 
@@ -440,7 +442,7 @@ next_text(struct reader *input, char *out)
     *out = '\0';
 }
 
-/* As a reader is to find it. */
+/* Makes the text that a reader must find. */
 static void
 repair(const char *text, char *out)
 {
@@ -457,8 +459,8 @@ repair(const char *text, char *out)
     *out = '\0';
 }
 
-/* The first character of text, which has size > 0 bytes; code 0: it is none.
- * Returns its length, or 1. */
+/* Reads the first character of text, which has size > 0 bytes. *ret_code is 0
+ * when the bytes are no UTF-8. Returns the character's length, or then 1. */
 static size_t
 decode(const unsigned char *text, size_t size, unsigned *ret_code)
 {

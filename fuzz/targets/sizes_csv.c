@@ -1,9 +1,9 @@
 /*
- * sizes_csv: whatever bytes a file of sizes has (bench/plan/sizes.h), it is
- * refused in words that name the file and the line and say what was expected,
- * or it is a distribution whose figures are those of its lines: they are read
- * once more here, in another way. Memory that runs out is an error like others,
- * and nothing leaks. The input is the file.
+ * sizes_csv: a file of sizes (bench/plan/sizes.h) with any bytes is either
+ * refused or read. The message of a refusal has the file, the line, and the
+ * expected text. A distribution that is read has the numbers of the file's
+ * lines: a second reader here checks them. Out of memory is an error like
+ * others, and nothing leaks. The input is the file.
  */
 #include <ctype.h>
 #include <math.h>
@@ -20,7 +20,7 @@
 #define PATH "folder/name.csv"
 
 enum {
-    LINES_MAX = 4096, /* no input has as many */
+    LINES_MAX = 4096, /* no input has so many */
     TEXT_MAX = 64 * 1024,
     SAMPLES = 64,
 };
@@ -28,7 +28,7 @@ enum {
 static const char blanks[] = " \t\r";
 static const char order[] = "order: sequence";
 
-/* The file as it is understood here. */
+/* The file, as read_again() reads it. */
 static struct {
     int is_sequence;
     size_t count;
@@ -69,7 +69,8 @@ check_sizes(const uint8_t *data, size_t size)
     size_t nth = 0;
     int is_refused;
 
-    /* Where memory runs out, at each place in turn. */
+    /* Lets allocation 0 fail, then 1, then 2, ... until the call needs no
+     * more. */
     do {
         seam_begin(data, size, nth++);
         sizes = sizes_create(PATH, error);
@@ -79,8 +80,8 @@ check_sizes(const uint8_t *data, size_t size)
                       (strstr(error, "out of memory") != NULL ||
                        strstr(error, "cannot be read") != NULL) &&
                       strncmp(error, PATH ":", strlen(PATH ":")) == 0,
-                  "without memory the error says so");
-            check(seam_live() == 0, "a file that is refused leaves nothing");
+                  "an error for lack of memory names its cause");
+            check(seam_live() == 0, "a refused file leaves no memory");
         }
     } while (is_refused);
 
@@ -92,7 +93,7 @@ check_sizes(const uint8_t *data, size_t size)
         check_samples(sizes);
         sizes_destroy(sizes);
     }
-    check(seam_live() == 0, "nothing is left of a file");
+    check(seam_live() == 0, "sizes_destroy() releases all memory");
 }
 
 static void
@@ -102,22 +103,21 @@ check_error(const char *error, const uint8_t *data, size_t size)
     unsigned long line;
 
     check(strnlen(error, SIZES_ERROR_MAX) < SIZES_ERROR_MAX,
-          "an error fits into its room");
+          "an error fits into SIZES_ERROR_MAX bytes");
     check(strncmp(error, PATH ":", strlen(PATH ":")) == 0,
           "an error names the file");
     line = strtoul(error + strlen(PATH ":"), &end, 10);
     check(*end == ':' && (line != 0 || size == 0), "an error names the line");
     check(strstr(end, "found ") != NULL && strstr(end, "expected") != NULL,
-          "an error says what was found and what was expected");
+          "an error has the found and the expected text");
     if (line != 0) {
         check_first(error, data, line_end(data, size, line - 1),
                     line_end(data, size, line));
     }
 }
 
-/* The line that the error names is the first that is wrong: what stands before
- * it may lack more lines, and has no other fault. What follows does not
- * count. */
+/* Checks that the error names the first wrong line. The lines before it may
+ * have no error but an early end, and the lines after it do not matter. */
 static void
 check_first(const char *error, const uint8_t *data, size_t before, size_t until)
 {
@@ -127,7 +127,7 @@ check_first(const char *error, const uint8_t *data, size_t before, size_t until)
     check(before < until, "an error names a line of the file");
     seam_begin(data, until, SIZE_MAX);
     check(sizes_create(PATH, again) == NULL && strcmp(error, again) == 0,
-          "an error is that of the lines up to it");
+          "the lines after an error do not change it");
     seam_begin(data, before, SIZE_MAX);
     sizes = sizes_create(PATH, again);
     check(sizes != NULL || strstr(again, "found the end") != NULL,
@@ -135,7 +135,7 @@ check_first(const char *error, const uint8_t *data, size_t before, size_t until)
     sizes_destroy(sizes);
 }
 
-/* Where the line of that number, from 1, ends, its newline included. */
+/* Returns the offset after the line of that number, from 1, and its newline. */
 static size_t
 line_end(const uint8_t *data, size_t size, size_t line)
 {
@@ -185,7 +185,8 @@ check_figures(const struct sizes *sizes)
           "the mean is that of the lines");
 }
 
-/* Of a sequence, the lines as they stand; else sizes of the file. */
+/* The samples of a sequence are its lines in order; other samples are sizes of
+ * the file. */
 static void
 check_samples(const struct sizes *sizes)
 {
@@ -218,7 +219,7 @@ check_samples(const struct sizes *sizes)
               "a sequence ends with its last line");
     } else {
         check(sizes_period(sizes, SAMPLES) == SAMPLES,
-              "what is drawn has no period");
+              "random samples have no period");
     }
 }
 
@@ -233,7 +234,7 @@ is_size(const struct sizes *sizes, uint32_t bytes)
     return 0;
 }
 
-/* A file that was taken, line by line. */
+/* Reads an accepted file again, line by line. */
 static void
 read_again(const uint8_t *data, size_t size)
 {
@@ -249,8 +250,8 @@ read_again(const uint8_t *data, size_t size)
     }
 }
 
-/* Of a file that was taken: the header, an empty line, or digits, a comma and a
- * weight. */
+/* Reads a line of an accepted file: the header, an empty line, or digits, a
+ * comma and a weight. */
 static void
 read_line(const char *line, size_t size)
 {
@@ -261,7 +262,7 @@ read_line(const char *line, size_t size)
 
     check(memchr(line, '\0', size) == NULL, "a line with a NUL is refused");
     check(size < sizeof(text) && expected.count < LINES_MAX,
-          "the input is not as long");
+          "no input is so long");
     memcpy(text, line, size);
     text[size] = '\0';
     comment = strchr(text, '#');
@@ -276,14 +277,15 @@ read_line(const char *line, size_t size)
     }
 
     expected.bytes[expected.count] = 0;
-    check(isdigit((unsigned char) *at), "a line of no digits is refused");
+    check(isdigit((unsigned char) *at), "a line without digits is refused");
     for (; isdigit((unsigned char) *at); at++) {
         expected.bytes[expected.count] =
             10 * expected.bytes[expected.count] + (uint32_t) (*at - '0');
     }
     check(*at == ',', "a line without a comma is refused");
     expected.weights[expected.count++] = strtod(at + 1, &end);
-    check(end[strspn(end, blanks)] == '\0', "what follows a line is refused");
+    check(end[strspn(end, blanks)] == '\0',
+          "text after a line's weight is refused");
 }
 
 static void

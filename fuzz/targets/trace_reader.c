@@ -1,29 +1,29 @@
 /*
- * trace_reader: whatever program comes, what it is resolved to can be executed
- * blindly, as timed executors do, and printed as calls. The input is a program,
- * see pool/ops/program.h.
+ * trace_reader: the trace of any program can be executed without checks, as
+ * timed executors do, and can be turned into calls. The input is a program, see
+ * pool/ops/program.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "replay.h"
-#include "sound.h"
 #include "source.h"
 #include "trace.h"
+#include "validity.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *broken = "there is memory for a trace";
+    const char *broken = "a trace gets memory";
     struct source source;
     struct trace trace;
 
     if (trace_init(&trace, data, size) == 0) {
-        broken = sound_check(&trace);
+        broken = validity_check(&trace);
         if (broken == NULL) {
             source_init(&source);
             if (source_add_trace(&source, &trace) != 0) {
-                broken = "there is memory for a trace's calls";
+                broken = "a trace's calls get memory";
             }
             source_done(&source);
         }

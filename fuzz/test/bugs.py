@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether ./run ci-fuzz finds a bug that a branch has, and names its promise.
+"""Checks that ./run ci-fuzz finds a bug of a branch, and names its promise.
 
     fuzz/test/bugs.py [--budget SECONDS] [BUG...]
     fuzz/test/bugs.py --clean RUNS [--budget SECONDS]
@@ -32,7 +32,7 @@ SOURCE = FUZZ.parent
 BUGS = FUZZ / "test/bugs.toml"
 FOLDER = SOURCE / "build-bugs"
 FOUND = re.compile(r"^FOUND in (\w+): (.*)$", re.M)
-CONTROL = "control: "  # begins a line once the known inputs were replayed
+CONTROL = "control: "  # starts a line after the replay of known inputs
 
 
 class Bug(NamedTuple):
@@ -51,7 +51,7 @@ class Ended(NamedTuple):
 
 
 def load() -> dict[str, Bug]:
-    """The bugs of bugs.toml by name; those that are known come from mutants.toml."""
+    """Returns the bugs of bugs.toml by name. The known ones come from mutants.toml."""
     document = tomllib.loads(BUGS.read_text())
     mutants = plant.load(FUZZ / "mutants/mutants.toml")
     rows = {name: dict(mutants[name], promise=promise)
@@ -61,7 +61,7 @@ def load() -> dict[str, Bug]:
 
 
 def planted(name: str, bug: Bug, root: Path) -> str:
-    """The text of the bug's file, with the bug."""
+    """Returns the text of the bug's file, with the bug."""
     return plant.plant(name, bug._asdict(), (root / bug.file).read_text())
 
 
@@ -73,7 +73,7 @@ class Clone:
         if not folder.exists():
             subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout",
                             str(SOURCE), str(folder)], check=True)
-            # A change is what differs from the clone's own main.
+            # ./run ci-fuzz then compares with the clone's own main.
             self.git("remote", "remove", "origin")
         head = subprocess.run(["git", "-C", str(SOURCE), "rev-parse", "HEAD"],
                               check=True, text=True, stdout=subprocess.PIPE).stdout
@@ -92,7 +92,7 @@ class Clone:
         self.git("commit", "-q", "--no-verify", "--all", "-m", name)
 
     def run(self, budget: int, log: Path) -> Ended:
-        """./run ci-fuzz, which has seen nothing before."""
+        """Run ./run ci-fuzz without inputs of earlier runs."""
         shutil.rmtree(self.folder / "build-fuzz", ignore_errors=True)
         before = cpu_seconds()
         done = subprocess.run(
@@ -105,13 +105,13 @@ class Clone:
 
 
 def cpu_seconds() -> float:
-    """The processor's time of all that this process has started and waited for."""
+    """Returns the CPU time of all ended child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def fault(bug: Bug, ended: Ended) -> str | None:
-    """Why a run that had the bug was not as it should be."""
+    """Returns why a run with the bug was not as expected, or None."""
     if ended.status != 1:
         return f"found status {ended.status}, expected 1"
     named = [promise for _, promise in FOUND.findall(ended.said)]
@@ -121,7 +121,7 @@ def fault(bug: Bug, ended: Ended) -> str | None:
 
 
 def find(clone: Clone, name: str, bug: Bug, budget: int) -> bool:
-    """Have the bug found. Whether it was, by its promise."""
+    """Run ./run ci-fuzz with the bug. Returns whether it was found by its promise."""
     clone.take(name, bug)
     ended = clone.run(budget, FOLDER / f"logs/{name}.log")
     wrong = fault(bug, ended)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The campaign's own parts: what it refuses, and how it cuts an input down."""
+"""The parts of a campaign: refused arguments, builds, engines, minimising."""
 
 import argparse
 import contextlib
@@ -49,7 +49,7 @@ echo 'op 1, nop: broken promise 3: words'
 exit 1
 """
 
-# Has no end when the input holds an 'h', and takes no time of a processor for it.
+# Never ends when the input holds an 'h', and takes no CPU time for it.
 TARGET_HANG = """
 #include <stddef.h>
 #include <stdint.h>
@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 """
 
-# Does not do the same each time.
+# Has another effect each time.
 TARGET_UNSTABLE = """
 #include <stddef.h>
 #include <stdint.h>
@@ -119,7 +119,7 @@ from campaign import build
 signal.signal(signal.SIGINT, signal.default_int_handler)
 build.run_quietly(["ninja"], dict(os.environ))
 """
-# Its compiler holds the pipe open, and writes to it if it lives on.
+# Its compiler keeps the pipe open, and writes to it if the campaign does not end it.
 BUILD_NINJA = """
 rule compile
   command = (sleep 20; echo late) >pipe
@@ -166,7 +166,7 @@ class Refusals(unittest.TestCase):
 
 
 class Planted(unittest.TestCase):
-    def test_every_planted_bug_is_some_targets(self) -> None:
+    def test_every_planted_bug_has_a_target(self) -> None:
         source = FUZZ.parent
         for mutant in targets.mutants(source):
             self.assertIn(targets.planted_target(source, mutant),
@@ -217,7 +217,7 @@ class Places(unittest.TestCase):
         self.assertEqual(targets.plant.plant("m", self.row("b && c( d )"), text),
                          "a;\nif (z) {\n}\n")
 
-    def test_text_that_does_not_stand_once_is_refused(self) -> None:
+    def test_text_that_is_not_there_once_is_refused(self) -> None:
         for old in "b", "a", "":
             with self.assertRaises(targets.plant.Refused) as refused:
                 targets.plant.plant("m", self.row(old), "a a")
@@ -234,7 +234,7 @@ class Engines(unittest.TestCase):
         self.folder = Path(folder.name)
         self.addCleanup(setattr, finding, "RUN_TIMEOUT", finding.RUN_TIMEOUT)
         finding.RUN_TIMEOUT = 2
-        # As Meson sets them for tests, and AFL++ alone does not bear.
+        # Meson sets them for tests. AFL++ refuses to start with them.
         set_options = {key: "halt_on_error=1:print_summary=1" for key in afl.SANITIZERS}
         environment = unittest.mock.patch.dict(os.environ, set_options)
         environment.start()
@@ -276,13 +276,13 @@ class Engines(unittest.TestCase):
         self.assertEqual(small.path.read_bytes(), b"h")
         self.assertEqual(small.report, "no end within 2 s")
 
-    def test_libfuzzer_finds_an_input_without_an_end(self) -> None:
+    def test_libfuzzer_finds_an_input_that_hangs(self) -> None:
         self.check_hang("libfuzzer")
 
-    def test_afl_finds_an_input_without_an_end(self) -> None:
+    def test_afl_finds_an_input_that_hangs(self) -> None:
         self.check_hang("afl")
 
-    def test_afl_sees_that_a_target_keeps_state(self) -> None:
+    def test_afl_reports_a_target_that_keeps_state(self) -> None:
         outcome = self.run_target("afl", TARGET_UNSTABLE, 5)
         self.assertEqual(outcome.found, [])
         self.assertTrue(outcome.has_started)
@@ -290,12 +290,12 @@ class Engines(unittest.TestCase):
         self.assertNotEqual(outcome.stability, afl.STABLE)
         self.assertFalse(outcome.varying.startswith("0 "))
 
-    # AFL++ shortens its inputs as it goes on: that would change learnt ones.
+    # AFL++ trims its inputs when it continues. That would change kept ones.
     @unittest.mock.patch.dict(os.environ, {"AFL_DISABLE_TRIM": "1"})
-    def test_afl_goes_on_where_it_was_ended(self) -> None:
+    def test_afl_continues_where_it_was_ended(self) -> None:
         task = self.make_target("afl", TARGET_LARGE, 60)
         running = Running()
-        # As the engine of a batch that is killed: setpriv has it interrupted.
+        # setpriv interrupts the engine of a batch that is killed, as here.
         process = running.start(Instance(afl.command(task, 0), self.folder / "log",
                                          afl.environment(task, 0)))
         for _ in range(600):
@@ -349,12 +349,12 @@ class Stability(unittest.TestCase):
         self.assertEqual(fuzz.is_expected(arguments, result), is_stable)
         self.assertEqual(outcome.varying, varying)
 
-    def test_less_than_all_is_not_stable(self) -> None:
+    def test_less_than_100_percent_is_not_stable(self) -> None:
         self.check("execs_per_sec     : 1\nstability         : 84.85%\n"
                    "edges_found       : 561\nvar_byte_count    : 85\n",
                    False, "85 of 561")
 
-    def test_all_is_stable(self) -> None:
+    def test_100_percent_is_stable(self) -> None:
         self.check("execs_per_sec     : 1\nstability         : 100.00%\n"
                    "edges_found       : 561\nvar_byte_count    : 0\n",
                    True, "0 of 561")
@@ -388,11 +388,11 @@ class Reduction(unittest.TestCase):
         self.assertEqual(finding.fails(target, small.path), small.report)
         return small.path.read_bytes()
 
-    def test_minimise_leaves_the_bytes_that_fail(self) -> None:
+    def test_minimise_keeps_the_bytes_that_fail(self) -> None:
         found = b"x" * 9 + b"A" + b"y" * 3 + b"B" + b"z"
         self.assertEqual(self.minimise(TARGET, found, minimise.Bytes()), b"AB")
 
-    def test_minimise_leaves_the_ops_that_fail(self) -> None:
+    def test_minimise_keeps_the_ops_that_fail(self) -> None:
         # create p0 5, palloc p0 200, palloc p0 1, reset p3, opcode 63, destroy
         found = bytes([1, 1, 0, 5, 0, 4, 0, 200, 0, 4, 0, 1, 0,
                        3 | 3 << 6, 9, 9, 9, 63, 0, 0, 0, 2, 0, 0, 0])
@@ -402,7 +402,7 @@ class Reduction(unittest.TestCase):
         self.assertEqual(self.minimise(script, found, parts),
                          bytes([2, 4, 1, 3 | 1 << 6, 3]))
 
-    def test_what_fails_as_bytes_alone_is_cut_as_bytes(self) -> None:
+    def test_an_input_that_fails_only_as_bytes_is_cut_as_bytes(self) -> None:
         parts = minimise.Ops(REPLAY, NGXOPS)
         self.assertEqual(self.minimise(TARGET, b"xAxxBx", parts), b"AB")
 

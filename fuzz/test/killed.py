@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether a batch that is killed at any moment loses what it had reported.
+"""Checks that a batch that is killed at any moment loses nothing that it reported.
 
     fuzz/test/killed.py [--times N] [--seed N] [--build FOLDER] TARGET...
 
@@ -26,7 +26,7 @@ from typing import NamedTuple
 SOURCE = Path(__file__).resolve().parents[2]
 STORE = SOURCE / "build-killed"
 KEPT = re.compile(r"(\d+) inputs kept|left (\d+) new inputs")
-MOMENT_MOST = 12.0  # seconds from the batch's first word to the signal
+MOMENT_MOST = 12.0  # most seconds from the batch's first word to the signal
 
 
 class Stored(NamedTuple):
@@ -34,7 +34,7 @@ class Stored(NamedTuple):
 
     inputs: frozenset[str]
     findings: frozenset[str]
-    done: frozenset[str]  # of the batch that was begun; empty once it has ended
+    done: frozenset[str]  # campaigns of a batch that has not ended
 
 
 def stored() -> Stored:
@@ -47,13 +47,13 @@ def stored() -> Stored:
 
 
 def reported(said: str) -> int:
-    """How many inputs a run said that it had kept."""
+    """Returns the number of kept inputs that a run reported."""
     return sum(int(a or b) for a, b in KEPT.findall(said))
 
 
 def run(command: list[str], moment: float | None) -> tuple[int, str]:
-    """Run a batch; kill it moment seconds after its first word. Its status, and what
-    it said."""
+    """Run a batch, and kill it moment seconds after its first word. Returns its status
+    and its output."""
     process = subprocess.Popen(command, cwd=SOURCE, text=True, errors="replace",
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     lines: list[str] = []
@@ -79,7 +79,8 @@ def run(command: list[str], moment: float | None) -> tuple[int, str]:
 
 
 def lost(before: Stored, after: Stored, kept: int) -> list[str]:
-    """The losses of a run; kept: how many inputs all runs said they had kept."""
+    """Returns the losses of a run. kept is the number of inputs that all runs
+    reported."""
     faults = []
     if before.inputs - after.inputs:
         faults.append(f"{len(before.inputs - after.inputs)} inputs")

@@ -1,5 +1,5 @@
-/* The mutator: each mutation does what it says and no more, what is written is
- * a program that fits, and all depends on input and seed alone. */
+/* The mutator: each mutation makes its change and no other, the output is a
+ * program that fits, and all depends on input and seed alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,17 +17,17 @@
 
 enum {
     SEEDS = 3000,
-    SEEDS_MANY = 30000, /* until one of several thousand tweaks is drawn */
+    SEEDS_MANY = 30000, /* enough to see one of several thousand tweaks */
     BYTES_MAX = 300,
-    GUARD = 0xee, /* bytes after what may be written */
+    GUARD = 0xee, /* the bytes after the output */
     GUARD_SIZE = 16,
 };
 
-/* Of all that test_output_is_the_same_everywhere writes. It changes with the
- * mutator's figures and with the list of ops, and only with them. */
+/* The hash of all outputs of test_output_is_the_same_everywhere. It changes
+ * only with the mutator's weights and with the list of ops. */
 static const uint32_t everywhere = 0xef17f78b;
 
-/* What mutations start from: each op once with numbers of its own. */
+/* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
                            "palloc p0 100\n"
                            "create p1 2000\n"
@@ -50,7 +50,7 @@ static const char other_text[] = "create p2 4096*3\n"
                                  "run_cleanup_file p2 #7\n"
                                  "destroy p2\n";
 
-/* What the engines call, see fuzz/engines/. */
+/* The engines' interface, see fuzz/engines/. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t length, size_t room);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t length, size_t room,
                                unsigned seed);
@@ -62,9 +62,9 @@ size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t length, uint8_t **out,
                        uint8_t *more, size_t more_length, size_t room);
 void afl_custom_deinit(void *data);
 
-static unsigned byte_mutations; /* that libFuzzer was asked for */
+static unsigned byte_mutations; /* calls of libFuzzer's own mutation */
 
-/* Large, so not on the stack; each test starts it again. */
+/* Too large for the stack. Each test starts it again. */
 static struct mutator before;
 static struct mutator after;
 
@@ -99,7 +99,7 @@ setup(void **state)
     return 0;
 }
 
-/* Do it to a program; both are then as they were before and after. */
+/* Mutate a program, and set before and after. */
 static void
 mutate(mutation_fn mutation, uint64_t seed)
 {
@@ -116,7 +116,7 @@ is_same(const struct op *a, const struct op *b)
            a->amount == b->amount;
 }
 
-/* How many ops two programs share from the start. */
+/* Returns the number of equal ops at the start of two programs. */
 static size_t
 same_head(const struct mutator *a, const struct mutator *b)
 {
@@ -128,7 +128,7 @@ same_head(const struct mutator *a, const struct mutator *b)
     return i;
 }
 
-/* And up to the end. */
+/* Returns the number of equal ops at the end of two programs. */
 static size_t
 same_tail(const struct mutator *a, const struct mutator *b)
 {
@@ -141,7 +141,7 @@ same_tail(const struct mutator *a, const struct mutator *b)
     return i;
 }
 
-/* Whether the ops stand one after the other in a program. */
+/* Whether the program has the ops, one after the other. */
 static int
 is_run(const struct mutator *mutator, const struct op *ops, size_t count)
 {
@@ -183,7 +183,7 @@ check_inserted(size_t *ret_at)
     return after.count - before.count;
 }
 
-/* In ops that are done. */
+/* Returns the number of ops that a program does. */
 static size_t
 work_of(const struct mutator *mutator)
 {
@@ -243,7 +243,7 @@ test_insert_creates_a_pool_before_it_is_used(void **state)
     }
 }
 
-/* All but those that never did anything, or that do nothing any more. */
+/* All ops but nop and those that have lost their meaning. */
 static void
 test_insert_knows_every_op_of_the_list(void **state)
 {
@@ -293,9 +293,9 @@ test_insert_leaves_nginx_to_the_mixed_pool(void **state)
     }
 }
 
-/* Threads that end are among them, but most go on. */
+/* Some threads end, but most do not. */
 static void
-test_insert_draws_for_threads_what_regions_do(void **state)
+test_insert_makes_ops_of_regions_for_threads(void **state)
 {
     static const char *const others[] = {
         "pfree_foreign", "pfree_null",       "cleanup_file", "delete_file",
@@ -394,7 +394,7 @@ test_tweak_changes_one_operand_that_the_op_has(void **state)
     }
 }
 
-/* Whether some tweak lets op number at have the amount. */
+/* Whether a tweak gives the amount to op number at. */
 static int
 reaches(size_t at, uint64_t amount)
 {
@@ -456,8 +456,7 @@ test_replace_keeps_the_operands_that_both_have(void **state)
     }
 }
 
-/* The run that is there more than before is one of the program's, or a few
- * times one. */
+/* The added run is a run of the program, once or a few times. */
 static void
 test_duplicate_copies_a_run(void **state)
 {
@@ -525,12 +524,12 @@ test_repeat_lets_an_op_be_done_more_often(void **state)
     assert_int_equal(most, 8);
 }
 
-/* Each round is the run of ops before it, and the program does no more than it
- * may. */
+/* Each round is equal to the run before it, and the program does no more ops
+ * than it may. */
 static void
 test_loop_lets_a_run_follow_itself(void **state)
 {
-    unsigned seen[9] = {0}; /* by ops of the run */
+    unsigned seen[9] = {0}; /* indexed by the length of the run */
     size_t most = 0;
     uint64_t seed;
 
@@ -556,7 +555,7 @@ test_loop_lets_a_run_follow_itself(void **state)
     assert_int_equal(most, 64);
 }
 
-/* Once: a program that starts so is left alone. */
+/* A program that has a limit at its start does not change. */
 static void
 test_keep_starts_with_a_limit(void **state)
 {
@@ -642,7 +641,7 @@ test_mutations_of_nothing_change_nothing(void **state)
 }
 
 static void
-test_full_programs_have_no_place_for_more(void **state)
+test_full_programs_get_no_more_ops(void **state)
 {
     static const mutation_fn mutations[] = {
         mutator_insert, mutator_duplicate, mutator_repeat, mutator_loop, splice,
@@ -681,12 +680,12 @@ test_a_mutation_changes_the_program(void **state)
         length = mutator_write(&after, out, sizeof(out));
         same += length == size && memcmp(out, bytes, size) == 0;
     }
-    /* A few mutations in a row may undo each other. */
+    /* Several mutations may undo each other. */
     assert_true(same < SEEDS / 100);
 }
 
-/* Every fourth program that was long may stay so. Of the others half do no more
- * than 16 ops, and a quarter no more than 32. */
+/* One in four long programs may stay long. Of the others, half do at most 16
+ * ops, and a quarter at most 32. */
 static void
 test_long_programs_are_rare(void **state)
 {
@@ -712,7 +711,7 @@ test_long_programs_are_rare(void **state)
     assert_in_range(within_32, SEEDS * 45 / 100, SEEDS * 65 / 100);
 }
 
-/* Any bytes: half of them near to a program. */
+/* Makes random bytes. Most start with a version; many have known opcodes. */
 static size_t
 draw_bytes(uint32_t *seed, uint8_t *out)
 {
@@ -732,8 +731,8 @@ draw_bytes(uint32_t *seed, uint8_t *out)
     return length;
 }
 
-/* In memory that ends where they end, so that a checker sees what is read after
- * them. */
+/* Copies bytes into memory of their size, so that a checker sees reads after
+ * the end. */
 static uint8_t *
 exactly(const uint8_t *data, size_t length)
 {
@@ -755,8 +754,8 @@ mix(uint64_t hash, const uint8_t *data, size_t length)
     return (hash ^ length) * 0x100000001b3;
 }
 
-/* Mutate drawn bytes with drawn ones and check what is written. Returns its
- * hash. */
+/* Mutate random bytes with other random bytes, and check the output. Returns
+ * its hash. */
 static uint64_t
 check_output(uint32_t *seed)
 {
@@ -778,7 +777,7 @@ check_output(uint32_t *seed)
     room = 1 + draw(seed) % (2 * BYTES_MAX);
     memset(out, GUARD, sizeof(out));
 
-    /* One at a time, since arguments have no order. */
+    /* One statement each, since the order of arguments is not defined. */
     use = (enum mutator_use)(draw(seed) % MUTATOR_USES);
     mutator_init(&after, use, draw(seed));
     mutator_read(&after, data[0], lengths[0]);
@@ -801,7 +800,7 @@ check_output(uint32_t *seed)
 }
 
 static void
-test_output_is_a_program_that_fits_whatever_the_input(void **state)
+test_output_of_any_input_is_a_program_that_fits(void **state)
 {
     uint32_t seed = 1;
     size_t i;
@@ -863,7 +862,7 @@ test_output_that_is_unchanged_is_the_input(void **state)
     assert_memory_equal(out, bytes, size);
 }
 
-/* Whichever compiler, machine and optimization. */
+/* For every compiler, machine and optimization. */
 static void
 test_output_is_the_same_everywhere(void **state)
 {
@@ -891,8 +890,7 @@ LLVMFuzzerMutate(uint8_t *data, size_t length, size_t room)
     return length;
 }
 
-/* Whether a program has an op that only the other one has, and no mutation
- * draws. */
+/* Whether a program has an op of the other program that no mutation makes. */
 static int
 has_of_other(const uint8_t *data, size_t length)
 {
@@ -912,7 +910,7 @@ has_of_other(const uint8_t *data, size_t length)
     return 0;
 }
 
-/* In place; at times it is libFuzzer that mutates. */
+/* The mutation is in place. Sometimes libFuzzer's own mutation is called. */
 static void
 test_libfuzzer_mutates_records_and_bytes(void **state)
 {
@@ -986,7 +984,7 @@ test_afl_keeps_to_its_limit(void **state)
     afl_custom_deinit(data);
 }
 
-/* From the same seed the same outputs, without another program too. */
+/* The same seed gives the same outputs, also without another program. */
 static void
 test_afl_depends_on_its_seed(void **state)
 {
@@ -1022,7 +1020,7 @@ main(void)
         cmocka_unit_test(test_insert_creates_a_pool_before_it_is_used),
         cmocka_unit_test(test_insert_knows_every_op_of_the_list),
         cmocka_unit_test(test_insert_leaves_nginx_to_the_mixed_pool),
-        cmocka_unit_test(test_insert_draws_for_threads_what_regions_do),
+        cmocka_unit_test(test_insert_makes_ops_of_regions_for_threads),
         cmocka_unit_test(test_delete_removes_one_run),
         cmocka_unit_test(test_swap_exchanges_two_ops),
         cmocka_unit_test(test_tweak_changes_one_operand_that_the_op_has),
@@ -1036,10 +1034,10 @@ main(void)
         cmocka_unit_test(test_splice_inserts_a_run_of_the_other_program),
         cmocka_unit_test(test_cross_joins_a_head_and_a_tail),
         cmocka_unit_test(test_mutations_of_nothing_change_nothing),
-        cmocka_unit_test(test_full_programs_have_no_place_for_more),
+        cmocka_unit_test(test_full_programs_get_no_more_ops),
         cmocka_unit_test(test_a_mutation_changes_the_program),
         cmocka_unit_test(test_long_programs_are_rare),
-        cmocka_unit_test(test_output_is_a_program_that_fits_whatever_the_input),
+        cmocka_unit_test(test_output_of_any_input_is_a_program_that_fits),
         cmocka_unit_test(test_output_of_no_bytes_is_none),
         cmocka_unit_test(test_output_of_version_1_has_numbers_that_it_can_hold),
         cmocka_unit_test(test_output_that_is_unchanged_is_the_input),

@@ -1,4 +1,4 @@
-/* Ops as bytes and as text: what goes in comes out, and nothing is refused. */
+/* Ops as bytes and as text: each encoding can be read as the same ops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +18,7 @@ enum {
 
 static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
 
-/* Any of the numbers that an op can have in a version, small and great
- * alike. */
+/* Makes a random op that a version can hold, with small and great numbers. */
 static struct op
 draw_op(uint32_t *seed, enum op_version version)
 {
@@ -42,7 +41,7 @@ draw_op(uint32_t *seed, enum op_version version)
     return op;
 }
 
-/* What the op does not have need not come back in versions 2 and 3. */
+/* Versions 2 and 3 have only the operands that the op has. */
 static void
 check_same(const struct op *op, const struct op *again, enum op_version version)
 {
@@ -59,7 +58,7 @@ check_same(const struct op *op, const struct op *again, enum op_version version)
 }
 
 static void
-test_ops_bytes_come_back(void **state)
+test_bytes_are_the_same_after_decoding(void **state)
 {
     unsigned code;
     struct op_before before = {0};
@@ -80,7 +79,7 @@ test_ops_bytes_come_back(void **state)
 }
 
 static void
-test_ops_come_back_from_bytes(void **state)
+test_ops_are_the_same_after_encoding(void **state)
 {
     static const enum op_version versions[] = {OP_FIXED, OP_VARIABLE, OP_NEAR};
     uint32_t seed = 5;
@@ -126,7 +125,7 @@ test_ops_that_version_1_cannot_hold_are_refused(void **state)
     }
 }
 
-/* What recorded traffic consists of. */
+/* The ops of recorded programs. */
 static void
 test_ops_are_short_in_version_2(void **state)
 {
@@ -134,7 +133,7 @@ test_ops_are_short_in_version_2(void **state)
         const char *text;
         size_t size;
     } cases[] = {
-        {"palloc p7 127", 3}, /* the pool is another one: a byte */
+        {"palloc p7 127", 3}, /* another pool takes a byte */
         {"palloc p7 127", 2},       {"palloc p7 128", 3},
         {"palloc p7 16383", 3},     {"palloc p7 16384", 4},
         {"free #127", 2},           {"free #128", 3},
@@ -155,7 +154,7 @@ test_ops_are_short_in_version_2(void **state)
     }
 }
 
-/* Version 3 has a free's age, or its distance from the free before. */
+/* Version 3 writes a free's age, or its distance from the last free. */
 static void
 test_ops_near_frees_are_short_in_version_3(void **state)
 {
@@ -163,7 +162,7 @@ test_ops_near_frees_are_short_in_version_3(void **state)
         const char *text;
         size_t size;
     } cases[] = {
-        {"free #127", 2},   {"free #100000", 4}, /* far from the one before */
+        {"free #127", 2},   {"free #100000", 4}, /* far from the last free */
         {"free #99999", 2}, {"free #99998", 2},  /* the next younger one */
         {"palloc p0 8", 2}, {"free #99998", 2},  /* the next younger one */
         {"resize #7 8", 3}, {"free #100063", 3}, /* 64 older */
@@ -189,7 +188,7 @@ test_ops_near_frees_are_short_in_version_3(void **state)
     }
 }
 
-/* Written by hand: ages that are kept must not change their meaning. */
+/* The bytes are written by hand: files of version 3 must keep their meaning. */
 static void
 test_programs_of_version_3_are_read(void **state)
 {
@@ -211,7 +210,7 @@ test_programs_of_version_3_are_read(void **state)
 }
 
 static void
-test_ops_text_comes_back(void **state)
+test_text_is_the_same_after_parsing(void **state)
 {
     uint32_t seed = 1;
     size_t i;
@@ -229,7 +228,7 @@ test_ops_text_comes_back(void **state)
         assert_int_equal(again.code, op.code);
         op_print(&again, text_again);
         assert_string_equal(text, text_again);
-        /* Only where the text shows the amount must it come back. */
+        /* The text of an op without a size does not have its amount. */
         if (op_has(op.code, 's')) {
             assert_int_equal(op_size(&again, &scale), op_size(&op, &scale));
         }
@@ -237,7 +236,7 @@ test_ops_text_comes_back(void **state)
 }
 
 static void
-test_ops_sizes_are_what_their_text_says(void **state)
+test_ops_have_the_size_of_their_text(void **state)
 {
     static const struct {
         const char *text;
@@ -274,7 +273,7 @@ test_ops_sizes_are_what_their_text_says(void **state)
 }
 
 static void
-test_ops_refuse_what_is_no_text_of_theirs(void **state)
+test_ops_refuse_text_that_is_no_op(void **state)
 {
     static const char *const refused[] = {
         "pallok p0 1",
@@ -311,7 +310,7 @@ test_ops_refuse_what_is_no_text_of_theirs(void **state)
 }
 
 static void
-test_ops_unknown_ones_do_nothing(void **state)
+test_unknown_ops_do_nothing(void **state)
 {
     struct op op = {.code = OP_COUNT, .pool = 1, .who = 2, .amount = 3};
     char text[OP_TEXT_SIZE];
@@ -324,7 +323,7 @@ test_ops_unknown_ones_do_nothing(void **state)
 }
 
 static void
-test_programs_any_bytes_are_one(void **state)
+test_any_bytes_are_a_program(void **state)
 {
     uint8_t bytes[64];
     uint32_t seed = 2;
@@ -355,7 +354,7 @@ test_programs_any_bytes_are_one(void **state)
 }
 
 static void
-test_programs_prefixes_are_shorter_ones(void **state)
+test_prefixes_are_shorter_programs(void **state)
 {
     uint8_t bytes[1 + 8 * OP_SIZE];
     struct op ops[8];
@@ -408,7 +407,7 @@ test_programs_cut_records_end_in_zeros(void **state)
     assert_false(program_next(&program, &op));
 }
 
-/* A varint whose last byte says that more follow, as one that ends there. */
+/* A cut varint, whose last byte says that another byte follows, ends there. */
 static void
 test_programs_cut_varints_end_in_zeros(void **state)
 {
@@ -429,7 +428,7 @@ test_programs_cut_varints_end_in_zeros(void **state)
     assert_false(program_next(&program, &op));
 }
 
-/* Bytes that no number has room for are taken, and do not count. */
+/* The bytes of a varint that exceed its number's bits do not count. */
 static void
 test_programs_long_varints_are_cut(void **state)
 {
@@ -452,7 +451,7 @@ test_programs_long_varints_are_cut(void **state)
 }
 
 static void
-test_programs_text_tells_the_line(void **state)
+test_errors_of_text_have_the_line(void **state)
 {
     uint8_t bytes[1 + 2 * OP_SIZE];
     size_t length;
@@ -480,22 +479,22 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ops_bytes_come_back),
-        cmocka_unit_test(test_ops_come_back_from_bytes),
+        cmocka_unit_test(test_bytes_are_the_same_after_decoding),
+        cmocka_unit_test(test_ops_are_the_same_after_encoding),
         cmocka_unit_test(test_ops_that_version_1_cannot_hold_are_refused),
         cmocka_unit_test(test_ops_are_short_in_version_2),
         cmocka_unit_test(test_ops_near_frees_are_short_in_version_3),
         cmocka_unit_test(test_programs_of_version_3_are_read),
-        cmocka_unit_test(test_ops_text_comes_back),
-        cmocka_unit_test(test_ops_sizes_are_what_their_text_says),
-        cmocka_unit_test(test_ops_refuse_what_is_no_text_of_theirs),
-        cmocka_unit_test(test_ops_unknown_ones_do_nothing),
-        cmocka_unit_test(test_programs_any_bytes_are_one),
-        cmocka_unit_test(test_programs_prefixes_are_shorter_ones),
+        cmocka_unit_test(test_text_is_the_same_after_parsing),
+        cmocka_unit_test(test_ops_have_the_size_of_their_text),
+        cmocka_unit_test(test_ops_refuse_text_that_is_no_op),
+        cmocka_unit_test(test_unknown_ops_do_nothing),
+        cmocka_unit_test(test_any_bytes_are_a_program),
+        cmocka_unit_test(test_prefixes_are_shorter_programs),
         cmocka_unit_test(test_programs_cut_records_end_in_zeros),
         cmocka_unit_test(test_programs_cut_varints_end_in_zeros),
         cmocka_unit_test(test_programs_long_varints_are_cut),
-        cmocka_unit_test(test_programs_text_tells_the_line),
+        cmocka_unit_test(test_errors_of_text_have_the_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The checked executor: it depends on its program alone, and promises all. */
+/* The checked executor: it depends on its program alone, and checks every
+ * promise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,7 @@ enum {
     PROGRAM_SIZE = 512,
     PROGRAMS = 300,
     PROMISES = 51,
-    PROMISE_OF_THREADS = 47, /* one run is one thread's */
+    PROMISE_OF_THREADS = 47, /* a run has one thread, so it cannot check it */
 };
 
 static const struct run_options options = {.only = RUN_ALL};
@@ -29,14 +30,14 @@ draw_program(uint32_t *seed, uint8_t *ret_data)
     for (i = 0; i < size; i++) {
         ret_data[i] = (uint8_t) draw(seed);
         if (i % OP_SIZE == 1) {
-            /* Few pools and known ops, so that most of them do something. */
+            /* Few pools and known ops, so that most ops have an effect. */
             ret_data[i] = (uint8_t) (draw(seed) % OP_COUNT | ret_data[i] << 7);
         }
     }
     return size;
 }
 
-/* Property 40, with other programs between. */
+/* Promise 40, with other programs between. */
 static void
 test_run_depends_on_its_program_alone(void **state)
 {
@@ -58,7 +59,7 @@ test_run_depends_on_its_program_alone(void **state)
 }
 
 static void
-test_run_traces_tell_programs_apart(void **state)
+test_run_traces_of_programs_differ(void **state)
 {
     static const char *const texts[] = {
         "create p0 1024\npalloc p0 8",
@@ -91,7 +92,7 @@ test_run_traces_tell_programs_apart(void **state)
 }
 
 static void
-test_run_leaves_nothing(void **state)
+test_run_leaves_no_memory(void **state)
 {
     uint8_t data[PROGRAM_SIZE];
     uint32_t seed = 4;
@@ -153,8 +154,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_depends_on_its_program_alone),
-        cmocka_unit_test(test_run_traces_tell_programs_apart),
-        cmocka_unit_test(test_run_leaves_nothing),
+        cmocka_unit_test(test_run_traces_of_programs_differ),
+        cmocka_unit_test(test_run_leaves_no_memory),
         cmocka_unit_test(test_run_ends_at_its_bound),
         cmocka_unit_test(test_oracles_state_every_promise),
     };

@@ -47,8 +47,8 @@ REPORT = """op 5, palloc p0 3: broken promise 12: objects do not overlap
     #0 0x55 in other /x/build/../pool/other.c:1:1
 """
 
-# A target that fails on inputs with BUG in them, under an engine that knows what
-# libFuzzer's options mean, and learns an input a second.
+# A target that fails on inputs with BUG in them, and an engine for it. The engine has
+# libFuzzer's options, and finds a new input each second.
 ENGINE = r"""#!/bin/sh
 prefix=
 for word; do
@@ -101,20 +101,20 @@ class Folder(unittest.TestCase):
 
 
 class Identity(unittest.TestCase):
-    def test_the_stack_is_the_projects_without_who_reports(self) -> None:
+    def test_the_stack_has_the_projects_frames_without_reporters(self) -> None:
         self.assertEqual(finding.stack(REPORT), ["act_alloc", "ngx_palloc", "act"])
 
-    def test_one_promise_in_one_place_is_one_finding(self) -> None:
+    def test_the_same_promise_and_place_are_one_finding(self) -> None:
         other = REPORT.replace("op 5", "op 77").replace("0x55", "0x99").replace(
             ":91:", ":95:")
         self.assertEqual(finding.key(other), finding.key(REPORT))
 
-    def test_another_promise_or_another_place_is_another(self) -> None:
+    def test_another_promise_or_place_is_another_finding(self) -> None:
         for old, new in (("promise 12", "promise 13"), ("act_alloc", "act_reset")):
             self.assertNotEqual(finding.key(REPORT.replace(old, new)),
                                 finding.key(REPORT))
 
-    def test_a_report_without_a_promise_is_given_one(self) -> None:
+    def test_a_report_without_a_promise_gets_one(self) -> None:
         for report, promise in (
             ("==7==ERROR: AddressSanitizer: heap-use-after-free on 0x1\n"
              "SUMMARY: AddressSanitizer: heap-use-after-free /x/a.c:1:2 in f",
@@ -139,12 +139,12 @@ class Identity(unittest.TestCase):
         ):
             self.assertEqual(finding.signature(report), f"broken promise: {promise}")
 
-    def test_a_promise_that_a_report_words_comes_first(self) -> None:
+    def test_a_promise_in_the_report_comes_first(self) -> None:
         report = f"{REPORT}\nSUMMARY: libFuzzer: deadly signal"
         self.assertEqual(finding.signature(report),
                          "broken promise 12: objects do not overlap")
 
-    def test_the_place_is_the_pools(self) -> None:
+    def test_the_place_is_in_the_pool(self) -> None:
         self.assertEqual(describe.place(REPORT),
                          {"file": "pool/ngx_palloc.c", "line": 146})
 
@@ -162,7 +162,7 @@ class Description(unittest.TestCase):
                      "met 2 times", "(build-fuzz/findings/k/input)"):
             self.assertIn(part, text)
 
-    def test_sarif_says_where_and_which(self) -> None:
+    def test_sarif_has_the_place_and_the_promise(self) -> None:
         other = self.one._replace(key="other")
         document = json.loads(describe.sarif([self.one, other]))
         (run,) = document["runs"]
@@ -177,7 +177,7 @@ class Description(unittest.TestCase):
         self.assertEqual(place["artifactLocation"]["uri"], "pool/ngx_palloc.c")
         self.assertEqual(place["region"]["startLine"], 146)
 
-    def test_a_name_in_the_corpus_says_what_broke(self) -> None:
+    def test_a_name_in_the_corpus_has_the_promise(self) -> None:
         self.assertEqual(describe.corpus_name(self.one._asdict()),
                          "promise_12_objects_do_not_overlap")
 
@@ -186,18 +186,18 @@ class Plan(unittest.TestCase):
     TARGETS = {"libfuzzer": [f"t{i}" for i in range(14)],
                "afl": [f"t{i}" for i in range(10)]}
 
-    def test_the_budget_is_what_all_run_for(self) -> None:
+    def test_all_campaigns_together_take_the_budget(self) -> None:
         for budget, jobs in (60, 1), (60, 2), (600, 1), (3600, 4):
             slots = plan.split(budget, jobs, self.TARGETS, 0)
             whole = sum(slot.seconds for slot in slots)
             self.assertLessEqual(whole, budget * jobs)
             self.assertGreaterEqual(whole, 0.75 * budget * jobs)
 
-    def test_one_target_has_all(self) -> None:
+    def test_one_target_gets_the_whole_budget(self) -> None:
         self.assertEqual(plan.split(60, 1, {"libfuzzer": ["a"], "afl": []}, 0),
                          [plan.Slot("a", "libfuzzer", 60)])
 
-    def test_each_has_its_turn(self) -> None:
+    def test_each_target_gets_its_turn(self) -> None:
         had = set()
         for turn in range(10):
             slots = plan.split(10, 1, self.TARGETS, turn)
@@ -207,13 +207,13 @@ class Plan(unittest.TestCase):
 
 
 class Reach(Folder):
-    def test_deps_are_read(self) -> None:
+    def test_dependencies_are_read(self) -> None:
         text = "a.o: #deps 2, deps mtime 7 (VALID)\n    ../a.c\n    ../a.h\n\nb.o: " \
             "#deps 1, deps mtime 7 (STALE)\n    ../b.c\n\n"
         self.assertEqual(reach.read_deps(text),
                          {"a.o": ["../a.c", "../a.h"], "b.o": ["../b.c"]})
 
-    def test_a_change_reaches_what_is_made_of_it(self) -> None:
+    def test_a_change_reaches_the_targets_that_are_built_from_it(self) -> None:
         made_of = {"one": {"a.c", "c.h"}, "two": {"b.c", "c.h"}, "run_json": {"j.c"}}
         families = {"one": "one", "two": "one", "run_json": "run_json"}
         for change, expected in (
@@ -229,7 +229,7 @@ class Reach(Folder):
         subprocess.run(["git", "-C", str(self.folder), "-c", "user.name=a", "-c",
                         "user.email=a", *arguments], check=True, capture_output=True)
 
-    def test_ninja_says_what_a_program_is_made_of(self) -> None:
+    def test_ninja_names_the_sources_of_a_program(self) -> None:
         if not all(map(shutil.which, ("ninja", "cc", "git"))):
             self.skipTest("needs ninja, cc and git")
         for name, text in (("a.c", '#include "a.h"\nint main(void) { return A; }\n'),
@@ -272,11 +272,11 @@ class Store(Folder):
         self.assertEqual(sorted(path.read_bytes() for path in out.iterdir()),
                          [b"1", b"2"])
 
-    def test_what_is_half_written_is_no_input(self) -> None:
+    def test_a_half_written_file_is_no_input(self) -> None:
         (self.folder / ".x.new").write_bytes(b"1")
         self.assertEqual(store.files_of(self.folder), [])
 
-    def test_a_batch_goes_on_where_it_is_the_same(self) -> None:
+    def test_the_same_batch_is_continued(self) -> None:
         kept = store.Store(self.folder)
         kept.note_batch({"seconds": 1}, ["a", "b"])
         self.assertEqual(kept.batch({"seconds": 1}), ["a", "b"])
@@ -284,13 +284,13 @@ class Store(Folder):
         kept.end_batch()
         self.assertEqual(kept.batch({"seconds": 1}), [])
 
-    def test_one_run_uses_it_at_a_time(self) -> None:
+    def test_one_run_uses_the_store_at_a_time(self) -> None:
         with store.Store(self.folder).locked():
             with self.assertRaisesRegex(health.Refused, "another run uses"):
                 with store.Store(self.folder).locked():
                     pass
 
-    def test_a_line_that_broke_off_is_left_out(self) -> None:
+    def test_a_cut_line_is_left_out(self) -> None:
         path = self.folder / "fuzz.json"
         history.append(path, {"run": 1})
         with path.open("a") as file:
@@ -306,7 +306,7 @@ class Together(unittest.TestCase):
                                2, Running(), lambda _: False)
         self.assertEqual(results, [1, 2])
 
-    def test_the_first_end_leaves_out_what_has_not_begun(self) -> None:
+    def test_the_first_end_leaves_out_tasks_that_have_not_started(self) -> None:
         running = Running()
 
         def wait() -> int:
@@ -354,7 +354,7 @@ class Scripts(Folder):
 
 
 class Taken(Scripts):
-    """Findings of one run: which of them are one."""
+    """Findings of one run that are the same."""
 
     def take(self, *reports: str) -> Run:
         self.store.mkdir()
@@ -380,7 +380,7 @@ class Taken(Scripts):
                       json.loads(describe.sarif(run.findings))["runs"])
         self.assertEqual(len(results), 1)
 
-    def test_another_promise_or_stack_is_reported_apart(self) -> None:
+    def test_another_promise_or_stack_is_another_report(self) -> None:
         run = self.take(REPORT, REPORT.replace("promise 12", "promise 13"),
                         REPORT.replace("act_alloc", "act_reset"))
         self.assertEqual([one.count for one in run.findings], [1, 1, 1])
@@ -390,14 +390,14 @@ class Taken(Scripts):
 class Bugs(unittest.TestCase):
     """The bugs of bugs.py, and the runs that it accepts."""
 
-    def test_each_bug_goes_into_the_code_as_it_is(self) -> None:
+    def test_each_bug_can_be_planted(self) -> None:
         known = bugs.load()
         self.assertEqual(len(known), 20)
         for name, bug in known.items():
             text = (FUZZ.parent / bug.file).read_text()
             self.assertNotEqual(bugs.planted(name, bug, FUZZ.parent), text)
 
-    def test_new_bugs_are_planted_nowhere_else(self) -> None:
+    def test_new_bugs_are_no_mutants(self) -> None:
         document = tomllib.loads(bugs.BUGS.read_text())
         self.assertEqual((len(document["known"]), len(document["new"])), (10, 10))
         mutants = targets.mutants(FUZZ.parent)
@@ -434,7 +434,7 @@ class Killed(unittest.TestCase):
         before = killed.Stored(frozenset("ab"), frozenset("f"), frozenset("d"))
         return ", ".join(killed.lost(before, after, kept))
 
-    def test_more_is_no_loss(self) -> None:
+    def test_more_inputs_are_no_loss(self) -> None:
         more = killed.Stored(frozenset("abc"), frozenset("fg"), frozenset("de"))
         self.assertEqual(self.lost(more, 3), "")
         # A batch that has ended has no state.
@@ -448,7 +448,7 @@ class Killed(unittest.TestCase):
         self.assertIn("what was done: d",
                       self.lost(same._replace(done=frozenset("e")), 2))
 
-    def test_what_a_run_reports_is_added_up(self) -> None:
+    def test_reports_of_runs_are_added_up(self) -> None:
         self.assertEqual(killed.reported(
             "a run that was killed left 3 new inputs, and no finding\n"
             "pool_ops (afl): nothing found, 9 executions, 1 s, 4 inputs kept\n"), 7)
@@ -456,7 +456,7 @@ class Killed(unittest.TestCase):
 
 class Commands(Scripts):
     def change(self, *files: str) -> tuple[int, str]:
-        """A change of these files. Its status, and what was printed."""
+        """Run it for a change of these files. Returns its status and its output."""
         out = io.StringIO()
         with contextlib.ExitStack() as stack:
             for thing, name, value in (
@@ -496,7 +496,7 @@ class Commands(Scripts):
         (one,) = store.Store(self.store).findings()
         self.assertEqual((FUZZ.parent / one["input"]).resolve().read_bytes(), b"BUG")
 
-        # Met again, it is the same finding.
+        # A second time, it is the same finding.
         self.change("run_json.c")
         (one,) = store.Store(self.store).findings()
         self.assertEqual(one["count"], 2)
@@ -521,7 +521,7 @@ class Commands(Scripts):
         self.assertEqual(status, 2, said)
         self.assertIn("found another bug than the mutant", said)
 
-    def test_what_no_target_is_made_of_lets_all_share(self) -> None:
+    def test_a_change_that_no_target_is_built_from_lets_all_run(self) -> None:
         status, said = self.change("README.md")
         self.assertEqual(status, 0, said)
         self.assertIn("all targets share the budget", said)
@@ -596,7 +596,7 @@ class Reproduce(Scripts):
             status = reproduce.main([*arguments, "--build", str(self.folder)])
         return status, out.getvalue()
 
-    def test_it_says_how_often(self) -> None:
+    def test_it_counts_the_failures(self) -> None:
         path = self.folder / "run_json.input"
         path.write_bytes(b"BUG")
         status, said = self.reproduce(str(path))
@@ -625,7 +625,7 @@ class Reproduce(Scripts):
 
 
 class Pruning(Folder):
-    def test_edges_stay_and_junk_goes(self) -> None:
+    def test_inputs_with_new_edges_stay(self) -> None:
         target = self.folder / "target.c"
         target.write_text(
             "#include <stddef.h>\n#include <stdint.h>\n"

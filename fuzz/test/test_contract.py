@@ -20,7 +20,7 @@ SKIPPED = 77
 FLAGS = ["-O1", "-fsanitize=fuzzer,address"]
 OPTIONS = "[libfuzzer]\nmax_len = 16\n[asan]\ndetect_leaks = 0\n"
 
-# Reads a byte, and does what %s says.
+# Runs %s for an input that starts with 's'.
 TARGET = """
 #include <fcntl.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ class Contract(unittest.TestCase):
         self.build = builder.Build("address", "libfuzzer", self.out,
                                     Path(scratch.name))
 
-    def test_what_is_to_be_filled_in_is_said_with_its_line(self) -> None:
+    def test_placeholders_are_named_with_their_line(self) -> None:
         (self.out / "project.yaml").write_text(
             "# a comment\nmain_repo: https://x/OWNER/ngxpool\nlanguage: c\n"
             "primary_contact: NAME@EXAMPLE.ORG\n")
@@ -56,13 +56,13 @@ class Contract(unittest.TestCase):
         (self.out / "project.yaml").write_text("main_repo: https://x/me/ngxpool\n")
         self.assertEqual(checks.placeholders(self.out), [])
 
-    def test_a_command_without_an_end_breaks_the_contract(self) -> None:
+    def test_a_command_that_hangs_breaks_the_contract(self) -> None:
         with self.assertRaisesRegex(builder.Broken, "no end of sleep within 0.1 s"):
             builder.run(["sleep", "9"], seconds=0.1)
 
     def target(self, does: str = "", name: str = "target",
                flags: list[str] | None = None) -> Path:
-        """A target with all that belongs to it."""
+        """Make a target and all its files."""
         program = self.out / name
         subprocess.run(["clang", "-x", "c", "-", "-o", program, *(flags or FLAGS)],
                        input=TARGET % does, text=True, check=True)
@@ -92,14 +92,14 @@ class Contract(unittest.TestCase):
         (self.out / "other.dict").write_text("")
         self.breaks("no target", checks.check_names, [program])
 
-    def test_program_needs_what_the_runner_has(self) -> None:
+    def test_program_needs_only_libraries_of_the_runner(self) -> None:
         checks.check_program(self.build, self.target())
         self.breaks("path of libraries", checks.check_program,
                     self.target(flags=[*FLAGS, "-Wl,-rpath,/nowhere"]))
         self.breaks("needs libz", checks.check_program,
                     self.target(flags=[*FLAGS, "-Wl,--no-as-needed", "-l:libz.so.1"]))
 
-    def test_sanitizer_is_the_build_s(self) -> None:
+    def test_program_has_the_sanitizer_of_the_build(self) -> None:
         program = self.target(flags=["-O1", "-fsanitize=fuzzer"])
         self.breaks("calls of asan, expected at least", checks.check_calls, program)
         other = builder.Build("undefined", "libfuzzer", self.out, self.out)
@@ -144,6 +144,6 @@ class Contract(unittest.TestCase):
 
 if __name__ == "__main__":
     if shutil.which("clang") is None or shutil.which("strace") is None:
-        print("found no clang or no strace: nothing is tested")
+        print("found no clang or no strace: no check is tested")
         sys.exit(SKIPPED)
     unittest.main(verbosity=2)

@@ -1,4 +1,4 @@
-"""exhaust: finds nothing in the pool, and what a few ops show in a mutant.
+"""exhaust: finds no bug in the pool, and finds mutants that a few ops show.
 
 usage: test_exhaust.py EXHAUST PLANTED...
 """
@@ -32,11 +32,11 @@ class Exhaust(unittest.TestCase):
         self.assertEqual(sum(parts), counted(exhaust("--ops", "3")))
         self.assertGreater(min(parts), 0)
 
-    def test_as_many_programs_by_any_number_of_processes(self) -> None:
+    def test_the_number_of_processes_does_not_change_the_programs(self) -> None:
         self.assertEqual(exhaust("--ops", "3", "--jobs", "1").split()[-2],
                          exhaust("--ops", "3", "--jobs", "3").split()[-2])
 
-    def test_each_mutant_is_found_and_found_again(self) -> None:
+    def test_the_printed_command_fails_again(self) -> None:
         self.assertTrue(PLANTED)
         for program in PLANTED:
             with self.subTest(program):
@@ -47,7 +47,7 @@ class Exhaust(unittest.TestCase):
                                       stderr=subprocess.DEVNULL)
                 self.assertEqual(done.returncode, 1)
 
-    def test_a_broken_promise_is_told(self) -> None:
+    def test_a_broken_promise_is_printed(self) -> None:
         program, = (name for name in PLANTED if name.endswith("reset_spare"))
         said = exhaust(program=program, status=1)
         self.assertIn("broken promise 3", said)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A campaign that did not fuzz is a failure: each state in which an engine does
-not, what is said of it, and the exit status."""
+"""A campaign that did not fuzz is a failure: for each cause, the message and the
+exit status."""
 
 import argparse
 import contextlib
@@ -24,7 +24,7 @@ from campaign import afl, fuzz, health, session  # noqa: E402
 from campaign.engine import Outcome, Progress, Task  # noqa: E402
 from campaign.session import Asked, Setting  # noqa: E402
 
-# An engine that fuzzes, as its figures say.
+# An engine whose output shows that it fuzzes.
 FUZZES = """
 echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
 echo '#99	DONE   cov: 8 ft: 9 corp: 4/9b exec/s: 9 rss: 29Mb' >&2
@@ -68,12 +68,12 @@ class Words(unittest.TestCase):
         given = {"status": 1, "log": "", "runs": 0, **changes}
         return Outcome("libfuzzer", **given)
 
-    def test_what_an_engine_says_has_its_cure(self) -> None:
+    def test_words_of_an_engine_have_a_cure(self) -> None:
         for problem, logs in LAST_WORDS.items():
             for log in logs:
                 self.assertEqual(health.diagnose(self.outcome(log=log)), problem, log)
 
-    def test_a_status_that_nothing_explains_is_a_problem(self) -> None:
+    def test_an_unexplained_status_is_a_problem(self) -> None:
         for status in 1, 77, -11:
             problem = health.diagnose(self.outcome(
                 status=status, runs=9, has_started=True, log="the last line\n"))
@@ -88,11 +88,11 @@ class Words(unittest.TestCase):
         problem = health.diagnose(self.outcome(status=0, runs=7))
         self.assertIn("7 first inputs", problem.what)
 
-    def test_what_fuzzed_is_none(self) -> None:
+    def test_a_campaign_that_fuzzed_is_no_problem(self) -> None:
         outcome = self.outcome(status=0, runs=9, has_started=True)
         self.assertIsNone(health.diagnose(outcome))
 
-    def test_what_was_stopped_or_found_something_is_none(self) -> None:
+    def test_a_campaign_that_was_stopped_or_found_a_bug_is_no_problem(self) -> None:
         self.assertIsNone(health.diagnose(self.outcome(is_stopped=True, status=-2)))
         self.assertIsNone(health.diagnose(self.outcome(found=[Path("x")])))
 
@@ -124,7 +124,7 @@ class Fake(unittest.TestCase):
                            [], Progress(False))
 
     def main(self) -> tuple[int, str]:
-        """The command's status, and what it printed."""
+        """Returns the command's status and its output."""
         out = io.StringIO()
         with mock.patch.object(session, "prepare"), contextlib.redirect_stdout(out):
             status = fuzz.main(["--build", str(self.parent), "run_json"])
@@ -143,7 +143,7 @@ class Commands(Fake):
         self.assertIn("did NOT fuzz", said)
         self.assertIn("ulimit -v unlimited", said)
 
-    def test_an_engine_that_had_no_time_has_twice_as_much(self) -> None:
+    def test_an_engine_without_enough_time_gets_twice_as_much(self) -> None:
         self.make("""
 for word; do
     case $word in -max_total_time=*) seconds=${word#*=} ;; esac
@@ -198,7 +198,7 @@ echo "Done 3 runs in 1 second(s)" >&2""")
 
 
 class States(Fake):
-    """The states themselves, where they can be made for one process."""
+    """The causes themselves, as far as they can be made for one process."""
 
     def test_a_limit_of_address_space(self) -> None:
         old = resource.getrlimit(resource.RLIMIT_AS)
@@ -212,8 +212,8 @@ class States(Fake):
         self.assertIsNone(health.look_at(self.work, ""))
 
     def mounted(self, options: str, then: str) -> subprocess.CompletedProcess:
-        """Run the command on the fake with a file system of its own in the work
-        folder, which nobody else sees."""
+        """Run the command on the fake. The work folder has a file system of its own,
+        which no other process sees."""
         if shutil.which("unshare") is None or subprocess.run(
             ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
             capture_output=True, check=False,

@@ -1,4 +1,4 @@
-"""What is installed of ngxops works, and its man page has no fault.
+"""The installed ngxops works, and its man page has no fault.
 
 usage: test_installed.py PROGRAM
 """

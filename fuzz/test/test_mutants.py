@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The generator of mutants on a small file, and the report of what kills them.
+"""The generator of mutants on a small file, and the report of their killers.
 
     test_mutants.py REPLAY [...]    REPLAY: the build's replay_pool_ops
 """
@@ -182,7 +182,7 @@ class Operators(Case):
                          {("return", ""), ("*p = 7", "")})
 
     def test_negated_conditions(self) -> None:
-        # Others are a relational or boolean mutant already.
+        # A negated comparison is already a relational or boolean mutant.
         self.assertEqual(self.changes("f", "negation"), {
             ("a < b && sum != 4", "!(a < b && sum != 4)"), ("s", "!(s)"),
         })
@@ -199,7 +199,7 @@ class Operators(Case):
         self.assertFalse(any("sum - 1" in m.after or "sum + 0" in m.after
                              for m in self.program.mutants))
 
-    def test_what_the_compiler_computes_is_single(self) -> None:
+    def test_a_constant_expression_is_single(self) -> None:
         single = {m.function for m in self.program.mutants if not m.is_switched}
         self.assertEqual(single, {"TWICE", "LIMIT", "FACTOR", "start"})
 
@@ -210,13 +210,13 @@ class Operators(Case):
 
 
 class Switch(Case):
-    """Each number is the mutant that the single file is."""
+    """The mutant of each number is that of its single file."""
 
     PLANTED = {"sum_up": ("sum += pair(a, b);", "sum += pair(a, 2 * b);"),
                "sum_down": ("sum++;\n    }", "sum--; }"),
                "g_nine": ("*p = 7;", "*p = 9;")}
 
-    def test_each_switched_mutant_is_what_its_single_file_is(self) -> None:
+    def test_each_switched_mutant_behaves_as_its_single_file(self) -> None:
         for name, (old, new) in self.PLANTED.items():
             at = SOURCE.index(old)
             self.assertTrue(generate.take_planted(
@@ -283,7 +283,7 @@ class Rows(Case):
         with self.assertRaises(equivalent.Refused):
             equivalent.load(path)
 
-    def test_a_tuning_says_so(self) -> None:
+    def test_the_reason_of_a_tuning_starts_with_that_word(self) -> None:
         path = self.folder / "equivalent.toml"
         row = ('[[mutant]]\nfile = "a"\nfunction = "f"\nbefore = "b"\n'
                'after = "c"\nreason = "because"\nkind = "%s"\n')
@@ -326,7 +326,7 @@ class Report(unittest.TestCase):
         rows = report.table(subjects, results, reasons or {})
         return report.document(rows, self.ARGUMENTS, generate.Program())
 
-    def test_order_does_not_depend_on_who_was_first(self) -> None:
+    def test_order_does_not_depend_on_the_first_to_end(self) -> None:
         results = {"f_10": {"columns": {"unit": self.answer(True)}}}
         document = self.document(results)
         self.assertEqual([row["name"] for row in document["mutants"]],
@@ -372,7 +372,7 @@ class Report(unittest.TestCase):
 
 
 class Corpus(unittest.TestCase):
-    def test_what_kills_first_or_reaches_an_edge_stays(self) -> None:
+    def test_the_first_killer_and_inputs_with_an_edge_stay(self) -> None:
         results = {"f_1": {"columns": {"corpus": {"killed": True, "by": "t/killer"}}},
                    "f_2": {"columns": {"corpus": {"killed": False}}},
                    "f_3": {"columns": {"unit": {"killed": True, "by": "t/idle"}}}}
@@ -381,7 +381,7 @@ class Corpus(unittest.TestCase):
         self.assertEqual(minimise.left_over("t", ["edge", "idle", "killer"], needed,
                                             {"t/edge", "u/idle"}), ["idle"])
 
-    def test_seeds_are_given_before_they_are_made(self) -> None:
+    def test_seeds_are_named_before_they_exist(self) -> None:
         with tempfile.TemporaryDirectory() as name:
             tree = types.SimpleNamespace(
                 root=Path(name), build_folder=lambda build: Path(name) / build)
@@ -393,8 +393,8 @@ class Corpus(unittest.TestCase):
             check = columns.replay_check(tree, "replay_asan_log_lines", ["pool_ops"])
             self.assertEqual(check.command[2:], [f"{name}/corpus/pool_ops"])
 
-    def test_a_planted_bug_is_first_looked_for_where_it_runs(self) -> None:
-        # Its test looks nowhere else, so minimise() may not take that killer.
+    def test_the_build_that_shows_a_planted_bug_is_tried_first(self) -> None:
+        # The bug's test uses that build alone, so minimise() may not remove its killer.
         checks = [columns.Check(name, "replay", "checks", [], [])
                   for name in columns.REPLAYS]
         holder = types.SimpleNamespace(checks=columns.Checks(
@@ -408,8 +408,8 @@ class Corpus(unittest.TestCase):
 
 
 class Copies(unittest.TestCase):
-    def test_what_did_not_change_keeps_its_time(self) -> None:
-        # A switched text is no change: the original is not written before it.
+    def test_unchanged_files_keep_their_time(self) -> None:
+        # The same switched text is no change: the original is not written before it.
         with tempfile.TemporaryDirectory() as name:
             root = Path(name) / "project"
             (root / "pool").mkdir(parents=True)
@@ -454,13 +454,13 @@ class Builds(unittest.TestCase):
             seed = Path(name) / "seed.ops"
             seed.write_text("create p0 1000\n")
             done = process.Runner().run([str(REPLAY), "--broken", str(seed)], {}, name, 10)
-        self.assertEqual(done.status, 1, done.output)  # nothing is broken
+        self.assertEqual(done.status, 1, done.output)  # no promise is broken
 
 
 class Relink(Case):
-    """A program is made again of the commands that differ, and the build stays."""
+    """The commands that differ build a program again. The build stays as it is."""
 
-    def test_what_a_change_makes_differ_is_made_again(self) -> None:
+    def test_objects_that_a_change_affects_are_built_again(self) -> None:
         tree = types.SimpleNamespace(source=self.folder / "source",
                                      plain=self.folder / "plain")
         tree.build_folder = lambda build: self.folder / build
@@ -490,7 +490,7 @@ class Relink(Case):
         relinker.listed["checks", "main"] = [each for each in commands if each]
         original = (pool / "one.h").read_text()
         for file, text, expected, made in (
-                ("pool/one.h", "#define ONE 2\n", 12, 1),  # main.c is no library
+                ("pool/one.h", "#define ONE 2\n", 12, 1),  # main.c is not in the library
                 ("pool/one.h", original + score.RELINKED, 11, 1),
                 ("pool/one.h", original + "/* the same */\n", None, 0),
                 ("pool/one.c", "int one(void) { return 5; }\n", 15, 1)):
@@ -507,7 +507,7 @@ class Relink(Case):
         done = subprocess.run([build / "main"], check=False)
         self.assertEqual(done.returncode, 11)
 
-        # A shared library is found by the name that a program has of it.
+        # A program finds a shared library by the name in the program.
         link = "cc -shared -Wl,-soname,libone.so.1 -o lib/libone.so.1.2 one.o"
         (build / "lib").mkdir()
         subprocess.run(link, shell=True, cwd=build, check=True)
@@ -524,7 +524,7 @@ class Relink(Case):
                                   env={"LD_LIBRARY_PATH": f"{out}/checks/lib"})
         self.assertEqual(done.returncode, 17)
 
-        # A mutant that does not compile is none; what does not link is an error.
+        # A mutant that does not compile is invalid. One that does not link is an error.
         for text, failure in (("int one(void) { return }", relink.Uncompiled),
                               ("int two(void) { return 2; }", Failed)):
             with tempfile.TemporaryDirectory() as out, \
@@ -533,7 +533,7 @@ class Relink(Case):
                                 relink.Result(Path(out)))
             self.assertIs(type(raised.exception), failure)
 
-    def test_two_commands_of_one_text_have_one_object(self) -> None:
+    def test_two_equal_commands_have_one_object(self) -> None:
         folder = self.folder / "twice"
         tree = types.SimpleNamespace(source=folder / "source", plain=folder / "plain")
         tree.build_folder = lambda build: folder / build

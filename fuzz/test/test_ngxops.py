@@ -1,4 +1,4 @@
-"""ngxops: what it prints it reads, and what is wrong it names."""
+"""ngxops reads its own output, and its messages name what is wrong."""
 
 import gzip
 import lzma
@@ -50,7 +50,7 @@ class Ngxops(unittest.TestCase):
         path.write_bytes(content)
         return path
 
-    def test_text_of_seeds_comes_back(self) -> None:
+    def test_text_of_seeds_is_the_same_after_parsing(self) -> None:
         seeds = sorted((CORPUS / "seeds").glob("*.ops"))
         self.assertEqual([seed.stem for seed in seeds],
                          sorted(path.name for path in SEEDS.iterdir()))
@@ -60,8 +60,8 @@ class Ngxops(unittest.TestCase):
             self.assertEqual(ngxops("print", again), ngxops("print", seed))
 
     def runs(self, paths: list[pathlib.Path]) -> list[str]:
-        """Run paths in one process, and return a line for each. A process under a
-        checker takes longer to start than a program takes to run."""
+        """Run paths in one process, and return a line for each. Under valgrind, the
+        start of a process takes longer than a program."""
         said = ngxops("run", *paths).splitlines()
         self.assertEqual([line.split(": ")[0] for line in said], list(map(str, paths)))
         return said
@@ -90,7 +90,7 @@ class Ngxops(unittest.TestCase):
             self.assertEqual(ngxops("print", one), ngxops("print", seed))
 
     def test_version_3_becomes_version_2(self) -> None:
-        """A recorder writes it: here a free of age 200, and of one less."""
+        """The program, as a recorder writes it, has a free of age 200 and one of 199."""
         three = self.file("three", bytes([3, 32, 0xc8, 1, 0xa0, 1]))
         two = self.folder / "two"
         ngxops("convert", three, two)
@@ -127,7 +127,7 @@ class Ngxops(unittest.TestCase):
         for said in self.runs(sorted((CORPUS / "seeds").glob("*.ops"))):
             self.assertIn("no promise broken", said)
 
-    def test_long_programs_run_as_well(self) -> None:
+    def test_long_programs_run(self) -> None:
         # A seed of version 2 has sizes that recorded programs do not have.
         for said in self.runs([
             self.file(seed.name, seed.read_text() + "\nfree #256\n")
@@ -136,7 +136,7 @@ class Ngxops(unittest.TestCase):
             self.assertIn("no promise broken", said)
 
     def test_trace_depends_on_the_program_alone(self) -> None:
-        """Not on those that the process has done before."""
+        """It does not depend on the programs that the process has run before."""
         files = sorted(SEEDS.iterdir()) + sorted((CORPUS / "pool_ops").iterdir())
         alone = [ngxops("trace", path).strip() for path in files]
         self.assertEqual(len({line.split()[0] for line in alone}), len(files))
@@ -166,7 +166,7 @@ class Ngxops(unittest.TestCase):
              " gzip -dc FILE >PROGRAM unpacks it"),
             ("a.xz", lzma.compress(b"\2\0"), "compressed by xz,"),
             ("a.zst", b"\x28\xb5\x2f\xfd\x24", "compressed by zstd,"),
-            ("text.ops", "nop\nnap\n", "line 2: found no op, expected one of"),
+            ("text.ops", "nop\nnap\n", "line 2: found no op, expected an op of"),
         ]
         for name, content, expected in cases:
             path = (self.folder / name if content is None

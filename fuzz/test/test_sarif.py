@@ -41,7 +41,7 @@ def described(report: str, target: str) -> describe.Described:
 
 class Sarif(unittest.TestCase):
     def faults(self, document: dict) -> str:
-        """The faults that the schema finds in document; none where it is valid."""
+        """Returns the faults that the schema finds in document."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "findings.sarif"
             path.write_text(json.dumps(document), encoding="utf-8")
@@ -63,7 +63,7 @@ class Sarif(unittest.TestCase):
         self.assertEqual(len(document["runs"][0]["results"]), 4)
         self.assertEqual(self.faults(document), "")
 
-    def test_the_schema_is_asked(self) -> None:
+    def test_the_schema_finds_faults(self) -> None:
         document = self.document(PROMISE)
         del document["runs"][0]["results"][0]["message"]
         self.assertIn("required", self.faults(document))

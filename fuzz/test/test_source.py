@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 TOOL = pathlib.Path(sys.argv[1])
-BROKEN = pathlib.Path(sys.argv[2])  # with a bug planted: palloc_packed
+BROKEN = pathlib.Path(sys.argv[2])  # the planted bug is palloc_packed
 BUILD = pathlib.Path(sys.argv[3])
 SOURCE = pathlib.Path(sys.argv[4])
 SEEDS = pathlib.Path(sys.argv[5])
@@ -22,7 +22,7 @@ POOL = [*sorted((SOURCE / "pool").glob("ngx_*.c")),
 MUTANTS = SOURCE / "fuzz/mutants"
 INCLUDES = [f"-I{SOURCE / 'pool'}", f"-I{SOURCE / 'pool' / 'standalone'}"]
 
-# Mutants, and the programs that find each.
+# For each mutant, a program that finds it.
 PLANTED = {
     "cleanup_oldest": "cleanup_order",
     "palloc_packed": "alloc_sizes",
@@ -57,7 +57,7 @@ class Source(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def test_it_builds_by_pkg_config_and_ends_well(self) -> None:
+    def test_it_builds_by_pkg_config_and_succeeds(self) -> None:
         environment = os.environ | {
             "PKG_CONFIG_PATH": str(BUILD / "meson-uninstalled"),
             "LD_LIBRARY_PATH": str(BUILD / "pool"),
@@ -73,14 +73,14 @@ class Source(unittest.TestCase):
                 done = run([binary], env=environment)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def test_a_planted_bug_is_told_with_its_line(self) -> None:
+    def test_a_planted_bug_is_reported_with_its_line(self) -> None:
         files = {line.split()[0]: SOURCE / line.split()[1] for line in
                  self.plant("list", MUTANTS / "mutants.toml").splitlines()}
         for mutant, name in PLANTED.items():
             file = files[mutant]
             planted = self.folder / f"{mutant}{file.suffix}"
             self.plant("plant", MUTANTS / "mutants.toml", SOURCE, mutant, planted)
-            # A header comes first, and its guard leaves out the other one.
+            # The mutant's header comes first, and its guard leaves out the other one.
             pool = (["-D_GNU_SOURCE", "-include", planted, *POOL]
                     if file.suffix == ".h" else
                     [planted, *(path for path in POOL if path != file)])
@@ -92,7 +92,7 @@ class Source(unittest.TestCase):
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stderr, r"\.c:\d+: expected ")
 
-    def test_a_crash_leaves_what_led_to_it(self) -> None:
+    def test_a_crash_leaves_the_calls_up_to_it(self) -> None:
         printed = run([BROKEN, "c", SOURCE / "corpus/seeds/alloc_sizes.ops"])
         self.assertIn("signal 6", printed.stderr)
         self.assertIn("/* 16: palloc p0 left+0 */\n"

@@ -1,4 +1,4 @@
-/* Programs resolved: what their ops come to, whatever they were. */
+/* Traces: the actions of programs, and that any trace is valid. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +14,8 @@
 #include "draw.h"
 #include "program.h"
 #include "roundtrip.h"
-#include "sound.h"
 #include "trace.h"
+#include "validity.h"
 
 enum {
     TEXT_SIZE = 4096,
@@ -29,7 +29,7 @@ static const char *const names[TRACE_CODES] = {
     "steal",  "cleanup", "run",    "reset", "destroy",
 };
 
-/* The trace as text: code, region, then what the code has besides. */
+/* Prints the trace as text: code, region, then the code's other fields. */
 static void
 print(const struct trace *trace, char *out)
 {
@@ -112,7 +112,7 @@ test_trace_uses_slots_again(void **state)
           "free r0 o0\nalloc r0 o0 2\ndrop r0 o0\ndestroy r0\n");
 }
 
-/* Ops that made nothing count, as those do whose object is gone. */
+/* Ops that made no object count, and ops whose object has ended. */
 static void
 test_trace_counts_ages_in_ops(void **state)
 {
@@ -148,7 +148,7 @@ test_trace_moves_regions_and_objects(void **state)
           "destroy r1\n");
 }
 
-/* A region that is made anew below one of its own has no parent left. */
+/* A region that is made again below its own child gets no parent. */
 static void
 test_trace_makes_no_region_below_itself(void **state)
 {
@@ -180,7 +180,7 @@ test_trace_frees_large_ones_in_turn(void **state)
 }
 
 static void
-test_trace_leaves_out_what_no_one_records(void **state)
+test_trace_leaves_out_ops_of_fuzzers(void **state)
 {
     struct trace trace;
     uint8_t bytes[TEXT_SIZE];
@@ -204,16 +204,17 @@ test_trace_leaves_out_what_no_one_records(void **state)
 }
 
 static void
-check_sound(const struct trace *trace)
+check_valid(const struct trace *trace)
 {
-    const char *broken = sound_check(trace);
+    const char *broken = validity_check(trace);
 
     if (broken != NULL) {
         fail_msg("%s", broken);
     }
 }
 
-/* Few pools, young objects, common sizes: most of the ops do something. */
+/* Makes a random program. Pools are few, objects young, sizes usual, so that
+ * most ops have an effect. */
 static size_t
 draw_program(uint32_t *seed, uint8_t *out)
 {
@@ -246,7 +247,7 @@ draw_bytes(uint32_t *seed, uint8_t *out, size_t size)
 }
 
 static void
-test_trace_is_sound_whatever_the_program(void **state)
+test_trace_of_any_program_is_valid(void **state)
 {
     uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
     uint32_t seed = 9;
@@ -263,7 +264,7 @@ test_trace_is_sound_whatever_the_program(void **state)
             (void) draw_bytes(&seed, bytes + 1, size - 1);
         }
         assert_int_equal(trace_init(&trace, bytes, size), 0);
-        check_sound(&trace);
+        check_valid(&trace);
         ops += trace.ops;
         idle_ops += trace.idle_ops;
         trace_done(&trace);
@@ -271,13 +272,13 @@ test_trace_is_sound_whatever_the_program(void **state)
     assert_true(idle_ops < ops * 9 / 10);
 }
 
-/* As a file on a disk that forgets: it is told, or it is another program. */
+/* A damaged file is refused, or is another program with a valid trace. */
 static void
-test_damaged_programs_are_told_or_sound(void **state)
+test_damaged_programs_are_refused_or_valid(void **state)
 {
     uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
     uint32_t seed = 11;
-    size_t told = 0;
+    size_t refused = 0;
     size_t i;
 
     (void) state;
@@ -287,7 +288,7 @@ test_damaged_programs_are_told_or_sound(void **state)
         struct trace trace;
 
         switch (i % 3) {
-        case 0: /* cut off: that is done already */
+        case 0: /* cut off above */
             break;
         case 1:
             bytes[draw(&seed) % (size + 1)] ^= (uint8_t) (1 << draw(&seed) % 8);
@@ -300,18 +301,18 @@ test_damaged_programs_are_told_or_sound(void **state)
             assert_memory_equal(error, "offset ", 7);
             assert_non_null(strstr(error, "found "));
             assert_non_null(strstr(error, "expected "));
-            told++;
+            refused++;
         }
         assert_int_equal(trace_init(&trace, bytes, size), 0);
-        check_sound(&trace);
+        check_valid(&trace);
         trace_done(&trace);
         assert_null(roundtrip_check(bytes, size));
     }
-    assert_in_range(told, DAMAGED / 4, DAMAGED - DAMAGED / 10);
+    assert_in_range(refused, DAMAGED / 4, DAMAGED - DAMAGED / 10);
 }
 
 static void
-test_checked_programs_are_as_they_were_written(void **state)
+test_check_finds_the_first_error(void **state)
 {
     static const struct {
         uint8_t bytes[8];
@@ -361,10 +362,10 @@ main(void)
         cmocka_unit_test(test_trace_makes_no_region_below_itself),
         cmocka_unit_test(test_trace_runs_cleanups_once),
         cmocka_unit_test(test_trace_frees_large_ones_in_turn),
-        cmocka_unit_test(test_trace_leaves_out_what_no_one_records),
-        cmocka_unit_test(test_trace_is_sound_whatever_the_program),
-        cmocka_unit_test(test_damaged_programs_are_told_or_sound),
-        cmocka_unit_test(test_checked_programs_are_as_they_were_written),
+        cmocka_unit_test(test_trace_leaves_out_ops_of_fuzzers),
+        cmocka_unit_test(test_trace_of_any_program_is_valid),
+        cmocka_unit_test(test_damaged_programs_are_refused_or_valid),
+        cmocka_unit_test(test_check_finds_the_first_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
