@@ -1,8 +1,8 @@
 /*
  * An oracle has some of the promises that a pool makes, in words, and checks
  * after a step whether they still hold. ORACLE_LIST names all oracles. To add
- * one: a file in oracles/, a line here, a line in meson.build, and a mutant
- * that it catches in mutants/.
+ * one: a file in oracles/, a line here, a line in oracles/meson.build, and a
+ * mutant in mutants/ that it catches.
  */
 #ifndef FUZZ_ORACLE_H
 #define FUZZ_ORACLE_H
