@@ -777,7 +777,7 @@ histogram(const char *title, const char *unit, const uint64_t *classes,
     if (all == 0) {
         return;
     }
-    printf("\n%s, up to so many %s:\n", title, unit);
+    printf("\n%s, up to this number of %s:\n", title, unit);
     for (i = 0; i < count; i++) {
         if (classes[i] == 0) {
             continue;

@@ -3,7 +3,7 @@
 enum {
     HIDE_MAX = 4, /* so few pieces of about a size cannot hide another one */
 
-    BINS = 8, /* so many sizes of blocks have a bin each, whatever they are */
+    BINS = 8, /* any eight sizes of blocks have a bin each */
 
     /* The least and the greatest power of two with a bin. */
     POWER_LEAST = 32,

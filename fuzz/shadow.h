@@ -84,8 +84,8 @@ struct shadow_pool {
     int is_mixed;     /* nginx's own functions have worked on it */
     size_t block_count;
     ngx_pool_t *blocks[MODEL_BLOCKS_MAX];
-    size_t block_ends[MODEL_BLOCKS_MAX]; /* offset of the end of what was cut
-                                            from each since it was empty */
+    size_t block_ends[MODEL_BLOCKS_MAX]; /* offset of the end of the cut bytes
+                                            of each, since it was empty */
     size_t index_size;                   /* bytes of its index */
     size_t index_puts;  /* large allocations since it has that index */
     uint64_t large_sum; /* shadow_hash() of each live large allocation, added */

@@ -4,7 +4,7 @@
     plant.py list MUTANTS                  a line each: name, file, runs, traced
     plant.py plant MUTANTS ROOT NAME OUT   the mutant's file, with its bug, to OUT
 
-MUTANTS is mutants.toml, whose head says what a row has. ROOT is the project's.
+MUTANTS is mutants.toml, whose head describes a row. ROOT is the project's folder.
 """
 
 import sys

@@ -90,7 +90,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         help="each sanitizer with libFuzzer, and address with "
                         "each engine")
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N",
-                        help="inputs besides the seeds (default: %(default)s)")
+                        help="inputs in addition to the seeds (default: %(default)s)")
     parser.add_argument("--build", type=Path, metavar="FOLDER",
                         default=builder.SOURCE / "build-oss-fuzz",
                         help="where to build (default: build-oss-fuzz)")

@@ -20,7 +20,7 @@
 #define PATH "folder/name.csv"
 
 enum {
-    LINES_MAX = 4096, /* no input has so many */
+    LINES_MAX = 4096, /* more than any input has */
     TEXT_MAX = 64 * 1024,
     SAMPLES = 64,
 };

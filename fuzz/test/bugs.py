@@ -8,7 +8,7 @@ Each bug of bugs.toml is a commit on a branch of a clone, where ./run ci-fuzz ru
 as it does for a change. It has to end with status 1, and to name a promise that
 the bug breaks. --clean: on main, without a bug, it has to end with status 0 each
 time. The clone, the builds and the logs are in build-bugs/; the clone has the last
-commit, without what was changed since. A bug takes minutes: this is no part of
+commit, without later changes. A bug takes minutes, so this is no part of
 ./run test. Exit: 0 as expected, 1 not.
 """
 

@@ -90,7 +90,7 @@ def lost(before: Stored, after: Stored, kept: int) -> list[str]:
     if before.findings - after.findings:
         faults.append(f"{len(before.findings - after.findings)} findings")
     if after.done and before.done - after.done:
-        faults.append(f"what was done: {' '.join(sorted(before.done - after.done))}")
+        faults.append(f"done campaigns: {' '.join(sorted(before.done - after.done))}")
     return faults
 
 

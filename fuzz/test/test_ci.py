@@ -445,7 +445,7 @@ class Killed(unittest.TestCase):
         self.assertEqual(self.lost(same._replace(inputs=frozenset("ac")), 2), "1 inputs")
         self.assertIn("found 2, expected 3", self.lost(same, 3))
         self.assertIn("1 findings", self.lost(same._replace(findings=frozenset()), 2))
-        self.assertIn("what was done: d",
+        self.assertIn("done campaigns: d",
                       self.lost(same._replace(done=frozenset("e")), 2))
 
     def test_reports_of_runs_are_added_up(self) -> None:

@@ -1,4 +1,4 @@
-"""ngxops reads its own output, and its messages name what is wrong."""
+"""ngxops reads its own output, and its messages name the fault."""
 
 import gzip
 import lzma
@@ -90,7 +90,7 @@ class Ngxops(unittest.TestCase):
             self.assertEqual(ngxops("print", one), ngxops("print", seed))
 
     def test_version_3_becomes_version_2(self) -> None:
-        """The program, as a recorder writes it, has a free of age 200 and one of 199."""
+        """A recorder's program has a free of age 200 and then one of age 199."""
         three = self.file("three", bytes([3, 32, 0xc8, 1, 0xa0, 1]))
         two = self.folder / "two"
         ngxops("convert", three, two)
