@@ -309,7 +309,9 @@ class Engines(unittest.TestCase):
         afl.forget(self.folder)
         outcome = self.run_task("afl", task._replace(seconds=2))
         self.assertEqual((outcome.status, outcome.has_started), (0, True))
-        self.assertIn("attempt session resume", outcome.log)
+        # AFL++ 4.21 says more after that than outcome.log holds.
+        log = (task.work / "afl-0.log").read_text(errors="replace")
+        self.assertIn("attempt session resume", log)
         self.assertEqual(afl.runs_of(afl.stats(self.folder)), before + outcome.runs)
         self.assertLessEqual(
             learnt, {path.read_bytes() for path in afl.queue(self.folder)})
