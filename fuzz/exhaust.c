@@ -52,8 +52,13 @@ enum {
     PROGRAM_SIZE_MAX = PROGRAM_OPS_MAX * OP_SIZE_MAX,
     TEXT_SIZE_MAX = PROGRAM_OPS_MAX * OP_TEXT_SIZE,
 
-    HANG_SECONDS = 10, /* a program takes microseconds */
-    SHOW_SECONDS = 5,  /* between two lines of progress */
+    /* A program takes microseconds. One that takes as much CPU time as this, or
+     * that waits as long, does not end. */
+    HANG_CPU_SECONDS = 1,
+    HANG_SECONDS = 10,
+    CHECKS_A_SECOND = 4, /* of the processes */
+
+    SHOW_SECONDS = 5, /* between two lines of progress */
     STATUS_USAGE = 2,
 };
 
@@ -265,6 +270,7 @@ static int survives(const uint8_t *data, size_t size);
 static void print_line(const uint8_t *data, size_t size, FILE *out);
 static size_t program_read(const char *text, uint8_t *ret_data);
 static double seconds_now(void);
+static double seconds_of(pid_t pid);
 static double seconds_used(void);
 
 int
@@ -689,9 +695,10 @@ static void
 watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
       struct worker **ret_found, const char **ret_signal)
 {
-    const struct timespec second = {.tv_sec = 1};
+    const struct timespec pause = {.tv_nsec = 1000000000 / CHECKS_A_SECOND};
     size_t seen[JOBS_MAX] = {0};
-    unsigned idle[JOBS_MAX] = {0};
+    double used[JOBS_MAX] = {0};   /* when it was seen first */
+    unsigned idle[JOBS_MAX] = {0}; /* pauses since then */
     int has_ended[JOBS_MAX] = {0};
     size_t running = jobs;
     double shown = seconds_now();
@@ -701,7 +708,7 @@ watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
     (void) sigemptyset(&child_ends);
     (void) sigaddset(&child_ends, SIGCHLD);
     while (running != 0) {
-        int is_idle = sigtimedwait(&child_ends, NULL, &second) < 0;
+        int is_idle = sigtimedwait(&child_ends, NULL, &pause) < 0;
 
         for (i = 0; i < jobs; i++) {
             struct worker *worker = &shared->workers[i];
@@ -722,9 +729,15 @@ watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
                 }
                 continue;
             }
-            idle[i] = started != seen[i] ? 0 : idle[i] + (unsigned) is_idle;
-            seen[i] = started;
-            if (idle[i] >= HANG_SECONDS) {
+            if (started != seen[i]) {
+                seen[i] = started;
+                used[i] = seconds_of(pids[i]);
+                idle[i] = 0;
+                continue;
+            }
+            idle[i] += (unsigned) is_idle;
+            if (idle[i] >= CHECKS_A_SECOND * HANG_SECONDS ||
+                seconds_of(pids[i]) - used[i] >= HANG_CPU_SECONDS) {
                 *ret_found = worker;
                 *ret_signal = NULL;
                 return;
@@ -875,6 +888,20 @@ seconds_now(void)
 
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
     return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+}
+
+/* Returns the CPU time of a process that runs. */
+static double
+seconds_of(pid_t pid)
+{
+    struct timespec used;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0) {
+        return 0;
+    }
+    return (double) used.tv_sec + 1e-9 * (double) used.tv_nsec;
 }
 
 /* Returns the CPU time of the processes that have ended. */

@@ -3,10 +3,14 @@
 usage: test_exhaust.py EXHAUST PLANTED...
 """
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 EXHAUST, *PLANTED = sys.argv[1:]
 
@@ -20,6 +24,17 @@ def exhaust(*words: str, program: str = EXHAUST, status: int = 0) -> str:
 
 def counted(said: str) -> int:
     return int(re.search(r"nothing found in (\d+) programs", said)[1])
+
+
+def stop_child(pid: int) -> bool:
+    """False: it had none, or the child had just ended."""
+    child = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    if not child:
+        return False
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        os.kill(int(child), signal.SIGSTOP)
+        return "\tT (" in Path(f"/proc/{int(child)}/status").read_text()
+    return False
 
 
 class Exhaust(unittest.TestCase):
@@ -52,6 +67,16 @@ class Exhaust(unittest.TestCase):
         said = exhaust(program=program, status=1)
         self.assertIn("broken promise 3", said)
         self.assertRegex(said, r"FOUND .*\(Aborted\):\n(.*\n){3}reset p0\n")
+
+    def test_a_program_without_end_is_found(self) -> None:
+        with subprocess.Popen([EXHAUST, "--ops", "6", "--jobs", "1"], text=True,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT) as process:
+            while not stop_child(process.pid):
+                pass
+            said = process.stdout.read()
+        self.assertIn("FOUND a program that does not end:", said)
+        self.assertEqual(process.returncode, 1)
 
     def test_a_program_alone(self) -> None:
         exhaust("--program", "create p0 1024; palloc p0 8")
