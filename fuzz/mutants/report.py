@@ -13,6 +13,7 @@ STATUSES = ("killed", "alive", "equivalent", "invalid", "not run")
 LEAST = ("unit", "corpus", "exhaustion")  # these must kill all mutants together
 
 GENERATED = "Written by ./run mutants; do not edit."
+FILE = "mutants.json"
 CHART = "time_to_kill.svg"
 FIRST_SECOND = 0.001  # where the chart begins
 
@@ -68,6 +69,17 @@ def status_of(subject, result: dict, killers: list[str],
     if not result:
         return "not run", ""
     return "alive", ""
+
+
+def killers(folder: Path) -> dict[tuple[str, str], str]:
+    """The check that killed a mutant in the score that folder has, by column and
+    mutant's name: it is run first. Empty without such a score."""
+    try:
+        rows = json.loads((folder / FILE).read_text())["mutants"]
+        return {(column, row["name"]): answer["by"].split(":")[0]
+                for row in rows for column, answer in row["columns"].items()}
+    except (FileNotFoundError, KeyError, ValueError):
+        return {}
 
 
 def document(rows: list[dict], arguments: argparse.Namespace,
@@ -183,7 +195,7 @@ def shown(row: dict) -> str:
 def write(document_: dict, results: Path) -> None:
     folder = results / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
-    (results / "mutants.json").write_text(json_text(document_))
+    (results / FILE).write_text(json_text(document_))
     (folder / "index.html").write_text(page(document_))
     draw(document_, folder / CHART)
 

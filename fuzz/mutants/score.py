@@ -16,7 +16,7 @@ Ctrl-C or kill it is written, too, and a second run does the rest.
     --kind KIND      only generated, or only planted ones
     --jobs N         how many at once (default: the number of cores)
     --seconds N      CPU seconds of a campaign against a planted bug (default: 60);
-                     a sixth of them against a generated mutant
+                     a tenth of them against a generated mutant
     --ops N          ops of exhaustion's programs (default: 4)
     --build FOLDER   where to build (default: build-mutants)
     --results FOLDER where to write (default: results)
@@ -66,7 +66,7 @@ POOL = "pool/"  # what the pool's checks are about
 
 # There are many more generated mutants than planted ones, and those that live take
 # all of a campaign's seconds: they get a part of them.
-GENERATED_PART = 6
+GENERATED_PART = 10
 
 NOT_STARTED = 127  # exit status, as of the dynamic linker
 
@@ -191,6 +191,7 @@ class Score:
         self.relinker = Relinker(self.tree)
         self.checks: Checks
         self.reached: dict[str, bytes] = {}
+        self.killers = report.killers(arguments.results)
         self.reasons: dict[str, str] = {}
         self.results: dict[str, dict] = {}
 
@@ -314,6 +315,8 @@ class Score:
         checks = self.checks.pool.get(column, [])
         if subject.text is not None:
             checks = sorted(checks, key=lambda check: turn_of(check.name))
+        killer = self.killers.get((column, subject.name))
+        checks = sorted(checks, key=lambda check: check.name != killer)
         if subject.kind == "planted":
             own = column_list.OWN_REPLAYS.get(subject.runs)
             checks = sorted(checks, key=lambda check: check.name != own)

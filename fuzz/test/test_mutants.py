@@ -398,12 +398,33 @@ class Corpus(unittest.TestCase):
         checks = [columns.Check(name, "replay", "checks", [], [])
                   for name in columns.REPLAYS]
         holder = types.SimpleNamespace(checks=columns.Checks(
-            {"corpus": checks}, {}, {}))
+            {"corpus": checks}, {}, {}), killers={("corpus", "bug"): checks[2].name})
         for runs, first in columns.OWN_REPLAYS.items():
-            planted = types.SimpleNamespace(kind="planted", runs=runs, text="",
-                                            file="pool/ngx_palloc.c")
+            planted = types.SimpleNamespace(name="bug", kind="planted", runs=runs,
+                                            text="", file="pool/ngx_palloc.c")
             asked = score.Score.checks_of(holder, planted, "corpus")
             self.assertEqual(asked[0].name, first)
+            self.assertEqual(len(asked), len(checks))
+
+    def test_the_killer_of_the_last_score_is_first(self) -> None:
+        checks = [columns.Check(name, "test", "checks", [], [])
+                  for name in ("bounds exact", "layout exact", "oom exact")]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            self.assertEqual(report.killers(folder), {})
+            (folder / report.FILE).write_text("{")
+            self.assertEqual(report.killers(folder), {})
+            (folder / report.FILE).write_text(json.dumps({"mutants": [{
+                "name": "f_1", "columns": {
+                    "unit": {"by": "oom exact: test_x"}, "corpus": {"by": ""}}}]}))
+            holder = types.SimpleNamespace(
+                checks=columns.Checks({"unit": checks}, {}, {}),
+                killers=report.killers(folder))
+        for name, first in ("f_1", 2), ("f_2", 0):
+            mutant = types.SimpleNamespace(name=name, kind="generated", runs="exact",
+                                           text=None, file="pool/ngx_palloc.c")
+            asked = score.Score.checks_of(holder, mutant, "unit")
+            self.assertEqual(asked[0], checks[first])
             self.assertEqual(len(asked), len(checks))
 
 
