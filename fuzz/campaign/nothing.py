@@ -5,13 +5,17 @@ mutant belongs to, from an empty corpus, once with each seed, for at most so man
 seconds of the processor's time. Prints the seconds until the bug was found, the
 slowest first. Which mutants guide a change of the mutator, and which are held
 out to judge it, is decided by a hash of the name: part 0 of 3 is held out.
+With --compare FILE each campaign is done twice, by libFuzzer's own mutations of
+bytes and by the mutator; FILE (results/mutator.json) gets the seconds of both.
 Exit: 0 if all are found with every seed, 1 if not, 2 if it cannot run.
 """
 
 import argparse
 import concurrent.futures
 import hashlib
+import json
 import os
+import re
 import resource
 import signal
 import statistics
@@ -26,12 +30,19 @@ from .engine import INPUT_SIZE_MAX
 from .fuzz import choose
 from .health import Refused
 from .ranges import at_least
-from .targets import NEEDS_NGINX, dictionary, mutants, planted_target
+from .targets import (MUTATORS, NEEDS_NGINX, dictionary, family, mutants,
+                      planted_target)
 
 PARTS = 3  # of which the first is held out
 FINDINGS = ("crash-", "timeout-", "oom-", "leak-")  # names of libFuzzer's files
 HANG_SECONDS = 10  # of one input
 IDLE_FACTOR = 30  # a campaign may wait for the processor so much longer
+
+
+OPS, BYTES = "ops", "bytes"  # which mutator: the target's own, or libFuzzer's
+COMMENT = ("Written by ./run fuzz --from-nothing --compare: seconds of the processor "
+           "until a campaign from nothing finds a planted bug, one for each seed; "
+           "null: not found.")
 
 
 class Row(NamedTuple):
@@ -41,6 +52,7 @@ class Row(NamedTuple):
     target: str
     is_held: bool
     found: list[float | None]
+    found_by_bytes: list[float | None]  # empty: not compared
 
     def is_found(self) -> bool:
         return None not in self.found
@@ -55,7 +67,7 @@ def is_held_out(name: str) -> bool:
 
 
 def run(
-    binary: Path, words: Path, seed: int, seconds: int
+    binary: Path, words: Path, seed: int, seconds: int, mutator: str = OPS
 ) -> float | None:
     """The processor's seconds until binary's campaign fails, if it does."""
 
@@ -70,6 +82,7 @@ def run(
             f"-max_total_time={IDLE_FACTOR * seconds}", "-verbosity=0",
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                                   env={**os.environ, "NGXPOOL_MUTATOR": mutator},
                                    stderr=subprocess.DEVNULL, preexec_fn=limit)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -89,9 +102,11 @@ def measure(
     target = planted_target(source, name)
     binary = folder / "fuzz/mutants" / f"{target}_{name}"
     words = dictionary(source, folder, target)
-    return Row(name, target, is_held_out(name),
-               [run(binary, words, seed, arguments.seconds)
-                for seed in arguments.seeds])
+    found: dict[str, list[float | None]] = {OPS: [], BYTES: []}
+    for mutator in (OPS, BYTES) if arguments.compare else (OPS,):
+        found[mutator] = [run(binary, words, seed, arguments.seconds, mutator)
+                          for seed in arguments.seeds]
+    return Row(name, target, is_held_out(name), found[OPS], found[BYTES])
 
 
 def measure_all(
@@ -111,7 +126,7 @@ def measure_all(
 def line(row: Row) -> str:
     part = "held" if row.is_held else "tuned"
     seconds = " ".join("      -" if each is None else f"{each:7.2f}"
-                       for each in row.found)
+                       for each in [*row.found, *row.found_by_bytes])
     return f"{row.name:28} {row.target:18} {part:6} {seconds}"
 
 
@@ -122,6 +137,22 @@ def summary(title: str, rows: list[Row]) -> str:
     median = f"{statistics.median(found):.2f}" if found else "-"
     return (f"{title}: {always} of {len(rows)} found with every seed, "
             f"{len(found)} of {runs} campaigns, median {median} s")
+
+
+def write(path: Path, rows: list[Row], arguments: argparse.Namespace) -> None:
+    """The comparison, complete or not at all."""
+    document = {
+        "comment": COMMENT, "seconds": arguments.seconds, "seeds": arguments.seeds,
+        "part": arguments.part or "all",
+        "mutants": {row.name: {OPS: row.found, BYTES: row.found_by_bytes}
+                    for row in sorted(rows)},
+    }
+    text = json.dumps(document, indent=1)
+    # A list of seconds on a line.
+    text = re.sub(r"\[[^][]*\]", lambda found: " ".join(found[0].split()), text)
+    written = path.with_name(path.name + ".new")
+    written.write_text(text + "\n")
+    written.replace(path)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -137,6 +168,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         "%(default)s)")
     parser.add_argument("--part", choices=("tuned", "held"),
                         help="those that guide, or those that are held out")
+    parser.add_argument("--compare", type=Path, metavar="FILE",
+                        help="with libFuzzer's own mutations of bytes, where the "
+                        "target has a mutator of its own; write FILE")
     parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count() or 1)
     parser.add_argument("--build", type=Path, metavar="FOLDER",
                         help="where to build (default: build)")
@@ -158,11 +192,15 @@ def main(argv: list[str]) -> int:
             or is_held_out(name) == (arguments.part == "held"))
         and (nginx or planted_target(source, name)
              != NEEDS_NGINX)
+        and (not arguments.compare
+             or family(planted_target(source, name)) in MUTATORS)
     ]
     binaries = [f"mutants/{planted_target(source, name)}_{name}"
                 for name in names]
     build(source, folder, "libfuzzer", binaries, nginx)
     rows = measure_all(arguments, source, folder, names)
+    if arguments.compare:
+        write(arguments.compare, rows, arguments)
     for row in sorted(rows, key=Row.slowest, reverse=True):
         print(line(row))
     for title, is_held in ("guides the mutator", False), ("held out", True):

@@ -934,6 +934,26 @@ test_libfuzzer_mutates_records_and_bytes(void **state)
     assert_in_range(byte_mutations, 1, SEEDS / 2);
 }
 
+/* What a comparison of mutators asks for. */
+static void
+test_libfuzzer_mutates_bytes_alone(void **state)
+{
+    static uint8_t out[BYTES_MAX];
+    unsigned seed;
+
+    (void) state;
+    byte_mutations = 0;
+    assert_int_equal(setenv("NGXPOOL_MUTATOR", "bytes", 1), 0);
+    for (seed = 1; seed <= SEEDS; seed++) {
+        memcpy(out, bytes, size);
+        (void) LLVMFuzzerCustomMutator(out, size, sizeof(out), seed);
+        (void) LLVMFuzzerCustomCrossOver(bytes, size, other, other_size, out,
+                                         1 + seed % sizeof(out), seed);
+    }
+    assert_int_equal(unsetenv("NGXPOOL_MUTATOR"), 0);
+    assert_int_equal(byte_mutations, 2 * SEEDS);
+}
+
 static void
 test_libfuzzer_crosses_over(void **state)
 {
@@ -1043,6 +1063,7 @@ main(void)
         cmocka_unit_test(test_output_that_is_unchanged_is_the_input),
         cmocka_unit_test(test_output_is_the_same_everywhere),
         cmocka_unit_test(test_libfuzzer_mutates_records_and_bytes),
+        cmocka_unit_test(test_libfuzzer_mutates_bytes_alone),
         cmocka_unit_test(test_libfuzzer_crosses_over),
         cmocka_unit_test(test_afl_keeps_to_its_limit),
         cmocka_unit_test(test_afl_depends_on_its_seed),

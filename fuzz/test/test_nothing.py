@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Whether a campaign from nothing found a bug, and in which time."""
 
+import argparse
+import json
 import stat
 import sys
 import tempfile
@@ -25,12 +27,24 @@ exit STATUS
 
 
 class Campaigns(unittest.TestCase):
-    def run_script(self, text: str, seconds: int = 60) -> float | None:
+    def run_script(self, text: str, seconds: int = 60,
+                   mutator: str = nothing.OPS) -> float | None:
         with tempfile.TemporaryDirectory() as folder:
             binary = Path(folder) / "target"
             binary.write_text(text)
             binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-            return nothing.run(binary, Path("words"), 1, seconds)
+            return nothing.run(binary, Path("words"), 1, seconds, mutator)
+
+    def test_the_target_learns_which_mutator(self) -> None:
+        script = """#!/bin/sh
+        [ "$NGXPOOL_MUTATOR" = bytes ] || exit 1
+        for word in "$@"; do
+            case $word in
+            -artifact_prefix=*) touch "${word#*=}crash-1" ;;
+            esac
+        done
+        """
+        self.assertIsNotNone(self.run_script(script, mutator=nothing.BYTES))
 
     def run_leaving(self, name: str, status: int) -> float | None:
         return self.run_script(
@@ -60,11 +74,22 @@ class Parts(unittest.TestCase):
         self.assertLess(held, len(names) // 2)
 
     def test_a_summary_counts_what_every_seed_found(self) -> None:
-        rows = [nothing.Row("a", "t", False, [1.0, 3.0]),
-                nothing.Row("b", "t", False, [2.0, None])]
+        rows = [nothing.Row("a", "t", False, [1.0, 3.0], []),
+                nothing.Row("b", "t", False, [2.0, None], [])]
         self.assertEqual(
             nothing.summary("all", rows),
             "all: 1 of 2 found with every seed, 3 of 4 campaigns, median 2.00 s")
+
+    def test_a_comparison_has_both_mutators(self) -> None:
+        rows = [nothing.Row("b", "t", True, [1.0, None], [None, 2.5])]
+        arguments = argparse.Namespace(seconds=10, seeds=[1, 2], part="held")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "compared.json"
+            nothing.write(path, rows, arguments)
+            document = json.loads(path.read_text())
+        self.assertEqual(document["mutants"],
+                         {"b": {"ops": [1.0, None], "bytes": [None, 2.5]}})
+        self.assertEqual((document["seconds"], document["part"]), (10, "held"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The parts of fuzz/README.md. Other READMEs have the score, too."""
 
-import math
 import statistics
 
 from campaigns import COUNTS, STABILITY, SUMS
@@ -14,24 +13,29 @@ HOUR = 3600.0  # seconds
 
 
 def mutator(facts: Facts, to: str) -> str:
+    """The mutator against libFuzzer's own mutations of bytes."""
     if facts.mutator is None:
         return "`results/mutator.json` is not there."
-    runs = facts.mutator["runs"]
-    pools = [of for of in runs.values() if of.get("target") == measured.POOL_TARGET]
-    mean = math.exp(statistics.fmean(math.log(of["ops"] / of["bytes"]) for of in pools))
-    table = sheet(
-        ["mutant", "bytes", "ops"],
-        [
-            [f"`{name}`", f"{of['bytes']:,}", f"{of['ops']:,}"]
-            for name, of in runs.items()
-        ],
+    ours, theirs = (
+        {name: of[by] for name, of in facts.mutator["mutants"].items() if all(of[by])}
+        for by in (measured.OPS, measured.BYTES)
     )
-    return (
-        f"{table}\n\nOver the {len(pools)} that a pool target finds, the mutator takes "
-        f"{mean:.3f} times as many runs (geometric mean), and "
-        f"{facts.mutator['processor_time']:.2f} times as much processor time: its "
-        "programs are longer."
+    both = ours.keys() & theirs.keys()
+    said = (
+        f"Of {len(facts.mutator['mutants'])} such bugs libFuzzer's own mutations of "
+        f"bytes find {len(theirs)} with every seed, and the mutator {len(ours)}: a "
+        f"campaign has {facts.mutator['seconds']} seconds of the processor."
     )
+    if both:
+        mean = statistics.geometric_mean(
+            statistics.median(ours[name]) / statistics.median(theirs[name])
+            for name in both
+        )
+        said += (
+            f" For the {len(both)} that both find, the mutator takes {mean:.2f} times "
+            "as much time (geometric mean of medians, each with the program's start)."
+        )
+    return said
 
 
 def campaigns(facts: Facts, to: str) -> str:

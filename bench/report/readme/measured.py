@@ -3,8 +3,8 @@
 kept_curve.md has tables that build/bench/test/kept_curve prints, left_bound.md those
 of bench/test/left_bound.py, without times. The row nginx of the latter is what
 build/bench/test/memory_test and bench/test/instructions.py --others print of nginx's
-own pool. mutator.json is written by hand after a series of fuzzing campaigns. A
-figure that was not measured is empty.
+own pool. A figure that was not measured is empty. mutator.json is what ./run fuzz
+--from-nothing --compare writes.
 """
 
 import json
@@ -18,7 +18,7 @@ from .facts import Grid
 KEPT_CURVE = "kept_curve.md"
 LEFT_BOUND = "left_bound.md"
 MUTATOR = "mutator.json"
-BYTES, OPS, POOL_TARGET = "bytes", "ops", "pool"
+BYTES, OPS = "bytes", "ops"
 
 
 def grids(path: Path) -> list[Grid] | None:
@@ -48,16 +48,23 @@ def mutator(path: Path) -> Object | None:
     document = _read(path)
     if document is None:
         return None
-    runs = document.get("runs")
-    if not isinstance(runs, dict) or not runs:
-        raise InputError(f'{path}: expected an object "runs"')
-    for name, of in runs.items():
+    mutants = document.get("mutants")
+    if not isinstance(mutants, dict) or not mutants:
+        raise InputError(f'{path}: expected an object "mutants"')
+    for name, of in mutants.items():
         for key in (BYTES, OPS):
-            if not isinstance(of, dict) or type(of.get(key)) is not int or of[key] < 1:
-                raise InputError(f"{path}: runs.{name}: expected a number {key}")
-    if type(document.get("processor_time")) is not float:
-        raise InputError(f'{path}: expected a number "processor_time"')
+            found = of.get(key) if isinstance(of, dict) else None
+            if not isinstance(found, list) or not found or not all(map(_is_time, found)):
+                raise InputError(
+                    f"{path}: mutants.{name}.{key}: expected a list of seconds"
+                )
+    if type(document.get("seconds")) is not int:
+        raise InputError(f'{path}: expected a whole number "seconds"')
     return document
+
+
+def _is_time(value: object) -> bool:
+    return value is None or (type(value) is float and value > 0)
 
 
 def _read(path: Path) -> Object | None:
