@@ -33,10 +33,10 @@ from .ranges import at_least
 from .targets import (MUTATORS, NEEDS_NGINX, dictionary, family, mutants,
                       planted_target)
 
-PARTS = 3  # of which the first is held out
+PARTS = 3  # the first of them is held out
 FINDINGS = ("crash-", "timeout-", "oom-", "leak-")  # names of libFuzzer's files
 HANG_SECONDS = 10  # of one input
-IDLE_FACTOR = 30  # a campaign may wait for the processor so much longer
+IDLE_FACTOR = 30  # times its CPU seconds: it may wait for the processor
 
 
 OPS, BYTES = "ops", "bytes"  # which mutator: the target's own, or libFuzzer's

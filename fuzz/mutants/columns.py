@@ -1,4 +1,4 @@
-"""The columns of the report: what may kill a mutant, and how it is run.
+"""The columns of the report: the checks that may kill a mutant, and their commands.
 
 A column is a list of checks, cheapest first. A check is a program of a Tree's
 build; what it says of a mutant is whether it fails.
@@ -94,7 +94,7 @@ class Check:
 
 
 def has_failed(check: Check, done: Done) -> bool:
-    """Whether check's end is that of a mutant."""
+    """Whether check's result shows a mutant."""
     if check.kind == "replay":
         return done.status != 1
     if check.kind == "campaign":
@@ -105,7 +105,7 @@ def has_failed(check: Check, done: Done) -> bool:
 
 
 def found_by(check: Check, done: Done) -> str:
-    """Which test or program it was, where the check says so."""
+    """The test or program that failed, if the output names it."""
     if check.kind == "replay":
         match = re.search(r"^not ok \d+ - (?:.*/)?([^/\n]+/[^/\n]+)$", done.output,
                           re.M)
@@ -121,7 +121,7 @@ def found_by(check: Check, done: Done) -> str:
 def run_check(check: Check, tree: Tree, runner: Runner,
               environment: dict[str, str],
               moved: dict[str, str] | None = None) -> Done:
-    """moved: where files of the build are that differ from it (relink.py)."""
+    """moved: the new paths of files that differ from the build's (relink.py)."""
     build = str(tree.build_folder(check.build))
     with tempfile.TemporaryDirectory() as work:
         command = [(moved or {}).get(word.removeprefix("{build}/"), word)

@@ -74,7 +74,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    name: str  # of what it is in, and a number there
+    name: str  # its function, and a number
     file: str  # from the root
     function: str  # or the macro, enumerator or variable
     line: int
@@ -83,7 +83,7 @@ class Mutant:
     after: str
     ordinal: int  # among those of function with this before and after, from 1
     is_switched: bool
-    start: int  # what it replaces in the file: an offset, and the end
+    start: int  # offsets of the replaced text
     end: int
     text: str
     is_statement: bool = False
@@ -233,7 +233,7 @@ class Finder:
             if equals >= 0 and extent(child)[0] > equals:
                 self.walk(child, [cursor])
 
-    # What one replaces.
+    # The replacements of one expression.
 
     def add(self, operator: str, span: tuple[int, int], new: str,
             shown: tuple[int, int], is_statement: bool = False) -> None:
@@ -375,7 +375,7 @@ class Finder:
             self.for_parts(node, children)
 
     def for_parts(self, node: Cursor, children: list[Cursor]) -> None:
-        """The tree leaves out parts that are not there: places tell."""
+        """The tree leaves out missing parts, so offsets decide."""
         first, second = semicolons(self.text, *extent(node))
         for child in children[:-1]:
             start, end = extent(child)
@@ -385,7 +385,7 @@ class Finder:
                 self.add("deletion", (start, end), "(void) 0", (start, end))
 
     def condition(self, node: Cursor) -> None:
-        """Negated, unless another operator does just that."""
+        """The negated condition, unless another mutant is equal to it."""
         span = extent(node)
         inner = node
         while inner.kind in SEEN_THROUGH:
@@ -577,7 +577,7 @@ def semicolons(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def short(statement: str) -> str:
-    """A statement without what is in its braces."""
+    """A statement without the contents of its braces."""
     at = statement.find("{")
     return statement if at < 0 else statement[:at] + "{...}"
 
@@ -613,7 +613,7 @@ def take_planted(program: Program, name: str, file: str, span: tuple[int, int],
 
 
 def numbers(program: Program) -> dict[str, int]:
-    """By which number a switched mutant is chosen. 0 is the original. Those of a
+    """The number that chooses a switched mutant. 0 is the original. Those of a
     function that are generated follow each other, and those that are planted."""
     switched = [m.name for m in program.mutants if m.is_switched]
     planted = sorted(program.planted, key=lambda m: (m.file, m.function, m.name))

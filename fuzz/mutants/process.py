@@ -1,4 +1,4 @@
-"""Programs that may loop, crash or eat memory, run within limits."""
+"""Programs that may loop, crash or use too much memory, run within limits."""
 
 import os
 import signal

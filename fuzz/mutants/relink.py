@@ -1,4 +1,4 @@
-"""Programs with another text of one file, made from a build without it.
+"""Programs with a changed file, built from the objects of an unchanged build.
 
 Of a program's commands (ninja -t commands) those are done again whose result
 differs: files are compiled, archives and programs are linked, all into a folder of
@@ -215,7 +215,7 @@ def link_soname(command: Command, out: Path) -> None:
 
 
 def turn_of(check: str) -> int:
-    """When check is linked again, before or after others of its column."""
+    """The place of check in the order in which a column's checks are linked."""
     return TESTS_FIRST.index(check) if check in TESTS_FIRST else len(TESTS_FIRST)
 
 
@@ -231,7 +231,7 @@ def sees(source: str, file: str) -> bool:
 
 
 def options(words: list[str]) -> list[str]:
-    """The compiler and what it is given besides its text, source and output."""
+    """The compiler and its options, without text, source and output."""
     kept = []
     for at, word in enumerate(words[:-2]):
         is_argument = at > 0 and words[at - 1] in (INCLUDE, "-o")

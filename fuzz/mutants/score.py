@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Say which mutants of the pool each kind of check kills, and which live on.
+"""Finds the mutants that each kind of check kills, and the survivors.
 
 Mutants are generated on the syntax tree (generate.py), and planted by hand
 (mutants.toml). Each column alone has to kill them: unit (the unit tests of
@@ -77,7 +77,7 @@ SEEN_BY_ALL = "pool/ngx_palloc.h"
 
 @dataclass
 class Subject:
-    """A mutant, generated or planted, and how it comes into a build."""
+    """A mutant, generated or planted, and the way to build it."""
 
     name: str
     kind: str
@@ -139,7 +139,9 @@ class Sources:
                 "pool/test/*.c", "pool/test/*.py", "pool/test/meson.build",
                 "fuzz/mutants/columns.py"]),
             "corpus": self.digest([
-                "corpus/*/*", "fuzz/meson.build", "fuzz/mutants/columns.py"]),
+                "corpus/*/*", "fuzz/meson.build", "fuzz/engines/meson.build",
+                "fuzz/oracles/meson.build", "fuzz/targets/meson.build",
+                "fuzz/mutants/columns.py"]),
         }
 
     def digest(self, patterns: list[str]) -> str:
@@ -151,8 +153,8 @@ class Sources:
         return found.hexdigest()
 
     def key(self, column: str, by: str | None) -> str:
-        """Of what the answer depends on: that a mutant lives on everything, that
-        it is killed on what kills it."""
+        """The hash of the files that an answer depends on: all files for a
+        survivor, those of its killer for a killed mutant."""
         base = self.bases[column]
         if column not in self.wholes:
             return base
@@ -235,7 +237,7 @@ class Score:
         self.reach(check)
 
     def reach(self, check: Check) -> None:
-        """Note which mutants' places check reaches: it kills no other ones."""
+        """Note the mutants that check reaches. It can kill no others."""
         path = self.folder / "reached" / check.name.replace(" ", "_")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -385,7 +387,7 @@ class Score:
         if subject.text is None:
             reached = self.reached.get(check.name)
             if check.kind == "campaign" and subject.kind == "planted":
-                return True  # it has more time than the campaign that noted places
+                return True  # it has more time than the campaign that noted the mutants
             return not reached or bool(reached[subject.number])
         # Seeds are made once, with the original.
         targets = [target for target in check.targets

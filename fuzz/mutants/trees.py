@@ -28,7 +28,7 @@ OUTPUT_SHOWN = 3000  # characters of a build that failed
 
 
 class Failed(Exception):
-    """A build that failed, and what it said."""
+    """A build that failed, with its output."""
 
 
 class Tree:
@@ -47,7 +47,7 @@ class Tree:
         self.lock = threading.Lock()
 
     def copy(self, others: dict[str, bytes]) -> None:
-        """Make the copy as the project is now, but for others: files by name. What
+        """Copy the project as it is now; others replaces files by name. A file that
         did not change since the last copy keeps its time, so that it is not
         compiled again."""
         listed = subprocess.run(
