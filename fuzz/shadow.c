@@ -234,13 +234,14 @@ size_t
 shadow_block_of(const struct shadow_pool *shadow,
                 const struct model_pool *model, const unsigned char *p)
 {
+    /* All have the first one's. The model has maybe not seen the last one. */
+    size_t size = model->blocks[0].size;
     size_t i;
 
     for (i = shadow->block_count; i-- != 0;) {
         uintptr_t start = (uintptr_t) shadow->blocks[i];
 
-        if ((uintptr_t) p >= start &&
-            (uintptr_t) p - start <= model->blocks[i].size) {
+        if ((uintptr_t) p >= start && (uintptr_t) p - start <= size) {
             return i;
         }
     }

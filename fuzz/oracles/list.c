@@ -55,10 +55,12 @@ enum {
     /* One in so many entries is added before an index is built again. */
     AGAIN_ONE_IN = 16,
 
-    /* Any function spreads some addresses badly, such as a row of addresses at
-     * one distance. At least this number of distances differ where an index is
-     * checked. */
+    /* Any function spreads some addresses badly, such as those whose distances
+     * are multiples of one. The pool's does so for multiples of 256. At least
+     * this number of distances differ where an index is checked, and each is an
+     * odd multiple of the heap's alignment. */
     DISTANCES_LEAST = 16,
+    DISTANCE_UNIT = 16,
 };
 
 struct list {
@@ -173,8 +175,9 @@ is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index)
     return 1;
 }
 
-/* Whether many distances from one allocation of the list to the next differ. An
- * entry that was freed after the index was made has none. */
+/* Whether many distances from one allocation of the list to the next differ,
+ * without those that are multiples of a greater unit. An entry that was freed
+ * after the index was made has none. */
 static int
 are_irregular(const ngx_pool_large_t *list)
 {
@@ -191,7 +194,7 @@ are_irregular(const ngx_pool_large_t *list)
         }
         for (i = 0; i < count && distances[i] != distance; i++) {
         }
-        if (i == count) {
+        if (i == count && distance / DISTANCE_UNIT % 2 != 0) {
             distances[count++] = distance;
         }
     }
