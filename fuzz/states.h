@@ -15,8 +15,9 @@
 
 /* Of a variable whose bytes are states. libFuzzer clears them before each input
  * and then counts those that are not 0. It clears whole words, so the first
- * member of the variable's struct is aligned as a word is. */
-#define STATES __attribute__((section("__libfuzzer_extra_counters")))
+ * member of the variable's struct is aligned as a word is. Without used the
+ * compiler drops a variable that is only written. */
+#define STATES __attribute__((used, section("__libfuzzer_extra_counters")))
 
 struct run;
 

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "draw.h"
 #include "heap.h"
 #include "oracle.h"
@@ -149,6 +151,35 @@ test_oracles_state_every_promise(void **state)
     }
 }
 
+/* A compiler may drop a variable that nothing reads. Then the section is not
+ * there, nor these two. */
+extern unsigned char __start___libfuzzer_extra_counters[] __attribute__((weak));
+extern unsigned char __stop___libfuzzer_extra_counters[] __attribute__((weak));
+
+/* A state is a byte, and one program reaches several. */
+static void
+test_run_leaves_its_states_to_libfuzzer(void **state)
+{
+    unsigned char *states = __start___libfuzzer_extra_counters;
+    size_t count = (size_t) (__stop___libfuzzer_extra_counters - states);
+    uint8_t data[PROGRAM_SIZE];
+    unsigned reached = 0;
+    size_t size;
+    size_t i;
+
+    (void) state;
+    assert_non_null(states);
+    assert_int_equal(program_parse("create p0 1024\npalloc p0 5000", OP_FIXED,
+                                   data, sizeof(data), &size),
+                     0);
+    memset(states, 0, count);
+    (void) run_program(data, size, &options);
+    for (i = 0; i < count; i++) {
+        reached += states[i] != 0;
+    }
+    assert_in_range(reached, 4, count / 4);
+}
+
 int
 main(void)
 {
@@ -158,6 +189,7 @@ main(void)
         cmocka_unit_test(test_run_leaves_no_memory),
         cmocka_unit_test(test_run_ends_at_its_bound),
         cmocka_unit_test(test_oracles_state_every_promise),
+        cmocka_unit_test(test_run_leaves_its_states_to_libfuzzer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
