@@ -43,6 +43,10 @@ enum {
     KEPT_UNIT = 4096, /* bytes */
     KEPT = 14,
     REGIONS = 9,
+
+    /* Once there is bookkeeping of what a thread keeps, its pieces are counted
+     * after one in so many ops: that takes longer than doing an op. */
+    COUNTED_ONE_IN = 32,
 };
 
 /* The numbers by which each thread is checked. */
@@ -50,14 +54,32 @@ static struct thread {
     size_t limit;
     size_t asked; /* bytes that its pools may have requested from the system,
                      less kept bytes that went back when a pool ended */
-    size_t has;   /* kept bytes and bookkeeping, after its last op */
-    size_t late;  /* bytes of the pool that late_end() destroys */
-    size_t ended; /* regions that have ended on it */
+    size_t kept;  /* bytes, after its last op, */
+    size_t bookkeeping; /* and those of the bookkeeping */
+    size_t checks;      /* after which memory had moved */
+    size_t late;        /* bytes of the pool that late_end() destroys */
+    size_t ended;       /* regions that have ended on it */
+    size_t swept;       /* kept bytes that went back when a pool ended */
+    int is_moved;       /* memory has maybe come from the system, or gone back,
+                         * since the last check */
 } threads[REGIONS_THREADS];
+
+/* Bytes as check_live() saw them last. */
+static struct sums {
+    size_t live;     /* that the system has given */
+    size_t expected; /* the same, but for indexes */
+    size_t pools;    /* of live pools */
+    size_t indexes;
+} sums;
 
 STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
     unsigned char left[KEPT][REGIONS]; /* bytes that it may keep in addition */
+
+    /* Bytes that a thread has swept, by the bytes of live pools, and by those
+     * of them that are more than it may keep: other threads requested them. */
+    unsigned char swept[KEPT][KEPT];
+    unsigned char others[KEPT][KEPT];
 } states;
 
 _Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
@@ -91,13 +113,17 @@ static void thread_enter(unsigned number);
 static void thread_leave(unsigned number);
 static void thread_left(unsigned number);
 static void thread_limit(size_t size);
+static void thread_trim(void);
+static void moved_all(void);
 static void late_end(void *pool);
 static void fail_alloc(unsigned nth);
 static void check(void);
+static void check_stats(struct thread *thread, size_t kept);
 static void note_states(const struct thread *thread, size_t kept);
+static void note_swept(void);
+static size_t beyond(size_t size, size_t least);
 static void check_live(void);
 static void count_pool(void *state, void *data);
-static void count_index(void *state, void *data);
 static void count_object(void *state, const struct regions_object *object,
                          void *data);
 
@@ -120,7 +146,7 @@ static const struct regions_allocator allocator = {
     .enter = thread_enter,
     .leave = thread_leave,
     .left = thread_left,
-    .trim = ngx_pool_cache_trim,
+    .trim = thread_trim,
     .limit = thread_limit,
     .fail_alloc = fail_alloc,
     .refusals = heap_refusals,
@@ -247,6 +273,7 @@ pool_free(void *state, const struct regions_object *object)
     if (!FUZZ_SCHEDULED && object->size == 0 && !is_large(state, object)) {
         return 0;
     }
+    threads[regions_thread()].is_moved = 1;
     is_gone = ngx_pfree(state, object->p) == NGX_OK;
     if (is_gone != is_large(state, object)) {
         regions_fail("ngx_pfree() frees large allocations, not small ones");
@@ -317,11 +344,13 @@ is_large(const ngx_pool_t *pool, const struct regions_object *object)
 static void
 asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
 {
-    size_t *sum = &threads[regions_thread()].asked;
+    struct thread *thread = &threads[regions_thread()];
+    size_t *sum = &thread->asked;
     size_t block = pool == NULL ? 0 : (size_t) (pool->d.end - (u_char *) pool);
     size_t made = heap_calls() - calls;
 
     if (made != 0) {
+        thread->is_moved = 1;
         *sum += block + (p != NULL || made > 1 ? size : 0);
     }
     if (*sum > SIZE_MAX / 2) {
@@ -339,8 +368,10 @@ went_back(size_t kept)
     size_t left = ngx_pool_cache_size();
 
     thread->ended++;
+    thread->is_moved = 1;
     if (left < kept) {
         *sum -= kept - left < *sum ? kept - left : *sum;
+        thread->swept += kept - left;
     }
 }
 
@@ -389,6 +420,22 @@ thread_limit(size_t size)
 {
     ngx_pool_cache_limit(size);
     threads[regions_thread()].limit = size;
+    moved_all();
+}
+
+static void
+thread_trim(void)
+{
+    ngx_pool_cache_trim();
+    moved_all();
+}
+
+/* Bookkeeping has maybe gone, too. */
+static void
+moved_all(void)
+{
+    threads[regions_thread()].is_moved = 1;
+    threads[regions_thread()].bookkeeping = 0;
 }
 
 static void
@@ -403,24 +450,48 @@ fail_alloc(unsigned nth)
     heap_fail_at(nth % FAILS_WITHIN);
 }
 
+/* An op that moves no memory changes no sum. */
 static void
 check(void)
 {
     struct thread *thread = &threads[regions_thread()];
-    ngx_pool_cache_stats_t stats;
+    size_t kept = ngx_pool_cache_size();
 
-    ngx_pool_cache_stats(&stats);
-    thread->has = stats.size + stats.overhead;
-    if (stats.limit != thread->limit || stats.size > stats.limit) {
+    if (FUZZ_SCHEDULED && !thread->is_moved && kept == thread->kept) {
+        regions_trace_add(sums.expected);
+        if (heap_live_bytes() != sums.live) {
+            regions_fail(
+                "what is cut from a block takes nothing of the system");
+        }
+        return;
+    }
+    if (thread->bookkeeping == 0 || thread->checks++ % COUNTED_ONE_IN == 0) {
+        check_stats(thread, kept);
+    }
+    thread->is_moved = 0;
+    thread->kept = kept;
+    if (kept > thread->limit) {
         regions_fail("a thread keeps at most its own limit");
     }
-    if (stats.size > thread->asked) {
+    if (kept > thread->asked) {
         regions_fail(
             "a thread keeps at most the bytes that its own pools requested, "
             "less those that went back when a pool ended");
     }
     check_live();
-    note_states(thread, stats.size);
+    note_states(thread, kept);
+}
+
+static void
+check_stats(struct thread *thread, size_t kept)
+{
+    ngx_pool_cache_stats_t stats;
+
+    ngx_pool_cache_stats(&stats);
+    thread->bookkeeping = stats.overhead;
+    if (stats.size != kept || stats.limit != thread->limit) {
+        regions_fail("statistics say what a thread keeps, and its limit");
+    }
 }
 
 /* Concurrent threads would race for the states. */
@@ -428,7 +499,7 @@ static void
 note_states(const struct thread *thread, size_t kept)
 {
     size_t regions = states_doublings(thread->ended, REGIONS);
-    size_t left = thread->asked > kept ? thread->asked - kept : 0;
+    size_t left = beyond(thread->asked, kept);
 
     if (FUZZ_SCHEDULED) {
         states.kept[states_doublings(kept / KEPT_UNIT, KEPT)][regions] = 1;
@@ -436,57 +507,70 @@ note_states(const struct thread *thread, size_t kept)
     }
 }
 
+/* A thread's own pools have no more bytes than it requested. */
+static void
+note_swept(void)
+{
+    for (unsigned i = 0; i < REGIONS_THREADS; i++) {
+        const struct thread *thread = &threads[i];
+        size_t swept = states_doublings(thread->swept / KEPT_UNIT, KEPT);
+        size_t own = beyond(thread->asked, thread->kept);
+        size_t others = beyond(sums.pools, own);
+
+        states.swept[swept][states_doublings(sums.pools / KEPT_UNIT, KEPT)] = 1;
+        states.others[swept][states_doublings(others / KEPT_UNIT, KEPT)] = 1;
+    }
+}
+
+static size_t
+beyond(size_t size, size_t least)
+{
+    return size > least ? size - least : 0;
+}
+
 /* Does nothing for concurrent threads, whose memory is not counted. */
 static void
 check_live(void)
 {
-    size_t expected = 0;
-    size_t indexes = 0;
-
     if (!FUZZ_SCHEDULED) {
         return;
     }
+    sums = (struct sums){.live = heap_live_bytes()};
+    regions_each_state(count_pool, &sums);
+    regions_each(count_object, &sums);
+    sums.expected = sums.pools;
     for (unsigned i = 0; i < REGIONS_THREADS; i++) {
-        expected += threads[i].has + threads[i].late;
+        const struct thread *thread = &threads[i];
+
+        sums.expected += thread->kept + thread->bookkeeping + thread->late;
     }
-    regions_each_state(count_pool, &expected);
-    regions_each(count_object, &expected);
-    regions_each_state(count_index, &indexes);
     /* The trace leaves out indexes, which grow by addresses: these differ
      * between builds. */
-    regions_trace_add(expected);
-    if (expected + indexes != heap_live_bytes()) {
+    regions_trace_add(sums.expected);
+    if (sums.expected + sums.indexes != sums.live) {
         regions_fail("the system's live bytes are those of all pools and "
                      "threads");
     }
+    note_swept();
 }
 
 static void
 count_pool(void *state, void *data)
 {
-    size_t *sum = data;
+    struct sums *all = data;
     ngx_pool_stats_t stats;
 
     ngx_pool_stats(state, &stats);
-    *sum += stats.size;
-}
-
-static void
-count_index(void *state, void *data)
-{
-    size_t *sum = data;
-    ngx_pool_stats_t stats;
-
-    ngx_pool_stats(state, &stats);
-    *sum += stats.index;
+    all->pools += stats.size;
+    all->indexes += stats.index;
 }
 
 static void
 count_object(void *state, const struct regions_object *object, void *data)
 {
-    size_t *sum = data;
+    struct sums *all = data;
 
     if (is_large(state, object)) {
-        *sum += heap_usable_size(object->p);
+        all->pools += heap_usable_size(object->p);
     }
 }
