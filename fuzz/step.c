@@ -8,9 +8,9 @@
 
 enum {
     /* The kept pieces are counted after one in this number of ops: of the ops
-     * that end a region, and of the others. */
-    COUNTED_END_ONE_IN = 4,
-    COUNTED_ONE_IN = 16,
+     * that end a region, and of the others. Counting takes as long as an op. */
+    COUNTED_END_ONE_IN = 8,
+    COUNTED_ONE_IN = 64,
 };
 
 static void look_at_index(struct run *run, struct shadow_pool *self,

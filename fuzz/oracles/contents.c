@@ -57,8 +57,8 @@ all_are_intact(const struct shadow_pool *pool)
     return 1;
 }
 
-/* made, and those that were made before it: in a block they lie below. All are
- * looked at before they end. */
+/* Those that were made before made, which has just been written: in a block
+ * they lie below it. All are looked at before they end. */
 static int
 neighbours_are_intact(const struct shadow_pool *pool,
                       const struct shadow_allocation *made)
@@ -66,12 +66,12 @@ neighbours_are_intact(const struct shadow_pool *pool,
     size_t nth = (size_t) (made - pool->allocations);
     size_t least = nth < NEIGHBOURS ? 0 : nth - NEIGHBOURS;
 
-    for (; nth > least; nth--) {
+    while (nth-- > least) {
         if (!shadow_is_intact(&pool->allocations[nth])) {
             return 0;
         }
     }
-    return shadow_is_intact(&pool->allocations[nth]);
+    return 1;
 }
 
 ORACLE_DEFINE(contents, ORACLE_KIND(STEP_WRITE) | ORACLE_KIND(STEP_BEFORE));
