@@ -23,6 +23,11 @@ enum {
     LOOPED_MAX = 8, /* ops of a loop */
     LOOPS_MAX = 64, /* its rounds: kept memory depends on 64 regions */
 
+    /* Ops again after an end, which is done 16 times more by each: a thread
+     * gives back what the last 64 regions have not needed. */
+    AGED_LEAST = 4,
+    AGED_MOST = 8,
+
     DUPLICATED_MAX = 16, /* ops of a run */
     SPLICED_MAX = 64,
     SWAP_REACH = 8, /* ops between two that are swapped, mostly */
@@ -55,6 +60,7 @@ enum {
      * to short ones. */
     WORK = 16,
     WORK_DOUBLINGS = 6,
+    WORK_MOST = WORK << WORK_DOUBLINGS,
     STAYS_ONE_IN = 4, /* long programs: a mutation leaves them as long */
 
     AGAIN_MAX = 16, /* times more, see op.h */
@@ -144,6 +150,7 @@ static const struct {
     {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
     {mutator_replace, 2}, {mutator_keep, 3},      {mutator_loop, 2},
+    {mutator_age, 1},
 };
 
 enum {
@@ -164,7 +171,7 @@ static size_t ops_count(const uint8_t *data, size_t size);
 static void ops_copy(struct op *to, const uint8_t *data, size_t size,
                      size_t from, size_t count);
 static int ops_differ(const struct op *a, const struct op *b);
-static struct op op_draw(struct mutator *mutator, size_t at);
+static struct op op_draw(struct mutator *mutator, size_t at, uint8_t code);
 static struct scene scene_before(const struct mutator *mutator, size_t at);
 static int creates(unsigned code);
 static uint8_t code_draw(struct mutator *mutator, size_t at);
@@ -198,7 +205,7 @@ mutator_init(struct mutator *mutator, enum mutator_use use, uint64_t seed)
     mutator->use = use;
     mutator->random = seed;
     mutator->version = OP_VARIABLE;
-    mutator->work_most = (size_t) WORK << WORK_DOUBLINGS;
+    mutator->work_most = WORK_MOST;
     mutator->count = 0;
 }
 
@@ -261,7 +268,7 @@ mutator_insert(struct mutator *mutator)
         at = below(mutator, mutator->count + 1);
     }
     for (i = 0; i < count; i++) {
-        struct op op = op_draw(mutator, at + i);
+        struct op op = op_draw(mutator, at + i, code_draw(mutator, at + i));
         struct op *place = ops_open(mutator, at + i, 1);
 
         if (place == NULL) {
@@ -341,7 +348,7 @@ mutator_replace(struct mutator *mutator)
     for (tries = 0; tries < TRIES && mutator->count != 0; tries++) {
         size_t at = below(mutator, mutator->count);
         struct op before = mutator->ops[at];
-        struct op op = op_draw(mutator, at);
+        struct op op = op_draw(mutator, at, code_draw(mutator, at));
 
         if (op_has(before.code, 'p')) {
             op.pool = before.pool;
@@ -446,6 +453,29 @@ mutator_loop(struct mutator *mutator)
 }
 
 int
+mutator_age(struct mutator *mutator)
+{
+    size_t count = AGED_LEAST + below(mutator, AGED_MOST - AGED_LEAST + 1);
+    size_t at = below(mutator, mutator->count + 1);
+    struct op op = op_draw(mutator, at, OP_RESET);
+    struct op *place = ops_open(mutator, at, 1 + count);
+    size_t i;
+
+    if (place == NULL) {
+        return 0;
+    }
+    place[0] = op;
+    for (i = 1; i <= count; i++) {
+        place[i] = (struct op){.code = OP_AGAIN, .who = AGAIN_MAX - 1};
+    }
+    mutator->work_most += work_of(place, 1 + count);
+    if (mutator->work_most > WORK_MOST) {
+        mutator->work_most = WORK_MOST;
+    }
+    return 1;
+}
+
+int
 mutator_keep(struct mutator *mutator)
 {
     struct op op = {.code = OP_CACHE_LIMIT};
@@ -541,12 +571,11 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
 static size_t
 work_draw(struct mutator *mutator)
 {
-    const size_t most = (size_t) WORK << WORK_DOUBLINGS;
     size_t limit = (size_t) WORK << (few(mutator, 1 + WORK_DOUBLINGS) - 1);
     size_t before = work_of(mutator->ops, mutator->count);
 
     if (limit < before && one_in(mutator, STAYS_ONE_IN)) {
-        limit = before < most ? before : most;
+        limit = before < WORK_MOST ? before : WORK_MOST;
     }
     return limit;
 }
@@ -688,12 +717,13 @@ ops_differ(const struct op *a, const struct op *b)
            (op_has(a->code, 's') && a->amount != b->amount);
 }
 
-/* An op that may stand at a place. */
+/* An op with that code, or a create before any pool exists, that may stand at a
+ * place. */
 static struct op
-op_draw(struct mutator *mutator, size_t at)
+op_draw(struct mutator *mutator, size_t at, uint8_t code)
 {
     struct scene scene = scene_before(mutator, at);
-    struct op op = {.code = code_draw(mutator, at)};
+    struct op op = {.code = code};
 
     if (scene.pools == 0 && op_has(op.code, 'p')) {
         op.code = OP_CREATE;

@@ -90,6 +90,14 @@ int mutator_repeat(struct mutator *mutator);
 /* Repeat a run of ops 64 times, or as often as work_most allows. */
 int mutator_loop(struct mutator *mutator);
 
+/*
+ * Let regions of a pool end 65 to 129 times in a row: insert a reset, or a
+ * create where there is no pool, that is done so often. Memory that a thread
+ * keeps has then not been needed for so long that it goes back. The program may
+ * do as many ops more, up to the limit of all.
+ */
+int mutator_age(struct mutator *mutator);
+
 /* Let the thread keep memory from the program's start on: insert a cache_limit
  * there, unless there is one. */
 int mutator_keep(struct mutator *mutator);

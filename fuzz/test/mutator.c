@@ -25,7 +25,7 @@ enum {
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
  * only with the mutator's weights and with the list of ops. */
-static const uint32_t everywhere = 0xef17f78b;
+static const uint32_t everywhere = 0xa814a521;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -555,6 +555,42 @@ test_loop_lets_a_run_follow_itself(void **state)
     assert_int_equal(most, 64);
 }
 
+/* An end of a pool that exists, or else a create, which ends the one before. */
+static void
+test_age_ends_many_regions(void **state)
+{
+    size_t least = SIZE_MAX;
+    size_t most = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t count;
+        size_t at;
+        size_t i;
+
+        mutator_init(&before, MUTATOR_POOL, seed);
+        mutator_read(&before, bytes, size);
+        before.work_most = 16;
+        after = before;
+        assert_int_equal(mutator_age(&after), 1);
+        count = check_inserted(&at);
+        /* Before a reset, the first op that differs is the one after. */
+        at -= after.ops[at].code == OP_AGAIN;
+        assert_int_equal(after.ops[at].code, at == 0 ? OP_CREATE : OP_RESET);
+        for (i = 1; i < count; i++) {
+            assert_int_equal(after.ops[at + i].code, OP_AGAIN);
+            assert_int_equal(after.ops[at + i].who, 15);
+        }
+        assert_int_equal(after.work_most - before.work_most,
+                         1 + 16 * (count - 1));
+        least = count < least ? count : least;
+        most = count > most ? count : most;
+    }
+    assert_int_equal(least, 5);
+    assert_int_equal(most, 9);
+}
+
 /* A program that has a limit at its start does not change. */
 static void
 test_keep_starts_with_a_limit(void **state)
@@ -644,7 +680,8 @@ static void
 test_full_programs_get_no_more_ops(void **state)
 {
     static const mutation_fn mutations[] = {
-        mutator_insert, mutator_duplicate, mutator_repeat, mutator_loop, splice,
+        mutator_insert, mutator_duplicate, mutator_repeat,
+        mutator_loop,   mutator_age,       splice,
     };
     size_t i;
 
@@ -1050,6 +1087,7 @@ main(void)
         cmocka_unit_test(test_duplicate_copies_a_run),
         cmocka_unit_test(test_repeat_lets_an_op_be_done_more_often),
         cmocka_unit_test(test_loop_lets_a_run_follow_itself),
+        cmocka_unit_test(test_age_ends_many_regions),
         cmocka_unit_test(test_keep_starts_with_a_limit),
         cmocka_unit_test(test_splice_inserts_a_run_of_the_other_program),
         cmocka_unit_test(test_cross_joins_a_head_and_a_tail),
