@@ -165,6 +165,8 @@ static uint32_t times_of(const struct op *op);
 static size_t length_of(const struct mutator *mutator);
 static size_t encode(const struct mutator *mutator, size_t at,
                      struct program_end *end, uint8_t *out);
+static size_t bytes_mutate(struct mutator *mutator, uint8_t *bytes, size_t size,
+                           size_t size_max);
 static void ops_delete(struct mutator *mutator, size_t at, size_t count);
 static struct op *ops_open(struct mutator *mutator, size_t at, size_t count);
 static size_t ops_count(const uint8_t *data, size_t size);
@@ -252,6 +254,20 @@ mutator_write(struct mutator *mutator, uint8_t *out, size_t size)
 
         memcpy(out + length, record, added);
         length += added;
+    }
+    return length;
+}
+
+size_t
+mutator_bytes(struct mutator *mutator, const uint8_t *data, size_t size,
+              uint8_t *out, size_t size_max)
+{
+    size_t length = size < size_max ? size : size_max;
+    size_t steps = few(mutator, STEPS_MAX);
+
+    memcpy(out, data, length);
+    while (steps-- != 0) {
+        length = bytes_mutate(mutator, out, length, size_max);
     }
     return length;
 }
@@ -650,6 +666,31 @@ encode(const struct mutator *mutator, size_t at, struct program_end *end,
                               op_amount_value(op.amount) % OP_VALUES_1);
     }
     return program_end_add(end, &op, out);
+}
+
+/* Changes, inserts or deletes one byte. Returns how many there are then. */
+static size_t
+bytes_mutate(struct mutator *mutator, uint8_t *bytes, size_t size,
+             size_t size_max)
+{
+    size_t at = below(mutator, size + 1);
+    uint8_t byte = (uint8_t) below(mutator, UINT8_MAX + 1);
+    uint32_t way = below(mutator, 4);
+
+    if (way == 0 && size < size_max) {
+        memmove(bytes + at + 1, bytes + at, size - at);
+        bytes[at] = byte;
+        return size + 1;
+    }
+    if (at == size) {
+        return size;
+    }
+    if (way == 1) {
+        memmove(bytes + at, bytes + at + 1, size - at - 1);
+        return size - 1;
+    }
+    bytes[at] = way == 2 ? byte : bytes[at] ^ (uint8_t) (1u << byte % CHAR_BIT);
+    return size;
 }
 
 static void

@@ -59,6 +59,15 @@ void mutator_read(struct mutator *mutator, const uint8_t *data, size_t size);
 size_t mutator_write(struct mutator *mutator, uint8_t *out, size_t size);
 
 /*
+ * Copy data, of size bytes, to out, of size_max bytes, with a few bytes
+ * changed, inserted or deleted. So an engine also tries what no program is
+ * written as. Bytes that out has no room for are dropped.
+ * Returns the bytes written.
+ */
+size_t mutator_bytes(struct mutator *mutator, const uint8_t *data, size_t size,
+                     uint8_t *out, size_t size_max);
+
+/*
  * The mutations. Each returns whether it has changed the program. One that
  * cannot leaves it as it was: a program without ops has nothing to delete, and
  * one of MUTATOR_OPS_MAX has no place for more.

@@ -98,6 +98,10 @@ def environment(task: Task, number: int) -> dict[str, str]:
         del given["AFL_FAST_CAL"]
     if task.mutator is not None:
         given["AFL_CUSTOM_MUTATOR_LIBRARY"] = str(task.mutator)
+        if VARIANT_OF.get(number) != "cmplog":
+            # AFL++'s own mutations know no ops: of what they make, a program does
+            # more ops, and finds less. The mutator mutates bytes now and then.
+            given["AFL_CUSTOM_MUTATOR_ONLY"] = "1"
     if number % 3 == 1:
         given["AFL_DISABLE_TRIM"] = "1"
     return given

@@ -1,7 +1,10 @@
 /*
  * AFL++'s interface for a custom mutator: a shared library that
- * AFL_CUSTOM_MUTATOR_LIBRARY names. AFL++ also makes its own mutations of
- * bytes. FUZZ_USE is the target's ops: a value of enum mutator_use.
+ * AFL_CUSTOM_MUTATOR_LIBRARY names. FUZZ_USE is the target's ops: a value of
+ * enum mutator_use.
+ *
+ * AFL++'s own mutations of bytes know no ops. campaign/afl.py turns them off by
+ * AFL_CUSTOM_MUTATOR_ONLY, so some bytes are mutated here.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,11 +15,15 @@
 enum {
     /* When AFL++'s own limit is not set. */
     SIZE_MAX_DEFAULT = 4096,
+
+    /* One in this number of mutations is of bytes, as in libfuzzer.c. */
+    BYTES_ONE_IN = 16,
 };
 
 struct state {
     struct mutator mutator;
     size_t size_max; /* of an output */
+    size_t count;    /* of outputs so far */
     uint8_t *out;
 };
 
@@ -41,6 +48,7 @@ afl_custom_init(void *afl, unsigned seed)
     }
     mutator_init(&state->mutator, FUZZ_USE, seed);
     state->size_max = size_limit();
+    state->count = 0;
     state->out = malloc(state->size_max);
     if (state->out == NULL) {
         free(state);
@@ -60,9 +68,12 @@ afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **ret_out,
     if (size_max > state->size_max) {
         size_max = state->size_max;
     }
+    *ret_out = state->out;
+    if (state->count++ % BYTES_ONE_IN == 0) {
+        return mutator_bytes(&state->mutator, buf, size, state->out, size_max);
+    }
     mutator_read(&state->mutator, buf, size);
     mutator_mutate(&state->mutator, other, other_size);
-    *ret_out = state->out;
     return mutator_write(&state->mutator, state->out, size_max);
 }
 

@@ -290,6 +290,14 @@ class Engines(unittest.TestCase):
         self.assertNotEqual(outcome.stability, afl.STABLE)
         self.assertFalse(outcome.varying.startswith("0 "))
 
+    def test_afl_mutates_ops_alone_but_for_cmplog(self) -> None:
+        task = Task(Path("target"), self.folder, 1, mutator=Path("mutator.so"))
+        alone = [afl.environment(task, number).get("AFL_CUSTOM_MUTATOR_ONLY")
+                 for number in range(5)]
+        self.assertEqual(alone, ["1", "1", "1", None, "1"])
+        self.assertNotIn("AFL_CUSTOM_MUTATOR_ONLY",
+                         afl.environment(task._replace(mutator=None), 0))
+
     # AFL++ trims its inputs when it continues. That would change kept ones.
     @unittest.mock.patch.dict(os.environ, {"AFL_DISABLE_TRIM": "1"})
     def test_afl_continues_where_it_was_ended(self) -> None:

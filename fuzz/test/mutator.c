@@ -899,6 +899,39 @@ test_output_that_is_unchanged_is_the_input(void **state)
     assert_memory_equal(out, bytes, size);
 }
 
+/* A few of them, at any place. One goes where there is no room for another. */
+static void
+test_bytes_are_changed_inserted_and_deleted(void **state)
+{
+    unsigned shorter = 0;
+    unsigned longer = 0;
+    unsigned changed[BYTES_MAX] = {0};
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        uint8_t out[BYTES_MAX + GUARD_SIZE];
+        size_t room = seed % 2 ? BYTES_MAX : size;
+        size_t length;
+        size_t i;
+
+        memset(out, GUARD, sizeof(out));
+        mutator_init(&after, MUTATOR_POOL, seed);
+        assert_int_equal(mutator_bytes(&after, bytes, size, out, 0), 0);
+        length = mutator_bytes(&after, bytes, size, out, room);
+        assert_in_range(length, size - 4, room < size + 4 ? room : size + 4);
+        assert_int_equal(out[room], GUARD);
+        shorter += length < size;
+        longer += length > size;
+        for (i = 0; length == size && i < size; i++) {
+            changed[i] += out[i] != bytes[i];
+        }
+    }
+    assert_in_range(shorter, SEEDS / 8, SEEDS / 2);
+    assert_in_range(longer, SEEDS / 16, SEEDS / 4);
+    assert_true(changed[0] != 0 && changed[size - 1] != 0);
+}
+
 /* For every compiler, machine and optimization. */
 static void
 test_output_is_the_same_everywhere(void **state)
@@ -1020,6 +1053,7 @@ test_afl_keeps_to_its_limit(void **state)
 {
     char error[PROGRAM_ERROR_MAX];
     unsigned from_other = 0;
+    unsigned no_program = 0;
     void *data;
     unsigned i;
 
@@ -1034,10 +1068,11 @@ test_afl_keeps_to_its_limit(void **state)
             afl_custom_fuzz(data, bytes, size, &out, other, other_size, room);
 
         assert_in_range(length, 1, i % 2 ? 40 : 20);
-        assert_int_equal(program_check(out, length, error), 0);
+        no_program += program_check(out, length, error) != 0;
         from_other += has_of_other(out, length);
     }
     assert_in_range(from_other, SEEDS / 16, SEEDS);
+    assert_in_range(no_program, 1, SEEDS / 16); /* where bytes are mutated */
     afl_custom_deinit(data);
 }
 
@@ -1099,6 +1134,7 @@ main(void)
         cmocka_unit_test(test_output_of_no_bytes_is_none),
         cmocka_unit_test(test_output_of_version_1_has_numbers_that_it_can_hold),
         cmocka_unit_test(test_output_that_is_unchanged_is_the_input),
+        cmocka_unit_test(test_bytes_are_changed_inserted_and_deleted),
         cmocka_unit_test(test_output_is_the_same_everywhere),
         cmocka_unit_test(test_libfuzzer_mutates_records_and_bytes),
         cmocka_unit_test(test_libfuzzer_mutates_bytes_alone),
