@@ -10,32 +10,36 @@
 #include "states.h"
 
 enum {
-    /* nginx's own functions look at so many entries for an empty one. */
+    /* nginx's own functions look for an empty entry among the first ones. */
     ENTRIES_LOOKED_AT = 5,
 
-    /* There a pool's size is a multiple of this, or their end - m wraps. */
+    /* For nginx's functions a pool's size must be a multiple of this; otherwise
+     * their end - m wraps. */
     NGINX_UNIT = 16,
 
-    /* What version 1 cannot name is one of its sizes: the heap has not room for
-     * many more. Those that no heap has are left. */
+    /* Sizes that version 1 cannot hold are reduced to those that it can, since
+     * the heap has no memory for many greater ones. Sizes that no heap has
+     * stay. */
     SIZES = 128 * 1024,
 
-    /* Kept small, so that many programs run in a second: live bytes of blocks
-     * and of large allocations, each, past which a pool's ops do nothing. */
+    /* A pool allocates no more when its blocks, or its large allocations, have
+     * more live bytes. The limit is low, so that many programs run in a
+     * second. */
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
-    /* Of fail_alloc. Below it one allocation fails, as no op takes more of
-     * them; it lets all fail that are cleared; above it sizes fail, of which
-     * each is twice as large as the one before. */
+    /* Of fail_alloc: a who below FAILS_WITHIN lets one allocation fail; no op
+     * makes more. FAILS_WITHIN lets all fail that ask for cleared memory. A
+     * greater one lets all above a size fail; each next size is twice as
+     * large. */
     FAILS_WITHIN = 4,
     FAILS_ABOVE = 64,
     FAILS = 16,
 
-    UNUSED_LOOKED_AT = 2, /* blocks that end the walk of a reset */
+    UNUSED_LOOKED_AT = 2, /* unused blocks in a row that end a reset's walk */
     UNUSED_MARK = 0x5eed,
 };
 
-/* The outcomes that fail_files chooses among. */
+/* The outcomes that fail_files chooses from. */
 static const struct {
     enum files_kind kind;
     int err;
@@ -124,7 +128,7 @@ act_any(struct run *run, const struct op *op)
     }
 }
 
-/* On a pool that is there. */
+/* Does an op on a pool that exists. */
 static void
 act_on(struct run *run, const struct op *op, size_t size)
 {
@@ -159,7 +163,7 @@ act_on(struct run *run, const struct op *op, size_t size)
                     size);
         break;
     case OP_CLEANUP_CANCEL:
-    case OP_CLEANUP_RUN: /* the pool itself knows no such thing */
+    case OP_CLEANUP_RUN: /* no function of the pool does it */
         act_cancel(run, op);
         break;
     case OP_CLEANUP_FILE:
@@ -178,12 +182,12 @@ act_on(struct run *run, const struct op *op, size_t size)
     case OP_TAIL_SHRINK:
         tail(run, op, size);
         break;
-    default: /* nothing to a pool */
+    default: /* no op on pools */
         break;
     }
 }
 
-/* On an object, whichever pool's it is. */
+/* Does an op on an object of any pool. */
 static void
 act_aged(struct run *run, const struct op *op)
 {
@@ -296,7 +300,8 @@ reset(struct run *run, unsigned pool)
     step_check(run, &step);
 }
 
-/* What a debug build says of a pool that is reset or destroyed now. */
+/* Adds the lines that a debug build must write for a pool that is reset or
+ * destroyed. */
 static void
 lines_expect(struct run *run, unsigned pool, int is_destroy)
 {
@@ -314,9 +319,9 @@ lines_expect(struct run *run, unsigned pool, int is_destroy)
 }
 
 /*
- * A reset costs what was used: after two blocks in a row that were not, it
- * looks at no other one. The first of those, if all from there on were not used
- * either; else, or where handlers may use them yet, SIZE_MAX.
+ * A reset may look only at the used blocks, and at UNUSED_LOOKED_AT unused ones
+ * in a row. Returns the first block that it must leave alone. Returns SIZE_MAX
+ * when there is none, or when handlers may still use the blocks.
  */
 static size_t
 first_unused(const struct run *run, unsigned pool)
@@ -335,7 +340,8 @@ first_unused(const struct run *run, unsigned pool)
                : SIZE_MAX;
 }
 
-/* Writes into the heads of blocks what a reset would take away. */
+/* Writes marks into the headers of blocks. A reset overwrites the marks of the
+ * blocks that it looks at. */
 static void
 unused_mark(const struct run *run, unsigned pool, size_t from)
 {
@@ -346,7 +352,8 @@ unused_mark(const struct run *run, unsigned pool, size_t from)
     }
 }
 
-/* Takes it away. Returns how many blocks did not have it any more. */
+/* Removes the marks. Returns the number of blocks whose mark was
+ * overwritten. */
 static size_t
 unused_clear(const struct run *run, unsigned pool, size_t from)
 {
@@ -388,7 +395,8 @@ write_again(struct run *run, const struct op *op)
     step_check(run, &step);
 }
 
-/* ngx_array does this to grow its elements, and to give them back. */
+/* Grows or shrinks the last allocation in place, as ngx_array does with its
+ * elements. */
 static void
 tail(struct run *run, const struct op *op, size_t size)
 {
@@ -521,7 +529,8 @@ act_end(struct run *run, struct step *step, int is_null)
     shadow_note_blocks(self);
     seen.failed = step->before.current->d.failed;
     seen.has_index = step->before.index != NULL;
-    /* An entry that is the list's first now, and in a block, is not. */
+    /* A new first entry of the list is not in the index if it lies in a
+     * block. */
     seen.is_indexed =
         pool->index != NULL &&
         (pool->large == step->before.large || pool->large == NULL ||

@@ -5,10 +5,10 @@
 
 enum {
     ALIGNMENTS = 24,
-    ALIGNMENTS_GOOD = 17, /* 1 << 0 ... 1 << 16, the rest in bad_alignments */
+    ALIGNMENTS_GOOD = 17, /* 1 << 0 ... 1 << 16; then bad_alignments */
 };
 
-/* Who does an allocation. */
+/* The function that makes an allocation. */
 enum way {
     OURS,
     NGINX,
@@ -16,7 +16,7 @@ enum way {
     NGINX_OWN_LARGE,
 };
 
-/* No power of two, and one that the system has no memory for. */
+/* No powers of two, and one for which the system has no memory. */
 static const size_t bad_alignments[ALIGNMENTS - ALIGNMENTS_GOOD] = {
     0, 3, 24, 4097, SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 2 + 1,
 };
@@ -109,7 +109,7 @@ alignment_of(const struct op *op)
                                  : bad_alignments[nth - ALIGNMENTS_GOOD];
 }
 
-/* nginx hands an alignment on to a system that takes good ones alone. */
+/* nginx passes an alignment to the system, which accepts valid ones only. */
 static enum way
 alloc_way(const struct run *run, const struct step *step)
 {
@@ -137,7 +137,8 @@ alloc_way(const struct run *run, const struct step *step)
     }
 }
 
-/* No system has memory for it, or its alignment is a bad one. */
+/* Whether the call must fail: no system has memory for the size or the
+ * alignment, or the alignment is invalid. */
 static int
 alloc_is_hopeless(const struct step *step)
 {
@@ -174,7 +175,7 @@ alloc_call(const struct run *run, ngx_pool_t *pool, const struct step *step,
     }
 }
 
-/* The result that the step must have, by the model. */
+/* Sets the result that the step must have, by the model. */
 static void
 alloc_expect(struct run *run, struct step *step, unsigned key, enum way way,
              const struct model_seen *seen)
@@ -235,7 +236,8 @@ act_decline(struct run *run, const struct op *op, size_t size)
     struct shadow_target target = {.key = MODEL_NO_KEY};
     struct shadow_allocation *allocation;
 
-    /* Without another pool as well an address that the pool has to look for. */
+    /* Without another pool, this is an address of no pool. The pool still has
+     * to search for it. */
     static unsigned char foreign[1];
 
     switch (op->code) {
@@ -265,8 +267,9 @@ act_decline(struct run *run, const struct op *op, size_t size)
 
             target = self->stale[op->who % kept];
         }
-        /* The system may have given the same address again. The pool is to
-         * look for one all the same, as it may make an index. */
+        /* The system may have given the address to another allocation. The pool
+         * must search for an address all the same, since that may build an
+         * index. */
         if (shadow_is_live(self, target.p)) {
             target = (struct shadow_target){.p = foreign, .key = MODEL_NO_KEY};
         }
@@ -300,7 +303,8 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
     step.kind = STEP_FREE;
     step.freed = target.p;
     note_free(run, pool, target, key != MODEL_NO_KEY);
-    /* Of NULL nginx's own would take an entry without an allocation. */
+    /* For NULL, nginx's own function would find an entry without an
+     * allocation. */
     step.is_nginx = run->by_nginx & OP_BY_NGINX_PFREE && target.p != NULL;
     self->is_mixed |= step.is_nginx;
     act_begin(run, &step);
@@ -315,8 +319,8 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
     step_check(run, &step);
 }
 
-/* A live allocation that an index has is found without the list: that is taken
- * away for the time of the call. */
+/* A search in an index must not need the list, so the list is removed during
+ * the call. */
 static ngx_int_t
 free_call(const struct run *run, const struct shadow_pool *self,
           const struct step *step, int is_live)

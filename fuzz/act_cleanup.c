@@ -10,7 +10,7 @@ static const char *const file_names[ACT_DESCRIPTORS] = {
     "0", "1", "2", "3", "4", "5", "6", "7",
 };
 
-/* The run whose pool runs its cleanups: a handler is given its data and nothing
+/* The run whose pool runs its cleanups: a handler gets its data and nothing
  * else. */
 static struct run *running;
 
@@ -43,8 +43,8 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
     }
     step.size = size;
     note(run, call);
-    /* When it fails, nginx's own keeps the node, which must be small
-     * then: nobody knows its address. */
+    /* If the data get no memory, nginx's own function keeps the node. The node
+     * must be small, since its address is not known. */
     step.is_nginx = run->by_nginx & OP_BY_NGINX_CLEANUP &&
                     self->pool->max >= sizeof(ngx_pool_cleanup_t);
     self->is_mixed |= step.is_nginx;
@@ -97,7 +97,7 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
     }
 }
 
-/* Sets what a user of the new cleanup sets. */
+/* Sets the fields that a user of a new cleanup sets. */
 static void
 cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
              struct shadow_allocation *data)
@@ -208,7 +208,7 @@ handler(void *data)
     note(run, (struct source_call){.code = SOURCE_HANDLER_END});
 }
 
-/* Does what a due cleanup's kind does to the pool. */
+/* Does the op of the cleanup's kind. */
 static void
 handler_act(struct run *run, struct shadow_cleanup *due)
 {
@@ -230,8 +230,9 @@ handler_act(struct run *run, struct shadow_cleanup *due)
     }
 }
 
-/* Takes off the newest cleanup that runs a handler of ours. Those of files are
- * taken off on the way; what they do to files is expected from now on. */
+/* Removes the newest cleanup with a handler of ours, and copies it to *ret_due.
+ * Cleanups of files before it are removed too, and their file events are
+ * expected. Returns whether there was one. */
 static int
 cleanup_due(struct run *run, unsigned pool, struct shadow_cleanup *ret_due)
 {

@@ -8,67 +8,70 @@
 #include "regions.h"
 
 /*
- * The figures below decide how soon a campaign finds a bug. They were chosen by
- * the runs that it takes libFuzzer to find planted ones: README.md.
+ * The numbers below decide how soon a campaign finds a bug. They were chosen by
+ * the number of runs in which libFuzzer finds planted bugs: README.md.
  */
 enum {
-    /* Of so many ops, mutations, ... at most; each one more is half as likely
-     * as the one before. */
+    /* Limits of random counts. Each further op, copy or mutation is half as
+     * likely as the one before. */
     INSERTED_MAX = 8,
     COPIES_MAX = 4,
-    REPEATS_MAX =
-        8, /* ops again in a row: what a thread keeps changes slowly */
+    REPEATS_MAX = 8, /* ops again in a row, each number as likely: kept memory
+                      * changes slowly */
     STEPS_MAX = 4,
 
     LOOPED_MAX = 8, /* ops of a loop */
-    LOOPS_MAX = 64, /* its rounds: kept memory depends on 64 regions */
+    LOOPS_MAX = 64, /* rounds of a loop: kept memory depends on 64 regions */
 
-    /* Ops again after an end, which is done 16 times more by each: a thread
-     * gives back what the last 64 regions have not needed. */
+    /* Ops again after a reset. Each repeats it 16 times: a thread releases the
+     * memory that the last 64 regions did not need. */
     AGED_LEAST = 4,
     AGED_MOST = 8,
 
     DUPLICATED_MAX = 16, /* ops of a run */
     SPLICED_MAX = 64,
-    SWAP_REACH = 8, /* ops between two that are swapped, mostly */
+    SWAP_REACH = 8, /* most that an op moves, in three of four swaps */
 
-    POOLS = OP_POOLS, /* that programs are given */
-    NEWEST = 4,       /* ages that are more likely than the rest, */
-    OLDEST = 4,       /* at either end */
-    AGE = 0,          /* in place of an end: who is an age */
+    POOLS = OP_POOLS, /* pools of a program */
 
-    TRIES = 16, /* to change something */
+    /* The newest and the oldest objects, which are more likely than others. */
+    NEWEST = 4,
+    OLDEST = 4,
 
-    BYTES_BITS = 13, /* of sizes: what version 1 holds */
+    AGE = 0, /* as who_end: who is an age */
+
+    TRIES = 16, /* tries to change the program */
+
+    BYTES_BITS = 13, /* bits of a size: version 1 holds no more */
     BYTES_BITS_LEAST = 6,
     BEYOND_BITS = 12,
-    GREAT_ONE_IN = 32, /* sizes: the lower half is that of a usual size */
-    GREAT_BITS = 32,   /* of that half */
-    NEIGHBOURS = 8,    /* a number and its neighbour differ by less */
+    GREAT_ONE_IN = 32, /* one size in this number gets a higher bit */
+    GREAT_BITS = 32,   /* bits that a usual size has at most */
+    NEIGHBOURS = 8,    /* greatest difference of neighbours */
 
     MODES = 8,
-    MAX_VALUES = 7, /* that make a difference; see enum op_mode */
+    MAX_VALUES = 7, /* with different meanings; see enum op_mode */
     LEFT_VALUES = 17,
     PAGE_VALUES = 3,
     SMALL_VALUES = 64,
-    FAILS_ONCE = 4, /* who of fail_alloc: below it one allocation fails, and at
-                     * it all of one kind, see op.h */
+    FAILS_ONCE = 4, /* a lower who of fail_alloc fails one allocation; this one
+                     * fails all of a kind, see op.h */
     BIG_VALUES = 32,
 
-    /* Ops done by a program: so many at most by every second one, twice as many
-     * by every fourth one, and so on. So as much time goes to long programs as
-     * to short ones. */
+    /* The limit of a program's ops: every second program gets this one, every
+     * fourth one gets twice as many, and so on. So long programs get as much
+     * time as short ones. */
     WORK = 16,
     WORK_DOUBLINGS = 6,
     WORK_MOST = WORK << WORK_DOUBLINGS,
-    STAYS_ONE_IN = 4, /* long programs: a mutation leaves them as long */
+    STAYS_ONE_IN = 4, /* one long program in this number may stay long */
 
-    AGAIN_MAX = 16, /* times more, see op.h */
+    AGAIN_MAX = 16, /* most repetitions by one op again, see op.h */
 
-    DROPPED_BYTES = 4, /* about so many an op has, when a program is too long */
+    DROPPED_BYTES = 4, /* about the size of an op, to shorten a program */
 };
 
-/* How often a mode is drawn. */
+/* The weight of each mode. */
 static const uint8_t sizes_of_pools[MODES] = {
     [OP_BYTES] = 12, [OP_UNITS] = 2, [OP_MAX] = 2,
     [OP_LEFT] = 2,   [OP_PAGE] = 2,  [OP_BIG] = 1,
@@ -87,8 +90,8 @@ static const uint8_t sizes_of_limits[MODES] = {
     [OP_BIG] = 3,   [OP_BEYOND] = 6,
 };
 
-/* An op as it is drawn: how often, by use; who is below an end, or an age; and
- * how often its size has which mode. */
+/* How an op is made: its weight by use; the end of who, or AGE; the weights of
+ * its size's modes. */
 struct kind {
     uint8_t weights[MUTATOR_USES];
     uint8_t who_end;
@@ -133,16 +136,16 @@ static const struct kind kinds[OP_COUNT] = {
     [OP_NGINX] = {{0, 12, 0, 0}, AGE, NULL},
 };
 
-/* The pools and allocations before the place where an op is drawn. */
+/* The pools and allocations that exist before a new op. */
 struct scene {
-    unsigned pools; /* that exist: a bit each */
+    unsigned pools; /* a bit for each pool that exists */
     uint32_t pool;  /* of the op before */
-    uint32_t made;  /* ops before whose age counts */
+    uint32_t made;  /* ops before that ages count */
 };
 
 typedef int (*mutation_fn)(struct mutator *mutator);
 
-/* How often a mutation is done. */
+/* The weight of each mutation. */
 static const struct {
     mutation_fn mutate;
     uint8_t weight;
@@ -155,7 +158,8 @@ static const struct {
 
 enum {
     MUTATIONS = sizeof(mutations) / sizeof(mutations[0]),
-    OTHER_ONE_IN = 2, /* mutations that take from another program, if any */
+    OTHER_ONE_IN = 2, /* one mutation in this number uses another program, if
+                       * there is one */
 };
 
 static size_t work_draw(struct mutator *mutator);
@@ -279,7 +283,7 @@ mutator_insert(struct mutator *mutator)
     size_t at = mutator->count;
     size_t i;
 
-    /* The last op meets the most state. */
+    /* The last op sees the most state. */
     if (!one_in(mutator, 3)) {
         at = below(mutator, mutator->count + 1);
     }
@@ -582,8 +586,8 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
     work_limit(mutator);
 }
 
-/* How many ops the program may do. Some programs may do as many as before they
- * are mutated: else the states that long programs reach would be lost. */
+/* Returns the limit of the program's ops. Some long programs may do as many as
+ * before: otherwise the states that only long programs reach would be lost. */
 static size_t
 work_draw(struct mutator *mutator)
 {
@@ -596,8 +600,8 @@ work_draw(struct mutator *mutator)
     return limit;
 }
 
-/* Delete ops, and let others be done less often, until the program does no more
- * than it may. */
+/* Deletes ops, and reduces repetitions, until the program does no more ops than
+ * the limit. */
 static void
 work_limit(struct mutator *mutator)
 {
@@ -618,7 +622,7 @@ work_limit(struct mutator *mutator)
     }
 }
 
-/* In ops that are done. */
+/* Returns the number of ops that are done, with repetitions. */
 static size_t
 work_of(const struct op *ops, size_t count)
 {
@@ -631,14 +635,15 @@ work_of(const struct op *ops, size_t count)
     return work;
 }
 
-/* How often it is done; or, if it is again, the op before it. */
+/* Returns how often the op is done. For again: how often it repeats the op
+ * before. */
 static uint32_t
 times_of(const struct op *op)
 {
     return op->code == OP_AGAIN ? 1 + op->who % AGAIN_MAX : 1;
 }
 
-/* Of the bytes that the program is written as. */
+/* Returns the program's size in bytes. */
 static size_t
 length_of(const struct mutator *mutator)
 {
@@ -668,7 +673,7 @@ encode(const struct mutator *mutator, size_t at, struct program_end *end,
     return program_end_add(end, &op, out);
 }
 
-/* Changes, inserts or deletes one byte. Returns how many there are then. */
+/* Changes, inserts or deletes one byte. Returns the new size. */
 static size_t
 bytes_mutate(struct mutator *mutator, uint8_t *bytes, size_t size,
              size_t size_max)
@@ -702,8 +707,8 @@ ops_delete(struct mutator *mutator, size_t at, size_t count)
     memmove(gone, gone + count, (mutator->count - at) * sizeof(*gone));
 }
 
-/* A place for count ops; those at it and after it move on. NULL: there is
- * none. */
+/* Makes space for count ops at an index; the ops from there on move. Returns
+ * NULL when there is no space. */
 static struct op *
 ops_open(struct mutator *mutator, size_t at, size_t count)
 {
@@ -717,7 +722,7 @@ ops_open(struct mutator *mutator, size_t at, size_t count)
     return place;
 }
 
-/* Those on the list. */
+/* Returns the number of ops that are on the list. */
 static size_t
 ops_count(const uint8_t *data, size_t size)
 {
@@ -732,7 +737,8 @@ ops_count(const uint8_t *data, size_t size)
     return count;
 }
 
-/* Of those on the list, count from number from on; there are as many. */
+/* Reads count ops that are on the list, from number from on. There are that
+ * many. */
 static void
 ops_copy(struct op *to, const uint8_t *data, size_t size, size_t from,
          size_t count)
@@ -749,7 +755,7 @@ ops_copy(struct op *to, const uint8_t *data, size_t size, size_t from,
     }
 }
 
-/* In what they have. */
+/* Compares the codes, and the operands that the code has. */
 static int
 ops_differ(const struct op *a, const struct op *b)
 {
@@ -758,8 +764,8 @@ ops_differ(const struct op *a, const struct op *b)
            (op_has(a->code, 's') && a->amount != b->amount);
 }
 
-/* An op with that code, or a create before any pool exists, that may stand at a
- * place. */
+/* Makes an op for the place at an index: one with that code, or a create if the
+ * code needs a pool and none exists there. */
 static struct op
 op_draw(struct mutator *mutator, size_t at, uint8_t code)
 {
@@ -785,7 +791,7 @@ static struct scene
 scene_before(const struct mutator *mutator, size_t at)
 {
     struct scene scene = {0};
-    int makes = 0; /* does the last op that is not again */
+    int makes = 0; /* whether ages count the last op that is not again */
     size_t i;
 
     for (i = 0; i < at; i++) {
@@ -812,7 +818,8 @@ creates(unsigned code)
     return code == OP_CREATE || code == OP_CHILD;
 }
 
-/* Many bugs show after many ops of one kind: at times that of the op before. */
+/* Many bugs need many ops of one kind, so sometimes the code is that of the op
+ * before. */
 static uint8_t
 code_draw(struct mutator *mutator, size_t at)
 {
@@ -865,7 +872,8 @@ who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
     return end == AGE ? age_draw(mutator, scene) : below(mutator, end);
 }
 
-/* Half of them are of the newest objects, and a quarter of the oldest ones. */
+/* Makes an age: half of all ages name one of the newest objects, and a quarter
+ * one of the oldest. */
 static uint32_t
 age_draw(struct mutator *mutator, const struct scene *scene)
 {
@@ -881,7 +889,7 @@ age_draw(struct mutator *mutator, const struct scene *scene)
     return below(mutator, scene->made + 1);
 }
 
-/* One kind of op, any of them, or none. */
+/* Makes the bits of one kind of op, of any kinds, or of none. */
 static uint32_t
 nginx_draw(struct mutator *mutator)
 {
@@ -892,7 +900,8 @@ nginx_draw(struct mutator *mutator)
                               : below(mutator, 1u << CHAR_BIT);
 }
 
-/* At times one that ends first: fuzz/regions.h. */
+/* Makes a thread's number. Sometimes it is a thread that ends first:
+ * fuzz/regions.h. */
 static uint32_t
 thread_draw(struct mutator *mutator)
 {
@@ -901,7 +910,8 @@ thread_draw(struct mutator *mutator)
     return one_in(mutator, 8) ? REGIONS_THREADS + thread : thread;
 }
 
-/* At times another op's: memory is used again for what has the same size. */
+/* Sometimes takes another op's size, since memory is used again for the same
+ * size. */
 static uint64_t
 amount_draw(struct mutator *mutator, unsigned code)
 {
@@ -928,7 +938,7 @@ amount_draw(struct mutator *mutator, unsigned code)
     return op_amount(mode, value);
 }
 
-/* One that 32 bits have not room for. */
+/* Returns the number of a bit that makes a size too large for 32 bits. */
 static unsigned
 great_bit_draw(struct mutator *mutator)
 {
@@ -962,7 +972,8 @@ value_draw(struct mutator *mutator, enum op_mode mode)
     return 0;
 }
 
-/* To a neighbour, to what another op has, or to what might be drawn. */
+/* Changes the operand to a neighbour, to another op's operand, or to a random
+ * one. */
 static void
 operand_tweak(struct mutator *mutator, size_t at, char operand)
 {
@@ -998,7 +1009,7 @@ amount_neighbour(struct mutator *mutator, uint64_t amount)
     return op_amount(op_amount_mode(amount), value);
 }
 
-/* Not below 0. */
+/* Returns a neighbour of number, at least 0. */
 static uint64_t
 number_neighbour(struct mutator *mutator, uint64_t number)
 {
@@ -1008,7 +1019,7 @@ number_neighbour(struct mutator *mutator, uint64_t number)
                                                     : number + distance;
 }
 
-/* One that the op has; '\0': it has none. */
+/* Returns an operand of the op, or '\0' when it has none. */
 static char
 operand_pick(struct mutator *mutator, unsigned code)
 {
@@ -1026,7 +1037,7 @@ operand_pick(struct mutator *mutator, unsigned code)
     return '\0';
 }
 
-/* One that has the operand, or NULL. */
+/* Returns a random op with the operand, or NULL. */
 static const struct op *
 op_pick(struct mutator *mutator, char operand)
 {
@@ -1049,9 +1060,9 @@ op_pick(struct mutator *mutator, char operand)
 
 /*
  * The random generator: Steele, Lea and Flood 2014, "Fast splittable
- * pseudorandom number generators". Any seed is as good as any other.
- * C does not say which operand of an expression comes first. So no expression
- * draws twice, or compilers would differ.
+ * pseudorandom number generators". Any seed is as good as any other. C does not
+ * define which operand is evaluated first. So no expression uses the generator
+ * twice: otherwise compilers would differ.
  */
 static uint64_t
 next(struct mutator *mutator)
@@ -1063,7 +1074,7 @@ next(struct mutator *mutator)
     return number ^ number >> 31;
 }
 
-/* 0 ... end - 1 */
+/* Returns 0 ... end - 1. */
 static uint32_t
 below(struct mutator *mutator, size_t end)
 {
@@ -1077,7 +1088,7 @@ one_in(struct mutator *mutator, uint32_t count)
     return below(mutator, count) == 0;
 }
 
-/* 1 ... most, each half as likely as the one before. */
+/* Returns 1 ... most. Each number is half as likely as the one before. */
 static size_t
 few(struct mutator *mutator, size_t most)
 {
@@ -1095,8 +1106,8 @@ number_draw(struct mutator *mutator, unsigned bits)
     return bits == 0 ? 0 : next(mutator) >> (64 - bits);
 }
 
-/* An index, as often as its weight says: the first of them is at weights, and
- * step bytes lie between two. */
+/* Returns a random index by weights. The first weight is at weights, each next
+ * one step bytes later. */
 static size_t
 weighted(struct mutator *mutator, const uint8_t *weights, size_t step,
          size_t count)

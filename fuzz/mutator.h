@@ -60,8 +60,8 @@ size_t mutator_write(struct mutator *mutator, uint8_t *out, size_t size);
 
 /*
  * Copy data, of size bytes, to out, of size_max bytes, with a few bytes
- * changed, inserted or deleted. So an engine also tries what no program is
- * written as. Bytes that out has no room for are dropped.
+ * changed, inserted or deleted. So an engine also tries inputs that no encoder
+ * writes. Bytes beyond size_max are dropped.
  * Returns the bytes written.
  */
 size_t mutator_bytes(struct mutator *mutator, const uint8_t *data, size_t size,
@@ -101,9 +101,9 @@ int mutator_loop(struct mutator *mutator);
 
 /*
  * Let regions of a pool end 65 to 129 times in a row: insert a reset, or a
- * create where there is no pool, that is done so often. Memory that a thread
- * keeps has then not been needed for so long that it goes back. The program may
- * do as many ops more, up to the limit of all.
+ * create where there is no pool, and repeat it. A thread then releases the kept
+ * memory that none of them needed. work_most grows by as many ops, up to the
+ * limit of all programs.
  */
 int mutator_age(struct mutator *mutator);
 

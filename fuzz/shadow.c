@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum {
-    /* Of a longer allocation only so many bytes at either end are written. */
+    /* Bytes that are written at each end of a longer allocation. */
     WRITTEN_MAX = 128,
 
     OLD = 64, /* large allocations that are newer than an old one */
@@ -234,7 +234,8 @@ size_t
 shadow_block_of(const struct shadow_pool *shadow,
                 const struct model_pool *model, const unsigned char *p)
 {
-    /* All have the first one's. The model has maybe not seen the last one. */
+    /* All blocks have the first one's size. The model may not have the last
+     * block yet. */
     size_t size = model->blocks[0].size;
     size_t i;
 

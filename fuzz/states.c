@@ -6,7 +6,7 @@
 
 #include "run.h"
 
-/* So many states of each number. */
+/* The number of states of each kind. */
 enum {
     KEPT_UNIT = 4096, /* bytes */
     KEPT = 14,
@@ -14,10 +14,9 @@ enum {
     ENDS = 4, /* regions whose number is a multiple of KEPT_REGIONS_LEAST */
 
     LARGE = 10,
-    INDEX_UNIT = 64, /* slots of the least one */
+    INDEX_UNIT = 64, /* slots of the smallest index */
     INDEXES = 5,
-    PARTS =
-        9, /* eighths of an index that are filled, none and all among them */
+    PARTS = 9, /* filled eighths of an index, 0 to 8 */
 
     BLOCKS = 8,
     FAILED = 6, /* counted one by one */
@@ -40,7 +39,7 @@ states_note(const struct run *run, unsigned pool)
     const ngx_pool_t *self = run->pools[pool].pool;
     const struct model_pool *model = &run->model.pools[pool];
     const ngx_pool_index_t *index = self == NULL ? NULL : self->index;
-    size_t nth = 0; /* of indexes, from 1 */
+    size_t nth = 0; /* number of the index's size, from 1 */
     size_t failed;
 
     states.kept[states_doublings(run->kept.stats.size / KEPT_UNIT, KEPT)]

@@ -1,10 +1,10 @@
 /*
- * How far a program has brought what it is done to, as states that libFuzzer
- * counts like edges. Of a pool and its thread: how much is kept, and after how
- * many regions; how long a list of large allocations is, and how full its
- * index; how many blocks there are, and how often current has failed. An input
- * that reaches a new state is kept, and others are made of it. So state goes
- * deeper from input to input, also where no branch of the pool notices it.
+ * The states that a program reaches. libFuzzer counts them like edges. They are
+ * numbers of a pool and its thread: kept bytes and ended regions; the length of
+ * the list of large allocations, and the filled part of its index; blocks, and
+ * current's failures. libFuzzer keeps an input that reaches a new state, and
+ * makes others from it. So inputs reach deeper states, also where no branch of
+ * the pool depends on them.
  *
  * Without libFuzzer nothing reads the states. One thread at a time.
  */
@@ -13,10 +13,10 @@
 
 #include <stddef.h>
 
-/* Of a variable whose bytes are states. libFuzzer clears them before each input
- * and then counts those that are not 0. It clears whole words, so the first
- * member of the variable's struct is aligned as a word is. Without used the
- * compiler drops a variable that is only written. */
+/* For a variable whose bytes are states. libFuzzer clears them before each
+ * input, and then counts those that are not 0. It clears whole words, so the
+ * first member of the variable's struct is aligned as a word is. The attribute
+ * used keeps the compiler from dropping a variable that is only written. */
 #define STATES __attribute__((used, section("__libfuzzer_extra_counters")))
 
 struct run;
@@ -24,14 +24,14 @@ struct run;
 /* Note the states of the pool, which may not exist, and of the thread. */
 void states_note(const struct run *run, unsigned pool);
 
-/* A region has ended with so many bytes. Which region it is matters: what a
- * thread keeps may depend on the last 32 ones. */
+/* Note that a region has ended with that number of bytes. The region's number
+ * is part of the state, since kept memory may depend on the last 32 regions. */
 void states_note_end(const struct run *run, size_t ended);
 
 /*
- * Numbers are counted by their doublings: 0 for 0, else 1 more than the
- * logarithm to base 2; less than end. Which number it is exactly makes a
- * difference where a branch compares it, and then that is an edge.
+ * The class of a number by its doublings: 0 for 0, otherwise 1 + log2, below
+ * end. The exact number matters only where a branch compares it, and such a
+ * branch has its own edge.
  */
 static inline size_t
 states_doublings(size_t number, size_t end)

@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum {
-    /* Of a worker's stack. AddressSanitizer clears a byte for each eight of
-     * them when a thread starts. For the usual 8 MiB that takes longer than
-     * what a thread does. */
+    /* Bytes of a worker's stack. AddressSanitizer clears a byte for every 8 of
+     * them when a thread starts. For the usual 8 MiB that takes longer than the
+     * thread's ops. */
     STACK_SIZE = 256 * 1024,
 };
 

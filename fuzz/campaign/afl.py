@@ -1,4 +1,4 @@
-"""AFL++: instances -S that share what they find, as it advises for CI."""
+"""AFL++: instances -S that share their inputs, as AFL++ advises for CI."""
 
 import itertools
 import os
@@ -99,8 +99,8 @@ def environment(task: Task, number: int) -> dict[str, str]:
     if task.mutator is not None:
         given["AFL_CUSTOM_MUTATOR_LIBRARY"] = str(task.mutator)
         if VARIANT_OF.get(number) != "cmplog":
-            # AFL++'s own mutations know no ops: of what they make, a program does
-            # more ops, and finds less. The mutator mutates bytes now and then.
+            # AFL++'s own mutations do not know ops. Their programs do more ops, and
+            # find less. The mutator mutates some inputs as bytes.
             given["AFL_CUSTOM_MUTATOR_ONLY"] = "1"
     if number % 3 == 1:
         given["AFL_DISABLE_TRIM"] = "1"
@@ -120,14 +120,14 @@ def show(task: Task, progress: Progress) -> None:
 
 
 def found(work: Path) -> list[Path]:
-    """Inputs that crashed, then those without an end."""
+    """The inputs that crash, then those that hang."""
     return [path for kind in ("crashes", "hangs")
             for path in sorted((work / "afl").glob(f"*/{kind}/id:*"))]
 
 
 def forget(work: Path) -> None:
-    """Remove what was found, which would end a campaign that resumes. Its figures
-    stay: without them AFL++ takes the folder for a new one, and empties it."""
+    """Remove the findings, which would end a resumed campaign. The statistics stay:
+    without them AFL++ takes the folder for a new one, and empties it."""
     for path in found(work):
         path.unlink()
 
@@ -138,7 +138,7 @@ def queue(work: Path) -> list[Path]:
 
 
 def stats(work: Path) -> list[dict[str, str]]:
-    """The figures of each instance, the first one's first."""
+    """The statistics of all instances, in order."""
     return [read_stats(path)
             for path in sorted((work / "afl").glob("*/fuzzer_stats"))]
 
@@ -153,7 +153,7 @@ def runs_of(instances: list[dict[str, str]]) -> int:
 
 
 def read(instances: list[dict[str, str]], outcome: Outcome) -> None:
-    """Take what the instances say into outcome: runs of all of them."""
+    """Set outcome from the instances' statistics: runs is the sum of all."""
     if not instances:
         return
     first = instances[0]

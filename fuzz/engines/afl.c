@@ -3,8 +3,8 @@
  * AFL_CUSTOM_MUTATOR_LIBRARY names. FUZZ_USE is the target's ops: a value of
  * enum mutator_use.
  *
- * AFL++'s own mutations of bytes know no ops. campaign/afl.py turns them off by
- * AFL_CUSTOM_MUTATOR_ONLY, so some bytes are mutated here.
+ * AFL++'s own mutations of bytes do not know ops. campaign/afl.py turns them
+ * off by AFL_CUSTOM_MUTATOR_ONLY, so this file mutates some inputs as bytes.
  */
 #include <stddef.h>
 #include <stdint.h>

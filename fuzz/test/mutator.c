@@ -555,7 +555,7 @@ test_loop_lets_a_run_follow_itself(void **state)
     assert_int_equal(most, 64);
 }
 
-/* An end of a pool that exists, or else a create, which ends the one before. */
+/* The repeated op is a reset, or a create where there is no pool. */
 static void
 test_age_ends_many_regions(void **state)
 {
@@ -575,7 +575,8 @@ test_age_ends_many_regions(void **state)
         after = before;
         assert_int_equal(mutator_age(&after), 1);
         count = check_inserted(&at);
-        /* Before a reset, the first op that differs is the one after. */
+        /* If the next op is a reset too, the first different op is the one
+         * after. */
         at -= after.ops[at].code == OP_AGAIN;
         assert_int_equal(after.ops[at].code, at == 0 ? OP_CREATE : OP_RESET);
         for (i = 1; i < count; i++) {
@@ -899,7 +900,8 @@ test_output_that_is_unchanged_is_the_input(void **state)
     assert_memory_equal(out, bytes, size);
 }
 
-/* A few of them, at any place. One goes where there is no room for another. */
+/* A few bytes change, at any place. The output never has more bytes than
+ * room. */
 static void
 test_bytes_are_changed_inserted_and_deleted(void **state)
 {

@@ -151,8 +151,8 @@ test_oracles_state_every_promise(void **state)
     }
 }
 
-/* A compiler may drop a variable that nothing reads. Then the section is not
- * there, nor these two. */
+/* A compiler may drop a variable that nothing reads. Then there is no such
+ * section, and both addresses are NULL. */
 extern unsigned char __start___libfuzzer_extra_counters[] __attribute__((weak));
 extern unsigned char __stop___libfuzzer_extra_counters[] __attribute__((weak));
 
