@@ -8,7 +8,7 @@ enum {
 
 static const struct promise promises[] = {
     [PALLOC] = {1, "ngx_palloc and ngx_pcalloc align to NGX_ALIGNMENT"},
-    [PMEMALIGN] = {9, "ngx_pmemalign aligns as asked"},
+    [PMEMALIGN] = {9, "ngx_pmemalign aligns to the requested alignment"},
     [REFUSED] = {9, "an alignment that is no power of two is refused"},
 };
 

@@ -14,11 +14,13 @@ enum {
 static const struct promise promises[] = {
     [ORDER] = {21, "cleanups run newest first"},
     [ONCE] = {22, "a cleanup runs once; one without a handler is skipped"},
-    [RUNS] = {23, "every cleanup runs, those that handlers add too"},
-    [INTACT] = {24, "a cleanup's data are as its user left them"},
+    [RUNS] = {23, "every cleanup runs, also one that a handler adds"},
+    [INTACT] = {24, "a cleanup's data stay unchanged until it runs"},
     [NEW_HANDLER] = {25, "a new cleanup's handler is NULL"},
-    [NEW_DATA] = {25, "a new cleanup's data are aligned, and lie apart"},
-    [NEW_NULL] = {25, "a new cleanup's data are NULL for size 0 alone"},
+    [NEW_DATA] = {25, "a new cleanup's data are aligned, and do not overlap "
+                      "its node"},
+    [NEW_NULL] = {25, "a new cleanup's data are NULL for size 0, and only "
+                      "then"},
     [BEFORE_FREE] = {29, "cleanups run before anything is freed or moved"},
 };
 
@@ -77,7 +79,8 @@ check_due(const struct run *run, const struct step *step)
     if (!shadow_is_written(step->given, step->due->size, step->due->fill)) {
         return &promises[INTACT];
     }
-    /* What is gone too early is gone when the last one runs. */
+    /* Memory that is freed too early is already free when the last cleanup
+     * runs. */
     for (i = 0; pool->cleanup_count == 0 && i < pool->allocation_count; i++) {
         if (!shadow_is_intact(&pool->allocations[i])) {
             return &promises[BEFORE_FREE];

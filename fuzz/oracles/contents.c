@@ -8,11 +8,13 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [BEFORE_PFREE] = {4, "what was written is intact before it is freed"},
-    [BEFORE_RESET] = {5, "what was written is intact before a reset"},
-    [BEFORE_DESTROY] = {6, "what was written is intact before destruction"},
-    [NEIGHBOUR] = {7, "what was written is intact when a neighbour is "
-                      "allocated and written"},
+    [BEFORE_PFREE] = {4, "an allocation's contents are intact before it is "
+                         "freed"},
+    [BEFORE_RESET] = {5, "an allocation's contents are intact before a reset"},
+    [BEFORE_DESTROY] = {6, "an allocation's contents are intact before a "
+                           "destroy"},
+    [NEIGHBOUR] = {7, "an allocation's contents are intact when a neighbour "
+                      "is allocated and written"},
 };
 
 enum {
@@ -57,8 +59,8 @@ all_are_intact(const struct shadow_pool *pool)
     return 1;
 }
 
-/* Those that were made before made, which has just been written: in a block
- * they lie below it. All are looked at before they end. */
+/* Checks the allocations before made, which has just been written. In a block
+ * they lie below it. All allocations are checked before they end. */
 static int
 neighbours_are_intact(const struct shadow_pool *pool,
                       const struct shadow_allocation *made)

@@ -15,17 +15,17 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [NO_MEMORY] = {33, "a call that gets no memory of the system, and needs "
-                       "more than is kept, gives NULL"},
-    [UNCHANGED] = {34, "a call that gives NULL leaves the pool as it was"},
-    [USABLE] = {35, "a call gives NULL only where the system has refused it "
+    [NO_MEMORY] = {33, "a call that needs more memory than the thread keeps, "
+                       "and gets none from the system, returns NULL"},
+    [UNCHANGED] = {34, "a call that returns NULL leaves the pool as it was"},
+    [USABLE] = {35, "a call returns NULL only if the system has refused "
                     "memory"},
-    [FITS] = {35, "a small allocation that fits a block that is tried asks "
-                  "the system for nothing"},
-    [BEYOND] = {45, "a size near SIZE_MAX gives NULL"},
+    [FITS] = {35, "a small allocation that fits a block that is tried makes "
+                  "no request to the system"},
+    [BEYOND] = {45, "a call with a size near SIZE_MAX returns NULL"},
     [TOO_SMALL] = {45, "a pool smaller than its header is refused"},
     [LOGGED] = {33, "each refusal and each failure is one line in the log, "
-                    "and nothing else is"},
+                    "and there are no other lines"},
 };
 
 enum {
@@ -79,7 +79,7 @@ check_result(const struct run *run, const struct step *step, int failed)
         return &promises[USABLE];
     }
     if (failed) {
-        /* nginx's own cleanup keeps what it took. */
+        /* nginx's own function keeps the node that it allocated. */
         return step->had_pool &&
                        !(step->is_nginx && step->kind == STEP_CLEANUP) &&
                        !is_same(&step->before, pool)
@@ -109,8 +109,8 @@ needed(const struct run *run, const struct step *step)
     return step->taken + (step->spot.is_fresh ? size : 0);
 }
 
-/* Failures may have been counted; how far each block is used is another
- * oracle's. */
+/* The counts of failures may differ. Another oracle checks the used bytes of
+ * each block. */
 static int
 is_same(const ngx_pool_t *before, const ngx_pool_t *after)
 {

@@ -13,8 +13,8 @@ static const struct promise promises[] = {
     [EARLY] = {26, "ngx_pool_run_cleanup_file runs the newest cleanup of that "
                    "descriptor, and no other"},
     [EARLY_ONCE] = {27, "a file's cleanup that ran early does not run again"},
-    [DELETE] = {28, "ngx_pool_delete_file deletes, then closes; a name that "
-                    "is gone already is no error"},
+    [DELETE] = {28, "ngx_pool_delete_file deletes, then closes; a file that "
+                    "does not exist is no error"},
     [ORDER] = {21, "files are closed newest first, in turn with other "
                    "cleanups"},
 };
@@ -36,7 +36,8 @@ check(const struct run *run, const struct step *step)
         }
         return &promises[count > run->event_count ? EARLY_ONCE : ORDER];
     }
-    /* Each step looks at the newest two: what deleting one file makes. */
+    /* Each step checks the newest two events, since deleting a file makes
+     * two. */
     for (; count + 2 > run->event_count && count != 0; count--) {
         if (count <= FILES_EVENTS_MAX &&
             !is_due(files_event(count - 1), &run->events[count - 1])) {

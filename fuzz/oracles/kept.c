@@ -15,23 +15,25 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [BOUND] = {46, "bytes kept for reuse never exceed the bound"},
-    [TRIM] = {46, "a trim, and a bound of 0, release all that is kept"},
-    [BOOKKEEPING] = {46, "what is kept takes two pages of bookkeeping at most"},
-    [SLACK] = {46, "a large allocation takes its size at least, and at most "
+    [BOUND] = {46, "kept bytes never exceed the limit"},
+    [TRIM] = {46, "a trim, and a limit of 0, release all kept memory"},
+    [BOOKKEEPING] = {46, "the bookkeeping of kept memory takes at most two "
+                         "pages"},
+    [SLACK] = {46, "a large allocation takes at least its size, and at most "
                    "half more"},
-    [BURST] = {51, "of what the last 64 regions have not needed, a thread "
-                   "keeps 512 KiB at most"},
-    [RECENT] = {51, "what a region ends with is kept, up to the bound, for the "
-                    "next region"},
-    [LITTLE] = {51, "all is kept as long as it is little"},
-    [STEADY] = {51, "what a thread keeps is taken before the system is asked: "
-                    "a block by the next of its size, a large allocation by "
-                    "one that is up to an eighth smaller"},
-    [BEYOND] = {46, "a new bound releases what is kept beyond it, and no more"},
-    [STARTS] = {46, "a block that the system gives starts the bookkeeping of "
-                    "what is kept, unless nothing is to be kept"},
-    [EARLY] = {51, "what the last 32 regions needed is kept"},
+    [BURST] = {51, "of the memory that the last 64 regions did not need, a "
+                   "thread keeps at most 512 KiB"},
+    [RECENT] = {51, "the memory of an ended region is kept for the next one, "
+                    "up to the limit"},
+    [LITTLE] = {51, "all memory is kept while it is at most 512 KiB"},
+    [STEADY] = {51, "kept memory is used before a request to the system: a "
+                    "block for the next block of its size, a piece for a "
+                    "large allocation that is up to an eighth smaller"},
+    [BEYOND] = {46, "a new limit releases the kept memory above it, and no "
+                    "more"},
+    [STARTS] = {46, "a block from the system starts the bookkeeping of kept "
+                    "memory, unless no memory is to be kept"},
+    [EARLY] = {51, "the memory that the last 32 regions needed is kept"},
 };
 
 enum {
@@ -103,7 +105,7 @@ starts_wrongly(const struct run *run, const struct step *step)
            run->pools[step->pool].pool != NULL && run->kept.stats.overhead == 0;
 }
 
-/* A new bound, or a trim. */
+/* After a new limit, or a trim. */
 static const struct promise *
 check_limit(const struct run *run, const struct step *step)
 {
@@ -124,7 +126,7 @@ check_limit(const struct run *run, const struct step *step)
                : NULL;
 }
 
-/* A region has ended. */
+/* After a region has ended. */
 static const struct promise *
 check_end(const struct run *run, const struct step *step)
 {
@@ -156,7 +158,8 @@ is_slack(const struct run *run, const struct step *step)
            2 * step->taken > 3 * (step->size + node);
 }
 
-/* Whether the system was asked for memory that is kept. */
+/* Whether the step requested memory from the system although the thread keeps
+ * some that fits. */
 static int
 asks_again(const struct run *run, const struct step *step)
 {

@@ -27,19 +27,19 @@ static const struct promise promises[] = {
                    "index"},
     [INDEX] = {37, "an index takes a few entries for each large allocation "
                    "that was live at a time"},
-    [INDEXED] = {15, "with many large allocations, freeing old ones is by an "
+    [INDEXED] = {15, "with many large allocations, old ones are freed by an "
                      "index"},
     [SHORT] = {49, "a list of a few large allocations gets no index"},
     [LOAD] = {37, "an index always has free entries: one in eight"},
     [AGAIN] = {37, "an index is built again only after many allocations"},
     [COUNT] = {49, "an index knows how many of its entries are on the list"},
-    [CALLS] = {37, "ngx_pfree asks the system once at most"},
+    [CALLS] = {37, "ngx_pfree makes at most one request to the system"},
     [SPREAD] = {15, "an index spreads allocations whose distances differ"},
 };
 
 enum {
-    /* Longer lists, and those that a step should not change, are looked at now
-     * and then, and before each reset and destroy. */
+    /* Longer lists, and lists that a step should not change, are checked from
+     * time to time, and before each reset and destroy. */
     LOOKED_AT_MAX = 32,
     LOOKED_AT_ONE_IN = 16,
 
@@ -52,13 +52,14 @@ enum {
      * cleared entries, which make a list long without allocations. */
     SHORT_MAX = 8,
 
-    /* One in so many entries is added before an index is built again. */
+    /* An index is built again after at least one allocation for this number of
+     * its entries. */
     AGAIN_ONE_IN = 16,
 
     /* Any function spreads some addresses badly, such as those whose distances
-     * are multiples of one. The pool's does so for multiples of 256. At least
-     * this number of distances differ where an index is checked, and each is an
-     * odd multiple of the heap's alignment. */
+     * are multiples of a number: 256 for the pool's. So an index is checked
+     * only if at least this number of different distances are odd multiples of
+     * the heap's alignment. */
     DISTANCES_LEAST = 16,
     DISTANCE_UNIT = 16,
 };
@@ -142,7 +143,7 @@ check_index(const struct run *run, const struct step *step)
     if (self->index_puts != 0 || step->kind == STEP_BEFORE) {
         return NULL;
     }
-    /* It is new. */
+    /* The index is new. */
     for (i = 0; i <= index->mask; i++) {
         linked += index->slots[i].next != NULL;
     }
@@ -154,8 +155,8 @@ check_index(const struct run *run, const struct step *step)
                : NULL;
 }
 
-/* Whether the list goes through the slots one after the other. The first entry
- * may be newer than the index, and lies anywhere. */
+/* Whether the list has the order of the slots. Its first entry may be newer
+ * than the index, and lie anywhere. */
 static int
 is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index)
 {
@@ -175,9 +176,9 @@ is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index)
     return 1;
 }
 
-/* Whether many distances from one allocation of the list to the next differ,
- * without those that are multiples of a greater unit. An entry that was freed
- * after the index was made has none. */
+/* Whether enough distances between neighbours of the list differ, see
+ * DISTANCES_LEAST. An entry that was freed after the index was made has no
+ * address, so the answer is no. */
 static int
 are_irregular(const ngx_pool_large_t *list)
 {
@@ -231,7 +232,7 @@ list_look(const ngx_pool_large_t *large)
     return list;
 }
 
-/* Bytes. */
+/* Returns the bytes that an index may take. */
 static size_t
 index_most(size_t peak)
 {

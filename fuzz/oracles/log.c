@@ -7,8 +7,8 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [WORDS] = {33, "a line in the log says which call failed, what it was "
-                   "given, and the system's error"},
+    [WORDS] = {33, "a line in the log has the failed call, its arguments, "
+                   "and the system's error"},
     [DEBUG] = {33, "a debug build reports each block and large allocation "
                    "that is released, and each cleanup that is added or run"},
     [UNUSED] = {33, "a debug build reports how many bytes of each block were "

@@ -10,10 +10,11 @@ enum {
 
 static const struct promise promises[] = {
     [BLOCKS] = {30, "live blocks of the system are those of all pools, and "
-                    "what the thread keeps"},
-    [BYTES] = {31, "live bytes of the system are those of all pools, and what "
-                   "the thread keeps"},
-    [END] = {32, "nothing is live when all pools are gone and nothing is kept"},
+                    "of the thread's kept memory"},
+    [BYTES] = {31, "live bytes of the system are those of all pools, and of "
+                   "the thread's kept memory"},
+    [END] = {32, "no memory is live when all pools are destroyed and no "
+                 "memory is kept"},
 };
 
 static const struct promise *

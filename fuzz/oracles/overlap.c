@@ -42,8 +42,8 @@ overlaps(const struct run *run, const struct step *step,
                : overlaps_large(run, made);
 }
 
-/* Small ones are cut from a block one after the other. So none starts before
- * the end of what was cut from its block so far. */
+/* Small allocations are cut from a block one after the other, so each starts at
+ * or after the end of the earlier ones. */
 static int
 overlaps_small(const struct shadow_pool *self, const struct step *step,
                const struct shadow_allocation *made)
@@ -55,7 +55,7 @@ overlaps_small(const struct shadow_pool *self, const struct step *step,
                          self->block_ends[block];
 }
 
-/* Neither another large one nor a pool's block. */
+/* Whether it overlaps another large allocation or a block. */
 static int
 overlaps_large(const struct run *run, const struct shadow_allocation *made)
 {

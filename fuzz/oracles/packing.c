@@ -21,7 +21,7 @@ check(const struct run *run, const struct step *step)
         return NULL;
     }
     gap = step->offset - step->spot.before;
-    /* Behind a red zone the marks' grain rounds up. */
+    /* After a red zone, the start is rounded up to the unit of marks. */
     if (step->code == OP_PNALLOC && run->model.redzone == 0) {
         return gap != 0 ? &promises[PNALLOC] : NULL;
     }

@@ -9,31 +9,31 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [TAIL] = {41, "under ASan, touching a block's unused tail, or memory that "
-                  "a reset took, is reported"},
-    [ENDED] = {41, "under ASan, touching a large allocation that a reset or a "
-                   "destroy took is reported"},
-    [DESTROYED] = {41, "under ASan, touching a destroyed pool is reported"},
-    [LIVE] = {41, "under ASan, touching an allocation is not reported"},
-    [PAST_END] = {41, "under ASan, touching what is past an allocation's end "
-                      "is reported, where there are red zones"},
+    [TAIL] = {41, "under ASan, an access to a block's free bytes, or to "
+                  "memory that a reset freed, is reported"},
+    [ENDED] = {41, "under ASan, an access to a large allocation that a reset "
+                   "or a destroy freed is reported"},
+    [DESTROYED] = {41, "under ASan, an access to a destroyed pool is reported"},
+    [LIVE] = {41, "under ASan, an access to a live allocation is not reported"},
+    [PAST_END] = {41, "under ASan with red zones, an access after an "
+                      "allocation's end is reported"},
 };
 
 enum {
     /* ASan itself unmaps what does not fit its quarantine. */
     FREED_MAX = 128 * 1024,
 
-    /* Of kept memory the library's own words stay readable. */
+    /* The library's own words at the start of kept memory have no marks. */
     KEPT_HEAD = 2 * sizeof(size_t),
 
-    /* Bytes from a start on that are all looked at. */
+    /* Bytes at a start that are all checked. */
     LOOKED_AT = 64,
 
-    /* Of eight bytes from a multiple of eight on, ASan can report the last ones
-     * alone, so all are reported if the first one is. */
+    /* Of eight bytes at a multiple of eight, ASan marks all or some of the last
+     * ones. So all are marked if the first one is. */
     GRANULE = 8,
 
-    ENDS = 512, /* bytes of an allocation that are looked at, at either end */
+    ENDS = 512, /* bytes that are checked at each end of an allocation */
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */
@@ -109,7 +109,7 @@ check_destroyed(const struct run *run, unsigned pool)
     return NULL;
 }
 
-/* Of those that a reset or a destroy has just ended. */
+/* Checks the allocations that a reset or a destroy has just ended. */
 static int
 ended_are_reported(const struct shadow_pool *self)
 {
@@ -134,7 +134,7 @@ end_is_reported(const struct shadow_allocation *allocation)
            __asan_address_is_poisoned(allocation->p + allocation->size);
 }
 
-/* No byte of an allocation that was made or is about to go may be reported. */
+/* No byte of an allocation that was made, or is about to end, may be marked. */
 static int
 are_untouched(const struct run *run, const struct step *step)
 {

@@ -11,11 +11,11 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [LIVE] = {15, "ngx_pfree gives NGX_OK for a live large allocation"},
+    [LIVE] = {15, "ngx_pfree returns NGX_OK for a live large allocation"},
     [SMALL] = {16, "ngx_pfree declines a small allocation"},
     [FOREIGN] = {17, "ngx_pfree declines another pool's allocation"},
     [INNER] = {18, "ngx_pfree declines a pointer into an allocation"},
-    [STALE] = {19, "ngx_pfree declines what was freed before"},
+    [STALE] = {19, "ngx_pfree declines a freed allocation"},
     [TWICE] = {19, "ngx_pfree declines the second time"},
     [NOTHING] = {20, "ngx_pfree declines NULL"},
 };

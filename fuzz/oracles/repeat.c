@@ -7,7 +7,7 @@ enum {
 };
 
 static const struct promise promises[] = {
-    [REPEAT] = {40, "the same program twice does the same"},
+    [REPEAT] = {40, "a program has the same effects each time"},
     [ALONE] = {42, "a pool does the same without the other pools"},
     [ASIDE] = {42, "an op on one pool changes no other pool"},
 };

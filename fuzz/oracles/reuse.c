@@ -10,8 +10,8 @@ static const struct promise promises[] = {
     [KEPT] = {36, "a reset keeps the blocks, all of them and in order"},
     [NEW] = {36, "after a reset the pool is as new: no chain, no cleanup, no "
                  "large allocation, the first block current"},
-    [COST] = {36, "a reset leaves blocks alone that were not used since the "
-                  "last one"},
+    [COST] = {36, "a reset does not touch blocks that were not used since "
+                  "the last reset"},
 };
 
 static int blocks_are_kept(const struct shadow_pool *self);

@@ -3,7 +3,7 @@
 #include "oracle.h"
 
 enum {
-    PAGE = 4096, /* where the system does not know its own */
+    PAGE = 4096, /* if the system does not know the page size */
 };
 
 enum {
@@ -21,7 +21,7 @@ static const struct promise promises[] = {
     [ALWAYS_LARGE] = {9, "ngx_pmemalign makes a large allocation"},
 };
 
-/* Not what the library says: that is judged as well. */
+/* Not ngx_pagesize, since that is checked too. */
 static size_t
 page(void)
 {

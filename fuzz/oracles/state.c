@@ -21,13 +21,13 @@ static const struct promise promises[] = {
     [HEAD] = {48, "each block's head says how far it is used and where it "
                   "ends"},
     [EMPTY] = {48, "after a reset each block's head says that it is empty"},
-    [MIXED] = {50, "what nginx's own functions do to a pool is respected, and "
-                   "the other way round"},
+    [MIXED] = {50, "nginx's own functions and the library's see each other's "
+                   "changes"},
 };
 
 enum {
-    /* Of a longer chain, blocks before the one before current are looked at now
-     * and then, and before and after each reset. */
+    /* In a longer chain, blocks before the one before current are checked from
+     * time to time, and before and after each reset. */
     LOOKED_AT_MAX = 8,
     LOOKED_AT_ONE_IN = 16,
 };

@@ -13,7 +13,7 @@ static const struct promise promises[] = {
 };
 
 enum {
-    /* Of a pool with more in it, statistics are looked at now and then. */
+    /* The statistics of a larger pool are checked from time to time. */
     LOOKED_AT_MAX = 4,
     LOOKED_AT_ONE_IN = 16,
 };

@@ -1,7 +1,8 @@
 #include "oracle.h"
 
 static const struct promise promises[] = {
-    {8, "ngx_pcalloc gives zero in every byte, in memory used before too"},
+    {8, "ngx_pcalloc returns memory with zero in every byte, also if it was "
+        "used before"},
 };
 
 static const struct promise *

@@ -44,8 +44,8 @@ enum {
     KEPT = 14,
     REGIONS = 9,
 
-    /* Once there is bookkeeping of what a thread keeps, its pieces are counted
-     * after one in so many ops: that takes longer than doing an op. */
+    /* Once a thread has bookkeeping of kept memory, its pieces are counted in
+     * one of this number of checks, since counting takes longer than an op. */
     COUNTED_ONE_IN = 32,
 };
 
@@ -54,20 +54,20 @@ static struct thread {
     size_t limit;
     size_t asked; /* bytes that its pools may have requested from the system,
                      less kept bytes that went back when a pool ended */
-    size_t kept;  /* bytes, after its last op, */
-    size_t bookkeeping; /* and those of the bookkeeping */
-    size_t checks;      /* after which memory had moved */
+    size_t kept;  /* bytes, after its last op */
+    size_t bookkeeping; /* bytes when pieces were counted last; 0: unknown */
+    size_t checks;      /* made while the bookkeeping was known */
     size_t late;        /* bytes of the pool that late_end() destroys */
     size_t ended;       /* regions that have ended on it */
     size_t swept;       /* kept bytes that went back when a pool ended */
-    int is_moved;       /* memory has maybe come from the system, or gone back,
+    int is_moved;       /* memory may have come from the system, or gone back,
                          * since the last check */
 } threads[REGIONS_THREADS];
 
-/* Bytes as check_live() saw them last. */
+/* The bytes at the last check_live(). */
 static struct sums {
-    size_t live;     /* that the system has given */
-    size_t expected; /* the same, but for indexes */
+    size_t live;     /* from the system */
+    size_t expected; /* that live must be, without indexes */
     size_t pools;    /* of live pools */
     size_t indexes;
 } sums;
@@ -76,8 +76,8 @@ STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
     unsigned char left[KEPT][REGIONS]; /* bytes that it may keep in addition */
 
-    /* Bytes that a thread has swept, by the bytes of live pools, and by those
-     * of them that are more than it may keep: other threads requested them. */
+    /* The bytes that a thread has swept, with the bytes of live pools, and with
+     * those of them that other threads must have requested. */
     unsigned char swept[KEPT][KEPT];
     unsigned char others[KEPT][KEPT];
 } states;
@@ -430,7 +430,7 @@ thread_trim(void)
     moved_all();
 }
 
-/* Bookkeeping has maybe gone, too. */
+/* The bookkeeping may have been released, too. */
 static void
 moved_all(void)
 {
@@ -460,8 +460,8 @@ check(void)
     if (FUZZ_SCHEDULED && !thread->is_moved && kept == thread->kept) {
         regions_trace_add(sums.expected);
         if (heap_live_bytes() != sums.live) {
-            regions_fail(
-                "what is cut from a block takes nothing of the system");
+            regions_fail("an allocation from a block does not change the "
+                         "system's live bytes");
         }
         return;
     }
@@ -490,7 +490,7 @@ check_stats(struct thread *thread, size_t kept)
     ngx_pool_cache_stats(&stats);
     thread->bookkeeping = stats.overhead;
     if (stats.size != kept || stats.limit != thread->limit) {
-        regions_fail("statistics say what a thread keeps, and its limit");
+        regions_fail("the statistics have a thread's kept bytes and its limit");
     }
 }
 
