@@ -12,8 +12,8 @@ from pathlib import Path
 # is an error for gcc 14 and clang 15.
 QUIET = "-Dc_args=-w -Wno-int-conversion"
 BUILDS = {
-    "checks": ("gcc", ["-Dbuildtype=plain", "-Doptimization=1", QUIET]),
-    "campaign": ("clang", ["-Dbuildtype=plain", "-Doptimization=2", QUIET]),
+    "checks": ("gcc", "g++", ["-Dbuildtype=plain", "-Doptimization=1", QUIET]),
+    "campaign": ("clang", "clang++", ["-Dbuildtype=plain", "-Doptimization=2", QUIET]),
 }
 
 # Data alone, which a copy shares.
@@ -97,7 +97,7 @@ class Tree:
         return self.folder / build
 
     def configure(self, build: str) -> None:
-        compiler, options = BUILDS[build]
+        c, cxx, options = BUILDS[build]
         folder = self.build_folder(build)
         kept = folder / "nginx_src"  # as meson.build keeps it
         is_there = (folder / "build.ninja").exists()
@@ -105,7 +105,7 @@ class Tree:
             kept.exists() and kept.read_text() == self.nginx)
         if is_there and has_nginx:
             return
-        environment = dict(os.environ, CC=compiler)
+        environment = dict(os.environ, CC=c, CXX=cxx)
         if self.nginx:
             environment["NGINX_SRC"] = self.nginx
         run(["meson", "setup", str(folder), str(self.source), *options,

@@ -464,9 +464,14 @@ class Builds(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             tree = Tree(Path(name), Path(name), 1, "")
             tree.source.mkdir()
-            (tree.source / "meson.build").write_text("project('small', 'c')\n")
-            tree.configure("checks")
-            self.assertTrue((Path(name) / "checks/build.ninja").exists())
+            # An option of one compiler is none of another one's.
+            (tree.source / "meson.build").write_text("""project('small', 'c', 'cpp')
+            foreach language : ['c', 'cpp']
+              assert(meson.get_compiler(language).get_id() == 'clang')
+            endforeach
+            """)
+            tree.configure("campaign")
+            self.assertTrue((Path(name) / "campaign/build.ninja").exists())
 
     def test_a_replay_has_the_memory_that_it_reserves(self) -> None:
         if b"__asan_init" in REPLAY.read_bytes():
