@@ -202,6 +202,8 @@ class Score:
     def prepare(self, subjects: list[Subject]) -> None:
         """Build and measure what the subjects need."""
         runs = {subject.runs for subject in subjects}
+        if column_list.EXACT in runs:
+            runs.add(column_list.INLINE)
         self.say("building all switched mutants")
         tree = self.tree
         tree.copy(tree.switch(HERE) | {
@@ -229,8 +231,10 @@ class Score:
             column: sorted(checks, key=lambda c: c.seconds)
             if column == "unit" else checks
             for column, checks in self.checks.pool.items()}
-        if "exact" in self.checks.campaigns and any(s.text is None for s in subjects):
-            self.reach(self.checks.campaigns["exact"])
+        if any(subject.text is None for subject in subjects):
+            for name in column_list.IN_POOL:
+                if name in self.checks.campaigns:
+                    self.reach(self.checks.campaigns[name])
 
     def measure(self, check: Check) -> None:
         column_list.measure(check, self.tree, self.runner)
@@ -302,7 +306,7 @@ class Score:
 
     def checks_of(self, subject: Subject, column: str) -> list[Check]:
         if column == "campaign":
-            check = self.checks.campaigns.get(subject.runs)
+            check = self.checks.campaigns.get(self.campaign_of(subject))
             if check is None:
                 return []
             seconds = self.arguments.seconds
@@ -323,6 +327,15 @@ class Score:
             own = column_list.OWN_REPLAYS.get(subject.runs)
             checks = sorted(checks, key=lambda check: check.name != own)
         return checks
+
+    def campaign_of(self, subject: Subject) -> str:
+        """Which campaign looks for subject: the first that reaches it."""
+        if subject.runs != column_list.EXACT or subject.text is not None:
+            return subject.runs
+        for name, target in column_list.IN_POOL.items():
+            if self.reached.get(target, b"")[subject.number:][:1] == b"\1":
+                return name
+        return column_list.EXACT
 
     def generated_seconds(self) -> int:
         return math.ceil(self.arguments.seconds / GENERATED_PART)
