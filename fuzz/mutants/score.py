@@ -329,13 +329,11 @@ class Score:
         return checks
 
     def campaign_of(self, subject: Subject) -> str:
-        """Which campaign looks for subject: the first that reaches it."""
-        if subject.runs != column_list.EXACT or subject.text is not None:
-            return subject.runs
-        for name, target in column_list.IN_POOL.items():
-            if self.reached.get(target, b"")[subject.number:][:1] == b"\1":
-                return name
-        return column_list.EXACT
+        """The campaign that runs the code of subject."""
+        is_inline = subject.file == SEEN_BY_ALL and subject.text is None
+        if subject.runs == column_list.EXACT and is_inline:
+            return column_list.INLINE
+        return subject.runs
 
     def generated_seconds(self) -> int:
         return math.ceil(self.arguments.seconds / GENERATED_PART)

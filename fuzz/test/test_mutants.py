@@ -406,15 +406,15 @@ class Corpus(unittest.TestCase):
             self.assertEqual(asked[0].name, first)
             self.assertEqual(len(asked), len(checks))
 
-    def test_a_campaign_reaches_its_mutant(self) -> None:
+    def test_a_campaign_runs_the_code_of_its_mutant(self) -> None:
         # The marks of pool_ops take the place of the fast path.
-        holder = types.SimpleNamespace(reached={
-            "pool_ops": bytes([1, 1, 0, 0]), "pool_ops_inline": bytes([1, 0, 1, 0])})
-        for number, runs, campaign in (
-                (1, "exact", "exact"), (2, "exact", "inline"), (3, "exact", "exact"),
-                (2, "mixed", "mixed")):
-            mutant = types.SimpleNamespace(number=number, runs=runs, text=None)
-            self.assertEqual(score.Score.campaign_of(holder, mutant), campaign)
+        for file, text, runs, campaign in (
+                ("ngx_palloc.h", None, "exact", "inline"),
+                ("ngx_palloc.h", "...", "exact", "exact"),
+                ("ngx_palloc.h", None, "mixed", "mixed"),
+                ("ngx_palloc.c", None, "exact", "exact")):
+            mutant = types.SimpleNamespace(file=f"pool/{file}", runs=runs, text=text)
+            self.assertEqual(score.Score.campaign_of(None, mutant), campaign)
 
     def test_the_killer_of_the_last_score_is_first(self) -> None:
         checks = [columns.Check(name, "test", "checks", [], [])
