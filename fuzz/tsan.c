@@ -24,12 +24,14 @@ __tsan_default_options(void)
 }
 
 /* Suppresses races on an engine's counters, which all threads add to. They have
- * no names, so reports name the start of their section. */
+ * no names, so reports name the symbol before them: the start of their section,
+ * or the end of another one, of states.h. */
 const char *
 __tsan_default_suppressions(void)
 {
     return "race:^__TMC_END__$\n"
-           "race:^__start___sancov_cntrs$\n";
+           "race:^__start___sancov_cntrs$\n"
+           "race:^__stop___libfuzzer_extra_counters$\n";
 }
 
 void
