@@ -27,7 +27,9 @@ STATES static struct {
     unsigned char ends[KEPT][ENDS];
     unsigned char lists[LARGE][1 + INDEXES];
     unsigned char indexes[INDEXES][PARTS];
-    unsigned char empties[LARGE][LARGE]; /* entries without an allocation */
+    /* Entries without an allocation, and with one. First: whether nginx's own
+     * ngx_pfree() frees, or the library's. */
+    unsigned char empties[2][LARGE][LARGE];
     unsigned char blocks[BLOCKS][FAILED];
 } states;
 
@@ -53,7 +55,8 @@ states_note(const struct run *run, unsigned pool)
         nth = states_doublings(slots / INDEX_UNIT, 1 + INDEXES);
         states.indexes[nth - 1][(PARTS - 1) * index->linked / slots] = 1;
     } else {
-        states.empties[states_doublings(model->empty_count, LARGE)]
+        states.empties[(run->by_nginx & OP_BY_NGINX_PFREE) != 0]
+                      [states_doublings(model->empty_count, LARGE)]
                       [states_doublings(model->large_count, LARGE)] = 1;
     }
     states.lists[states_doublings(model->large_count, LARGE)][nth] = 1;

@@ -10,6 +10,7 @@ enum {
     EMPTY,
     INDEX,
     INDEXED,
+    LISTED,
     SHORT,
     LOAD,
     AGAIN,
@@ -29,6 +30,7 @@ static const struct promise promises[] = {
                    "that was live at a time"},
     [INDEXED] = {15, "with many large allocations, old ones are freed by an "
                      "index"},
+    [LISTED] = {49, "an index comes with a list, which the index's tail ends"},
     [SHORT] = {49, "a list of a few large allocations gets no index"},
     [LOAD] = {37, "an index always has free entries: one in eight"},
     [AGAIN] = {37, "an index is built again only after many allocations"},
@@ -128,6 +130,9 @@ check_index(const struct run *run, const struct step *step)
 
     if (self->index_size > index_most(peak)) {
         return &promises[INDEX];
+    }
+    if (self->pool->large == NULL) {
+        return &promises[LISTED];
     }
     if (peak <= SHORT_MAX && !self->is_mixed) {
         return &promises[SHORT];
