@@ -55,7 +55,7 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
     start = time.monotonic()
     resumed = runs_of(stats(task.work))
     ended = running.run(instances, lambda: bool(found(task.work)),
-                        lambda: show(task, progress))
+                        lambda: show(task, start, progress))
     outcome = Outcome("afl", ended.status, log=ended.log,
                       is_stopped=ended.is_stopped,
                       seconds=time.monotonic() - start, found=found(task.work))
@@ -111,12 +111,16 @@ def name(number: int) -> str:
     return "main" if number == 0 else f"other{number}"
 
 
-def show(task: Task, progress: Progress) -> None:
+def show(task: Task, start: float, progress: Progress) -> None:
+    """AFL++ writes its statistics once a minute, so their time is shown, too."""
+    instances = stats(task.work)
+    if not instances:
+        return
+    written = instances[0].get("run_time", "0")
     outcome = Outcome("afl", 0)
-    read(stats(task.work), outcome)
-    if outcome.runs:
-        progress.show(f"{task.binary.name}: {outcome.runs} runs, "
-                      f"{outcome.edges} edges, stability {outcome.stability}")
+    read(instances, outcome)
+    progress.show(f"{task.elapsed(start)}; AFL++ after {written} s: {outcome.runs} "
+                  f"runs, {outcome.edges} edges, stability {outcome.stability}")
 
 
 def found(work: Path) -> list[Path]:

@@ -34,6 +34,11 @@ class Task(NamedTuple):
     seed: int = 0  # of what instances differ in; 0: the engine chooses
     variants: dict[str, Path] = {}  # AFL++'s other builds of binary
 
+    def elapsed(self, start: float) -> str:
+        """How far the campaign is that began at start, for a line of progress."""
+        elapsed = min(time.monotonic() - start, self.seconds)
+        return f"{self.binary.name}: {elapsed:.0f} of {self.seconds} s"
+
 
 @dataclass
 class Outcome:

@@ -27,7 +27,7 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
     logs = [instance.log for instance in instances]
     start = time.monotonic()
     ended = running.run(instances, lambda: bool(found(crashes)),
-                        lambda: show(task, logs, progress))
+                        lambda: show(task, start, logs, progress))
     outcome = Outcome("libfuzzer", ended.status, log=ended.log,
                       is_stopped=ended.is_stopped,
                       seconds=time.monotonic() - start, found=found(crashes))
@@ -46,10 +46,10 @@ def command(task: Task, crashes: Path, number: int) -> list[str]:
     ]
 
 
-def show(task: Task, logs: list[Path], progress: Progress) -> None:
+def show(task: Task, start: float, logs: list[Path], progress: Progress) -> None:
     outcome = Outcome("libfuzzer", 0)
     read([tail(log) for log in logs], outcome)
-    progress.show(f"{task.binary.name}: {outcome.runs} runs, "
+    progress.show(f"{task.elapsed(start)}, {outcome.runs} runs, "
                   f"{outcome.edges} edges, {outcome.corpus} inputs")
 
 

@@ -258,7 +258,8 @@ class Engines(unittest.TestCase):
 
     def run_task(self, engine: str, task: Task) -> Outcome:
         run = {"libfuzzer": libfuzzer, "afl": afl}[engine].run
-        with contextlib.redirect_stdout(io.StringIO()):
+        self.progress = io.StringIO()
+        with contextlib.redirect_stdout(self.progress):
             return run(task, Progress(), Running())
 
     def run_target(
@@ -344,6 +345,19 @@ class Engines(unittest.TestCase):
         each = [int(stats["execs_done"]) for stats in afl.stats(self.folder)]
         self.assertEqual(len(each), 2)
         self.assertEqual(outcome.runs, sum(each))
+
+    def check_progress(self, engine: str) -> None:
+        self.run_target(engine, TARGET_LARGE, 1)
+        lines = self.progress.getvalue().splitlines()
+        self.assertNotEqual(lines, [])
+        for line in lines:
+            self.assertRegex(line, r"^target: [01] of 1 s\b.* \d+ runs, \d+ edges")
+
+    def test_libfuzzer_shows_how_far_it_is(self) -> None:
+        self.check_progress("libfuzzer")
+
+    def test_afl_shows_how_far_it_is(self) -> None:
+        self.check_progress("afl")
 
 
 class Stability(unittest.TestCase):
