@@ -1,11 +1,12 @@
 /*
  * trace_reader: the trace of any program can be executed without checks, as
- * timed executors do, and can be turned into calls. The input is a program, see
- * pool/ops/program.h.
+ * timed executors do, has the actions that a second reader expects, and can be
+ * turned into calls. The input is a program, see pool/ops/program.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "naive.h"
 #include "replay.h"
 #include "source.h"
 #include "trace.h"
@@ -20,6 +21,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (trace_init(&trace, data, size) == 0) {
         broken = validity_check(&trace);
+        if (broken == NULL) {
+            broken = naive_check(&trace, data, size);
+        }
         if (broken == NULL) {
             source_init(&source);
             if (source_add_trace(&source, &trace) != 0) {
