@@ -192,11 +192,23 @@ test_ops_near_frees_are_short_in_version_3(void **state)
 static void
 test_programs_of_version_3_are_read(void **state)
 {
-    /* free 10000, free 1 less, palloc, free 2 more */
-    const uint8_t bytes[] = {OP_NEAR,          OP_FREE, 0x90,      0x4e,
-                             OP_FREE | 1 << 7, 1,       OP_PALLOC, 16,
-                             OP_FREE | 1 << 7, 4};
-    static const uint32_t ages[] = {10000, 9999, 0, 10002};
+    /* free 10000, free 1 less, palloc, free 2 more, resize, free the same */
+    const uint8_t bytes[] = {OP_NEAR,
+                             OP_FREE,
+                             0x90,
+                             0x4e,
+                             OP_FREE | 1 << 7,
+                             1,
+                             OP_PALLOC,
+                             16,
+                             OP_FREE | 1 << 7,
+                             4,
+                             OP_RESIZE,
+                             7,
+                             16,
+                             OP_FREE | 1 << 7,
+                             0};
+    static const uint32_t ages[] = {10000, 9999, 0, 10002, 7, 10003};
     struct program program;
     struct op op;
     size_t i;
@@ -206,7 +218,7 @@ test_programs_of_version_3_are_read(void **state)
     for (i = 0; program_next(&program, &op); i++) {
         assert_int_equal(op.who, ages[i]);
     }
-    assert_int_equal(i, 4);
+    assert_int_equal(i, 6);
 }
 
 static void
@@ -260,6 +272,8 @@ test_ops_have_the_size_of_their_text(void **state)
         {"palloc p0 16*2305843009213693951", SIZE_MAX},
     };
     const struct op_scale nothing = {0};
+    const struct op_scale little = {.left = 5};
+    const struct op_scale all = {.max = SIZE_MAX - 1};
     struct op op;
     size_t i;
 
@@ -270,6 +284,11 @@ test_ops_have_the_size_of_their_text(void **state)
     }
     assert_int_equal(op_parse(&op, "palloc p0 left-8"), 0);
     assert_int_equal(op_size(&op, &nothing), 0);
+    assert_int_equal(op_size(&op, &little), 0);
+    assert_int_equal(op_parse(&op, "palloc p0 max+1"), 0);
+    assert_true(op_size(&op, &all) == SIZE_MAX);
+    assert_int_equal(op_parse(&op, "palloc p0 max+2"), 0);
+    assert_true(op_size(&op, &all) == SIZE_MAX);
 }
 
 static void
@@ -295,6 +314,7 @@ test_ops_refuse_text_that_is_no_op(void **state)
         "palloc p0 1x",
         "palloc p0 4096*32",
         "a_word_that_is_longer_than_any_op's",
+        "nop a_word_that_is_longer_than_any_op's",
     };
     static const char *const empty[] = {"", "  ", "\n", "# text", " \t# text"};
     struct op op;

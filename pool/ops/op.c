@@ -423,6 +423,9 @@ near(size_t base, int offset)
     if (offset < 0 && base < (size_t) -offset) {
         return 0;
     }
+    if (offset > 0 && base > SIZE_MAX - (size_t) offset) {
+        return SIZE_MAX;
+    }
     return base + (size_t) offset;
 }
 
