@@ -1,6 +1,7 @@
 #include "roundtrip.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "op.h"
@@ -8,19 +9,63 @@
 
 enum {
     OPS = 4096, /* of a program that are checked */
+
+    /* The encoding, as op.h has it. */
+    FIXED_SIZE = 4,
+    CODE_BITS = 6,
+    VALUE_BITS_1 = 13,
+    POOL_FOLLOWS = 64,
+    MODE_FOLLOWS = 128,
+    BYTE = 128, /* values of a varint's byte */
+
+    GUARD = 32, /* bytes after the end of a short output */
+    GUARD_BYTE = 0x5a,
 };
+
+/* The position of a second decoder, which is slow and simple. */
+struct second {
+    const uint8_t *data;
+    size_t size;
+    size_t at;
+    unsigned version;
+    uint32_t pool; /* of the op before */
+    uint32_t age;  /* now, of the object that the last free named */
+};
+
+/* Wider than any number of an op, so that no sum wraps. */
+__extension__ typedef __int128 wide;
+__extension__ typedef unsigned __int128 unsigned_wide;
 
 static const char *check_bytes(const uint8_t *data, size_t size);
 static const char *check_op(const struct op *op, enum op_version version,
                             const struct op *again);
+static const char *check_decoded(const uint8_t *data, size_t size);
+static void second_next(struct second *second, struct op *ret_op);
+static void second_next_fixed(struct second *second, struct op *ret_op);
+static uint64_t second_number(struct second *second, unsigned bits);
+static int makes(unsigned code);
+static const char *check_size(const struct op *op);
+static size_t second_size(const struct op *op, const struct op_scale *scale);
+static const char *check_refusal(const uint8_t *data, size_t size);
 static const char *check_text(const uint8_t *data, size_t size);
 static const char *check_as_text(const uint8_t *data, size_t size);
+static const char *check_lines(const char *text, int rc, size_t refused);
+static const char *check_line(const char *line, int rc);
+static size_t words(const char *text);
+static const char *check_short(const char *text, enum op_version version,
+                               size_t length);
 
 const char *
 roundtrip_check(const uint8_t *data, size_t size)
 {
     const char *broken = check_bytes(data, size);
 
+    if (broken == NULL) {
+        broken = check_decoded(data, size);
+    }
+    if (broken == NULL) {
+        broken = check_refusal(data, size);
+    }
     if (broken == NULL) {
         broken = check_text(data, size);
     }
@@ -91,6 +136,200 @@ check_op(const struct op *op, enum op_version version, const struct op *again)
     return NULL;
 }
 
+/* An encoder and a decoder with the same error would agree. */
+static const char *
+check_decoded(const uint8_t *data, size_t size)
+{
+    struct second second = {.data = data, .size = size, .at = 1};
+    struct program program;
+    struct op expected;
+    struct op op;
+    size_t i;
+
+    program_init(&program, data, size);
+    second.version = size != 0 && data[0] >= 1 && data[0] <= 3 ? data[0] : 2;
+    if ((unsigned) program.version != second.version) {
+        return "the first byte is the version, or means version 2";
+    }
+    for (i = 0; i < OPS && program_next(&program, &op); i++) {
+        const char *broken;
+
+        if (second.at >= size) {
+            return "a program ends with its last byte";
+        }
+        second_next(&second, &expected);
+        if (check_op(&expected, program.version, &op) != NULL ||
+            program.offset != second.at) {
+            return "an op is decoded as op.h says";
+        }
+        broken = check_size(&op);
+        if (broken != NULL) {
+            return broken;
+        }
+    }
+    return i == OPS || second.at >= size ? NULL
+                                         : "a program ends with its last byte";
+}
+
+static void
+second_next(struct second *second, struct op *ret_op)
+{
+    uint8_t head = second->data[second->at];
+    unsigned code = head % OP_CODES;
+    struct op op = {.code = (uint8_t) code};
+
+    if (second->version == 1) {
+        second_next_fixed(second, ret_op);
+        return;
+    }
+    second->at++;
+    if (head & POOL_FOLLOWS) {
+        second->pool = (uint32_t) second_number(second, 32);
+    }
+    op.pool = second->pool;
+    if (op_has(code, 'w')) {
+        op.who = (uint32_t) second_number(second, 32);
+    }
+    if (code == OP_FREE) {
+        if (second->version == 3 && (head & MODE_FOLLOWS) != 0) {
+            op.who = second->age +
+                     (op.who % 2 == 0 ? op.who / 2 : UINT32_MAX - op.who / 2);
+        }
+        second->age = op.who;
+    }
+    if (op_has(code, 's')) {
+        uint64_t number = second_number(second, 64);
+
+        op.amount = (head & MODE_FOLLOWS) != 0
+                        ? op_amount((enum op_mode)(number % 8), number / 8)
+                        : op_amount(OP_BYTES, number);
+    }
+    second->age += (uint32_t) makes(code);
+    *ret_op = op;
+}
+
+static void
+second_next_fixed(struct second *second, struct op *ret_op)
+{
+    uint8_t bytes[FIXED_SIZE] = {0};
+    unsigned amount;
+    size_t i;
+
+    for (i = 0; i < FIXED_SIZE && second->at < second->size; i++) {
+        bytes[i] = second->data[second->at++];
+    }
+    amount = bytes[2] + 256u * bytes[3];
+    *ret_op = (struct op){
+        .code = bytes[0] % OP_CODES,
+        .pool = bytes[0] >> CODE_BITS,
+        .who = bytes[1],
+        .amount = op_amount((enum op_mode)(amount >> VALUE_BITS_1),
+                            amount % (1u << VALUE_BITS_1)),
+    };
+}
+
+static uint64_t
+second_number(struct second *second, unsigned bits)
+{
+    unsigned_wide number = 0;
+    unsigned_wide unit = 1;
+
+    while (unit >> bits == 0 && second->at < second->size) {
+        uint8_t byte = second->data[second->at++];
+
+        number += byte % BYTE * unit;
+        unit *= BYTE;
+        if (byte < BYTE) {
+            break;
+        }
+    }
+    return (uint64_t) (number % ((unsigned_wide) 1 << bits));
+}
+
+static int
+makes(unsigned code)
+{
+    return code == OP_PALLOC || code == OP_PNALLOC || code == OP_PCALLOC ||
+           code == OP_PMEMALIGN || code == OP_RESIZE;
+}
+
+static const char *
+check_size(const struct op *op)
+{
+    static const struct op_scale scales[] = {
+        {.max = 944, .left = 100, .page = 4096},
+        {.max = 1, .left = 5, .page = 0},
+        {.max = SIZE_MAX, .left = SIZE_MAX - 3, .page = SIZE_MAX},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+        if (op_size(op, &scales[i]) != second_size(op, &scales[i])) {
+            return "an op's size is that of its mode and its value";
+        }
+    }
+    return NULL;
+}
+
+static size_t
+second_size(const struct op *op, const struct op_scale *scale)
+{
+    wide value = op->amount & (UINT64_MAX >> 3);
+    wide size = 0;
+
+    switch ((enum op_mode)(op->amount >> OP_VALUE_BITS)) {
+    case OP_BYTES:
+        size = value;
+        break;
+    case OP_UNITS:
+        size = 16 * value;
+        break;
+    case OP_MAX:
+        size = (wide) scale->max + value % 7 - 3;
+        break;
+    case OP_LEFT:
+        size = (wide) scale->left + value % 17 - 8;
+        break;
+    case OP_PAGE:
+        size = (wide) scale->page + value % 3 - 1;
+        break;
+    case OP_SMALL:
+        size = value % 64;
+        break;
+    case OP_BIG:
+        size = value % 32 * 4096;
+        break;
+    case OP_BEYOND:
+        size = SIZE_MAX - value;
+        break;
+    }
+    return size < 0 ? 0 : size > (wide) SIZE_MAX ? SIZE_MAX : (size_t) size;
+}
+
+/* A message has the offset of the first record that is wrong: the bytes before
+ * it are a program. */
+static const char *
+check_refusal(const uint8_t *data, size_t size)
+{
+    static const char begin[] = "offset ";
+    char error[PROGRAM_ERROR_MAX] = "";
+    size_t offset;
+
+    if (program_check(data, size, error) == 0) {
+        return NULL;
+    }
+    offset = strtoul(error + strlen(begin), NULL, 10);
+    if (strncmp(error, begin, strlen(begin)) != 0 ||
+        strstr(error, "found ") == NULL || strstr(error, "expected ") == NULL) {
+        return "a refusal has the offset, the found and the expected bytes";
+    }
+    if (offset != 0 &&
+        (offset >= size || program_check(data, offset, error) != 0)) {
+        return "a refusal has the offset of the first wrong record";
+    }
+    return NULL;
+}
+
 static const char *
 check_text(const uint8_t *data, size_t size)
 {
@@ -136,6 +375,7 @@ check_as_text(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     for (v = 0; v < sizeof(versions) / sizeof(versions[0]); v++) {
+        const char *broken;
         size_t length;
         int rc = program_parse(text, versions[v], out, size + 2, &length);
 
@@ -148,6 +388,89 @@ check_as_text(const uint8_t *data, size_t size)
         }
         if (rc == -ENOSPC || (rc == -ERANGE && versions[v] != OP_FIXED)) {
             return "a text's program has at most two bytes more than the text";
+        }
+        broken = check_lines(text, rc, rc != 0 ? length : SIZE_MAX);
+        if (broken == NULL && rc == 0) {
+            broken = check_short(text, versions[v], length);
+        }
+        if (broken != NULL) {
+            return broken;
+        }
+    }
+    return NULL;
+}
+
+/* Checks the text's lines up to the refused one; rc says why it was. */
+static const char *
+check_lines(const char *text, int rc, size_t refused)
+{
+    const char *broken = NULL;
+    size_t line;
+
+    for (line = 1; broken == NULL && line <= refused && *text != '\0'; line++) {
+        broken = check_line(text, line == refused ? rc : 0);
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    return broken;
+}
+
+/* A line is an op, or empty, unless it was refused with -EINVAL. */
+static const char *
+check_line(const char *line, int rc)
+{
+    char printed[OP_TEXT_SIZE];
+    struct op op;
+    int parsed = op_parse(&op, line);
+
+    if ((rc == -EINVAL) != (parsed == -EINVAL)) {
+        return "the first line that is no op is refused";
+    }
+    if (parsed == -EINVAL) {
+        return NULL;
+    }
+    if (parsed == 0) {
+        (void) op_print(&op, printed);
+    }
+    if (words(line) != (parsed == 0 ? words(printed) : 0)) {
+        return "an op's text has a word for its name and each operand";
+    }
+    return NULL;
+}
+
+/* The words of a line, without its comment. */
+static size_t
+words(const char *text)
+{
+    static const char blanks[] = " \t\r";
+    size_t count = 0;
+
+    for (;;) {
+        text += strspn(text, blanks);
+        if (*text == '\0' || *text == '\n' ||
+            (*text == '#' && (text[1] < '0' || text[1] > '9'))) {
+            return count;
+        }
+        text += strcspn(text, " \t\r\n");
+        count++;
+    }
+}
+
+/* Parses the text, whose program has length bytes, into one byte less. */
+static const char *
+check_short(const char *text, enum op_version version, size_t length)
+{
+    static uint8_t out[OPS + GUARD];
+    size_t line;
+    size_t i;
+
+    memset(out, GUARD_BYTE, length - 1 + GUARD);
+    if (program_parse(text, version, out, length - 1, &line) != -ENOSPC) {
+        return "a program that does not fit is refused";
+    }
+    for (i = 0; i < GUARD; i++) {
+        if (out[length - 1 + i] != GUARD_BYTE) {
+            return "nothing is written past the end of the output";
         }
     }
     return NULL;

@@ -14,8 +14,9 @@
  * Check all functions that read and write programs with data, of size bytes:
  *
  * - decode data, encode the ops, and decode them again;
+ * - compare the ops and their sizes with those of a second, simple decoder;
  * - print the ops as text, and parse the text;
- * - parse data as if it were text.
+ * - parse data as if it were text, also into an output that is too short.
  *
  * Of a long program, only the first ops are checked.
  * Returns NULL, or the promise that does not hold.
