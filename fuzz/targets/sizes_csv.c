@@ -22,15 +22,24 @@
 enum {
     LINES_MAX = 4096, /* more than any input has */
     TEXT_MAX = 64 * 1024,
-    SAMPLES = 64,
+    SAMPLES = 512,
+
+    /* A line's share of the samples differs from its share of the weights by
+     * less than one in so many. The seed of the samples is fixed, so their
+     * random numbers are the same for each file: no interval's share of them
+     * differs by more than 0.06 from its length. */
+    SHARE_PARTS = 12,
 };
 
 static const char blanks[] = " \t\r";
 static const char order[] = "order: sequence";
+static const char other_order[] = "order: ";
+static const char header[] = "bytes,weight";
 
 /* The file, as read_again() reads it. */
 static struct {
     int is_sequence;
+    int has_header;
     size_t count;
     uint32_t bytes[LINES_MAX];
     double weights[LINES_MAX];
@@ -44,8 +53,11 @@ static size_t line_end(const uint8_t *data, size_t size, size_t line);
 static void check_figures(const struct sizes *sizes);
 static void check_samples(const struct sizes *sizes);
 static int is_size(const struct sizes *sizes, uint32_t bytes);
+static void check_shares(const struct sizes *sizes, const uint32_t *samples);
 static void read_again(const uint8_t *data, size_t size);
 static void read_line(const char *line, size_t size);
+static void read_comment(char *comment);
+static char *trimmed(char *text);
 static void check(int holds, const char *words);
 
 int
@@ -220,6 +232,7 @@ check_samples(const struct sizes *sizes)
     } else {
         check(sizes_period(sizes, SAMPLES) == SAMPLES,
               "random samples have no period");
+        check_shares(sizes, samples);
     }
 }
 
@@ -234,12 +247,37 @@ is_size(const struct sizes *sizes, uint32_t bytes)
     return 0;
 }
 
+/* Checks the share of the line with the most weight, unless another line has
+ * the same size: then the samples do not say which line they are of. */
+static void
+check_shares(const struct sizes *sizes, const uint32_t *samples)
+{
+    double total = sizes->until[sizes->count - 1];
+    size_t most = 0;
+    size_t same = 0;
+    size_t sampled = 0;
+
+    for (size_t i = 0; i < expected.count; i++) {
+        most = expected.weights[i] > expected.weights[most] ? i : most;
+    }
+    for (size_t i = 0; i < expected.count; i++) {
+        same += expected.bytes[i] == expected.bytes[most];
+    }
+    for (size_t i = 0; i < SAMPLES; i++) {
+        sampled += samples[i] == expected.bytes[most];
+    }
+    check(same > 1 || fabs((double) sampled / SAMPLES -
+                           expected.weights[most] / total) < 1.0 / SHARE_PARTS,
+          "sizes are sampled by weight");
+}
+
 /* Reads an accepted file again, line by line. */
 static void
 read_again(const uint8_t *data, size_t size)
 {
     size_t from = 0;
 
+    expected.has_header = 0;
     expected.count = 0;
     expected.is_sequence = 0;
     for (size_t i = 0; i <= size; i++) {
@@ -268,11 +306,15 @@ read_line(const char *line, size_t size)
     comment = strchr(text, '#');
     if (comment != NULL) {
         *comment++ = '\0';
-        comment += strspn(comment, blanks);
-        expected.is_sequence |= strncmp(comment, order, strlen(order)) == 0;
+        read_comment(trimmed(comment));
     }
-    at = text + strspn(text, blanks);
-    if (*at == '\0' || *at == 'b') {
+    at = trimmed(text);
+    if (*at == '\0') {
+        return;
+    }
+    if (!expected.has_header) {
+        check(strcmp(at, header) == 0, "a file without the header is refused");
+        expected.has_header = 1;
         return;
     }
 
@@ -286,6 +328,31 @@ read_line(const char *line, size_t size)
     expected.weights[expected.count++] = strtod(at + 1, &end);
     check(end[strspn(end, blanks)] == '\0',
           "text after a line's weight is refused");
+}
+
+static void
+read_comment(char *comment)
+{
+    if (strncmp(comment, other_order, strlen(other_order)) == 0) {
+        check(strcmp(comment, order) == 0, "any other order is refused");
+        check(!expected.has_header, "an order below the header is refused");
+        expected.is_sequence = 1;
+    }
+}
+
+/* text without the blanks around it; cut in place. */
+static char *
+trimmed(char *text)
+{
+    size_t length;
+
+    text += strspn(text, blanks);
+    length = strlen(text);
+    while (length != 0 && strchr(blanks, text[length - 1]) != NULL) {
+        length--;
+    }
+    text[length] = '\0';
+    return text;
 }
 
 static void
