@@ -5,7 +5,9 @@
  * - the promises of fuzz/regions.h;
  * - it takes memory from the system by chunks and by large objects, and
  *   releases all of it; the system counts the memory, and fails on demand;
- * - a thread's next object of that size is the object that the thread freed;
+ * - a thread's next object of that size is the object that the thread freed, and
+ *   no other thread gets it before the reset;
+ * - a thread's next arena begins in a chunk of the one that it destroyed;
  * - bytes that are not allocated are marked for AddressSanitizer.
  *
  * The input is a program, see pool/ops/program.h.
@@ -25,6 +27,9 @@ enum {
     /* AddressSanitizer unmaps a larger block that does not fit into its
      * quarantine. The block then has no marks. */
     MARKED_MAX = 128 * 1024,
+
+    FREED_MAX = 64,           /* of an arena, the latest ones are remembered */
+    NOBODY = REGIONS_THREADS, /* the thread has ended */
 };
 
 /* An arena, and the state that it must have. */
@@ -38,6 +43,13 @@ struct attacked {
         void *p;
         size_t size;
     } freed[REGIONS_THREADS];
+
+    /* The latest objects that were freed, and for which thread. */
+    size_t free_count;
+    struct {
+        void *p;
+        unsigned thread;
+    } free[FREED_MAX];
 };
 
 /* The system's memory before a call. */
@@ -52,6 +64,7 @@ int __asan_address_is_poisoned(const volatile void *p) __attribute__((weak));
 
 static size_t arenas_count;
 static size_t threads_count;
+static int keeps_chunk[REGIONS_THREADS]; /* the thread, of an ended arena */
 
 static void *attacked_create(size_t size, size_t count);
 static void attacked_destroy(void *state);
@@ -61,7 +74,10 @@ static int attacked_free(void *state, const struct regions_object *object);
 static void attacked_ended(const struct regions_object *object);
 static void attacked_enter(unsigned thread);
 static void attacked_leave(unsigned thread);
+static void attacked_trim(void);
 static void forget(void *state, void *data);
+static void free_add(struct attacked *attacked, void *p, unsigned thread);
+static void free_take(struct attacked *attacked, const void *p);
 static void attacked_fail(unsigned nth);
 static void attacked_check(void);
 static struct before before(void);
@@ -80,7 +96,7 @@ static const struct regions_allocator allocator = {
     .ended = attacked_ended,
     .enter = attacked_enter,
     .leave = attacked_leave,
-    .trim = arena_trim,
+    .trim = attacked_trim,
     .fail_alloc = attacked_fail,
     .refusals = heap_refusals,
     .check = attacked_check,
@@ -124,6 +140,7 @@ attacked_create(size_t size, size_t count)
 {
     struct attacked *attacked = calloc(1, sizeof(*attacked));
     struct before was = before();
+    unsigned thread = regions_thread();
 
     (void) size;
     (void) count;
@@ -131,13 +148,14 @@ attacked_create(size_t size, size_t count)
         abort();
     }
     attacked->arena = arena_create();
+    if (heap_calls() > was.calls + (keeps_chunk[thread] ? 0 : 1)) {
+        regions_fail("an arena takes one chunk, a kept one if there is one");
+    }
     if (attacked->arena == NULL) {
         free(attacked);
         return NULL;
     }
-    if (heap_calls() > was.calls + 1) {
-        regions_fail("an arena takes one chunk");
-    }
+    keeps_chunk[thread] = 0;
     arenas_count++;
     return attacked;
 }
@@ -154,6 +172,7 @@ attacked_destroy(void *state)
         regions_fail("an arena's end releases its large objects");
     }
     arenas_count--;
+    keeps_chunk[regions_thread()] = 1;
     free(attacked);
 }
 
@@ -180,6 +199,7 @@ attacked_alloc(void *state, size_t size)
     struct before was = before();
     char *p = arena_alloc(attacked->arena, size);
 
+    keeps_chunk[thread] = 0;
     if (p == NULL) {
         if (!is_unchanged(&was)) {
             regions_fail("a call that returns NULL leaves the arena as it was");
@@ -195,6 +215,7 @@ attacked_alloc(void *state, size_t size)
         return p;
     }
     attacked->small_on |= 1u << thread;
+    free_take(attacked, p);
     if (freed != NULL && size == attacked->freed[thread].size && p != freed) {
         regions_fail("the thread that frees an object allocates it first");
     }
@@ -228,6 +249,9 @@ attacked_free(void *state, const struct regions_object *object)
         attacked->freed[thread].p = object->p;
         attacked->freed[thread].size = size;
     }
+    if (!is_large) {
+        free_add(attacked, object->p, thread);
+    }
     attacked_ended(object);
     return 1;
 }
@@ -254,8 +278,15 @@ static void
 attacked_leave(unsigned thread)
 {
     regions_each_state(forget, &thread);
-    arena_trim();
+    attacked_trim();
     threads_count--;
+}
+
+static void
+attacked_trim(void)
+{
+    arena_trim();
+    keeps_chunk[regions_thread()] = 0;
 }
 
 static void
@@ -266,6 +297,35 @@ forget(void *state, void *data)
 
     attacked->small_on &= ~(1u << *thread);
     attacked->freed[*thread].p = NULL;
+    for (size_t i = 0; i < FREED_MAX; i++) {
+        if (attacked->free[i].thread == *thread) {
+            attacked->free[i].thread = NOBODY;
+        }
+    }
+}
+
+/* Only thread may get the object at p again. */
+static void
+free_add(struct attacked *attacked, void *p, unsigned thread)
+{
+    size_t at = attacked->free_count++ % FREED_MAX;
+
+    attacked->free[at].p = p;
+    attacked->free[at].thread = thread;
+}
+
+static void
+free_take(struct attacked *attacked, const void *p)
+{
+    for (size_t i = 0; i < FREED_MAX; i++) {
+        if (attacked->free[i].p == p) {
+            if (attacked->free[i].thread != regions_thread()) {
+                regions_fail("a freed object serves only the thread that freed "
+                             "it");
+            }
+            attacked->free[i].p = NULL;
+        }
+    }
 }
 
 static void
