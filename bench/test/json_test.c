@@ -22,6 +22,7 @@ test_json_writes_what_a_parser_reads(void **state)
         "  ],\n"
         "  \"no number\": null,\n"
         "  \"no text\": \"a\\ufffdb\\ufffd\\ufffd\\ufffd\xf0\x9f\x98\x80\",\n"
+        "  \"stray\": \"\xc3\xa9\\ufffd\\u000b\",\n"
         "  \"raw\": [1]\n"
         "}\n";
     char *text = NULL;
@@ -43,6 +44,7 @@ test_json_writes_what_a_parser_reads(void **state)
     json_close(&json, ']');
     json_number(&json, "no number", NAN);
     json_string(&json, "no text", "a\xff\x62\xed\xa0\x80\xf0\x9f\x98\x80");
+    json_string(&json, "stray", "\xc3\xa9\x81\v");
     json_raw(&json, "raw", "[1]");
     json_close(&json, '}');
     assert_int_equal(fclose(file), 0);

@@ -149,6 +149,26 @@ test_trace_moves_regions_and_objects(void **state)
           "destroy r1\n");
 }
 
+/* The numbers 59 and 118 share a slot of the hash table. */
+static void
+test_trace_finds_a_region_after_one_that_ended(void **state)
+{
+    (void) state;
+    check("create p59 1024\ncreate p118 1024\ndestroy p59\npalloc p118 1\n",
+          "create r0 1024\ncreate r1 1024\ndestroy r0\nalloc r1 o0 1\n"
+          "drop r1 o0\ndestroy r1\n");
+}
+
+static void
+test_trace_keeps_an_object_that_cannot_grow(void **state)
+{
+    (void) state;
+    check("create p0 1024\npalloc p0 1\nresize #0 top-3\npalloc p0 2\n"
+          "free #2\n",
+          "create r0 1024\nalloc r0 o0 1\nalloc r0 o1 2\nfree r0 o0\n"
+          "drop r0 o1\ndestroy r0\n");
+}
+
 /* A region that is made again below its own child gets no parent. */
 static void
 test_trace_makes_no_region_below_itself(void **state)
@@ -158,6 +178,11 @@ test_trace_makes_no_region_below_itself(void **state)
           "adopt p0 #0\n",
           "create r0 1024\ncreate r1 1024 under r0\ndestroy r1\ndestroy r0\n"
           "create r0 2048\ndestroy r0\n");
+    check("create p0 1024\ncreate_child p1 #0 1024\ncreate_child p2 #1 1024\n"
+          "create_child p3 #2 1024\nadopt p0 #3\ndestroy p0\n",
+          "create r0 1024\ncreate r1 1024 under r0\ncreate r2 1024 under r1\n"
+          "create r3 1024 under r2\ndestroy r3\ndestroy r2\ndestroy r1\n"
+          "destroy r0\n");
 }
 
 static void
@@ -363,6 +388,8 @@ main(void)
         cmocka_unit_test(test_trace_counts_ages_in_ops),
         cmocka_unit_test(test_trace_ends_children_before_their_parent),
         cmocka_unit_test(test_trace_moves_regions_and_objects),
+        cmocka_unit_test(test_trace_finds_a_region_after_one_that_ended),
+        cmocka_unit_test(test_trace_keeps_an_object_that_cannot_grow),
         cmocka_unit_test(test_trace_makes_no_region_below_itself),
         cmocka_unit_test(test_trace_runs_cleanups_once),
         cmocka_unit_test(test_trace_frees_large_ones_in_turn),
