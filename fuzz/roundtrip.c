@@ -48,6 +48,7 @@ static const char *check_size(const struct op *op);
 static size_t second_size(const struct op *op, const struct op_scale *scale);
 static const char *check_refusal(const uint8_t *data, size_t size);
 static const char *check_text(const uint8_t *data, size_t size);
+static const char *check_end(const char *text);
 static const char *check_as_text(const uint8_t *data, size_t size);
 static const char *check_lines(const char *text, int rc, size_t refused);
 static const char *check_line(const char *line, int rc);
@@ -357,6 +358,36 @@ check_text(const uint8_t *data, size_t size)
         if (op_has(op.code, 's') &&
             op_size(&op, &scale) != op_size(&parsed, &scale)) {
             return "an op's text has the op's size";
+        }
+        if (check_end(text) != NULL) {
+            return check_end(text);
+        }
+    }
+    return NULL;
+}
+
+/* Checks that an op's text ends where its line or a comment says. */
+static const char *
+check_end(const char *text)
+{
+    static const struct {
+        const char *after;
+        int rc;
+    } cases[] = {
+        {" 1", -EINVAL},
+        {" a_word_that_is_longer_than_any_op's", -EINVAL},
+        {"\t# text", 0},
+        {" \r\n1", 0},
+    };
+    char longer[2 * OP_TEXT_SIZE];
+    struct op op;
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        strcpy(longer, text);
+        strcat(longer, cases[i].after);
+        if (op_parse(&op, longer) != cases[i].rc) {
+            return "an op's text ends at its line's end or at a comment";
         }
     }
     return NULL;
