@@ -16,7 +16,8 @@ enum {
     VALUE_BITS_1 = 13,
     POOL_FOLLOWS = 64,
     MODE_FOLLOWS = 128,
-    BYTE = 128, /* values of a varint's byte */
+    NUMBER_BITS = 7, /* of a byte of a number */
+    MORE_FOLLOWS = 128,
 
     GUARD = 32, /* bytes after the end of a short output */
     GUARD_BYTE = 0x5a,
@@ -32,10 +33,6 @@ struct second {
     uint32_t age;  /* now, of the object that the last free named */
 };
 
-/* Wider than any number of an op, so that no sum wraps. */
-__extension__ typedef __int128 wide;
-__extension__ typedef unsigned __int128 unsigned_wide;
-
 static const char *check_bytes(const uint8_t *data, size_t size);
 static const char *check_op(const struct op *op, enum op_version version,
                             const struct op *again);
@@ -46,6 +43,7 @@ static uint64_t second_number(struct second *second, unsigned bits);
 static int makes(unsigned code);
 static const char *check_size(const struct op *op);
 static size_t second_size(const struct op *op, const struct op_scale *scale);
+static size_t second_near(size_t base, uint64_t more, uint64_t less);
 static const char *check_refusal(const uint8_t *data, size_t size);
 static const char *check_text(const uint8_t *data, size_t size);
 static const char *check_end(const char *text);
@@ -232,19 +230,18 @@ second_next_fixed(struct second *second, struct op *ret_op)
 static uint64_t
 second_number(struct second *second, unsigned bits)
 {
-    unsigned_wide number = 0;
-    unsigned_wide unit = 1;
+    uint64_t number = 0;
+    unsigned at = 0;
 
-    while (unit >> bits == 0 && second->at < second->size) {
+    for (; at < bits && second->at < second->size; at += NUMBER_BITS) {
         uint8_t byte = second->data[second->at++];
 
-        number += byte % BYTE * unit;
-        unit *= BYTE;
-        if (byte < BYTE) {
+        number |= (uint64_t) (byte % MORE_FOLLOWS) << at;
+        if (byte < MORE_FOLLOWS) {
             break;
         }
     }
-    return (uint64_t) (number % ((unsigned_wide) 1 << bits));
+    return bits == 64 ? number : number % ((uint64_t) 1 << bits);
 }
 
 static int
@@ -275,36 +272,40 @@ check_size(const struct op *op)
 static size_t
 second_size(const struct op *op, const struct op_scale *scale)
 {
-    wide value = op->amount & (UINT64_MAX >> 3);
-    wide size = 0;
+    uint64_t value = op->amount & (UINT64_MAX >> 3);
 
     switch ((enum op_mode)(op->amount >> OP_VALUE_BITS)) {
     case OP_BYTES:
-        size = value;
-        break;
+        return second_near(0, value, 0);
     case OP_UNITS:
-        size = 16 * value;
-        break;
+        return value > SIZE_MAX / 16 ? SIZE_MAX : 16 * value;
     case OP_MAX:
-        size = (wide) scale->max + value % 7 - 3;
-        break;
+        return second_near(scale->max, value % 7, 3);
     case OP_LEFT:
-        size = (wide) scale->left + value % 17 - 8;
-        break;
+        return second_near(scale->left, value % 17, 8);
     case OP_PAGE:
-        size = (wide) scale->page + value % 3 - 1;
-        break;
+        return second_near(scale->page, value % 3, 1);
     case OP_SMALL:
-        size = value % 64;
-        break;
+        return value % 64;
     case OP_BIG:
-        size = value % 32 * 4096;
-        break;
+        return value % 32 * 4096;
     case OP_BEYOND:
-        size = SIZE_MAX - value;
-        break;
+        return second_near(SIZE_MAX, 0, value);
     }
-    return size < 0 ? 0 : size > (wide) SIZE_MAX ? SIZE_MAX : (size_t) size;
+    return 0;
+}
+
+/* base + more - less, but at least 0 and at most SIZE_MAX. */
+static size_t
+second_near(size_t base, uint64_t more, uint64_t less)
+{
+    uint64_t up = more > less ? more - less : 0;
+    uint64_t down = less > more ? less - more : 0;
+
+    if (up > SIZE_MAX - base) {
+        return SIZE_MAX;
+    }
+    return down > base ? 0 : base + (size_t) up - (size_t) down;
 }
 
 /* A message has the offset of the first record that is wrong: the bytes before

@@ -141,7 +141,7 @@ op_size(const struct op *op, const struct op_scale *scale)
 
     switch (op_amount_mode(op->amount)) {
     case OP_BYTES:
-        return value;
+        return value < SIZE_MAX ? value : SIZE_MAX;
     case OP_UNITS:
         return value <= SIZE_MAX / UNIT ? UNIT * value : SIZE_MAX;
     case OP_MAX:
@@ -155,7 +155,7 @@ op_size(const struct op *op, const struct op_scale *scale)
     case OP_BIG:
         return (size_t) BIG_UNIT * (value % BIG_COUNT);
     case OP_BEYOND:
-        return SIZE_MAX - value;
+        return value < SIZE_MAX ? SIZE_MAX - value : 0;
     }
     return 0;
 }
