@@ -15,7 +15,7 @@ enum {
 
 static void look_at_index(struct run *run, struct shadow_pool *self,
                           struct step *step);
-static void look_at_kept(struct run *run, const struct step *step);
+static void look_at_kept(struct run *run, struct step *step);
 static void step_fail(const struct run *run, const struct step *step,
                       const struct promise *broken);
 static void trace_step(struct run *run, const struct step *step);
@@ -90,12 +90,13 @@ look_at_index(struct run *run, struct shadow_pool *self, struct step *step)
 /* Notes the memory that the thread keeps now. Counting its pieces reads each
  * bin, so most steps note the bytes alone. */
 static void
-look_at_kept(struct run *run, const struct step *step)
+look_at_kept(struct run *run, struct step *step)
 {
     struct kept *kept = &run->kept;
     size_t size = ngx_pool_cache_size();
     int is_end = step->kind == STEP_RESET || step->kind == STEP_DESTROY;
 
+    step->keeps_more = size > kept->stats.size;
     if (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM ||
         (step->calls != 0 && kept->stats.overhead == 0) ||
         (is_end && run->op_count % COUNTED_END_ONE_IN == 0) ||

@@ -60,6 +60,7 @@ struct step {
     size_t calls;       /* requests of this op to the system for memory */
     size_t refusals;    /* requests that the system refused */
     size_t kept;        /* bytes that the thread kept before */
+    int keeps_more;     /* the thread keeps more bytes than before */
     int is_plain;       /* of a reset or destroy: kept.is_plain, and there was
                           * bookkeeping of the kept memory */
     size_t empty_entry; /* before; see model_seen */

@@ -12,6 +12,7 @@ enum {
     BEYOND,
     STARTS,
     EARLY,
+    ENDS,
 };
 
 static const struct promise promises[] = {
@@ -34,6 +35,7 @@ static const struct promise promises[] = {
     [STARTS] = {46, "a block from the system starts the bookkeeping of kept "
                     "memory, unless no memory is to be kept"},
     [EARLY] = {51, "the memory that the last 32 regions needed is kept"},
+    [ENDS] = {51, "only the end of a region keeps memory"},
 };
 
 enum {
@@ -66,6 +68,10 @@ check(const struct run *run, const struct step *step)
     if (4 * kept->size >
         4 * (size_t) KEPT_ALWAYS + (QUARTERS + 1) * run->kept.ended_sum) {
         return &promises[BURST];
+    }
+    if (step->keeps_more && step->kind != STEP_RESET &&
+        step->kind != STEP_DESTROY) {
+        return &promises[ENDS];
     }
     if (starts_wrongly(run, step)) {
         return &promises[STARTS];
