@@ -88,6 +88,7 @@ struct shadow_pool {
                                             of each, since it was empty */
     size_t index_size;                   /* bytes of its index */
     size_t index_puts;  /* large allocations since it has that index */
+    size_t index_live;  /* large allocations when it got that index, at most */
     uint64_t large_sum; /* shadow_hash() of each live large allocation, added */
     size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;

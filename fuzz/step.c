@@ -85,6 +85,8 @@ look_at_index(struct run *run, struct shadow_pool *self, struct step *step)
     }
     self->index_size = stats.index;
     self->index_puts = 0;
+    /* The step itself may have freed one. */
+    self->index_live = run->model.pools[step->pool].large_count + 1;
 }
 
 /* Notes the memory that the thread keeps now. Counting its pieces reads each

@@ -27,7 +27,7 @@ static const struct promise promises[] = {
                    "nginx's own functions leave one on a list without an "
                    "index"},
     [INDEX] = {37, "an index takes a few entries for each large allocation "
-                   "that was live at a time"},
+                   "that was live when it was made"},
     [INDEXED] = {15, "with many large allocations, old ones are freed by an "
                      "index"},
     [LISTED] = {49, "an index comes with a list, which the index's tail ends"},
@@ -74,7 +74,7 @@ struct list {
 
 static int is_due(const struct run *run, const struct step *step);
 static struct list list_look(const ngx_pool_large_t *large);
-static size_t index_most(size_t peak);
+static size_t index_most(size_t live);
 static const struct promise *check_index(const struct run *run,
                                          const struct step *step);
 static int is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index);
@@ -128,7 +128,7 @@ check_index(const struct run *run, const struct step *step)
     size_t linked = 0;
     size_t i;
 
-    if (self->index_size > index_most(peak)) {
+    if (self->index_size > index_most(self->index_live)) {
         return &promises[INDEX];
     }
     if (self->pool->large == NULL) {
@@ -237,11 +237,11 @@ list_look(const ngx_pool_large_t *large)
     return list;
 }
 
-/* Returns the bytes that an index may take. */
+/* Returns the bytes that an index of that many live allocations may take. */
 static size_t
-index_most(size_t peak)
+index_most(size_t live)
 {
-    size_t entries = 3 * peak < INDEX_LEAST ? INDEX_LEAST : 3 * peak;
+    size_t entries = 3 * live < INDEX_LEAST ? INDEX_LEAST : 3 * live;
 
     return INDEX_HEADER_MAX + entries * sizeof(ngx_pool_large_t);
 }
