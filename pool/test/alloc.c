@@ -24,18 +24,24 @@ test_alloc_takes_its_size_from_the_system(void **state)
     assert_int_equal(heap_live_bytes(), bytes);
 }
 
+/* Also the last bytes of a size that is no multiple of a word's. */
 static void
 test_calloc_is_zero(void **state)
 {
     static const u_char zeros[4096];
-    u_char *p = ngx_alloc(sizeof(zeros), NULL);
+    size_t size;
 
     (void) state;
-    memset(p, 0xff, sizeof(zeros));
-    ngx_free(p);
-    p = ngx_calloc(sizeof(zeros), NULL);
-    assert_memory_equal(p, zeros, sizeof(zeros));
-    ngx_free(p);
+    for (size = 1; size <= sizeof(zeros); size += size < 64 ? 1 : 63) {
+        u_char *p = ngx_alloc(size, NULL);
+
+        memset(p, 0xff, size);
+        ngx_free(p);
+        p = ngx_calloc(size, NULL);
+        assert_int_equal(heap_size(p), size);
+        assert_memory_equal(p, zeros, size);
+        ngx_free(p);
+    }
 }
 
 static void
@@ -48,6 +54,7 @@ test_memalign_aligns_as_asked(void **state)
         u_char *p = ngx_memalign(alignment, 100, NULL);
 
         assert_int_equal((uintptr_t) p % alignment, 0);
+        assert_int_equal(heap_size(p), 100);
         memset(p, 0xff, 100);
         ngx_free(p);
     }
