@@ -8,7 +8,10 @@
 
 static void kept_note_end(struct run *run, const struct step *step);
 static void kept_note_fall(struct run *run, struct step *step);
+static void kept_note_needed(struct run *run, struct step *step);
+static int kept_has_fallen(const struct run *run, const struct step *step);
 static void kept_note_taken(struct run *run, const struct step *step);
+static void kept_need_less(struct kept *kept, size_t pieces);
 static void kept_note_plain(struct run *run, const struct step *step);
 
 void
@@ -22,6 +25,7 @@ kept_start(struct kept *kept)
     kept->ended_at = 0;
     kept->ended_sum = 0;
     memset(kept->ended, 0, sizeof(kept->ended));
+    memset(kept->needed, 0, sizeof(kept->needed));
     pieces_clear(&kept->pieces);
     kept->pieces.size_most = 0;
     ngx_pool_cache_stats(&kept->stats);
@@ -51,6 +55,7 @@ kept_end(struct run *run, struct step *step)
     run->kept.ended_at = (run->kept.ended_at + 1) % KEPT_REGIONS;
     kept_note_end(run, step);
     kept_note_fall(run, step);
+    kept_note_needed(run, step);
     states_note_end(run, step->ended);
 }
 
@@ -61,6 +66,9 @@ kept_note(struct run *run, const struct step *step)
     struct pieces *pieces = &kept->pieces;
 
     kept_note_plain(run, step);
+    if (!kept->is_plain || step->kind == STEP_OTHER) {
+        memset(kept->needed, 0, sizeof(kept->needed));
+    }
     if (step->kind == STEP_CREATE || step->kind == STEP_ALLOC ||
         step->kind == STEP_CLEANUP) {
         kept_note_taken(run, step);
@@ -89,6 +97,8 @@ kept_note_taken(struct run *run, const struct step *step)
     if (less == 0) {
         return;
     }
+    kept_need_less(&run->kept,
+                   (needs_block && needs_large) || step->refusals != 0 ? 2 : 1);
     if (needs_block && needs_large && less == block + step->taken) {
         pieces_take(pieces, block, 1);
         pieces_take(pieces, step->taken, 0);
@@ -100,6 +110,17 @@ kept_note_taken(struct run *run, const struct step *step)
         pieces_take(pieces, step->taken, 0);
     } else {
         pieces->is_known = 0;
+    }
+}
+
+/* Notes that a pool took so many kept pieces. They may be any region's. */
+static void
+kept_need_less(struct kept *kept, size_t pieces)
+{
+    size_t i;
+
+    for (i = 0; i < KEPT_REGIONS_LEAST; i++) {
+        kept->needed[i] -= kept->needed[i] < pieces ? kept->needed[i] : pieces;
     }
 }
 
@@ -133,10 +154,46 @@ kept_note_fall(struct run *run, struct step *step)
 
     kept->region_count++;
     kept->since_fall++;
-    if (step->is_plain && step->kept + step->ended <= kept->limit &&
-        ngx_pool_cache_size() < step->kept + step->ended_least) {
+    if (kept_has_fallen(run, step)) {
         step->is_early = kept->since_fall < KEPT_REGIONS_LEAST;
         kept->since_fall = 0;
+    }
+}
+
+/* Whether the step, a region's end, released kept memory although the limit
+ * allows it: a sweep. */
+static int
+kept_has_fallen(const struct run *run, const struct step *step)
+{
+    return step->is_plain && step->kept + step->ended <= run->kept.limit &&
+           ngx_pool_cache_size() < step->kept + step->ended_least;
+}
+
+/* Notes the pieces that the region ended with. At a sweep, sets the most pieces
+ * of the last regions: a sweep leaves them. */
+static void
+kept_note_needed(struct run *run, struct step *step)
+{
+    const struct model_pool *model = &run->model.pools[step->pool];
+    struct kept *kept = &run->kept;
+    size_t *needed = &kept->needed[kept->region_count % KEPT_REGIONS_LEAST];
+    size_t i;
+
+    *needed = 0;
+    if (!step->is_plain || step->kept + step->ended > kept->limit) {
+        memset(kept->needed, 0, sizeof(kept->needed));
+        return;
+    }
+    for (i = 0; i < model->large_count; i++) {
+        *needed += model->large[i].size >= KEPT_SIZE_MIN;
+    }
+    if (step->kind == STEP_DESTROY) {
+        *needed += model->block_count;
+    }
+    for (i = 0; kept_has_fallen(run, step) && i < KEPT_REGIONS_LEAST; i++) {
+        if (step->needed < kept->needed[i]) {
+            step->needed = kept->needed[i];
+        }
     }
 }
 

@@ -39,6 +39,9 @@ struct kept {
     size_t ended_sum;           /* of ended */
     size_t ended[KEPT_REGIONS]; /* bytes that each of the last regions ended
                                  * with */
+    /* The pieces that each of the last regions ended with, less those that
+     * pools took since. 0 where the thread need not have kept them. */
+    size_t needed[KEPT_REGIONS_LEAST];
 };
 
 struct run;

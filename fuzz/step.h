@@ -75,6 +75,8 @@ struct step {
     size_t ended;      /* bytes that a reset or destroy released */
     size_t
         ended_least; /* of ended: bytes that the thread must keep if it may */
+    size_t needed;   /* if this region's end released kept memory: the least
+                      * pieces that must be left */
 
     const struct shadow_cleanup *due; /* the cleanup that must run, or NULL */
     const void *given;                /* the handler's argument */

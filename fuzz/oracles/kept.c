@@ -13,6 +13,7 @@ enum {
     STARTS,
     EARLY,
     ENDS,
+    NEEDED,
 };
 
 static const struct promise promises[] = {
@@ -36,6 +37,8 @@ static const struct promise promises[] = {
                     "memory, unless no memory is to be kept"},
     [EARLY] = {51, "the memory that the last 32 regions needed is kept"},
     [ENDS] = {51, "only the end of a region keeps memory"},
+    [NEEDED] = {51, "a thread that releases kept memory still has as many "
+                    "pieces as each of the last 32 regions needed"},
 };
 
 enum {
@@ -50,6 +53,7 @@ static const struct promise *check_end(const struct run *run,
                                        const struct step *step);
 static const struct promise *check_limit(const struct run *run,
                                          const struct step *step);
+static int needs_more(const struct step *step);
 static int starts_wrongly(const struct run *run, const struct step *step);
 static int is_slack(const struct run *run, const struct step *step);
 static int asks_again(const struct run *run, const struct step *step);
@@ -149,9 +153,23 @@ check_end(const struct run *run, const struct step *step)
     if (step->is_early) {
         return &promises[EARLY];
     }
-    return (QUARTERS + 1) * kept < QUARTERS * step->ended_least
-               ? &promises[RECENT]
-               : NULL;
+    if ((QUARTERS + 1) * kept < QUARTERS * step->ended_least) {
+        return &promises[RECENT];
+    }
+    return needs_more(step) ? &promises[NEEDED] : NULL;
+}
+
+/* A sweep leaves the pieces of the last regions. */
+static int
+needs_more(const struct step *step)
+{
+    ngx_pool_cache_stats_t stats;
+
+    if (step->needed == 0) {
+        return 0;
+    }
+    ngx_pool_cache_stats(&stats);
+    return stats.blocks + stats.large < step->needed;
 }
 
 /* A cleanup's node may come on top of its size. */
