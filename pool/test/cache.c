@@ -828,6 +828,23 @@ test_cache_limit_releases_what_is_beyond(void **state)
     assert_int_equal(heap_live_blocks(), blocks);
 }
 
+/* The limit falls while nothing is kept, so it releases nothing. */
+static void
+test_cache_limit_holds_for_pools_that_live(void **state)
+{
+    ngx_pool_t *pool;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    grow(pool, 4);
+    (void) ngx_palloc(pool, LARGE);
+    assert_int_equal(ngx_pool_cache_size(), 0);
+    ngx_pool_cache_limit(2 * POOL_SIZE);
+    ngx_destroy_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE);
+}
+
 static void
 test_cache_limit_can_be_raised(void **state)
 {
@@ -987,6 +1004,7 @@ test_cache_serves_when_memory_runs_out(void **state)
     place_leave(pool, 1, 0);
     assert_null(ngx_palloc(pool, pool->max));
     ngx_destroy_pool(pool);
+    assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE);
 }
 
 /* Without memory for its bookkeeping there is no cache, but there are pools. */
@@ -1436,6 +1454,7 @@ main(void)
         FIXTURE_TEST(test_cache_keeps_a_block_of_its_limit),
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
         FIXTURE_TEST(test_cache_limit_releases_what_is_beyond),
+        FIXTURE_TEST(test_cache_limit_holds_for_pools_that_live),
         FIXTURE_TEST(test_cache_limit_can_be_raised),
         FIXTURE_TEST(test_cache_limit_of_every_bit),
         FIXTURE_TEST(test_cache_limit_is_not_reached_by_what_fails),
