@@ -237,6 +237,28 @@ test_oom_after_a_reset(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* The entry of a freed allocation serves the next one that succeeds. */
+static void
+test_oom_keeps_the_entries_of_freed_allocations(void **state)
+{
+    static struct snapshot before;
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    assert_int_equal(ngx_pfree(pool, ngx_palloc(pool, LARGE)), NGX_OK);
+    snapshot_take(&before, pool);
+    heap_fail_from(0);
+    assert_null(ngx_palloc(pool, LARGE));
+    assert_null(ngx_pmemalign(pool, LARGE, 64));
+    heap_fail_at(HEAP_NEVER);
+    snapshot_check(&before, pool);
+    assert_non_null(ngx_palloc(pool, LARGE));
+    assert_null(pool->spare);
+    assert_int_equal(pool->d.last - (u_char *) pool,
+                     sizeof(ngx_pool_t) + sizeof(ngx_pool_large_t));
+    ngx_destroy_pool(pool);
+}
+
 /* However long memory is out, the failures that blocks count do no harm. */
 static void
 test_oom_that_lasts(void **state)
@@ -500,6 +522,7 @@ main(void)
         FIXTURE_TEST(test_oom_cleanup_add_where_it_fits_without_data),
         FIXTURE_TEST(test_oom_cleanup_add_with_large_data),
         FIXTURE_TEST(test_oom_after_a_reset),
+        FIXTURE_TEST(test_oom_keeps_the_entries_of_freed_allocations),
         FIXTURE_TEST(test_oom_that_lasts),
         FIXTURE_TEST(test_oom_reset_and_destroy_need_no_memory),
         FIXTURE_TEST(test_oom_of_an_index_makes_pfree_walk),
