@@ -15,6 +15,7 @@
 enum {
     POOL_SIZE = 1024,
     LARGE = 8192,
+    MANY_PAGES = 256 * 1024, /* malloc() maps them at first */
 };
 
 static size_t count_larges(const ngx_pool_t *pool);
@@ -65,21 +66,24 @@ test_large_is_aligned(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Fresh pages are zero without a memset(), used ones are not. */
 static void
 test_large_pcalloc_is_zero(void **state)
 {
-    static const u_char zeros[LARGE];
+    static const u_char zeros[MANY_PAGES];
+    static const size_t sizes[] = {LARGE, MANY_PAGES};
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
     size_t n;
 
     (void) state;
-    for (n = 0; n < 4; n++) {
-        u_char *p = ngx_palloc(pool, LARGE);
+    for (n = 0; n < 8; n++) {
+        size_t size = sizes[n / 4];
+        u_char *p = ngx_palloc(pool, size);
 
-        memset(p, 0xff, LARGE);
+        memset(p, 0xff, size);
         (void) ngx_pfree(pool, p);
-        p = ngx_pcalloc(pool, LARGE);
-        assert_memory_equal(p, zeros, LARGE);
+        p = ngx_pcalloc(pool, size);
+        assert_memory_equal(p, zeros, size);
         (void) ngx_pfree(pool, p);
     }
     ngx_destroy_pool(pool);
