@@ -5,7 +5,7 @@
  * - the promises of fuzz/regions.h;
  * - it takes memory from the system by chunks and by large objects, and
  *   releases all of it; the system counts the memory, and fails on demand;
- * - a thread's next object of that size is the object that the thread freed, and
+ * - a thread's next object of a size is the one that the thread freed last, and
  *   no other thread gets it before the reset;
  * - a thread's next arena begins in a chunk of the one that it destroyed;
  * - bytes that are not allocated are marked for AddressSanitizer.
