@@ -681,6 +681,23 @@ test_cache_sweeps_leave_512_kib(void **state)
 }
 
 static void
+test_cache_sweeps_count_resets_of_unused_pools(void **state)
+{
+    ngx_pool_t *pool;
+    size_t i;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    keep(16 * 1024, 2 * SWEEP_LEAVES / (16 * 1024));
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    for (i = 0; i < 2 * SWEEP_REGIONS; i++) {
+        ngx_reset_pool(pool);
+    }
+    assert_in_range(ngx_pool_cache_size(), 1, SWEEP_LEAVES);
+    ngx_destroy_pool(pool);
+}
+
+static void
 test_cache_sweeps_leave_what_is_little(void **state)
 {
     (void) state;
@@ -1488,6 +1505,7 @@ main(void)
         FIXTURE_TEST(test_cache_keeps_what_is_needed_between_two_sweeps),
         FIXTURE_TEST(test_cache_keeps_what_every_32nd_pool_needs),
         FIXTURE_TEST(test_cache_sweeps_leave_512_kib),
+        FIXTURE_TEST(test_cache_sweeps_count_resets_of_unused_pools),
         FIXTURE_TEST(test_cache_sweeps_leave_what_is_little),
         FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
         FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),

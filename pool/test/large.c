@@ -66,6 +66,26 @@ test_large_is_aligned(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Of sizes that malloc() maps each for itself, too. */
+static void
+test_large_pcalloc_clears_kept_memory(void **state)
+{
+    static const u_char zeros[1024 * 1024];
+    size_t size;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    for (size = LARGE; size <= sizeof(zeros); size *= 2) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+        memset(ngx_palloc(pool, size), 0xa5, size);
+        ngx_reset_pool(pool);
+        assert_memory_equal(ngx_pcalloc(pool, size), zeros, size);
+        ngx_destroy_pool(pool);
+    }
+    ngx_pool_cache_limit(0);
+}
+
 /* Fresh pages are zero without a memset(), used ones are not. */
 static void
 test_large_pcalloc_is_zero(void **state)
@@ -481,6 +501,7 @@ main(void)
         FIXTURE_TEST(test_large_takes_its_size_from_the_system),
         FIXTURE_TEST(test_large_goes_onto_the_lists_head),
         FIXTURE_TEST(test_large_is_aligned),
+        FIXTURE_TEST(test_large_pcalloc_clears_kept_memory),
         FIXTURE_TEST(test_large_pcalloc_is_zero),
         FIXTURE_TEST(test_large_refuses_sizes_near_the_greatest),
         FIXTURE_TEST(test_large_refuses_sizes_of_every_bit),

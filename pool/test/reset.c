@@ -124,6 +124,26 @@ test_reset_empties_a_used_block_after_an_unused_one(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* A later block's allocation may end where the first block's header would. */
+static void
+test_reset_empties_a_block_that_has_little(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_t *later;
+
+    (void) state;
+    fill(pool, 2);
+    place_empty(pool, 0);
+    place_empty(pool, 1);
+    later = place_block(pool, 1);
+    pool->d.failed = 0;
+    later->d.failed = 0;
+    later->d.last = (u_char *) later + sizeof(ngx_pool_t);
+    ngx_reset_pool(pool);
+    place_check_empty(pool, POOL_SIZE);
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_reset_frees_the_large_ones(void **state)
 {
@@ -286,6 +306,32 @@ test_reset_releases_what_handlers_allocate(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* As ngx_free_chain() does with a link. */
+static void
+free_in_handler(void *data)
+{
+    ngx_pool_t *pool = data;
+
+    assert_int_equal(ngx_pfree(pool, pool->large->alloc), NGX_OK);
+    pool->chain = data;
+}
+
+static void
+test_reset_forgets_what_handlers_free(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, 0);
+
+    (void) state;
+    (void) ngx_palloc(pool, LARGE);
+    cleanup->handler = free_in_handler;
+    cleanup->data = pool;
+    ngx_reset_pool(pool);
+    assert_null(pool->spare);
+    assert_null(pool->chain);
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_destroy_frees_used_and_unused_blocks(void **state)
 {
@@ -387,6 +433,7 @@ main(void)
         FIXTURE_TEST(test_reset_touches_no_block_beyond_two_unused_ones),
         FIXTURE_TEST(test_reset_empties_used_blocks_after_emptied_ones),
         FIXTURE_TEST(test_reset_empties_a_used_block_after_an_unused_one),
+        FIXTURE_TEST(test_reset_empties_a_block_that_has_little),
         FIXTURE_TEST(test_reset_frees_the_large_ones),
         FIXTURE_TEST(test_reset_keeps_blocks),
         FIXTURE_TEST(test_reset_gives_later_blocks_all_of_their_room),
@@ -395,6 +442,7 @@ main(void)
         FIXTURE_TEST(test_reset_of_a_new_pool_changes_nothing),
         FIXTURE_TEST(test_reset_lets_all_be_written_again),
         FIXTURE_TEST(test_reset_releases_what_handlers_allocate),
+        FIXTURE_TEST(test_reset_forgets_what_handlers_free),
         FIXTURE_TEST(test_destroy_frees_used_and_unused_blocks),
         FIXTURE_TEST(test_destroy_of_a_new_pool_frees_it),
         FIXTURE_TEST(test_destroy_frees_larges_and_index),
