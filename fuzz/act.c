@@ -159,8 +159,7 @@ act_on(struct run *run, const struct op *op, size_t size)
         act_decline(run, op, size);
         break;
     case OP_CLEANUP:
-        act_cleanup(run, op, (enum shadow_handler)(op->who % SHADOW_HANDLERS),
-                    size);
+        act_cleanup(run, op, act_handler(op->who), size);
         break;
     case OP_CLEANUP_CANCEL:
     case OP_CLEANUP_RUN: /* no function of the pool does it */
@@ -278,6 +277,12 @@ act_destroy(struct run *run, unsigned pool)
     step_check(run, &step);
 }
 
+void
+act_chain(struct run *run, unsigned pool)
+{
+    run->pools[pool].pool->chain = (ngx_chain_t *) run->pools[pool].pool;
+}
+
 static void
 reset(struct run *run, unsigned pool)
 {
@@ -286,7 +291,7 @@ reset(struct run *run, unsigned pool)
     size_t unused;
 
     step_check(run, &step);
-    self->pool->chain = (ngx_chain_t *) self->pool; /* as ngx_buf does */
+    act_chain(run, pool);
     note_end(run, pool, SOURCE_RESET);
     unused = first_unused(run, pool);
     unused_mark(run, pool, unused);
@@ -503,6 +508,7 @@ act_begin(struct run *run, struct step *step)
         }
         large = large->next;
     }
+    run->lines.code = step->code;
     run->lines.size = step->size;
     run->lines.alignment = step->alignment;
     step->kept = run->kept.stats.size;

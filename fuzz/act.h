@@ -21,6 +21,9 @@ enum {
 /* Do the op, unless the program has done MODEL_OPS_MAX ops. */
 void act(struct run *run, const struct op *op);
 
+/* Set the pool's chain, as nginx does where it releases a link of a chain. */
+void act_chain(struct run *run, unsigned pool);
+
 /* Call call(), which runs the pool's cleanups. If one has not run, step->due is
  * that cleanup. */
 void act_cleanups(struct run *run, unsigned pool,
@@ -32,6 +35,10 @@ void act_alloc(struct run *run, const struct op *op, enum op_code code,
                size_t size);
 void act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
                  size_t size);
+
+/* The kind of the handler that an op cleanup adds, by its operand who. */
+enum shadow_handler act_handler(uint32_t who);
+
 void act_cancel(struct run *run, const struct op *op);
 void act_run_file(struct run *run, const struct op *op);
 

@@ -10,6 +10,22 @@ static const char *const file_names[ACT_DESCRIPTORS] = {
     "0", "1", "2", "3", "4", "5", "6", "7",
 };
 
+/* The handlers of an op cleanup. The first row has the numbers below
+ * SHADOW_OPS, which mean what they always meant. */
+static const enum shadow_handler handlers[][SHADOW_OPS] = {
+    {SHADOW_PLAIN, SHADOW_ALLOCATING, SHADOW_FREEING, SHADOW_ADDING,
+     SHADOW_NONE},
+    {SHADOW_RUNNING_FILE, SHADOW_ALIGNING, SHADOW_FREEING, SHADOW_ADDING,
+     SHADOW_NONE},
+    {SHADOW_CANCELLING, SHADOW_ALLOCATING, SHADOW_FREEING, SHADOW_ADDING,
+     SHADOW_NONE},
+};
+
+enum {
+    HANDLER_ROWS = sizeof(handlers) / sizeof(handlers[0]),
+    HANDLER_NUMBERS = SHADOW_OPS * HANDLER_ROWS,
+};
+
 /* The run whose pool runs its cleanups: a handler gets its data and nothing
  * else. */
 static struct run *running;
@@ -17,6 +33,7 @@ static struct run *running;
 static void cleanup_fill(struct run *run, unsigned pool,
                          struct shadow_cleanup *cleanup,
                          struct shadow_allocation *data);
+static void *unreadable(const struct shadow_cleanup *cleanup);
 static void handler(void *data);
 static void handler_act(struct run *run, struct shadow_cleanup *due);
 static int cleanup_due(struct run *run, unsigned pool,
@@ -119,13 +136,19 @@ cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
             shadow_fill(data, (unsigned char) (1 + data->key % SHADOW_FILLS));
             cleanup->fill = data->fill;
         } else {
-            node->data = node;
+            node->data = unreadable(cleanup);
         }
         node->handler = cleanup->handler == SHADOW_NONE ? NULL : handler;
     }
     cleanup->data = node->data;
     step.made = data;
     step_check(run, &step);
+}
+
+enum shadow_handler
+act_handler(uint32_t who)
+{
+    return handlers[who / SHADOW_OPS % HANDLER_ROWS][who % SHADOW_OPS];
 }
 
 void
@@ -143,6 +166,14 @@ act_cancel(struct run *run, const struct op *op)
         cleanup->node->handler = NULL;
         cleanup->is_over = 1;
     }
+}
+
+/* The data of a cleanup that has none: no address, as where a user puts a number
+ * there. A pool that reads it crashes. */
+static void *
+unreadable(const struct shadow_cleanup *cleanup)
+{
+    return (void *) (uintptr_t) (1 + cleanup->number);
 }
 
 void
@@ -214,6 +245,7 @@ handler_act(struct run *run, struct shadow_cleanup *due)
 {
     struct op *op = &due->op;
 
+    act_chain(run, run->running_pool);
     switch (due->handler) {
     case SHADOW_ALLOCATING:
         act_alloc(run, op, OP_PALLOC, act_size(run, op));
@@ -224,6 +256,18 @@ handler_act(struct run *run, struct shadow_cleanup *due)
         break;
     case SHADOW_ADDING:
         act_cleanup(run, op, SHADOW_PLAIN, act_size(run, op));
+        break;
+    case SHADOW_RUNNING_FILE:
+        op->who /= HANDLER_NUMBERS;
+        act_run_file(run, op);
+        break;
+    case SHADOW_ALIGNING:
+        op->who /= HANDLER_NUMBERS;
+        act_alloc(run, op, OP_PMEMALIGN, act_size(run, op));
+        break;
+    case SHADOW_CANCELLING:
+        op->who /= HANDLER_NUMBERS;
+        act_cancel(run, op);
         break;
     default:
         break;

@@ -64,7 +64,7 @@ is_due(const struct run *run, ngx_uint_t level, const char *text)
 {
     const struct lines *lines = &run->lines;
 
-    switch (run->op.code) {
+    switch (lines->code) {
     case OP_CREATE:
     case OP_CHILD:
         if (level == NGX_LOG_ALERT &&

@@ -12,6 +12,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "op.h"
+
 struct run;
 
 struct lines {
@@ -24,7 +26,8 @@ struct lines {
     size_t unused_seen; /* unused bytes, by these lines */
     size_t unused_due;  /* unused bytes, by the model */
 
-    /* The arguments of the call that is made now. */
+    /* The call that is made now, also by a handler, and its arguments. */
+    enum op_code code;
     size_t size;
     size_t alignment;
 };

@@ -85,7 +85,6 @@ model_create(struct model *model, unsigned pool, size_t size,
     self->large_peak = 0;
     self->spare_count = 0;
     self->empty_count = 0;
-    self->cleanup_count = 0;
     return 1;
 }
 
@@ -132,9 +131,6 @@ model_cleanup(struct model *model, unsigned pool, size_t size, unsigned key,
     cleanup.node = !model_is_small(model, pool, size)
                        ? large(model, self, key, seen)
                        : small(model, self, header + size, NGX_ALIGNMENT, seen);
-    if (cleanup.node.place != MODEL_NOWHERE) {
-        self->cleanup_count++;
-    }
     cleanup.data = cleanup.node;
     cleanup.data.offset += header;
     return cleanup;
@@ -236,8 +232,6 @@ model_nginx_cleanup(struct model *model, unsigned pool, size_t size,
     }
     if (size != 0 && cleanup.data.place == MODEL_NOWHERE) {
         cleanup.node = nowhere;
-    } else {
-        self->cleanup_count++;
     }
     return cleanup;
 }
@@ -273,7 +267,6 @@ model_reset(struct model *model, unsigned pool)
     self->large_peak = 0;
     self->spare_count = 0;
     self->empty_count = 0;
-    self->cleanup_count = 0;
 }
 
 void

@@ -96,8 +96,6 @@ struct model_pool {
     size_t spare_count; /* entries of freed ones, for later ones */
     size_t empty_count; /* entries on the list without an allocation; known
                          * only while there is no index */
-
-    size_t cleanup_count; /* since the last reset */
 };
 
 struct model {

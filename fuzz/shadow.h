@@ -54,6 +54,11 @@ enum shadow_handler {
     SHADOW_FREEING,
     SHADOW_ADDING,
     SHADOW_NONE, /* handler stays NULL */
+    SHADOW_OPS,  /* handlers that have a number of their own in an op */
+
+    SHADOW_RUNNING_FILE = SHADOW_OPS, /* ngx_pool_run_cleanup_file() */
+    SHADOW_ALIGNING,                  /* makes a large allocation of any size */
+    SHADOW_CANCELLING,                /* clears another cleanup's handler */
     SHADOW_HANDLERS,
 
     SHADOW_CLOSE = SHADOW_HANDLERS, /* ngx_pool_cleanup_file() */

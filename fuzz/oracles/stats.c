@@ -18,7 +18,9 @@ enum {
     LOOKED_AT_ONE_IN = 16,
 };
 
-static const struct promise *check_pool(const struct run *run, unsigned pool);
+static const struct promise *check_pool(const struct run *run,
+                                        const struct step *step);
+static size_t cleanups(const struct shadow_pool *self, const struct step *step);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -42,19 +44,20 @@ check(const struct run *run, const struct step *step)
          run->op_count % LOOKED_AT_ONE_IN != 0)) {
         return NULL;
     }
-    return check_pool(run, step->pool);
+    return check_pool(run, step);
 }
 
 static const struct promise *
-check_pool(const struct run *run, unsigned pool)
+check_pool(const struct run *run, const struct step *step)
 {
-    const struct model_pool *model = &run->model.pools[pool];
+    const struct shadow_pool *self = &run->pools[step->pool];
+    const struct model_pool *model = &run->model.pools[step->pool];
     ngx_pool_stats_t expected = {
         .size = model->bytes,
         .blocks = model->block_count,
         .large = model->large_count,
-        .cleanups = model->cleanup_count,
-        .index = run->pools[pool].index_size,
+        .cleanups = cleanups(self, step),
+        .index = self->index_size,
     };
     ngx_pool_stats_t stats;
     size_t i;
@@ -67,12 +70,18 @@ check_pool(const struct run *run, unsigned pool)
         expected.unused += block->last == model_header(i) && block->failed == 0;
         *(i < model->current ? &expected.wasted : &expected.free) += left;
     }
-    ngx_pool_stats(run->pools[pool].pool, &stats);
-    if (run->is_running) {
-        expected.cleanups = stats.cleanups; /* some have run */
-    }
+    ngx_pool_stats(self->pool, &stats);
     return memcmp(&stats, &expected, sizeof(stats)) != 0 ? &promises[POOL]
                                                          : NULL;
+}
+
+/* The executor counts a new cleanup after the step, and one that runs before its
+ * handler starts. */
+static size_t
+cleanups(const struct shadow_pool *self, const struct step *step)
+{
+    return self->cleanup_count +
+           (step->kind == STEP_CLEANUP && step->node != NULL);
 }
 
 ORACLE_DEFINE(stats, ORACLE_CHANGES | ORACLE_KIND(STEP_END));
