@@ -17,10 +17,10 @@ enum {
      * their end - m wraps. */
     NGINX_UNIT = 16,
 
-    /* Sizes that version 1 cannot hold are reduced to those that it can, since
-     * the heap has no memory for many greater ones. Sizes that no heap has
-     * stay. */
-    SIZES = 128 * 1024,
+    /* Greater sizes are reduced to smaller ones, since the heap has no memory
+     * for many of them. Sizes that no heap has stay. Twice malloc's threshold
+     * for memory of its own mapping, which is zero when it is new. */
+    SIZES = 256 * 1024,
 
     /* A pool allocates no more when its blocks, or its large allocations, have
      * more live bytes. The limit is low, so that many programs run in a

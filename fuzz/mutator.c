@@ -43,6 +43,7 @@ enum {
     TRIES = 16, /* tries to change the program */
 
     BYTES_BITS = 13, /* bits of a size: version 1 holds no more */
+    UNITS_BITS = 14, /* of one in units: up to 256 KiB */
     BYTES_BITS_LEAST = 6,
     BEYOND_BITS = 12,
     GREAT_ONE_IN = 32, /* one size in this number gets a higher bit */
@@ -952,8 +953,10 @@ value_draw(struct mutator *mutator, enum op_mode mode)
 
     switch (mode) {
     case OP_BYTES:
-    case OP_UNITS:
         bits += below(mutator, BYTES_BITS - BYTES_BITS_LEAST + 1);
+        return number_draw(mutator, bits);
+    case OP_UNITS:
+        bits += below(mutator, UNITS_BITS - BYTES_BITS_LEAST + 1);
         return number_draw(mutator, bits);
     case OP_MAX:
         return below(mutator, MAX_VALUES);
