@@ -154,6 +154,57 @@ test_run_cleanup_file_closes_that_file_alone(void **state)
 }
 
 static void
+run_file_7(void *data)
+{
+    ngx_pool_run_cleanup_file(data, 7);
+}
+
+/* The cleanup of a file that is older than the handler. */
+static void
+test_run_cleanup_file_in_a_handler(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_t *cleanup;
+
+    (void) state;
+    add_file(pool, 7, ngx_pool_cleanup_file, NULL);
+    add_file(pool, 8, ngx_pool_cleanup_file, NULL);
+    cleanup = ngx_pool_cleanup_add(pool, 0);
+    cleanup->handler = run_file_7;
+    cleanup->data = pool;
+    add_file(pool, 7, ngx_pool_cleanup_file, NULL);
+
+    ngx_destroy_pool(pool);
+    assert_int_equal(files_count(), 3);
+    check_event(0, FILES_CLOSE, 7);
+    check_event(1, FILES_CLOSE, 7);
+    check_event(2, FILES_CLOSE, 8);
+}
+
+static void
+do_nothing(void *data)
+{
+    (void) data;
+}
+
+static void
+test_run_cleanup_file_reads_no_other_data(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_t *cleanup;
+
+    (void) state;
+    add_file(pool, 7, ngx_pool_cleanup_file, NULL);
+    cleanup = ngx_pool_cleanup_add(pool, 0);
+    cleanup->handler = do_nothing;
+    cleanup->data = (void *) (uintptr_t) 7; /* a number, not an address */
+    ngx_pool_run_cleanup_file(pool, 7);
+    assert_int_equal(files_count(), 1);
+    ngx_destroy_pool(pool);
+    assert_int_equal(files_count(), 1);
+}
+
+static void
 test_run_cleanup_file_runs_once(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
@@ -249,6 +300,8 @@ main(void)
         FIXTURE_TEST(test_delete_file_logs_a_failure_and_closes),
         FIXTURE_TEST(test_file_failures_write_nothing_to_a_log_of_lower_level),
         FIXTURE_TEST(test_run_cleanup_file_closes_that_file_alone),
+        FIXTURE_TEST(test_run_cleanup_file_in_a_handler),
+        FIXTURE_TEST(test_run_cleanup_file_reads_no_other_data),
         FIXTURE_TEST(test_run_cleanup_file_runs_once),
         FIXTURE_TEST(test_run_cleanup_file_takes_the_newest),
         FIXTURE_TEST(test_run_cleanup_file_without_a_match_does_nothing),
