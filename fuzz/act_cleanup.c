@@ -168,8 +168,8 @@ act_cancel(struct run *run, const struct op *op)
     }
 }
 
-/* The data of a cleanup that has none: no address, as where a user puts a number
- * there. A pool that reads it crashes. */
+/* The data of a cleanup that has none: no address, as where a user puts a
+ * number there. A pool that reads it crashes. */
 static void *
 unreadable(const struct shadow_cleanup *cleanup)
 {

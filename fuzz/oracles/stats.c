@@ -75,8 +75,8 @@ check_pool(const struct run *run, const struct step *step)
                                                          : NULL;
 }
 
-/* The executor counts a new cleanup after the step, and one that runs before its
- * handler starts. */
+/* The executor counts a new cleanup after the step, and it takes one that runs
+ * off before its handler starts. */
 static size_t
 cleanups(const struct shadow_pool *self, const struct step *step)
 {
