@@ -212,6 +212,19 @@ static const char failures_helper[] =
     "             : __libc_memalign(alignment, size);\n"
     "    return *p != NULL ? 0 : ENOMEM;\n"
     "}\n"
+    "\n"
+    "/* The pool keeps large memory only if this comes with malloc(). */\n"
+    "size_t\n"
+    "malloc_usable_size(void *p)\n"
+    "{\n"
+    "    static size_t (*usable_size)(void *);\n"
+    "\n"
+    "    if (usable_size == NULL) {\n"
+    "        *(void **) &usable_size = dlsym(RTLD_NEXT, "
+    "\"malloc_usable_size\");\n"
+    "    }\n"
+    "    return usable_size(p);\n"
+    "}\n"
     "\n";
 
 static const char idle_handler[] =
@@ -314,7 +327,8 @@ source_print(const struct source *source, const char *name, FILE *out)
 
     fprintf(out, about, name);
     if (needs.has_failures) {
-        fputs("#include <errno.h>\n", out);
+        fputs("#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n",
+              out);
     }
     if (needs.has_files) {
         fputs("#include <fcntl.h>\n", out);
