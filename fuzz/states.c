@@ -26,12 +26,19 @@ STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
     unsigned char ends[KEPT][ENDS];
     unsigned char lists[LARGE][1 + INDEXES];
-    unsigned char indexes[INDEXES][PARTS];
+    /* Linked slots of an index, and those with an allocation. */
+    unsigned char indexes[INDEXES][PARTS][PARTS];
+    /* The same numbers by doublings. First: whether nginx's own function put an
+     * allocation into the index's tail. */
+    unsigned char tails[2][LARGE][LARGE];
     /* Entries without an allocation, and with one. First: whether nginx's own
      * ngx_pfree() frees, or the library's. */
     unsigned char empties[2][LARGE][LARGE];
     unsigned char blocks[BLOCKS][FAILED];
 } states;
+
+static int looks_at_kept(const struct run *run);
+static size_t part_of(size_t count, size_t slots);
 
 _Static_assert(sizeof(states) % sizeof(size_t) == 0, "whole words");
 
@@ -44,8 +51,10 @@ states_note(const struct run *run, unsigned pool)
     size_t nth = 0; /* number of the index's size, from 1 */
     size_t failed;
 
-    states.kept[states_doublings(run->kept.stats.size / KEPT_UNIT, KEPT)]
-               [states_doublings(run->kept.region_count, REGIONS)] = 1;
+    if (looks_at_kept(run)) {
+        states.kept[states_doublings(run->kept.stats.size / KEPT_UNIT, KEPT)]
+                   [states_doublings(run->kept.region_count, REGIONS)] = 1;
+    }
     if (self == NULL) {
         return;
     }
@@ -53,7 +62,11 @@ states_note(const struct run *run, unsigned pool)
         size_t slots = index->mask + 1;
 
         nth = states_doublings(slots / INDEX_UNIT, 1 + INDEXES);
-        states.indexes[nth - 1][(PARTS - 1) * index->linked / slots] = 1;
+        states.indexes[nth - 1][part_of(index->linked, slots)]
+                      [part_of(model->large_count, slots)] = 1;
+        states.tails[index->tail.alloc != NULL]
+                    [states_doublings(index->linked, LARGE)]
+                    [states_doublings(model->large_count, LARGE)] = 1;
     } else {
         states.empties[(run->by_nginx & OP_BY_NGINX_PFREE) != 0]
                       [states_doublings(model->empty_count, LARGE)]
@@ -72,6 +85,24 @@ states_note_end(const struct run *run, size_t ended)
     size_t nth =
         count % KEPT_REGIONS_LEAST == 0 ? count / KEPT_REGIONS_LEAST : 0;
 
-    states.ends[states_doublings(ended / KEPT_UNIT, KEPT)]
-               [nth < ENDS ? nth : ENDS - 1] = 1;
+    if (looks_at_kept(run)) {
+        states.ends[states_doublings(ended / KEPT_UNIT, KEPT)]
+                   [nth < ENDS ? nth : ENDS - 1] = 1;
+    }
+}
+
+/* Where nginx's functions run, too, the lists of large allocations matter. More
+ * inputs for kept memory would take time from them. */
+static int
+looks_at_kept(const struct run *run)
+{
+    return run->options.nginx == NULL;
+}
+
+/* Returns the eighths of an index that count slots are. There may be more
+ * allocations than slots, if memory for a larger index was refused. */
+static size_t
+part_of(size_t count, size_t slots)
+{
+    return count < slots ? (PARTS - 1) * count / slots : PARTS - 1;
 }
