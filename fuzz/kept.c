@@ -113,7 +113,8 @@ kept_note_taken(struct run *run, const struct step *step)
     }
 }
 
-/* Notes that a pool took so many kept pieces. They may be any region's. */
+/* Notes that a pool took that number of kept pieces. They may be any
+ * region's. */
 static void
 kept_need_less(struct kept *kept, size_t pieces)
 {

@@ -25,7 +25,7 @@ enum {
     SAMPLES = 512,
 
     /* A line's share of the samples differs from its share of the weights by
-     * less than one in so many. The seed of the samples is fixed, so their
+     * less than one part of these. The seed of the samples is fixed, so their
      * random numbers are the same for each file: no interval's share of them
      * differs by more than 0.06 from its length. */
     SHARE_PARTS = 12,
