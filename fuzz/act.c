@@ -82,7 +82,7 @@ act(struct run *run, const struct op *op)
     note(run, (struct source_call){.code = SOURCE_OP,
                                    .number = (uint32_t) run->op_number,
                                    .op = *op});
-    run->made_count += op_makes(op->code) != 0;
+    run->made_count += op_makes_object(op->code) != 0;
     act_any(run, op);
     states_note(run, op->pool);
     run->effective += run->has_called != 0;
@@ -316,10 +316,11 @@ lines_expect(struct run *run, unsigned pool, int is_destroy)
     if (!run_logs(pool)) {
         return;
     }
-    run->lines.debug_due += model->large_count;
+    run->lines.debug_expected += model->large_count;
     for (i = 0; is_destroy && i < model->block_count; i++) {
-        run->lines.debug_due++;
-        run->lines.unused_due += model->blocks[i].size - model->blocks[i].last;
+        run->lines.debug_expected++;
+        run->lines.unused_expected +=
+            model->blocks[i].size - model->blocks[i].last;
     }
 }
 
@@ -395,7 +396,7 @@ write_again(struct run *run, const struct op *op)
                                        .object = allocation->key});
     }
     shadow_fill(allocation,
-                (unsigned char) (1 + run->key_next++ % SHADOW_FILLS));
+                (unsigned char) (1 + run->next_key++ % SHADOW_FILLS));
     step.kind = STEP_WRITE;
     step_check(run, &step);
 }

@@ -24,8 +24,8 @@ void act(struct run *run, const struct op *op);
 /* Set the pool's chain, as nginx does where it releases a link of a chain. */
 void act_chain(struct run *run, unsigned pool);
 
-/* Call call(), which runs the pool's cleanups. If one has not run, step->due is
- * that cleanup. */
+/* Call call(), which runs the pool's cleanups. If one has not run,
+ * step->expected is that cleanup. */
 void act_cleanups(struct run *run, unsigned pool,
                   void (*call)(ngx_pool_t *pool), struct step *step);
 

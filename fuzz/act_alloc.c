@@ -45,7 +45,7 @@ act_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
 {
     unsigned pool = op->pool;
     struct shadow_pool *self = &run->pools[pool];
-    unsigned key = run->key_next++;
+    unsigned key = run->next_key++;
     struct step step = step_begin(run, STEP_ALLOC, pool, code);
     struct shadow_allocation *made = NULL;
     struct source_call call;
@@ -313,7 +313,7 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
     step.succeeds = step.is_nginx ? model_nginx_free(&run->model, pool, key)
                                   : model_free(&run->model, pool, key, &seen);
     if (step.succeeds) {
-        run->lines.debug_due += !step.is_nginx && run_logs(pool);
+        run->lines.debug_expected += !step.is_nginx && run_logs(pool);
         self->large_sum -= shadow_hash(target.p);
     }
     step_check(run, &step);

@@ -35,9 +35,9 @@ static void cleanup_fill(struct run *run, unsigned pool,
                          struct shadow_allocation *data);
 static void *unreadable(const struct shadow_cleanup *cleanup);
 static void handler(void *data);
-static void handler_act(struct run *run, struct shadow_cleanup *due);
-static int cleanup_due(struct run *run, unsigned pool,
-                       struct shadow_cleanup *ret_due);
+static void handler_act(struct run *run, struct shadow_cleanup *expected);
+static int cleanup_expected(struct run *run, unsigned pool,
+                            struct shadow_cleanup *ret_cleanup);
 static void file_expect(struct run *run, const struct shadow_cleanup *cleanup);
 
 void
@@ -46,7 +46,7 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
 {
     unsigned pool = op->pool;
     struct shadow_pool *self = &run->pools[pool];
-    unsigned key = run->key_next++;
+    unsigned key = run->next_key++;
     struct step step = step_begin(run, STEP_CLEANUP, pool, OP_CLEANUP);
     struct source_call call = note_cleanup(op, kind, size, key);
     struct shadow_allocation *data = NULL;
@@ -83,7 +83,7 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
 
     step.node = node;
     if (node != NULL) {
-        run->lines.debug_due += !step.is_nginx && run_logs(pool);
+        run->lines.debug_expected += !step.is_nginx && run_logs(pool);
         struct shadow_allocation *made = shadow_add(
             self, (unsigned char *) node, sizeof(*node), SHADOW_NODE);
 
@@ -212,7 +212,7 @@ act_cleanups(struct run *run, unsigned pool, void (*call)(ngx_pool_t *pool),
     call(run->pools[pool].pool);
     run->is_running = 0;
     running = NULL;
-    step->due = cleanup_due(run, pool, &left) ? &left : NULL;
+    step->expected = cleanup_expected(run, pool, &left) ? &left : NULL;
 }
 
 /* Called by the pool, with a cleanup's data and nothing else. */
@@ -222,31 +222,31 @@ handler(void *data)
     struct run *run = running;
     unsigned pool = run->running_pool;
     struct step step = step_begin(run, STEP_HANDLER, pool, OP_CLEANUP);
-    struct shadow_cleanup due;
+    struct shadow_cleanup expected;
 
-    step.due = cleanup_due(run, pool, &due) ? &due : NULL;
-    step.given = data;
+    step.expected = cleanup_expected(run, pool, &expected) ? &expected : NULL;
+    step.argument = data;
     step_check(run, &step);
     note(run, (struct source_call){
                   .code = SOURCE_HANDLER,
-                  .object = due.size != 0 ? due.number : SOURCE_NONE,
-                  .number = due.number,
+                  .object = expected.size != 0 ? expected.number : SOURCE_NONE,
+                  .number = expected.number,
               });
     if (run->op_count < MODEL_OPS_MAX) {
         run->op_count++;
-        handler_act(run, &due);
+        handler_act(run, &expected);
     }
     note(run, (struct source_call){.code = SOURCE_HANDLER_END});
 }
 
 /* Does the op of the cleanup's kind. */
 static void
-handler_act(struct run *run, struct shadow_cleanup *due)
+handler_act(struct run *run, struct shadow_cleanup *expected)
 {
-    struct op *op = &due->op;
+    struct op *op = &expected->op;
 
     act_chain(run, run->running_pool);
-    switch (due->handler) {
+    switch (expected->handler) {
     case SHADOW_ALLOCATING:
         act_alloc(run, op, OP_PALLOC, act_size(run, op));
         break;
@@ -274,11 +274,12 @@ handler_act(struct run *run, struct shadow_cleanup *due)
     }
 }
 
-/* Removes the newest cleanup with a handler of ours, and copies it to *ret_due.
- * Cleanups of files before it are removed too, and their file events are
- * expected. Returns whether there was one. */
+/* Removes the newest cleanup with a handler of ours, and copies it to
+ * *ret_cleanup. Cleanups of files before it are removed too, and their file
+ * events are expected. Returns whether there was one. */
 static int
-cleanup_due(struct run *run, unsigned pool, struct shadow_cleanup *ret_due)
+cleanup_expected(struct run *run, unsigned pool,
+                 struct shadow_cleanup *ret_cleanup)
 {
     struct shadow_pool *self = &run->pools[pool];
 
@@ -288,9 +289,9 @@ cleanup_due(struct run *run, unsigned pool, struct shadow_cleanup *ret_due)
         if (cleanup->is_over || cleanup->handler == SHADOW_NONE) {
             continue;
         }
-        run->lines.debug_due += run_logs(pool);
+        run->lines.debug_expected += run_logs(pool);
         if (cleanup->handler < SHADOW_HANDLERS) {
-            *ret_due = *cleanup;
+            *ret_cleanup = *cleanup;
             return 1;
         }
         file_expect(run, cleanup);
@@ -314,5 +315,5 @@ file_expect(struct run *run, const struct shadow_cleanup *cleanup)
         (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
     run->lines.others +=
         run->file_errs[FILES_CLOSE] != 0 && run_logs(cleanup->op.pool);
-    run->lines.debug_due += run_logs(cleanup->op.pool);
+    run->lines.debug_expected += run_logs(cleanup->op.pool);
 }

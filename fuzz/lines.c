@@ -24,7 +24,8 @@ static const char *const debug_words[] = {
     "file cleanup: fd:",
 };
 
-static int is_due(const struct run *run, ngx_uint_t level, const char *text);
+static int is_expected(const struct run *run, ngx_uint_t level,
+                       const char *text);
 static int is_refusal(const struct run *run, ngx_uint_t level,
                       const char *text);
 static int is_file(const struct run *run, ngx_uint_t level, const char *text);
@@ -55,12 +56,12 @@ lines_note(struct run *run, ngx_uint_t level, const char *text, size_t size)
         lines->is_wrong |= !is_debug(copy);
     } else {
         lines->seen++;
-        lines->is_wrong |= !is_due(run, level, copy);
+        lines->is_wrong |= !is_expected(run, level, copy);
     }
 }
 
 static int
-is_due(const struct run *run, ngx_uint_t level, const char *text)
+is_expected(const struct run *run, ngx_uint_t level, const char *text)
 {
     const struct lines *lines = &run->lines;
 

@@ -21,10 +21,10 @@ struct lines {
     size_t others; /* expected lines, without those of the system's refusals */
     int is_wrong;  /* a line was not expected, or has other words */
 
-    size_t debug_seen;  /* lines of debug builds */
-    size_t debug_due;   /* expected lines of debug builds */
-    size_t unused_seen; /* unused bytes, by these lines */
-    size_t unused_due;  /* unused bytes, by the model */
+    size_t debug_seen;      /* lines of debug builds */
+    size_t debug_expected;  /* expected lines of debug builds */
+    size_t unused_seen;     /* unused bytes, by these lines */
+    size_t unused_expected; /* unused bytes, by the model */
 
     /* The call that is made now, also by a handler, and its arguments. */
     enum op_code code;

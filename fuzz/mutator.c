@@ -163,7 +163,7 @@ enum {
                        * there is one */
 };
 
-static size_t work_draw(struct mutator *mutator);
+static size_t work_sample(struct mutator *mutator);
 static void work_limit(struct mutator *mutator);
 static size_t work_of(const struct op *ops, size_t count);
 static uint32_t times_of(const struct op *op);
@@ -178,20 +178,20 @@ static size_t ops_count(const uint8_t *data, size_t size);
 static void ops_copy(struct op *to, const uint8_t *data, size_t size,
                      size_t from, size_t count);
 static int ops_differ(const struct op *a, const struct op *b);
-static struct op op_draw(struct mutator *mutator, size_t at, uint8_t code);
+static struct op op_sample(struct mutator *mutator, size_t at, uint8_t code);
 static struct scene scene_before(const struct mutator *mutator, size_t at);
 static int creates(unsigned code);
-static uint8_t code_draw(struct mutator *mutator, size_t at);
-static uint32_t pool_draw(struct mutator *mutator, const struct scene *scene,
-                          unsigned code);
-static uint32_t who_draw(struct mutator *mutator, const struct scene *scene,
-                         unsigned code);
-static uint32_t age_draw(struct mutator *mutator, const struct scene *scene);
-static uint32_t nginx_draw(struct mutator *mutator);
-static uint32_t thread_draw(struct mutator *mutator);
-static uint64_t amount_draw(struct mutator *mutator, unsigned code);
-static unsigned great_bit_draw(struct mutator *mutator);
-static uint64_t value_draw(struct mutator *mutator, enum op_mode mode);
+static uint8_t code_sample(struct mutator *mutator, size_t at);
+static uint32_t pool_sample(struct mutator *mutator, const struct scene *scene,
+                            unsigned code);
+static uint32_t who_sample(struct mutator *mutator, const struct scene *scene,
+                           unsigned code);
+static uint32_t age_sample(struct mutator *mutator, const struct scene *scene);
+static uint32_t nginx_sample(struct mutator *mutator);
+static uint32_t thread_sample(struct mutator *mutator);
+static uint64_t amount_sample(struct mutator *mutator, unsigned code);
+static unsigned great_bit_sample(struct mutator *mutator);
+static uint64_t value_sample(struct mutator *mutator, enum op_mode mode);
 static void operand_tweak(struct mutator *mutator, size_t at, char operand);
 static uint64_t amount_neighbour(struct mutator *mutator, uint64_t amount);
 static uint64_t number_neighbour(struct mutator *mutator, uint64_t number);
@@ -202,7 +202,7 @@ static uint64_t next(struct mutator *mutator);
 static uint32_t below(struct mutator *mutator, size_t end);
 static int one_in(struct mutator *mutator, uint32_t count);
 static size_t few(struct mutator *mutator, size_t most);
-static uint64_t number_draw(struct mutator *mutator, unsigned bits);
+static uint64_t number_sample(struct mutator *mutator, unsigned bits);
 static size_t weighted(struct mutator *mutator, const uint8_t *weights,
                        size_t step, size_t count);
 
@@ -289,7 +289,7 @@ mutator_insert(struct mutator *mutator)
         at = below(mutator, mutator->count + 1);
     }
     for (i = 0; i < count; i++) {
-        struct op op = op_draw(mutator, at + i, code_draw(mutator, at + i));
+        struct op op = op_sample(mutator, at + i, code_sample(mutator, at + i));
         struct op *place = ops_open(mutator, at + i, 1);
 
         if (place == NULL) {
@@ -369,7 +369,7 @@ mutator_replace(struct mutator *mutator)
     for (tries = 0; tries < TRIES && mutator->count != 0; tries++) {
         size_t at = below(mutator, mutator->count);
         struct op before = mutator->ops[at];
-        struct op op = op_draw(mutator, at, code_draw(mutator, at));
+        struct op op = op_sample(mutator, at, code_sample(mutator, at));
 
         if (op_has(before.code, 'p')) {
             op.pool = before.pool;
@@ -478,7 +478,7 @@ mutator_age(struct mutator *mutator)
 {
     size_t count = AGED_LEAST + below(mutator, AGED_MOST - AGED_LEAST + 1);
     size_t at = below(mutator, mutator->count + 1);
-    struct op op = op_draw(mutator, at, OP_RESET);
+    struct op op = op_sample(mutator, at, OP_RESET);
     struct op *place = ops_open(mutator, at, 1 + count);
     size_t i;
 
@@ -505,7 +505,7 @@ mutator_keep(struct mutator *mutator)
     if (mutator->count != 0 && mutator->ops[0].code == OP_CACHE_LIMIT) {
         return 0;
     }
-    op.amount = amount_draw(mutator, op.code);
+    op.amount = amount_sample(mutator, op.code);
     place = ops_open(mutator, 0, 1);
     if (place == NULL) {
         return 0;
@@ -569,7 +569,7 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
     size_t steps = few(mutator, STEPS_MAX);
     size_t tries = TRIES;
 
-    mutator->work_most = work_draw(mutator);
+    mutator->work_most = work_sample(mutator);
     while (steps != 0 && tries-- != 0) {
         int changed;
 
@@ -590,7 +590,7 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
 /* Returns the limit of the program's ops. Some long programs may do as many as
  * before: otherwise the states that only long programs reach would be lost. */
 static size_t
-work_draw(struct mutator *mutator)
+work_sample(struct mutator *mutator)
 {
     size_t limit = (size_t) WORK << (few(mutator, 1 + WORK_DOUBLINGS) - 1);
     size_t before = work_of(mutator->ops, mutator->count);
@@ -768,7 +768,7 @@ ops_differ(const struct op *a, const struct op *b)
 /* Makes an op for the place at an index: one with that code, or a create if the
  * code needs a pool and none exists there. */
 static struct op
-op_draw(struct mutator *mutator, size_t at, uint8_t code)
+op_sample(struct mutator *mutator, size_t at, uint8_t code)
 {
     struct scene scene = scene_before(mutator, at);
     struct op op = {.code = code};
@@ -777,13 +777,13 @@ op_draw(struct mutator *mutator, size_t at, uint8_t code)
         op.code = OP_CREATE;
     }
     if (op_has(op.code, 'p')) {
-        op.pool = pool_draw(mutator, &scene, op.code);
+        op.pool = pool_sample(mutator, &scene, op.code);
     }
     if (op_has(op.code, 'w')) {
-        op.who = who_draw(mutator, &scene, op.code);
+        op.who = who_sample(mutator, &scene, op.code);
     }
     if (op_has(op.code, 's')) {
-        op.amount = amount_draw(mutator, op.code);
+        op.amount = amount_sample(mutator, op.code);
     }
     return op;
 }
@@ -807,7 +807,7 @@ scene_before(const struct mutator *mutator, size_t at)
         if (op_has(op->code, 'p')) {
             scene.pool = op->pool % POOLS;
         }
-        makes = op->code == OP_AGAIN ? makes : op_makes(op->code);
+        makes = op->code == OP_AGAIN ? makes : op_makes_object(op->code);
         scene.made += makes ? times_of(op) : 0;
     }
     return scene;
@@ -822,7 +822,7 @@ creates(unsigned code)
 /* Many bugs need many ops of one kind, so sometimes the code is that of the op
  * before. */
 static uint8_t
-code_draw(struct mutator *mutator, size_t at)
+code_sample(struct mutator *mutator, size_t at)
 {
     uint8_t before = at != 0 ? mutator->ops[at - 1].code : OP_NOP;
 
@@ -834,7 +834,7 @@ code_draw(struct mutator *mutator, size_t at)
 }
 
 static uint32_t
-pool_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
+pool_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
 {
     uint32_t pool = below(mutator, POOLS);
 
@@ -854,15 +854,15 @@ pool_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
 }
 
 static uint32_t
-who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
+who_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
 {
     uint32_t end = kinds[code].who_end;
 
     if (code == OP_NGINX) {
-        return nginx_draw(mutator);
+        return nginx_sample(mutator);
     }
     if (code == OP_THREAD && mutator->use == MUTATOR_THREADS) {
-        return thread_draw(mutator);
+        return thread_sample(mutator);
     }
     if (code == OP_AGAIN && one_in(mutator, 2)) {
         return end - 1;
@@ -870,13 +870,13 @@ who_draw(struct mutator *mutator, const struct scene *scene, unsigned code)
     if (code == OP_FAIL_ALLOC && one_in(mutator, 2)) {
         return below(mutator, FAILS_ONCE + 1);
     }
-    return end == AGE ? age_draw(mutator, scene) : below(mutator, end);
+    return end == AGE ? age_sample(mutator, scene) : below(mutator, end);
 }
 
 /* Makes an age: half of all ages name one of the newest objects, and a quarter
  * one of the oldest. */
 static uint32_t
-age_draw(struct mutator *mutator, const struct scene *scene)
+age_sample(struct mutator *mutator, const struct scene *scene)
 {
     uint32_t age;
 
@@ -892,7 +892,7 @@ age_draw(struct mutator *mutator, const struct scene *scene)
 
 /* Makes the bits of one kind of op, of any kinds, or of none. */
 static uint32_t
-nginx_draw(struct mutator *mutator)
+nginx_sample(struct mutator *mutator)
 {
     if (one_in(mutator, 8)) {
         return 0;
@@ -904,7 +904,7 @@ nginx_draw(struct mutator *mutator)
 /* Makes a thread's number. Sometimes it is a thread that ends first:
  * fuzz/regions.h. */
 static uint32_t
-thread_draw(struct mutator *mutator)
+thread_sample(struct mutator *mutator)
 {
     uint32_t thread = below(mutator, REGIONS_THREADS);
 
@@ -914,7 +914,7 @@ thread_draw(struct mutator *mutator)
 /* Sometimes takes another op's size, since memory is used again for the same
  * size. */
 static uint64_t
-amount_draw(struct mutator *mutator, unsigned code)
+amount_sample(struct mutator *mutator, unsigned code)
 {
     const uint8_t *modes = kinds[code].modes;
     enum op_mode mode;
@@ -931,33 +931,33 @@ amount_draw(struct mutator *mutator, unsigned code)
         }
     }
     mode = (enum op_mode) weighted(mutator, modes, sizeof(modes[0]), MODES);
-    value = value_draw(mutator, mode);
+    value = value_sample(mutator, mode);
     if (mode == OP_BYTES &&
         one_in(mutator, code == OP_CACHE_LIMIT ? 2 : GREAT_ONE_IN)) {
-        value |= (uint64_t) 1 << great_bit_draw(mutator);
+        value |= (uint64_t) 1 << great_bit_sample(mutator);
     }
     return op_amount(mode, value);
 }
 
 /* Returns the number of a bit that makes a size too large for 32 bits. */
 static unsigned
-great_bit_draw(struct mutator *mutator)
+great_bit_sample(struct mutator *mutator)
 {
     return GREAT_BITS + below(mutator, OP_VALUE_BITS - GREAT_BITS);
 }
 
 static uint64_t
-value_draw(struct mutator *mutator, enum op_mode mode)
+value_sample(struct mutator *mutator, enum op_mode mode)
 {
     unsigned bits = BYTES_BITS_LEAST;
 
     switch (mode) {
     case OP_BYTES:
         bits += below(mutator, BYTES_BITS - BYTES_BITS_LEAST + 1);
-        return number_draw(mutator, bits);
+        return number_sample(mutator, bits);
     case OP_UNITS:
         bits += below(mutator, UNITS_BITS - BYTES_BITS_LEAST + 1);
-        return number_draw(mutator, bits);
+        return number_sample(mutator, bits);
     case OP_MAX:
         return below(mutator, MAX_VALUES);
     case OP_LEFT:
@@ -970,7 +970,7 @@ value_draw(struct mutator *mutator, enum op_mode mode)
     case OP_BIG:
         return below(mutator, BIG_VALUES);
     case OP_BEYOND:
-        return number_draw(mutator, below(mutator, BEYOND_BITS + 1));
+        return number_sample(mutator, below(mutator, BEYOND_BITS + 1));
     }
     return 0;
 }
@@ -989,17 +989,17 @@ operand_tweak(struct mutator *mutator, size_t at, char operand)
     case 'p':
         op->pool = way == 0   ? (op->pool + 1) % POOLS
                    : way == 1 ? other->pool
-                              : pool_draw(mutator, &scene, op->code);
+                              : pool_sample(mutator, &scene, op->code);
         break;
     case 'w':
         op->who = way == 0   ? (uint32_t) number_neighbour(mutator, op->who)
                   : way == 1 ? other->who
-                             : who_draw(mutator, &scene, op->code);
+                             : who_sample(mutator, &scene, op->code);
         break;
     default:
         op->amount = way == 0   ? amount_neighbour(mutator, op->amount)
                      : way == 1 ? other->amount
-                                : amount_draw(mutator, op->code);
+                                : amount_sample(mutator, op->code);
         break;
     }
 }
@@ -1104,7 +1104,7 @@ few(struct mutator *mutator, size_t most)
 }
 
 static uint64_t
-number_draw(struct mutator *mutator, unsigned bits)
+number_sample(struct mutator *mutator, unsigned bits)
 {
     return bits == 0 ? 0 : next(mutator) >> (64 - bits);
 }
@@ -1116,15 +1116,15 @@ weighted(struct mutator *mutator, const uint8_t *weights, size_t step,
          size_t count)
 {
     uint32_t sum = 0;
-    uint32_t drawn;
+    uint32_t sampled;
     size_t i;
 
     for (i = 0; i < count; i++) {
         sum += weights[i * step];
     }
-    drawn = below(mutator, sum);
-    for (i = 0; drawn >= weights[i * step]; i++) {
-        drawn -= weights[i * step];
+    sampled = below(mutator, sum);
+    for (i = 0; sampled >= weights[i * step]; i++) {
+        sampled -= weights[i * step];
     }
     return i;
 }

@@ -275,7 +275,7 @@ decode(const uint8_t *data, size_t size)
                 step->freed = made - age;
                 step->region = regions_of[step->freed];
             }
-            if (op_makes(op.code)) {
+            if (op_makes_object(op.code)) {
                 step->made = ++made;
                 regions_of[made] = (unsigned char) step->region;
             }

@@ -52,9 +52,9 @@ run_program(const uint8_t *data, size_t size, const struct run_options *options)
 
 void
 run_program_again(const uint8_t *data, size_t size,
-                  const struct run_options *given)
+                  const struct run_options *first_options)
 {
-    struct run_options options = *given;
+    struct run_options options = *first_options;
     struct step step = {.kind = STEP_REPEAT};
     const struct run *run = run_program(data, size, &options);
     uint64_t traces[OP_POOLS];
@@ -119,7 +119,7 @@ run_start(struct run *run, const struct run_options *options)
     run->op_count = 0;
     run->effective = 0;
     run->op_number = 0;
-    run->key_next = 0;
+    run->next_key = 0;
     run->made_count = 0;
     run->lines = (struct lines){0};
     run->refusals = heap_refusals();

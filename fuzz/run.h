@@ -85,7 +85,7 @@ struct run {
     size_t op_count;         /* ops that were done */
     size_t effective;        /* ops that called a pool function */
     size_t op_number;        /* of the program's op that is done now, from 1 */
-    unsigned key_next;       /* for the next allocation */
+    unsigned next_key;       /* for the next allocation */
     size_t made_count;       /* ops that were done and that ages count */
     ngx_log_t log;           /* of pools 0 and 1 */
     ngx_log_t quiet;         /* of pool 2: takes no line; pool 3 has no log */

@@ -78,8 +78,10 @@ struct step {
     size_t needed;   /* if this region's end released kept memory: the least
                       * pieces that must be left */
 
-    const struct shadow_cleanup *due; /* the cleanup that must run, or NULL */
-    const void *given;                /* the handler's argument */
+    /* The cleanup that must run, or NULL; and what the handler was called
+     * with. */
+    const struct shadow_cleanup *expected;
+    const void *argument;
 
     uint64_t traces[2];
 };

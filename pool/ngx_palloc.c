@@ -66,7 +66,7 @@ ngx_pool_t *
 ngx_create_pool(size_t size, ngx_log_t *log)
 {
     ngx_pool_t *pool;
-    size_t room;
+    size_t capacity;
 
     if (size < NGX_POOL_SIZE_MIN) {
         ngx_log_error(NGX_LOG_ALERT, log, 0,
@@ -78,9 +78,10 @@ ngx_create_pool(size_t size, ngx_log_t *log)
     if (pool == NULL) {
         return NULL;
     }
-    room = size - sizeof(ngx_pool_t) - NGX_POOL_REDZONE;
+    capacity = size - sizeof(ngx_pool_t) - NGX_POOL_REDZONE;
 
-    pool->max = room < NGX_MAX_ALLOC_FROM_POOL ? room : NGX_MAX_ALLOC_FROM_POOL;
+    pool->max =
+        capacity < NGX_MAX_ALLOC_FROM_POOL ? capacity : NGX_MAX_ALLOC_FROM_POOL;
     pool->current = pool;
     pool->chain = NULL;
     pool->large = NULL;

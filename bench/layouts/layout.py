@@ -59,9 +59,9 @@ def text(seed: str, names: list[str]) -> str:
     """The script: functions of one name, from several files, stay together."""
     start = random.Random(seed).randrange(0, PAGE, ALIGNMENT)
     lines = [f". = ALIGN({PAGE}) + {start};"]
-    drawn = {name: random.Random(f"{seed}/{name}") for name in names}
-    for name in sorted(names, key=lambda name: drawn[name].random()):
-        offset = drawn[name].randrange(0, LINE, ALIGNMENT)
+    generators = {name: random.Random(f"{seed}/{name}") for name in names}
+    for name in sorted(names, key=lambda name: generators[name].random()):
+        offset = generators[name].randrange(0, LINE, ALIGNMENT)
         lines.append(f". = ALIGN({LINE}) + {offset}; *(.text.{name})")
     body = "\n".join(f"    {line}" for line in lines)
     # Otherwise a compiler's -falign-functions=64 undoes the random offsets.

@@ -196,21 +196,21 @@ write_samples(struct writer *writer, const struct sizes *sizes, uint64_t at)
     struct inputs_samples made = {
         .period = sizes_period(sizes, INPUTS_PERIOD),
     };
-    uint32_t *drawn;
+    uint32_t *sampled;
     uint64_t *sums;
 
-    made.sizes = writer_take(writer, made.period * sizeof(*drawn));
+    made.sizes = writer_take(writer, made.period * sizeof(*sampled));
     made.sums = writer_take(writer, (made.period + 1) * sizeof(*sums));
-    drawn = writer_at(writer, made.sizes);
+    sampled = writer_at(writer, made.sizes);
     sums = writer_at(writer, made.sums);
-    if (head == NULL || drawn == NULL || sums == NULL) {
+    if (head == NULL || sampled == NULL || sums == NULL) {
         return;
     }
     *head = made;
-    sizes_sample(sizes, drawn, made.period);
+    sizes_sample(sizes, sampled, made.period);
     sums[0] = 0;
     for (size_t i = 0; i < made.period; i++) {
-        sums[i + 1] = sums[i] + drawn[i];
+        sums[i + 1] = sums[i] + sampled[i];
     }
 }
 

@@ -10,7 +10,7 @@
 #include "trace.h"
 
 enum {
-    REPLAY_FIRST_ROOM = 64,
+    REPLAY_FIRST_CAPACITY = 64,
     REPLAY_LIST_MAX = 256, /* traces in a folder */
     REPLAY_TEXT_MAX = 16 * 1024 * 1024,
 };
@@ -29,7 +29,7 @@ struct replay_region {
 
 struct replay_reader {
     struct replay *replay;
-    size_t rooms[REPLAY_FOR];
+    size_t capacities[REPLAY_FOR];
     struct replay_region *regions;
     uint64_t *sizes; /* of objects */
     uint64_t live;
@@ -279,7 +279,7 @@ replay_read(const char *file, size_t *ret_size, char *error)
 {
     FILE *stream = fopen(file, "rb");
     uint8_t *data = NULL;
-    size_t room = REPLAY_FIRST_ROOM;
+    size_t capacity = REPLAY_FIRST_CAPACITY;
     size_t size = 0;
 
     if (stream == NULL) {
@@ -287,7 +287,7 @@ replay_read(const char *file, size_t *ret_size, char *error)
         return NULL;
     }
     do {
-        uint8_t *more = realloc(data, room *= 2);
+        uint8_t *more = realloc(data, capacity *= 2);
 
         if (more == NULL) {
             snprintf(error, REPLAY_ERROR_MAX, "%s: out of memory", file);
@@ -296,8 +296,8 @@ replay_read(const char *file, size_t *ret_size, char *error)
             return NULL;
         }
         data = more;
-        size += fread(data + size, 1, room - 1 - size, stream);
-    } while (size == room - 1);
+        size += fread(data + size, 1, capacity - 1 - size, stream);
+    } while (size == capacity - 1);
     if (ferror(stream)) {
         snprintf(error, REPLAY_ERROR_MAX, "%s: %s", file, strerror(errno));
         free(data);
@@ -318,13 +318,13 @@ replay_read(const char *file, size_t *ret_size, char *error)
 static uint8_t *
 replay_parse(const char *file, uint8_t *text, size_t *ret_size, char *error)
 {
-    size_t room = *ret_size + 2;
-    uint8_t *bytes = malloc(room);
+    size_t capacity = *ret_size + 2;
+    uint8_t *bytes = malloc(capacity);
     size_t line = 0;
 
     if (bytes == NULL) {
         snprintf(error, REPLAY_ERROR_MAX, "%s: out of memory", file);
-    } else if (program_parse((const char *) text, OP_VARIABLE, bytes, room,
+    } else if (program_parse((const char *) text, OP_VARIABLE, bytes, capacity,
                              &line) != 0) {
         snprintf(error, REPLAY_ERROR_MAX,
                  "%s: line %zu: expected an op, see pool/ops/op.h", file, line);
@@ -586,17 +586,19 @@ replay_put(struct replay_reader *reader, enum replay_for who,
     if (reader->failed) {
         return;
     }
-    if (replay->counts[who] == reader->rooms[who]) {
-        size_t room = reader->rooms[who] == 0 ? REPLAY_FIRST_ROOM
-                                              : 2 * reader->rooms[who];
-        struct replay_op *ops = realloc(replay->ops[who], room * sizeof(*ops));
+    if (replay->counts[who] == reader->capacities[who]) {
+        size_t capacity = reader->capacities[who] == 0
+                              ? REPLAY_FIRST_CAPACITY
+                              : 2 * reader->capacities[who];
+        struct replay_op *ops =
+            realloc(replay->ops[who], capacity * sizeof(*ops));
 
         if (ops == NULL) {
             reader->failed = 1;
             return;
         }
         replay->ops[who] = ops;
-        reader->rooms[who] = room;
+        reader->capacities[who] = capacity;
     }
     replay->ops[who][replay->counts[who]++] = op;
 }

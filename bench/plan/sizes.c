@@ -29,7 +29,7 @@ struct reader {
     const char *path;
     size_t line;
     int has_header;
-    size_t room; /* of the arrays */
+    size_t capacity; /* of the arrays */
     char *error;
 };
 
@@ -225,11 +225,11 @@ static int
 sizes_read(struct sizes *sizes, struct reader *reader, FILE *file)
 {
     char *line = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     ssize_t length;
     int err = 0;
 
-    while (err == 0 && (length = getline(&line, &room, file)) >= 0) {
+    while (err == 0 && (length = getline(&line, &capacity, file)) >= 0) {
         reader->line++;
         err = strlen(line) == (size_t) length
                   ? sizes_read_line(sizes, reader, line)
@@ -348,21 +348,21 @@ static int
 sizes_add(struct sizes *sizes, struct reader *reader, uint32_t bytes,
           double weight)
 {
-    if (sizes->count == reader->room) {
-        size_t room = reader->room == 0 ? 64 : 2 * reader->room;
-        uint32_t *more = realloc(sizes->bytes, room * sizeof(*more));
+    if (sizes->count == reader->capacity) {
+        size_t capacity = reader->capacity == 0 ? 64 : 2 * reader->capacity;
+        uint32_t *more = realloc(sizes->bytes, capacity * sizeof(*more));
         double *until;
 
         if (more == NULL) {
             return reader_fail(reader, "out of memory");
         }
         sizes->bytes = more;
-        until = realloc(sizes->until, room * sizeof(*until));
+        until = realloc(sizes->until, capacity * sizeof(*until));
         if (until == NULL) {
             return reader_fail(reader, "out of memory");
         }
         sizes->until = until;
-        reader->room = room;
+        reader->capacity = capacity;
     }
 
     sizes->bytes[sizes->count] = bytes;

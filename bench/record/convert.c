@@ -797,7 +797,7 @@ emit(struct op op)
     context.ops++;
     context.codes[op.code]++;
     context.bytes += size;
-    if (op_makes(op.code)) {
+    if (op_makes_object(op.code)) {
         context.asked += op_amount_value(op.amount);
     }
 }

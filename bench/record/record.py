@@ -63,7 +63,7 @@ BATCH = 64        # files that are converted by one process
 SETTLE_SECONDS = 1  # a file without a head is given up after that
 
 
-def arguments() -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./run record", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -93,18 +93,18 @@ def arguments() -> argparse.Namespace:
                         help="no command: convert what was recorded there, by"
                         " hand or by a ./run record that was killed")
     parser.add_argument("command", nargs="*", metavar="COMMAND")
-    given = parser.parse_args()
-    if (given.made is None) == (not given.command):
+    arguments = parser.parse_args()
+    if (arguments.made is None) == (not arguments.command):
         parser.error("the following arguments are required: COMMAND"
-                     if not given.command else "--from: expected no COMMAND")
-    if not 0 < given.limit <= LIMIT_MAX:
-        parser.error(f"--limit: found {given.limit}, expected MiB from 1 to"
+                     if not arguments.command else "--from: expected no COMMAND")
+    if not 0 < arguments.limit <= LIMIT_MAX:
+        parser.error(f"--limit: found {arguments.limit}, expected MiB from 1 to"
                      f" {LIMIT_MAX}")
-    for option, folder in (("-o", given.out.parent), ("--raw", given.raw),
-                           ("--from", given.made)):
+    for option, folder in (("-o", arguments.out.parent), ("--raw", arguments.raw),
+                           ("--from", arguments.made)):
         if folder is not None and not folder.is_dir():
             parser.error(f"{option}: found no folder {folder}")
-    return given
+    return arguments
 
 
 class Raw:
@@ -214,9 +214,9 @@ def converted(tool: pathlib.Path, batch: list[Pair]) -> dict[str, dict]:
 class Traces:
     """The traces of one recording, and counts of files without one."""
 
-    def __init__(self, given: argparse.Namespace, tool: pathlib.Path,
+    def __init__(self, arguments: argparse.Namespace, tool: pathlib.Path,
                  raw: Raw) -> None:
-        self.given = given
+        self.arguments = arguments
         self.tool = tool
         self.raw = raw
         self.pid = 0  # of the command, whose trace is FILE
@@ -265,17 +265,17 @@ class Traces:
         self.convert([(file.path, self.name(file.pid)) for file in sorted(
             ready + own, key=lambda file: file.started_ns)])
         if last is not None and (is_over or not self.is_running):
-            self.convert([(last.path, self.given.out)])
+            self.convert([(last.path, self.arguments.out)])
         self.take(is_over=False)
         return alive
 
     def name(self, pid: int) -> pathlib.Path:
         """Several programs, or processes of several namespaces, have an id."""
-        name = f"{self.given.out}.{pid}"
+        name = f"{self.arguments.out}.{pid}"
         nth = 1
         while name in self.names:
             nth += 1
-            name = f"{self.given.out}.{pid}.{nth}"
+            name = f"{self.arguments.out}.{pid}.{nth}"
         self.names.add(name)
         return pathlib.Path(name)
 
@@ -306,7 +306,7 @@ class Traces:
         else:
             self.written += 1
             del said["raw"]
-            if self.given.json:
+            if self.arguments.json:
                 print(json.dumps(said), file=sys.stderr, flush=True)
             else:
                 print(line_of(said), file=sys.stderr, flush=True)
@@ -369,13 +369,13 @@ def keeps_locks(folder: pathlib.Path) -> bool:
         return False
 
 
-def raw_folder(given: argparse.Namespace) -> pathlib.Path:
+def raw_folder(arguments: argparse.Namespace) -> pathlib.Path:
     """Memory, where there is enough for several processes; else out's disk."""
-    folders = [given.out.parent.resolve(), SHARED_MEMORY]
-    if given.raw is not None:
-        folders = [given.raw.resolve()]
+    folders = [arguments.out.parent.resolve(), SHARED_MEMORY]
+    if arguments.raw is not None:
+        folders = [arguments.raw.resolve()]
     elif (SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free
-          > 8 * given.limit * MIB):
+          > 8 * arguments.limit * MIB):
         folders.reverse()
     for folder in folders:
         if keeps_locks(folder):
@@ -401,11 +401,11 @@ def preloadable(library: pathlib.Path, top: pathlib.Path) -> pathlib.Path:
     return place
 
 
-def environment(given: argparse.Namespace, folder: pathlib.Path,
+def environment(arguments: argparse.Namespace, folder: pathlib.Path,
                 recorder: pathlib.Path | None) -> dict[str, str]:
     env = os.environ | {
         "NGXPOOL_RECORD_FOLDER": str(folder),
-        "NGXPOOL_RECORD_LIMIT": str(given.limit * MIB),
+        "NGXPOOL_RECORD_LIMIT": str(arguments.limit * MIB),
     }
     if recorder is not None:
         others = os.environ.get("LD_PRELOAD", "")
@@ -413,13 +413,13 @@ def environment(given: argparse.Namespace, folder: pathlib.Path,
     return env
 
 
-def run(given: argparse.Namespace, env: dict[str, str],
+def run(arguments: argparse.Namespace, env: dict[str, str],
         traces: Traces) -> int:
     """Returns the command's status; signals are the command's."""
     try:
-        process = subprocess.Popen(given.command, env=env)
+        process = subprocess.Popen(arguments.command, env=env)
     except OSError as error:
-        sys.exit(f"record: {given.command[0]}: {error.strerror}")
+        sys.exit(f"record: {arguments.command[0]}: {error.strerror}")
     traces.pid = process.pid
     is_over = False
 
@@ -440,15 +440,15 @@ def run(given: argparse.Namespace, env: dict[str, str],
     status = process.wait()
     traces.is_running = False
 
-    wait_for_others(given, traces, lambda: is_over)
+    wait_for_others(arguments, traces, lambda: is_over)
     return status
 
 
-def wait_for_others(given: argparse.Namespace, traces: Traces,
+def wait_for_others(arguments: argparse.Namespace, traces: Traces,
                     is_over: Callable[[], bool]) -> None:
     """Until all that write have ended, or the time is over."""
     start = time.monotonic()
-    limit = given.wait if given.wait is not None else float("inf")
+    limit = arguments.wait if arguments.wait is not None else float("inf")
     quiet = start  # no process has had a file since
     is_said = False
     while True:
@@ -460,7 +460,7 @@ def wait_for_others(given: argparse.Namespace, traces: Traces,
         if over or (not alive and (now > quiet + SETTLE_SECONDS or
                                    not is_carried(traces.raw.folder))):
             return
-        if (alive and not is_said and given.wait is None
+        if (alive and not is_said and arguments.wait is None
                 and now > start + SETTLE_SECONDS):
             is_said = True
             print("record: the command has ended, and processes go on:"
@@ -484,26 +484,26 @@ def programs(alive: list[RawFile]) -> list[str]:
                    for file in alive if file.has_head})
 
 
-def record(given: argparse.Namespace) -> int:
-    folder = given.build.resolve() / "bench" / "record"
+def record(arguments: argparse.Namespace) -> int:
+    folder = arguments.build.resolve() / "bench" / "record"
     tool = folder / "record_convert"
-    if given.made is not None:
-        traces = Traces(given, tool, Raw(given.made))
+    if arguments.made is not None:
+        traces = Traces(arguments, tool, Raw(arguments.made))
         traces.look(is_over=True)
         traces.summary()
         return FAILED if traces.failed else 0
 
-    name = RECORDERS[given.api]
+    name = RECORDERS[arguments.api]
     for path in (tool, *([folder / f"lib{name}.so"] if name else [])):
         if not path.exists():
             sys.exit(f"record: found no {path}, expected it to be built")
     top = pathlib.Path(tempfile.mkdtemp(prefix=".recording-",
-                                        dir=raw_folder(given)))
+                                        dir=raw_folder(arguments)))
     try:
         raw = Raw.make(top)
         recorder = preloadable(folder / f"lib{name}.so", top) if name else None
-        traces = Traces(given, tool, raw)
-        status = run(given, environment(given, raw.folder, recorder), traces)
+        traces = Traces(arguments, tool, raw)
+        status = run(arguments, environment(arguments, raw.folder, recorder), traces)
         traces.summary()
     finally:
         shutil.rmtree(top, ignore_errors=True)
@@ -511,7 +511,7 @@ def record(given: argparse.Namespace) -> int:
         status = 128 - status
     if traces.written == 0 and not traces.failed:
         print(f"record: nothing was recorded: no process called"
-              f" {given.api}'s functions "
+              f" {arguments.api}'s functions "
               + ("through a shared library" if name else
                  "in a pool that is built to be recorded"),
               file=sys.stderr)
@@ -520,4 +520,4 @@ def record(given: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(record(arguments()))
+    sys.exit(record(parse()))

@@ -90,10 +90,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("label", metavar="LABEL", nargs="?", default=PUBLISHED)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    given = options.parse(parser, words, __doc__)
-    if given.check and given.label != PUBLISHED:
+    arguments = options.parse(parser, words, __doc__)
+    if arguments.check and arguments.label != PUBLISHED:
         parser.error("--check looks at what is published; expected no LABEL")
-    return given
+    return arguments
 
 
 Files = dict[str, str]  # texts by name, from the root
@@ -204,14 +204,14 @@ def left_over(root: Path, files: Files) -> list[str]:
 
 def readmes(root: Path) -> Files:
     """Every README that is not in a hidden folder or a build."""
-    rooms = [
+    folders = [
         path
         for path in root.iterdir()
         if path.is_dir() and not path.name.startswith((".", "build"))
     ]
     paths = [
         root / blocks.ROOT,
-        *(path for room in rooms for path in room.rglob("README.md")),
+        *(path for folder in folders for path in folder.rglob("README.md")),
     ]
     return {
         str(path.relative_to(root)): path.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ rebuilds  Do figures depend on the build? Builds five times with other alignment
 again     Is an allocator equal to itself? In 95 % of the cells of the A/A pair, of all
           runs together, the interval must contain 1, and the median of |ratio - 1|
           must be below 1.5 %. Five full runs are asked for.
-alone     Does a figure depend on the rows around it? Draws 60 rows of a full run at
+alone     Does a figure depend on the rows around it? Samples 60 rows of a full run at
           random and runs each in processes of its own. They take turns, so that both
           figures see the machine over minutes. In 95 % of the rows the interval of the
           time alone must overlap the one in the full run. 10 minutes.
@@ -159,11 +159,11 @@ def find_again(arguments: argparse.Namespace) -> Finding:
 def find_alone(arguments: argparse.Namespace) -> Finding:
     run = load(arguments.folder)
     rows = sorted(row for row in run.rates if not row.allocator.endswith(AGAIN))
-    drawn = random.Random(arguments.seed).sample(rows, min(arguments.cells, len(rows)))
-    turns = {row: [] for row in drawn}
+    sampled = random.Random(arguments.seed).sample(rows, min(arguments.cells, len(rows)))
+    turns = {row: [] for row in sampled}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(arguments.turns):
-            for row in drawn:
+            for row in sampled:
                 turns[row].append(measure_alone(arguments.build, Path(folder), row, turn))
             print(f"turn {turn + 1} of {arguments.turns}", file=sys.stderr)
     alone = {row: joined(own, row) for row, own in turns.items()}

@@ -193,7 +193,7 @@ arena_after_row(const struct workload *workload)
 {
     static const uint32_t samples[] = {OBJECT};
     static const uint64_t sums[] = {0, OBJECT};
-    static const struct samples drawn = {samples, sums, 1};
+    static const struct samples sampled = {samples, sums, 1};
     static void *pointers[OBJECTS];
     struct row row = {.name = "row",
                       .workload = workload,
@@ -203,7 +203,7 @@ arena_after_row(const struct workload *workload)
                                  .samples = samples,
                                  .period = 1,
                                  .pointers = pointers},
-                      .samples = &drawn,
+                      .samples = &sampled,
                       .largest = OBJECT,
                       .batch = 1,
                       .slices = 1,

@@ -14,13 +14,13 @@
 #include <time.h>
 
 enum {
-    DRAWN = 16384,
+    SAMPLES = 16384,
     MOST = 1000,
     OPS = 400000,
     RUNS = 21,
 };
 
-static unsigned sizes[DRAWN + MOST];
+static unsigned sizes[SAMPLES + MOST];
 static char *objects[MOST];
 static void *(*tc_malloc)(size_t size);
 static void (*tc_free)(void *p);
@@ -69,7 +69,7 @@ main(int argc, char **argv)
     void *library = dlopen("libtcmalloc_minimal.so.4", RTLD_NOW);
     FILE *csv = argc == 4 ? fopen(argv[3], "r") : NULL;
     int n = csv != NULL ? atoi(argv[2]) : 0;
-    unsigned values[DRAWN], bytes = 0, weight = 0, count = 0;
+    unsigned values[SAMPLES], bytes = 0, weight = 0, count = 0;
     char line[256];
 
     if (n < 1 || n > MOST || library == NULL || apr_initialize() != 0 ||
@@ -84,16 +84,16 @@ main(int argc, char **argv)
     *(void **) &tc_free = dlsym(library, "free");
     while (fgets(line, sizeof(line), csv) != NULL) {
         for (sscanf(line, "%u,%u", &bytes, &weight); weight > 0; weight--) {
-            values[count++ % DRAWN] = bytes;
+            values[count++ % SAMPLES] = bytes;
         }
     }
-    for (int i = 0; i < DRAWN + MOST; i++) {
+    for (int i = 0; i < SAMPLES + MOST; i++) {
         sizes[i] = values[(unsigned long) random() % count];
     }
     for (int i = 0; i < RUNS; i++) {
         clock_t start = clock();
         for (int done = 0; done < OPS; done += n) {
-            fill(sizes + done % DRAWN, n);
+            fill(sizes + done % SAMPLES, n);
         }
         printf("%g\n", 1e9 / CLOCKS_PER_SEC / OPS * (double) (clock() - start));
     }

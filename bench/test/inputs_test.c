@@ -52,20 +52,20 @@ trace_load(size_t number)
 static int
 is_same_samples(const struct samples *samples, const struct sizes *sizes)
 {
-    uint32_t *drawn = calloc(samples->period, sizeof(*drawn));
+    uint32_t *sampled = calloc(samples->period, sizeof(*sampled));
     uint64_t sum = 0;
-    int same = drawn != NULL &&
+    int same = sampled != NULL &&
                samples->period == sizes_period(sizes, samples->period);
 
     if (same) {
-        sizes_sample(sizes, drawn, samples->period);
+        sizes_sample(sizes, sampled, samples->period);
     }
     for (size_t i = 0; same && i < samples->period; i++) {
-        same = samples->sizes[i] == drawn[i] && samples->sums[i] == sum;
-        sum += drawn[i];
+        same = samples->sizes[i] == sampled[i] && samples->sums[i] == sum;
+        sum += sampled[i];
     }
     same = same && samples->sums[samples->period] == sum;
-    free(drawn);
+    free(sampled);
     return same;
 }
 

@@ -193,10 +193,10 @@ static const struct peer pool_inline = {
 static inline void *
 empty_create(size_t size)
 {
-    static char room[NGX_DEFAULT_POOL_SIZE];
+    static char memory[NGX_DEFAULT_POOL_SIZE];
 
     (void) size;
-    return room;
+    return memory;
 }
 
 static inline void *

@@ -23,7 +23,7 @@
 enum {
     N_REGION = 1000,
     N_FRESH = 30000,
-    DRAWS = 32 * 1024, /* more than N_FRESH */
+    SAMPLES = 32 * 1024, /* more than N_FRESH */
 };
 
 static double
@@ -50,7 +50,7 @@ fill_reset(const uint32_t *samples, long regions)
     struct region region = {
         .n = N_REGION,
         .samples = samples,
-        .period = DRAWS,
+        .period = SAMPLES,
         .pointers = pointers,
         .state = pool,
     };
@@ -92,7 +92,7 @@ int
 main(int argc, char **argv)
 {
     static const size_t block_sizes[] = {1024, 4096, 16384};
-    static uint32_t samples[DRAWS];
+    static uint32_t samples[SAMPLES];
     char error[SIZES_ERROR_MAX] = "expected SIZES and REGIONS";
     struct sizes *sizes = argc == 3 ? sizes_create(argv[1], error) : NULL;
 
@@ -100,7 +100,7 @@ main(int argc, char **argv)
         fprintf(stderr, "left_bound: %s\n", error);
         return EXIT_FAILURE;
     }
-    sizes_sample(sizes, samples, DRAWS);
+    sizes_sample(sizes, samples, SAMPLES);
     sizes_destroy(sizes);
     printf("%.3f", fill_reset(samples, strtol(argv[2], NULL, 10)));
     for (size_t i = 0; i < sizeof(block_sizes) / sizeof(*block_sizes); i++) {

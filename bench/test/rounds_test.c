@@ -118,7 +118,7 @@ plan_of_turns(void)
 {
     static const uint32_t samples[] = {SIZE, SIZE};
     static const uint64_t sums[] = {0, SIZE};
-    static const struct samples drawn = {samples, sums, 1};
+    static const struct samples sampled = {samples, sums, 1};
     static void *pointers[1];
     struct plan *plan = calloc(1, sizeof(*plan));
 
@@ -139,7 +139,7 @@ plan_of_turns(void)
                                       .samples = samples,
                                       .period = 1,
                                       .pointers = pointers};
-        row->samples = &drawn;
+        row->samples = &sampled;
         row->batch = BATCH;
         row->slices = 1;
     }

@@ -309,7 +309,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
     static const uint32_t samples[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
     uint64_t sums[PERIOD + 1] = {0};
-    const struct samples drawn = {samples, sums, PERIOD};
+    const struct samples sampled = {samples, sums, PERIOD};
     struct row row = {
         .name = "row",
         .workload = workload,
@@ -320,7 +320,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
                    .samples = samples,
                    .period = PERIOD,
                    .pointers = pointers},
-        .samples = &drawn,
+        .samples = &sampled,
         .largest = 600,
         .batch = BATCH,
         .slices = 1,

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 enum {
-    DRAWS = 100000,
+    SAMPLES = 100000,
 };
 
 /* A file with text in it, its name ending in ".csv". */
@@ -233,7 +233,7 @@ test_sizes_shipped_files_are_as_described(void **state)
         {"lognormal", 110.1, 1483, 67}, {"nginx_request", 629.6, 10240, 0},
         {"uniform", 512.5, 1024, 512},
     };
-    static uint32_t samples[DRAWS];
+    static uint32_t samples[SAMPLES];
     char error[SIZES_ERROR_MAX] = "";
     size_t count;
     struct sizes **list = sizes_list_create(BENCH_SIZES_DIR, &count, error);
@@ -254,13 +254,13 @@ test_sizes_shipped_files_are_as_described(void **state)
         assert_float_equal(sizes_mean(sizes), cases[i].mean, 0.5);
         assert_int_equal(sizes_max(sizes), cases[i].max);
 
-        sizes_sample(sizes, samples, DRAWS);
-        for (size_t j = 0; j < DRAWS; j++) {
+        sizes_sample(sizes, samples, SAMPLES);
+        for (size_t j = 0; j < SAMPLES; j++) {
             sum += samples[j];
             below += samples[j] <= cases[i].median;
         }
-        assert_true(fabs(sum / DRAWS / cases[i].mean - 1) < 0.05);
-        assert_true(cases[i].median == 0 || below >= DRAWS * 49 / 100);
+        assert_true(fabs(sum / SAMPLES / cases[i].mean - 1) < 0.05);
+        assert_true(cases[i].median == 0 || below >= SAMPLES * 49 / 100);
     }
     sizes_list_destroy(list, count);
 }
@@ -288,7 +288,7 @@ test_sizes_nginx_request_keeps_its_order(void **state)
 
 /* The seed is fixed: another sequence would be another benchmark. */
 static void
-test_sizes_draws_are_the_same_everywhere(void **state)
+test_samples_are_the_same_everywhere(void **state)
 {
     static const uint32_t want[] = {105, 31, 129, 66, 69, 44, 369, 57};
     char error[SIZES_ERROR_MAX] = "";
@@ -306,7 +306,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes_draws_are_the_same_everywhere),
+        cmocka_unit_test(test_samples_are_the_same_everywhere),
         cmocka_unit_test(test_sizes_file_that_is_not_there),
         cmocka_unit_test(test_sizes_list_names_the_broken_file),
         cmocka_unit_test(test_sizes_nginx_request_keeps_its_order),

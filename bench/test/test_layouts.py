@@ -177,13 +177,13 @@ class Seeds(Folder):
         self.assertEqual(len(set(first)), 7)
         self.assertEqual(first[7:], first[:2])
 
-    def test_seed_is_drawn_and_reported(self) -> None:
-        drawn = []
+    def test_seed_is_random_and_reported(self) -> None:
+        seeds = []
         for label in "ab":
             self.layouts(label, "--rounds", "1")
-            drawn.append(self.run_json(label)["context"]["seed"])
-        self.assertNotEqual(drawn[0], drawn[1])
-        again = self.layouts("c", "--rounds", "1", "--seed", drawn[0])
+            seeds.append(self.run_json(label)["context"]["seed"])
+        self.assertNotEqual(seeds[0], seeds[1])
+        again = self.layouts("c", "--rounds", "1", "--seed", seeds[0])
         self.assertEqual(again, [self.run_json("a")["benchmarks"][0]["layout"]])
 
 

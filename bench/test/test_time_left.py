@@ -39,8 +39,8 @@ class TimeLeft(Folder):
         judged = [(end - when, left) for when, left in shown if left >= self.LEAST]
         self.assertGreater(len(judged), 5)
         wrong = [
-            (due, left) for due, left in judged
-            if not due / 2 <= left + 1 or not left - 1 <= 2 * due
+            (expected, left) for expected, left in judged
+            if not expected / 2 <= left + 1 or not left - 1 <= 2 * expected
         ]
         self.assertLessEqual(len(wrong), len(judged) / 5, judged)
 

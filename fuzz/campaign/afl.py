@@ -91,20 +91,20 @@ def on_one_processor() -> list[str]:
 
 def environment(task: Task, number: int) -> dict[str, str]:
     # The mutator reads the limit in the environment as AFL++ does.
-    given = dict(ENVIRONMENT, AFL_INPUT_LEN_MAX=str(INPUT_SIZE_MAX))
-    given |= {key: f"{os.environ[key]}:{asked}" for key, asked in SANITIZERS.items()
+    variables = dict(ENVIRONMENT, AFL_INPUT_LEN_MAX=str(INPUT_SIZE_MAX))
+    variables |= {key: f"{os.environ[key]}:{asked}" for key, asked in SANITIZERS.items()
               if os.environ.get(key)}
     if task.is_calibrated:
-        del given["AFL_FAST_CAL"]
+        del variables["AFL_FAST_CAL"]
     if task.mutator is not None:
-        given["AFL_CUSTOM_MUTATOR_LIBRARY"] = str(task.mutator)
+        variables["AFL_CUSTOM_MUTATOR_LIBRARY"] = str(task.mutator)
         if VARIANT_OF.get(number) != "cmplog":
             # AFL++'s own mutations do not know ops. Their programs do more ops, and
             # find less. The mutator mutates some inputs as bytes.
-            given["AFL_CUSTOM_MUTATOR_ONLY"] = "1"
+            variables["AFL_CUSTOM_MUTATOR_ONLY"] = "1"
     if number % 3 == 1:
-        given["AFL_DISABLE_TRIM"] = "1"
-    return given
+        variables["AFL_DISABLE_TRIM"] = "1"
+    return variables
 
 
 def name(number: int) -> str:

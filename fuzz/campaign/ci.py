@@ -106,7 +106,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         default=len(os.sched_getaffinity(0)),
                         help="campaigns at a time (default: one a processor)")
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N",
-                        help="of what is drawn (default: the engine's own)")
+                        help="of the random generator (default: the engine's own)")
     parser.add_argument("--store", type=Path, default=SOURCE / "build-fuzz",
                         metavar="FOLDER", help="what stays between runs")
     parser.add_argument("--summary", type=Path, metavar="FILE",

@@ -119,7 +119,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         help="how many targets, or instances of one, run at a "
                         "time (default: %(default)s)")
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N",
-                        help="of what is drawn (default: the engine's own)")
+                        help="of the random generator (default: the engine's own)")
     parser.add_argument("--keep", action="store_true",
                         help="add new inputs to corpus/")
     parser.add_argument("--empty", action="store_true",

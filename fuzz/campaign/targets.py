@@ -28,7 +28,7 @@ PLANTED_IN = {
     "mixed": "pool_mixed",
 }
 
-# Whose ops a target's mutator draws, fuzz/mutator.h, where AFL++ loads it.
+# Whose ops a target's mutator samples, fuzz/mutator.h, where AFL++ loads it.
 MUTATORS = {
     "arena_ops": "mutator_threads",
     "pool_mixed": "mutator_mixed",

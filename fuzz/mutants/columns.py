@@ -133,9 +133,9 @@ def run_check(check: Check, tree: Tree, runner: Runner,
                    for word in check.command]
         command = [word.replace("{build}", build).replace("{work}", work)
                    for word in command]
-        given = {"ASAN_OPTIONS": "hard_rss_limit_mb=4096",
-                 **check.environment, **environment}
-        return runner.run(command, given, build, check.cpu, not check.has_asan)
+        variables = {"ASAN_OPTIONS": "hard_rss_limit_mb=4096",
+                     **check.environment, **environment}
+        return runner.run(command, variables, build, check.cpu, not check.has_asan)
 
 
 def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
@@ -168,14 +168,14 @@ def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
 
 def replay_check(tree: Tree, name: str, corpus: list[str]) -> Check:
     folders = [tree.root / "corpus" / each for each in corpus]
-    given = [str(folder) for folder in folders if folder.is_dir()]
+    existing = [str(folder) for folder in folders if folder.is_dir()]
     if not name.endswith(SEEDLESS):
         # It is not there before the first build.
-        given.insert(0, str(tree.build_folder("checks") / "fuzz/seeds"))
+        existing.insert(0, str(tree.build_folder("checks") / "fuzz/seeds"))
     return Check(
         name=name, kind="replay", build="checks",
         targets=[f"fuzz/{name}", "fuzz/seeds.stamp"],
-        command=[f"{{build}}/fuzz/{name}", "--broken", *given],
+        command=[f"{{build}}/fuzz/{name}", "--broken", *existing],
         has_asan="hardened" in name or "inline" in name or "san" in name,
     )
 

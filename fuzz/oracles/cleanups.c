@@ -25,8 +25,8 @@ static const struct promise promises[] = {
 };
 
 static const struct promise *check_new(const struct step *step);
-static const struct promise *check_due(const struct run *run,
-                                       const struct step *step);
+static const struct promise *check_expected(const struct run *run,
+                                            const struct step *step);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -35,10 +35,10 @@ check(const struct run *run, const struct step *step)
     case STEP_CLEANUP:
         return step->node != NULL ? check_new(step) : NULL;
     case STEP_HANDLER:
-        return check_due(run, step);
+        return check_expected(run, step);
     case STEP_RESET:
     case STEP_DESTROY:
-        return step->due != NULL ? &promises[RUNS] : NULL;
+        return step->expected != NULL ? &promises[RUNS] : NULL;
     default:
         return NULL;
     }
@@ -65,18 +65,19 @@ check_new(const struct step *step)
 }
 
 static const struct promise *
-check_due(const struct run *run, const struct step *step)
+check_expected(const struct run *run, const struct step *step)
 {
     const struct shadow_pool *pool = &run->pools[step->pool];
     size_t i;
 
-    if (step->due == NULL) {
+    if (step->expected == NULL) {
         return &promises[ONCE];
     }
-    if (step->given != step->due->data) {
+    if (step->argument != step->expected->data) {
         return &promises[ORDER];
     }
-    if (!shadow_is_written(step->given, step->due->size, step->due->fill)) {
+    if (!shadow_is_written(step->argument, step->expected->size,
+                           step->expected->fill)) {
         return &promises[INTACT];
     }
     /* Memory that is freed too early is already free when the last cleanup

@@ -19,8 +19,8 @@ static const struct promise promises[] = {
                    "cleanups"},
 };
 
-static int is_due(const struct files_event *found,
-                  const struct files_event *due);
+static int is_expected(const struct files_event *found,
+                       const struct files_event *expected);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
@@ -40,7 +40,7 @@ check(const struct run *run, const struct step *step)
      * two. */
     for (; count + 2 > run->event_count && count != 0; count--) {
         if (count <= FILES_EVENTS_MAX &&
-            !is_due(files_event(count - 1), &run->events[count - 1])) {
+            !is_expected(files_event(count - 1), &run->events[count - 1])) {
             if (step->kind == STEP_FILE) {
                 return &promises[EARLY];
             }
@@ -53,13 +53,14 @@ check(const struct run *run, const struct step *step)
 }
 
 static int
-is_due(const struct files_event *found, const struct files_event *due)
+is_expected(const struct files_event *found, const struct files_event *expected)
 {
-    if (found->kind != due->kind) {
+    if (found->kind != expected->kind) {
         return 0;
     }
-    return found->kind == FILES_UNLINK ? strcmp(found->name, due->name) == 0
-                                       : found->fd == due->fd;
+    return found->kind == FILES_UNLINK
+               ? strcmp(found->name, expected->name) == 0
+               : found->fd == expected->fd;
 }
 
 ORACLE_DEFINE(files, ORACLE_KIND(STEP_DESTROY) | ORACLE_KIND(STEP_RESET) |

@@ -72,7 +72,7 @@ struct list {
     uint64_t sum;
 };
 
-static int is_due(const struct run *run, const struct step *step);
+static int looks_at_list(const struct run *run, const struct step *step);
 static struct list list_look(const ngx_pool_large_t *large);
 static size_t index_most(size_t live);
 static const struct promise *check_index(const struct run *run,
@@ -104,7 +104,7 @@ check(const struct run *run, const struct step *step)
                    run->refusals - run->refusals_of_size) {
         return &promises[INDEXED];
     }
-    if (!is_due(run, step)) {
+    if (!looks_at_list(run, step)) {
         return NULL;
     }
     list = list_look(self->pool->large);
@@ -208,7 +208,7 @@ are_irregular(const ngx_pool_large_t *list)
 }
 
 static int
-is_due(const struct run *run, const struct step *step)
+looks_at_list(const struct run *run, const struct step *step)
 {
     int is_same = step->kind == STEP_BEFORE ||
                   (step->kind == STEP_ALLOC &&

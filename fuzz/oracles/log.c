@@ -25,11 +25,12 @@ check(const struct run *run, const struct step *step)
     if (!run->options.is_debug || run->is_running) {
         return NULL;
     }
-    if (run->lines.debug_seen != run->lines.debug_due) {
+    if (run->lines.debug_seen != run->lines.debug_expected) {
         return &promises[DEBUG];
     }
-    return run->lines.unused_seen != run->lines.unused_due ? &promises[UNUSED]
-                                                           : NULL;
+    return run->lines.unused_seen != run->lines.unused_expected
+               ? &promises[UNUSED]
+               : NULL;
 }
 
 ORACLE_DEFINE(log, ORACLE_CHANGES | ORACLE_KIND(STEP_END));

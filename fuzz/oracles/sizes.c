@@ -38,10 +38,11 @@ check(const struct run *run, const struct step *step)
     int is_small;
 
     if (step->kind == STEP_CREATE && pool != NULL) {
-        size_t room = step->size - sizeof(ngx_pool_t) - run->model.redzone;
+        size_t capacity = step->size - sizeof(ngx_pool_t) - run->model.redzone;
 
-        return pool->max != (room < page() ? room : page() - 1) ? &promises[MAX]
-                                                                : NULL;
+        return pool->max != (capacity < page() ? capacity : page() - 1)
+                   ? &promises[MAX]
+                   : NULL;
     }
     if ((step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
         step->made == NULL || step->is_nginx) {

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "draw.h"
 #include "mutator.h"
 #include "program.h"
+#include "random_next.h"
 #include "regions.h"
 
 enum {
@@ -51,15 +51,15 @@ static const char other_text[] = "create p2 4096*3\n"
                                  "destroy p2\n";
 
 /* The engines' interface, see fuzz/engines/. */
-size_t LLVMFuzzerMutate(uint8_t *data, size_t length, size_t room);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t length, size_t room,
+size_t LLVMFuzzerMutate(uint8_t *data, size_t length, size_t size_max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t length, size_t size_max,
                                unsigned seed);
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *data, size_t length,
                                  const uint8_t *more, size_t more_length,
-                                 uint8_t *out, size_t room, unsigned seed);
+                                 uint8_t *out, size_t size_max, unsigned seed);
 void *afl_custom_init(void *afl, unsigned seed);
 size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t length, uint8_t **out,
-                       uint8_t *more, size_t more_length, size_t room);
+                       uint8_t *more, size_t more_length, size_t size_max);
 void afl_custom_deinit(void *data);
 
 static unsigned byte_mutations; /* calls of libFuzzer's own mutation */
@@ -247,7 +247,7 @@ test_insert_creates_a_pool_before_it_is_used(void **state)
 static void
 test_insert_knows_every_op_of_the_list(void **state)
 {
-    unsigned drawn[OP_COUNT] = {0};
+    unsigned counts[OP_COUNT] = {0};
     enum mutator_use use;
     uint64_t seed;
     unsigned code;
@@ -259,15 +259,15 @@ test_insert_knows_every_op_of_the_list(void **state)
             mutator_read(&after, bytes, size);
             mutator_insert(&after);
             while (after.count-- != 0) {
-                drawn[after.ops[after.count].code] += use + 1u;
+                counts[after.ops[after.count].code] += use + 1u;
             }
         }
     }
     for (code = 0; code < OP_COUNT; code++) {
         if (code == OP_NOP || code == OP_GROW) {
-            assert_int_equal(drawn[code], 0);
+            assert_int_equal(counts[code], 0);
         } else {
-            assert_int_not_equal(drawn[code], 0);
+            assert_int_not_equal(counts[code], 0);
         }
     }
 }
@@ -751,20 +751,20 @@ test_long_programs_are_rare(void **state)
 
 /* Makes random bytes. Most start with a version; many have known opcodes. */
 static size_t
-draw_bytes(uint32_t *seed, uint8_t *out)
+random_bytes(uint32_t *seed, uint8_t *out)
 {
-    size_t length = draw(seed) % BYTES_MAX;
-    unsigned way = draw(seed) % 4;
+    size_t length = random_next(seed) % BYTES_MAX;
+    unsigned way = random_next(seed) % 4;
     size_t i;
 
     for (i = 0; i < length; i++) {
-        out[i] = (uint8_t) draw(seed);
+        out[i] = (uint8_t) random_next(seed);
         if (way == 0) {
             out[i] %= OP_COUNT + 2;
         }
     }
     if (length != 0 && way < 3) {
-        out[0] = 1 + (uint8_t) (draw(seed) % 2);
+        out[0] = 1 + (uint8_t) (random_next(seed) % 2);
     }
     return length;
 }
@@ -797,34 +797,34 @@ mix(uint64_t hash, const uint8_t *data, size_t length)
 static uint64_t
 check_output(uint32_t *seed)
 {
-    uint8_t drawn[2][BYTES_MAX];
+    uint8_t buffers[2][BYTES_MAX];
     uint8_t out[2 * BYTES_MAX + GUARD_SIZE];
     char error[PROGRAM_ERROR_MAX] = "";
     enum mutator_use use;
     size_t lengths[2];
     uint8_t *data[2];
-    size_t room;
+    size_t size_max;
     size_t length;
     uint64_t hash;
     size_t i;
 
     for (i = 0; i < 2; i++) {
-        lengths[i] = draw_bytes(seed, drawn[i]);
-        data[i] = exactly(drawn[i], lengths[i]);
+        lengths[i] = random_bytes(seed, buffers[i]);
+        data[i] = exactly(buffers[i], lengths[i]);
     }
-    room = 1 + draw(seed) % (2 * BYTES_MAX);
+    size_max = 1 + random_next(seed) % (2 * BYTES_MAX);
     memset(out, GUARD, sizeof(out));
 
     /* One statement each, since the order of arguments is not defined. */
-    use = (enum mutator_use)(draw(seed) % MUTATOR_USES);
-    mutator_init(&after, use, draw(seed));
+    use = (enum mutator_use)(random_next(seed) % MUTATOR_USES);
+    mutator_init(&after, use, random_next(seed));
     mutator_read(&after, data[0], lengths[0]);
-    mutator_mutate(&after, draw(seed) % 2 ? data[1] : NULL, lengths[1]);
-    length = mutator_write(&after, out, room);
+    mutator_mutate(&after, random_next(seed) % 2 ? data[1] : NULL, lengths[1]);
+    length = mutator_write(&after, out, size_max);
 
-    assert_in_range(length, 1, room);
+    assert_in_range(length, 1, size_max);
     for (i = 0; i < GUARD_SIZE; i++) {
-        assert_int_equal(out[room + i], GUARD);
+        assert_int_equal(out[size_max + i], GUARD);
     }
     assert_int_equal(program_check(out, length, error), 0);
     assert_string_equal(error, "");
@@ -901,7 +901,7 @@ test_output_that_is_unchanged_is_the_input(void **state)
 }
 
 /* A few bytes change, at any place. The output never has more bytes than
- * room. */
+ * size_max. */
 static void
 test_bytes_are_changed_inserted_and_deleted(void **state)
 {
@@ -913,16 +913,17 @@ test_bytes_are_changed_inserted_and_deleted(void **state)
     (void) state;
     for (seed = 0; seed < SEEDS; seed++) {
         uint8_t out[BYTES_MAX + GUARD_SIZE];
-        size_t room = seed % 2 ? BYTES_MAX : size;
+        size_t size_max = seed % 2 ? BYTES_MAX : size;
         size_t length;
         size_t i;
 
         memset(out, GUARD, sizeof(out));
         mutator_init(&after, MUTATOR_POOL, seed);
         assert_int_equal(mutator_bytes(&after, bytes, size, out, 0), 0);
-        length = mutator_bytes(&after, bytes, size, out, room);
-        assert_in_range(length, size - 4, room < size + 4 ? room : size + 4);
-        assert_int_equal(out[room], GUARD);
+        length = mutator_bytes(&after, bytes, size, out, size_max);
+        assert_in_range(length, size - 4,
+                        size_max < size + 4 ? size_max : size + 4);
+        assert_int_equal(out[size_max], GUARD);
         shorter += length < size;
         longer += length > size;
         for (i = 0; length == size && i < size; i++) {
@@ -954,9 +955,9 @@ test_output_is_the_same_everywhere(void **state)
 }
 
 size_t
-LLVMFuzzerMutate(uint8_t *data, size_t length, size_t room)
+LLVMFuzzerMutate(uint8_t *data, size_t length, size_t size_max)
 {
-    assert_in_range(length, 0, room);
+    assert_in_range(length, 0, size_max);
     assert_non_null(data);
     byte_mutations++;
     return length;
@@ -992,14 +993,14 @@ test_libfuzzer_mutates_records_and_bytes(void **state)
     (void) state;
     byte_mutations = 0;
     for (seed = 0; seed < SEEDS; seed++) {
-        size_t room = size + seed % 32;
-        uint8_t *data = malloc(room);
+        size_t size_max = size + seed % 32;
+        uint8_t *data = malloc(size_max);
         size_t length;
 
         assert_non_null(data);
         memcpy(data, bytes, size);
-        length = LLVMFuzzerCustomMutator(data, size, room, seed);
-        assert_in_range(length, 1, room);
+        length = LLVMFuzzerCustomMutator(data, size, size_max, seed);
+        assert_in_range(length, 1, size_max);
         assert_int_equal(program_check(data, length, error), 0);
         free(data);
     }
@@ -1035,14 +1036,14 @@ test_libfuzzer_crosses_over(void **state)
 
     (void) state;
     for (seed = 0; seed < SEEDS; seed++) {
-        size_t room = 1 + seed % BYTES_MAX;
-        uint8_t *out = malloc(room);
+        size_t size_max = 1 + seed % BYTES_MAX;
+        uint8_t *out = malloc(size_max);
         size_t length;
 
         assert_non_null(out);
         length = LLVMFuzzerCustomCrossOver(bytes, size, other, other_size, out,
-                                           room, seed);
-        assert_in_range(length, 1, room);
+                                           size_max, seed);
+        assert_in_range(length, 1, size_max);
         assert_int_equal(program_check(out, length, error), 0);
         from_other += has_of_other(out, length);
         free(out);
@@ -1064,10 +1065,10 @@ test_afl_keeps_to_its_limit(void **state)
     data = afl_custom_init(NULL, 1);
     assert_non_null(data);
     for (i = 0; i < SEEDS; i++) {
-        size_t room = i % 2 ? BYTES_MAX : 20;
+        size_t size_max = i % 2 ? BYTES_MAX : 20;
         uint8_t *out;
-        size_t length =
-            afl_custom_fuzz(data, bytes, size, &out, other, other_size, room);
+        size_t length = afl_custom_fuzz(data, bytes, size, &out, other,
+                                        other_size, size_max);
 
         assert_in_range(length, 1, i % 2 ? 40 : 20);
         no_program += program_check(out, length, error) != 0;

@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "draw.h"
 #include "program.h"
+#include "random_next.h"
 
 enum {
-    DRAWN = 10000,
+    RANDOM_COUNT = 10000,
 };
 
 static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
@@ -22,15 +22,16 @@ static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
 static struct op
 draw_op(uint32_t *seed, enum op_version version)
 {
-    unsigned bits = version == OP_FIXED ? 1 : draw(seed) % 2;
-    uint32_t who = draw(seed) >> draw(seed) % 32;
-    uint64_t value = ((uint64_t) draw(seed) << 32 | draw(seed)) >>
-                     (3 + draw(seed) % OP_VALUE_BITS);
+    unsigned bits = version == OP_FIXED ? 1 : random_next(seed) % 2;
+    uint32_t who = random_next(seed) >> random_next(seed) % 32;
+    uint64_t value = ((uint64_t) random_next(seed) << 32 | random_next(seed)) >>
+                     (3 + random_next(seed) % OP_VALUE_BITS);
     struct op op = {
-        .code = (uint8_t) (draw(seed) % OP_COUNT),
-        .pool = bits ? draw(seed) % OP_POOLS : draw(seed) >> draw(seed) % 32,
+        .code = (uint8_t) (random_next(seed) % OP_COUNT),
+        .pool = bits ? random_next(seed) % OP_POOLS
+                     : random_next(seed) >> random_next(seed) % 32,
         .who = who,
-        .amount = op_amount((enum op_mode)(draw(seed) % 8), value),
+        .amount = op_amount((enum op_mode)(random_next(seed) % 8), value),
     };
 
     if (version == OP_FIXED) {
@@ -91,7 +92,7 @@ test_ops_are_the_same_after_encoding(void **state)
         struct op_before written = {0};
         struct op_before read = {0};
 
-        for (i = 0; i < DRAWN; i++) {
+        for (i = 0; i < RANDOM_COUNT; i++) {
             struct op op = draw_op(&seed, versions[v]);
             uint8_t bytes[OP_SIZE_MAX];
             size_t size = op_encode(&op, versions[v], &written, bytes);
@@ -228,7 +229,7 @@ test_text_is_the_same_after_parsing(void **state)
     size_t i;
 
     (void) state;
-    for (i = 0; i < DRAWN; i++) {
+    for (i = 0; i < RANDOM_COUNT; i++) {
         struct op op = draw_op(&seed, i % 2 ? OP_FIXED : OP_VARIABLE);
         char text[OP_TEXT_SIZE];
         char text_again[OP_TEXT_SIZE];
@@ -350,8 +351,8 @@ test_any_bytes_are_a_program(void **state)
     size_t i;
 
     (void) state;
-    for (i = 0; i < DRAWN; i++) {
-        size_t size = draw(&seed) % sizeof(bytes);
+    for (i = 0; i < RANDOM_COUNT; i++) {
+        size_t size = random_next(&seed) % sizeof(bytes);
         enum op_version version = (enum op_version)(OP_FIXED + i % 3);
         size_t ops = 0;
         struct program program;
@@ -359,7 +360,7 @@ test_any_bytes_are_a_program(void **state)
         size_t j;
 
         for (j = 0; j < size; j++) {
-            bytes[j] = (uint8_t) draw(&seed);
+            bytes[j] = (uint8_t) random_next(&seed);
         }
         bytes[0] = (uint8_t) version;
         program_init(&program, bytes, size);
@@ -387,7 +388,7 @@ test_prefixes_are_shorter_programs(void **state)
     (void) state;
     bytes[0] = OP_FIXED;
     for (i = 1; i < sizeof(bytes); i++) {
-        bytes[i] = (uint8_t) draw(&seed);
+        bytes[i] = (uint8_t) random_next(&seed);
     }
     program_init(&program, bytes, sizeof(bytes));
     for (i = 0; i < 8; i++) {

@@ -9,10 +9,10 @@
 
 #include <string.h>
 
-#include "draw.h"
 #include "heap.h"
 #include "oracle.h"
 #include "program.h"
+#include "random_next.h"
 
 enum {
     PROGRAM_SIZE = 512,
@@ -24,16 +24,17 @@ enum {
 static const struct run_options options = {.only = RUN_ALL};
 
 static size_t
-draw_program(uint32_t *seed, uint8_t *ret_data)
+random_program(uint32_t *seed, uint8_t *ret_data)
 {
-    size_t size = draw(seed) % PROGRAM_SIZE;
+    size_t size = random_next(seed) % PROGRAM_SIZE;
     size_t i;
 
     for (i = 0; i < size; i++) {
-        ret_data[i] = (uint8_t) draw(seed);
+        ret_data[i] = (uint8_t) random_next(seed);
         if (i % OP_SIZE == 1) {
             /* Few pools and known ops, so that most ops have an effect. */
-            ret_data[i] = (uint8_t) (draw(seed) % OP_COUNT | ret_data[i] << 7);
+            ret_data[i] =
+                (uint8_t) (random_next(seed) % OP_COUNT | ret_data[i] << 7);
         }
     }
     return size;
@@ -51,7 +52,7 @@ test_run_depends_on_its_program_alone(void **state)
 
     (void) state;
     for (i = 0; i < PROGRAMS; i++) {
-        sizes[i] = draw_program(&seed, programs[i]);
+        sizes[i] = random_program(&seed, programs[i]);
         traces[i] = run_program(programs[i], sizes[i], &options)->trace;
     }
     for (i = PROGRAMS; i-- != 0;) {
@@ -102,7 +103,7 @@ test_run_leaves_no_memory(void **state)
 
     (void) state;
     for (i = 0; i < PROGRAMS; i++) {
-        size_t size = draw_program(&seed, data);
+        size_t size = random_program(&seed, data);
 
         run_program(data, size, &options);
         assert_int_equal(heap_live_blocks(), 0);

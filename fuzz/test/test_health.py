@@ -65,8 +65,8 @@ LAST_WORDS = {
 
 class Words(unittest.TestCase):
     def outcome(self, **changes) -> Outcome:
-        given = {"status": 1, "log": "", "runs": 0, **changes}
-        return Outcome("libfuzzer", **given)
+        fields = {"status": 1, "log": "", "runs": 0, **changes}
+        return Outcome("libfuzzer", **fields)
 
     def test_words_of_an_engine_have_a_cure(self) -> None:
         for problem, logs in LAST_WORDS.items():

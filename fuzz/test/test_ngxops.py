@@ -143,9 +143,9 @@ class Ngxops(unittest.TestCase):
         self.assertEqual(ngxops("trace", *files).splitlines(), alone)
         orders = random.Random(1)
         for _ in range(5):
-            drawn = orders.sample(range(len(files)), len(files))
-            said = ngxops("trace", *(files[nth] for nth in drawn)).splitlines()
-            self.assertEqual(said, [alone[nth] for nth in drawn])
+            shuffled = orders.sample(range(len(files)), len(files))
+            said = ngxops("trace", *(files[nth] for nth in shuffled)).splitlines()
+            self.assertEqual(said, [alone[nth] for nth in shuffled])
 
     def test_list_has_every_op(self) -> None:
         said = ngxops("list")

@@ -11,17 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "draw.h"
 #include "naive.h"
 #include "program.h"
+#include "random_next.h"
 #include "roundtrip.h"
 #include "trace.h"
 #include "validity.h"
 
 enum {
     TEXT_SIZE = 4096,
-    DRAWN = 20000,
-    DRAWN_SIZE = 512,
+    RANDOM_COUNT = 20000,
+    RANDOM_SIZE = 512,
     DAMAGED = 100000,
 };
 
@@ -245,18 +245,18 @@ check_valid(const struct trace *trace, const uint8_t *data, size_t size)
 /* Makes a random program. Pools are few, objects young, sizes usual, so that
  * most ops have an effect. */
 static size_t
-draw_program(uint32_t *seed, uint8_t *out)
+random_program(uint32_t *seed, uint8_t *out)
 {
     struct program_end end;
-    size_t size =
-        program_end_init(&end, draw(seed) % 2 ? OP_FIXED : OP_VARIABLE, out);
+    size_t size = program_end_init(
+        &end, random_next(seed) % 2 ? OP_FIXED : OP_VARIABLE, out);
 
-    while (size < DRAWN_SIZE) {
+    while (size < RANDOM_SIZE) {
         const struct op op = {
-            .code = (uint8_t) (draw(seed) % OP_COUNT),
-            .pool = draw(seed) % 3,
-            .who = draw(seed) % 8,
-            .amount = op_amount(OP_BYTES, draw(seed) % 3000),
+            .code = (uint8_t) (random_next(seed) % OP_COUNT),
+            .pool = random_next(seed) % 3,
+            .who = random_next(seed) % 8,
+            .amount = op_amount(OP_BYTES, random_next(seed) % 3000),
         };
 
         size += program_end_add(&end, &op, out + size);
@@ -265,12 +265,12 @@ draw_program(uint32_t *seed, uint8_t *out)
 }
 
 static size_t
-draw_bytes(uint32_t *seed, uint8_t *out, size_t size)
+random_bytes(uint32_t *seed, uint8_t *out, size_t size)
 {
     size_t i;
 
     for (i = 0; i < size; i++) {
-        out[i] = (uint8_t) draw(seed);
+        out[i] = (uint8_t) random_next(seed);
     }
     return size;
 }
@@ -278,7 +278,7 @@ draw_bytes(uint32_t *seed, uint8_t *out, size_t size)
 static void
 test_trace_of_any_program_is_valid(void **state)
 {
-    uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
+    uint8_t bytes[RANDOM_SIZE + OP_SIZE_MAX];
     uint32_t seed = 9;
     size_t ops = 0;
     size_t idle_ops = 0;
@@ -286,11 +286,11 @@ test_trace_of_any_program_is_valid(void **state)
     size_t i;
 
     (void) state;
-    for (i = 0; i < DRAWN; i++) {
-        size_t size = draw_program(&seed, bytes);
+    for (i = 0; i < RANDOM_COUNT; i++) {
+        size_t size = random_program(&seed, bytes);
 
         if (i % 4 == 0) {
-            (void) draw_bytes(&seed, bytes + 1, size - 1);
+            (void) random_bytes(&seed, bytes + 1, size - 1);
         }
         assert_int_equal(trace_init(&trace, bytes, size), 0);
         check_valid(&trace, bytes, size);
@@ -305,14 +305,14 @@ test_trace_of_any_program_is_valid(void **state)
 static void
 test_damaged_programs_are_refused_or_valid(void **state)
 {
-    uint8_t bytes[DRAWN_SIZE + OP_SIZE_MAX];
+    uint8_t bytes[RANDOM_SIZE + OP_SIZE_MAX];
     uint32_t seed = 11;
     size_t refused = 0;
     size_t i;
 
     (void) state;
     for (i = 0; i < DAMAGED; i++) {
-        size_t size = draw_program(&seed, bytes) % (1 + i % DRAWN_SIZE);
+        size_t size = random_program(&seed, bytes) % (1 + i % RANDOM_SIZE);
         char error[PROGRAM_ERROR_MAX] = "";
         struct trace trace;
 
@@ -320,10 +320,11 @@ test_damaged_programs_are_refused_or_valid(void **state)
         case 0: /* cut off above */
             break;
         case 1:
-            bytes[draw(&seed) % (size + 1)] ^= (uint8_t) (1 << draw(&seed) % 8);
+            bytes[random_next(&seed) % (size + 1)] ^=
+                (uint8_t) (1 << random_next(&seed) % 8);
             break;
         default:
-            size = draw_bytes(&seed, bytes, size);
+            size = random_bytes(&seed, bytes, size);
             break;
         }
         if (program_check(bytes, size, error) != 0) {

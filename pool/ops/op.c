@@ -108,7 +108,7 @@ op_amount_value(uint64_t amount)
 }
 
 int
-op_makes(unsigned code)
+op_makes_object(unsigned code)
 {
     switch (code) {
     case OP_PALLOC:
@@ -360,7 +360,7 @@ age_next(struct op_before *before, const struct op *op)
 {
     if (op->code == OP_FREE) {
         before->age = op->who;
-    } else if (op_makes(op->code)) {
+    } else if (op_makes_object(op->code)) {
         before->age++;
     }
 }

@@ -192,7 +192,7 @@ enum op_mode op_amount_mode(uint64_t amount);
 uint64_t op_amount_value(uint64_t amount);
 
 /* Whether ages count code's op: it makes an object, unless it fails. */
-int op_makes(unsigned code);
+int op_makes_object(unsigned code);
 
 /* Whether code's op has the operand 'p', 'w' or 's'. */
 int op_has(unsigned code, char operand);

@@ -169,7 +169,7 @@ resolve(struct resolver *self, const struct op *op)
 {
     if (op->code == OP_FREE || op->code == OP_RESIZE || op->code == OP_STEAL) {
         resolve_by_age(self, op);
-    } else if (op_makes(op->code)) {
+    } else if (op_makes_object(op->code)) {
         resolve_alloc(self, op);
     } else if (op->code == OP_CREATE || op->code == OP_CHILD) {
         resolve_create(self, op);

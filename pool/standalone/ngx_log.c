@@ -7,7 +7,7 @@ enum {
     NGX_LOG_LINE_SIZE = 512, /* longer than any message that a pool writes */
 };
 
-static int ngx_log_convert(char *out, size_t room, const char **fmt,
+static int ngx_log_convert(char *out, size_t capacity, const char **fmt,
                            va_list *args);
 
 void
@@ -45,28 +45,28 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 
 /*
  * Writes the conversion that *fmt names and moves *fmt past it. Returns what
- * snprintf() does: the length it needs, also where room is smaller; -1 for an
- * unknown conversion.
+ * snprintf() does: the length it needs, also where capacity is smaller; -1 for
+ * an unknown conversion.
  */
 static int
-ngx_log_convert(char *out, size_t room, const char **fmt, va_list *args)
+ngx_log_convert(char *out, size_t capacity, const char **fmt, va_list *args)
 {
     const char *at = *fmt;
 
     *fmt = at + 1;
     switch (*at) {
     case '%':
-        return snprintf(out, room, "%%");
+        return snprintf(out, capacity, "%%");
     case 's':
-        return snprintf(out, room, "%s", va_arg(*args, const char *));
+        return snprintf(out, capacity, "%s", va_arg(*args, const char *));
     case 'd':
-        return snprintf(out, room, "%d", va_arg(*args, int));
+        return snprintf(out, capacity, "%d", va_arg(*args, int));
     case 'p':
-        return snprintf(out, room, "%p", va_arg(*args, void *));
+        return snprintf(out, capacity, "%p", va_arg(*args, void *));
     case 'u':
         if (at[1] == 'z') {
             *fmt = at + 2;
-            return snprintf(out, room, "%zu", va_arg(*args, size_t));
+            return snprintf(out, capacity, "%zu", va_arg(*args, size_t));
         }
         return -1;
     default:

@@ -10,10 +10,10 @@
 #include <ngx_core.h>
 
 #include "asan.h"
-#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
 #include "place.h"
+#include "random_next.h"
 
 enum {
     POOL_SIZE = 1024,
@@ -514,7 +514,7 @@ test_cache_serves_most_of_mixed_large_sizes(void **state)
             calls = heap_calls();
         }
         for (i = 0; i < LARGES; i++) {
-            (void) ngx_palloc(pool, 4100 + draw(&seed) % 60000);
+            (void) ngx_palloc(pool, 4100 + random_next(&seed) % 60000);
         }
         ngx_destroy_pool(pool);
     }
@@ -778,7 +778,7 @@ test_cache_never_keeps_more_than_its_limit(void **state)
     for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         ngx_pool_cache_limit(limits[i]);
         for (n = 0; n < 200; n++) {
-            uint32_t random = draw(&seed);
+            uint32_t random = random_next(&seed);
 
             run_region(POOL_SIZE + random % 5000, random % 200000,
                        random % 3 == 0 ? 4097 + random % 50000 : 0);

@@ -9,10 +9,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
 #include "place.h"
+#include "random_next.h"
 
 enum {
     POOL_SIZE = 1024,
@@ -69,7 +69,7 @@ run_mixed(size_t size, uint32_t seed)
     watched.seed = seed;
     watched.count = 0;
     for (step = 0; step < STEPS; step++) {
-        uint32_t random = draw(&watched.seed) % 256;
+        uint32_t random = random_next(&watched.seed) % 256;
 
         if (random == 0 || watched.count == LIVE_MAX) {
             watch_check(&watched);
@@ -470,10 +470,10 @@ static void
 watch_allocate(struct watched *watched)
 {
     ngx_pool_t *pool = watched->pool;
-    uint32_t random = draw(&watched->seed);
+    uint32_t random = random_next(&watched->seed);
     struct live live;
 
-    live.size = draw(&watched->seed) % (random % 8 == 0 ? LARGE : 150);
+    live.size = random_next(&watched->seed) % (random % 8 == 0 ? LARGE : 150);
     live.pattern = (u_char) (random >> 8);
     switch (random / 8 % 4) {
     case 0:
@@ -498,13 +498,13 @@ static void
 watch_pfree(struct watched *watched)
 {
     ngx_int_t (*pfree)(ngx_pool_t *, void *) =
-        draw(&watched->seed) % 2 == 0 ? ngx_pfree : foreign_pfree;
+        random_next(&watched->seed) % 2 == 0 ? ngx_pfree : foreign_pfree;
     struct live *live;
 
     if (watched->count == 0) {
         return;
     }
-    live = &watched->live[draw(&watched->seed) % watched->count];
+    live = &watched->live[random_next(&watched->seed) % watched->count];
     if (is_large(watched->pool, live->p)) {
         assert_int_equal(pfree(watched->pool, live->p), NGX_OK);
         assert_int_equal(pfree(watched->pool, live->p), NGX_DECLINED);

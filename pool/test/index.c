@@ -6,10 +6,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
 #include "place.h"
+#include "random_next.h"
 
 enum {
     POOL_SIZE = 4096,
@@ -194,7 +194,7 @@ test_index_agrees_with_a_model(void **state)
 
     (void) state;
     for (step = 0; step < STEPS; step++) {
-        i = draw(&seed) % SLOTS;
+        i = random_next(&seed) % SLOTS;
         if (slot[i] == NULL) {
             slot[i] = allocate(pool);
             live++;
@@ -265,7 +265,7 @@ test_index_is_built_seldom_by_turns_of_pfree_and_palloc(void **state)
         (void) ngx_pfree(pool, &count);
         calls = heap_calls();
         for (turn = 0; turn < TURNS; turn++) {
-            size_t i = draw(&seed) % (count + 1);
+            size_t i = random_next(&seed) % (count + 1);
 
             assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
             p[i] = allocate(pool);
@@ -477,7 +477,7 @@ shuffle(void **p, size_t count, uint32_t *seed)
     size_t i;
 
     for (i = count; i > 1; i--) {
-        size_t j = draw(seed) % i;
+        size_t j = random_next(seed) % i;
         void *swapped = p[i - 1];
 
         p[i - 1] = p[j];

@@ -8,10 +8,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
 #include "place.h"
+#include "random_next.h"
 
 enum {
     STEPS = 4000,
@@ -144,8 +144,8 @@ check_program(size_t size, uint32_t seed, uint32_t most)
     int step;
 
     for (step = 0; step < STEPS; step++) {
-        uint32_t random = draw(&seed);
-        size_t bytes = draw(&seed) % most;
+        uint32_t random = random_next(&seed);
+        size_t bytes = random_next(&seed) % most;
         u_char *p;
         u_char *q;
 

@@ -6,9 +6,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "draw.h"
 #include "fixture.h"
 #include "place.h"
+#include "random_next.h"
 
 enum {
     BLOCKS_MAX = 4096,
@@ -135,16 +135,16 @@ check_program(size_t size, uint32_t seed, uint32_t most)
     model.count = 1;
     model_reset(&model);
     for (step = 0; step < STEPS; step++) {
-        if (draw(&seed) % 300 == 0) {
+        if (random_next(&seed) % 300 == 0) {
             ngx_reset_pool(pool);
             model_reset(&model);
             check_state(&model, pool);
         }
-        if (draw(&seed) % 20 == 0) {
-            move_last(&model, pool, draw(&seed));
+        if (random_next(&seed) % 20 == 0) {
+            move_last(&model, pool, random_next(&seed));
         }
-        random = draw(&seed);
-        check_step(&model, pool, random, draw(&seed) % most);
+        random = random_next(&seed);
+        check_step(&model, pool, random, random_next(&seed) % most);
         check_state(&model, pool);
     }
     ngx_destroy_pool(pool);

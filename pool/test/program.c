@@ -7,9 +7,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "draw.h"
 #include "fixture.h"
 #include "place.h"
+#include "random_next.h"
 
 enum {
     LIVE_MAX = 512, /* allocations that a program checks */
@@ -128,7 +128,7 @@ program_done(struct program *program)
 static void
 program_step(struct program *program)
 {
-    uint32_t random = draw(&program->seed) % 200;
+    uint32_t random = random_next(&program->seed) % 200;
 
     if (random == 0) {
         program_reset(program);
@@ -148,8 +148,8 @@ static void
 program_allocate(struct program *program)
 {
     ngx_pool_t *pool = program->pool;
-    uint32_t random = draw(&program->seed);
-    size_t size = draw(&program->seed) % (random % 8 == 0 ? 3000 : 120);
+    uint32_t random = random_next(&program->seed);
+    size_t size = random_next(&program->seed) % (random % 8 == 0 ? 3000 : 120);
     struct live live = {NULL, size, (u_char) random};
     struct place place;
 
@@ -185,7 +185,7 @@ program_pfree(struct program *program)
     if (program->count == 0) {
         return;
     }
-    live = &program->live[draw(&program->seed) % program->count];
+    live = &program->live[random_next(&program->seed) % program->count];
     assert_int_equal(place_of(program->pool, live->p).block == PLACE_LARGE,
                      (freed = ngx_pfree(program->pool, live->p)) == NGX_OK);
     program_note(program, freed == NGX_OK);

@@ -10,9 +10,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "draw.h"
 #include "fixture.h"
 #include "heap.h"
+#include "random_next.h"
 
 enum {
     POOL_SIZE = 1024,
@@ -112,10 +112,10 @@ test_walkers_count_the_live_larges(void **state)
         size_t step;
 
         for (step = 0; step < 1000; step++) {
-            if (live == 0 || (live < most && draw(&seed) % 3 != 0)) {
+            if (live == 0 || (live < most && random_next(&seed) % 3 != 0)) {
                 p[live++] = ngx_palloc(pool, LARGE);
             } else {
-                size_t i = draw(&seed) % live;
+                size_t i = random_next(&seed) % live;
 
                 assert_int_equal(ngx_pfree(pool, p[i]), NGX_OK);
                 p[i] = p[--live];
@@ -331,7 +331,8 @@ use(ngx_pool_t *pool, size_t allocations, uint32_t seed)
     size_t sum = 0;
 
     while (allocations-- > 0) {
-        size_t size = draw(&seed) % (MAX / NGX_ALIGNMENT) * NGX_ALIGNMENT;
+        size_t size =
+            random_next(&seed) % (MAX / NGX_ALIGNMENT) * NGX_ALIGNMENT;
 
         memset(ngx_palloc(pool, size), 0xff, size);
         sum += size;

@@ -4,8 +4,8 @@
 usage: overhead.py [--build DIR] [--rounds N] [--only NAME,...] [--instructions]
 
 In every round each program runs plain, recorded and below Debian's heaptrack,
-in an order drawn for the round. A figure is user plus system time of the program
-alone, without the reading of the recorder's or heaptrack's output. A
+in an order that is random for the round. A figure is user plus system time of
+the program alone, without the reading of the recorder's or heaptrack's output. A
 ratio is the median over the rounds, with the interval of a sign test of 95 %.
 Bytes an op are those of the converted trace. --instructions counts those of a
 pair of malloc() and free() under callgrind instead, which no load disturbs.
@@ -161,18 +161,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", default="")
     parser.add_argument("--instructions", action="store_true")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     needed = values_needed(CONFIDENCE)
-    if given.rounds < needed:
-        parser.error(f"--rounds: found {given.rounds}, expected at least"
+    if arguments.rounds < needed:
+        parser.error(f"--rounds: found {arguments.rounds}, expected at least"
                      f" {needed}")
-    folder = given.build.resolve() / "bench" / "record"
+    folder = arguments.build.resolve() / "bench" / "record"
     library, trees = folder / "librecord_malloc.so", folder / "test" / "trees"
     for path in (library, trees):
         if not path.exists():
             parser.error(f"found no {path}, expected it to be built: ninja -C"
-                         f" {given.build} bench/record/test/trees tools")
-    if given.instructions:
+                         f" {arguments.build} bench/record/test/trees tools")
+    if arguments.instructions:
         print(f"{instructions(trees, library):.1f} instructions a pair of"
               " malloc() and free()")
         return 0
@@ -181,7 +181,7 @@ def main() -> int:
           " | ratio, heaptrack | bytes an op |\n|---|---|---|---|---|---|---|")
     os.environ["PYTHONMALLOC"] = "malloc"
     is_over = False
-    only = given.only.split(",") if given.only else []
+    only = arguments.only.split(",") if arguments.only else []
     with tempfile.TemporaryDirectory() as name:
         for program in programs(trees, pathlib.Path(name)):
             if only and program.name not in only:
@@ -189,11 +189,11 @@ def main() -> int:
             if shutil.which(program.command[0]) is None:
                 print(f"skipped: {program.name}: not installed", file=sys.stderr)
                 continue
-            found = measure(program, library, given.rounds)
+            found = measure(program, library, arguments.rounds)
             ratios = {kind: estimate((one / plain for one, plain in zip(
                 values, found["plain"])), CONFIDENCE)
                 for kind, values in found.items()}
-            size = bytes_an_op(program, given.build)
+            size = bytes_an_op(program, arguments.build)
             is_over |= size > BYTES_MAX or (
                 program.is_bound and ratios["recorded"].median > RATIO_MAX)
             print("|", " | ".join([

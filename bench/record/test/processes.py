@@ -45,8 +45,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--count", type=int, default=COUNT)
-    given = parser.parse_args()
-    build, count = given.build.resolve(), given.count
+    arguments = parser.parse_args()
+    build, count = arguments.build.resolve(), arguments.count
     hostile = build / "bench" / "record" / "test" / "hostile"
     with (tempfile.TemporaryDirectory() as name,
           tempfile.TemporaryDirectory(dir="/dev/shm") as raw):

@@ -294,17 +294,17 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--totals", action="store_true")
-    given = parser.parse_args()
-    only = given.only.split(",") if given.only else []
+    arguments = parser.parse_args()
+    only = arguments.only.split(",") if arguments.only else []
     rows = [row for row in ROWS if (not only or row.name in only)
-            and (row.quick or not given.quick)
-            and (row.totals or not given.totals)]
+            and (row.quick or not arguments.quick)
+            and (row.totals or not arguments.totals)]
     with tempfile.TemporaryDirectory() as name:
         if (any("NGINX_POOL" in row.script for row in rows)
                 and "NGINX_POOL" not in os.environ):
             nginx_build(pathlib.Path(name))
-        results = [row_totals(row, given.build) if given.totals
-                   else row_compare(row, given.build)
+        results = [row_totals(row, arguments.build) if arguments.totals
+                   else row_compare(row, arguments.build)
                    for row in rows if is_installed_said(row)]
     print(f"{results.count(True)} equal, {results.count(False)} different")
     return 1 if False in results else 0

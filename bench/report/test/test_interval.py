@@ -89,7 +89,7 @@ class Interval(unittest.TestCase):
                         self.assertLessEqual(p_value(values, outside), 1 - confidence)
 
     def test_covers_the_median_as_often_as_it_says(self) -> None:
-        # 4000 draws: three standard errors of a share near 0.95 are 0.0103.
+        # 4000 samples: three standard errors of a share near 0.95 are 0.0103.
         draw = random.Random(3)
         for count in (6, 11, 20):
             with self.subTest(count=count):
@@ -135,7 +135,7 @@ class Shift(unittest.TestCase):
             interval.shift([1, 2, 3], [1, 2, 3, 4], 0.95)
 
     def test_covers_the_shift_as_often_as_it_says(self) -> None:
-        # 2000 draws: three standard errors of a share near 0.95 are 0.0146.
+        # 2000 samples: three standard errors of a share near 0.95 are 0.0146.
         draw = random.Random(4)
         for old, new in ((4, 9), (7, 7), (12, 12)):
             with self.subTest(old=old, new=new):

@@ -18,7 +18,7 @@ from readme import history, markers, stray
 from readme.stray import Allowed
 
 ROOT = runs.REPORT.parents[1]
-ROOMS = ("bench", "fuzz", "pool", "results")
+FOLDERS = ("bench", "fuzz", "pool", "results")
 COSTS = {  # ns, made up
     "pool": 4.0,
     "pool_again": 4.0,
@@ -69,8 +69,8 @@ class Published(unittest.TestCase):
         parent = tempfile.TemporaryDirectory()
         cls.addClassCleanup(parent.cleanup)
         cls.template = Path(parent.name) / "root"
-        for room in ROOMS:
-            for path in (ROOT / room).rglob("README.md"):
+        for folder in FOLDERS:
+            for path in (ROOT / folder).rglob("README.md"):
                 target = cls.template / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)

@@ -518,10 +518,10 @@ read_all(const char *path)
 {
     FILE *file = fopen(path, "r");
     char *text = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
 
     assert_non_null(file);
-    assert_true(getdelim(&text, &room, '\0', file) > 0);
+    assert_true(getdelim(&text, &capacity, '\0', file) > 0);
     fclose(file);
     return text;
 }
