@@ -164,6 +164,7 @@ enum {
 };
 
 static size_t work_sample(struct mutator *mutator);
+static void work_allow(struct mutator *mutator, size_t more);
 static void work_limit(struct mutator *mutator);
 static size_t work_of(const struct op *ops, size_t count);
 static uint32_t times_of(const struct op *op);
@@ -441,6 +442,7 @@ mutator_repeat(struct mutator *mutator)
     for (i = 0; i < count; i++) {
         place[i] = (struct op){.code = OP_AGAIN, .who = AGAIN_MAX - 1};
     }
+    work_allow(mutator, work_of(place, count));
     return 1;
 }
 
@@ -489,10 +491,7 @@ mutator_age(struct mutator *mutator)
     for (i = 1; i <= count; i++) {
         place[i] = (struct op){.code = OP_AGAIN, .who = AGAIN_MAX - 1};
     }
-    mutator->work_most += work_of(place, 1 + count);
-    if (mutator->work_most > WORK_MOST) {
-        mutator->work_most = WORK_MOST;
-    }
+    work_allow(mutator, work_of(place, 1 + count));
     return 1;
 }
 
@@ -599,6 +598,16 @@ work_sample(struct mutator *mutator)
         limit = before < WORK_MOST ? before : WORK_MOST;
     }
     return limit;
+}
+
+/* Lets the program do more ops than its limit, as far as any program may. */
+static void
+work_allow(struct mutator *mutator, size_t more)
+{
+    mutator->work_most += more;
+    if (mutator->work_most > WORK_MOST) {
+        mutator->work_most = WORK_MOST;
+    }
 }
 
 /* Deletes ops, and reduces repetitions, until the program does no more ops than

@@ -28,6 +28,7 @@ class Task(NamedTuple):
     work: Path  # its folder, with corpus/ in it
     seconds: int
     dictionary: Path | None = None
+    options: list[str] = []  # libFuzzer's
     mutator: Path | None = None  # AFL++'s; libFuzzer's is part of the binary
     is_calibrated: bool = False  # AFL++ runs each new input often, not quickly
     jobs: int = 1  # instances

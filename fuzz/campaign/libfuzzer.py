@@ -39,7 +39,7 @@ def command(task: Task, crashes: Path, number: int) -> list[str]:
     return [
         str(task.binary), f"-max_len={INPUT_SIZE_MAX}",
         f"-max_total_time={task.seconds}", f"-timeout={finding.RUN_TIMEOUT}",
-        f"-artifact_prefix={crashes}/",
+        f"-artifact_prefix={crashes}/", *task.options,
         *([f"-seed={task.seed + number}"] if task.seed else []),
         *([f"-dict={task.dictionary}"] if task.dictionary else []),
         str(task.work / "corpus"),

@@ -31,7 +31,7 @@ from .fuzz import choose
 from .health import Refused
 from .ranges import at_least
 from .targets import (MUTATORS, NEEDS_NGINX, dictionary, family, mutants,
-                      planted_target)
+                      options, planted_target)
 
 PARTS = 3  # the first of them is held out
 FINDINGS = ("crash-", "timeout-", "oom-", "leak-")  # names of libFuzzer's files
@@ -67,7 +67,7 @@ def is_held_out(name: str) -> bool:
 
 
 def run(
-    binary: Path, words: Path, seed: int, seconds: int, mutator: str = OPS
+    binary: Path, asked: list[str], seed: int, seconds: int, mutator: str = OPS
 ) -> float | None:
     """The processor's seconds until binary's campaign fails, if it does."""
 
@@ -78,7 +78,7 @@ def run(
         command = [
             str(binary), f"-seed={seed}", f"-max_len={INPUT_SIZE_MAX}",
             f"-timeout={HANG_SECONDS}", f"-artifact_prefix={work}/",
-            f"-dict={words}",
+            *asked,
             f"-max_total_time={IDLE_FACTOR * seconds}", "-verbosity=0",
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
@@ -101,10 +101,10 @@ def measure(
 ) -> Row:
     target = planted_target(source, name)
     binary = folder / "fuzz/mutants" / f"{target}_{name}"
-    words = dictionary(source, folder, target)
+    asked = [*options(target), f"-dict={dictionary(source, folder, target)}"]
     found: dict[str, list[float | None]] = {OPS: [], BYTES: []}
     for mutator in (OPS, BYTES) if arguments.compare else (OPS,):
-        found[mutator] = [run(binary, words, seed, arguments.seconds, mutator)
+        found[mutator] = [run(binary, asked, seed, arguments.seconds, mutator)
                           for seed in arguments.seeds]
     return Row(name, target, is_held_out(name), found[OPS], found[BYTES])
 

@@ -162,6 +162,7 @@ def run(
             binary, work, asked.seconds,
             dictionary=targets.dictionary(
                 setting.source, setting.built(asked.engine), asked.target),
+            options=targets.options(asked.target),
             mutator=setting.mutator(asked), is_calibrated=asked.is_calibrated,
             jobs=asked.jobs, seed=asked.seed,
             variants={name: setting.binary(asked, name)

@@ -213,7 +213,7 @@ def campaign_check(target: str, seconds: int) -> Check:
             f"{{build}}/fuzz/{target}", f"-seed={CAMPAIGN_SEED}",
             f"-max_len={engine.INPUT_SIZE_MAX}", f"-timeout={HANG_SECONDS}",
             f"-max_total_time={10 * seconds}", "-verbosity=0",
-            "-artifact_prefix={work}/",
+            "-artifact_prefix={work}/", *targets.options(target.split("/")[-1]),
         ],
         cpu=seconds, has_asan=True,
     )

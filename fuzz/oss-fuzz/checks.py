@@ -3,11 +3,16 @@
 import configparser
 import os
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 from builder import SOURCE, Broken, Build, run
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from campaign import targets  # noqa: E402
 
 # As OSS-Fuzz's base-runner sets them for a run.
 OPTIONS = {
@@ -153,6 +158,10 @@ def check_companions(build: Build, target: Path) -> str:
         if not re.fullmatch(r'(\w+=)?"([^"\\]|\\["\\]|\\x[0-9a-fA-F]{2})+"', line):
             raise Broken(f"dictionary: found {line}, expected a word in quotes")
     options = options_of(build, target)
+    own = arguments_of(options)
+    for option in targets.options(target.name):
+        if option not in own:
+            raise Broken(f"options: found {own}, expected {option} as well")
     unknown = set(options.sections()) - {"libfuzzer", "asan", "msan", "ubsan"}
     if unknown:
         raise Broken(f"options: found [{unknown.pop()}], expected an engine or "
@@ -165,6 +174,11 @@ def options_of(build: Build, target: Path) -> configparser.ConfigParser:
     options = configparser.ConfigParser()
     options.read_string(text)
     return options
+
+
+def arguments_of(options: configparser.ConfigParser) -> list[str]:
+    """Returns libFuzzer's options as OSS-Fuzz's runner passes them."""
+    return [f"-{key}={value}" for key, value in options.items("libfuzzer")]
 
 
 def run_environment(build: Build, target: Path) -> dict[str, str]:
@@ -231,8 +245,7 @@ def check_writes(build: Build, trace: Path) -> None:
 
 def run_libfuzzer(build: Build, target: Path, seeds: Path, runs: int,
                   watched: list[str]) -> Done:
-    options = options_of(build, target)
-    own = [f"-{key}={value}" for key, value in options.items("libfuzzer")]
+    own = arguments_of(options_of(build, target))
     files = len(list(seeds.iterdir()))
     env = run_environment(build, target)
     said = run([*watched, str(target), *RUNNER_ARGS, *own, "-seed=1337",

@@ -85,6 +85,10 @@ class Contract(unittest.TestCase):
     def test_target_is_built(self) -> None:
         self.breaks("adapters was not built", checks.check_names, [self.target()])
 
+    def test_options_are_those_of_a_campaign(self) -> None:
+        self.breaks("expected -use_counters=0", checks.check_companions,
+                    self.target(name="pool_ops"))
+
     @mock.patch.object(checks, "SOURCE", Path("/nonexistent"))
     def test_file_belongs_to_a_target(self) -> None:
         program = self.target()

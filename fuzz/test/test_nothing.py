@@ -33,7 +33,7 @@ class Campaigns(unittest.TestCase):
             binary = Path(folder) / "target"
             binary.write_text(text)
             binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-            return nothing.run(binary, Path("words"), 1, seconds, mutator)
+            return nothing.run(binary, ["-dict=words"], 1, seconds, mutator)
 
     def test_the_target_learns_which_mutator(self) -> None:
         script = """#!/bin/sh
