@@ -27,8 +27,8 @@ enum {
      * second. */
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
-    /* Of fail_alloc: a who below FAILS_WITHIN lets one allocation fail; no op
-     * makes more. FAILS_WITHIN lets all fail that ask for cleared memory. A
+    /* Of fail_alloc: a number below FAILS_WITHIN lets one allocation fail; no
+     * op makes more. FAILS_WITHIN lets all fail that ask for cleared memory. A
      * greater one lets all above a size fail; each next size is twice as
      * large. */
     FAILS_WITHIN = 4,
@@ -67,7 +67,7 @@ static size_t unused_clear(const struct run *run, unsigned pool, size_t from);
 static void write_again(struct run *run, const struct op *op);
 static void tail(struct run *run, const struct op *op, size_t size);
 static void cache_trim(struct run *run);
-static void fail_alloc(struct run *run, unsigned who);
+static void fail_alloc(struct run *run, unsigned number);
 static void fail_files(struct run *run, const struct op *op);
 
 void
@@ -99,7 +99,7 @@ act_any(struct run *run, const struct op *op)
         cache_trim(run);
         break;
     case OP_FAIL_ALLOC:
-        fail_alloc(run, op->who % FAILS);
+        fail_alloc(run, op->number % FAILS);
         break;
     case OP_FAIL_FILES:
         fail_files(run, op);
@@ -107,7 +107,7 @@ act_any(struct run *run, const struct op *op)
     case OP_NGINX:
         if (run->options.nginx != NULL) {
             run->has_called = 1;
-            run->by_nginx = op->who;
+            run->by_nginx = op->number;
         }
         break;
     case OP_FREE:
@@ -159,7 +159,7 @@ act_on(struct run *run, const struct op *op, size_t size)
         act_decline(run, op, size);
         break;
     case OP_CLEANUP:
-        act_cleanup(run, op, act_handler(op->who), size);
+        act_cleanup(run, op, act_handler(op->number), size);
         break;
     case OP_CLEANUP_CANCEL:
     case OP_CLEANUP_RUN: /* no function of the pool does it */
@@ -191,7 +191,7 @@ static void
 act_aged(struct run *run, const struct op *op)
 {
     int is_resize = op->code == OP_RESIZE;
-    size_t number = run->made_count - (size_t) is_resize - op->who;
+    size_t number = run->made_count - (size_t) is_resize - op->number;
     unsigned pool;
 
     for (pool = 0; pool < OP_POOLS; pool++) {
@@ -384,7 +384,7 @@ write_again(struct run *run, const struct op *op)
         return;
     }
     allocation = &self->allocations[self->allocation_count - 1 -
-                                    op->who % self->allocation_count];
+                                    op->number % self->allocation_count];
     if (allocation->kind != SHADOW_BYTES) {
         return;
     }
@@ -461,25 +461,25 @@ cache_trim(struct run *run)
 }
 
 static void
-fail_alloc(struct run *run, unsigned who)
+fail_alloc(struct run *run, unsigned number)
 {
     size_t above;
 
     if (run->options.no_faults) {
         return;
     }
-    if (who < FAILS_WITHIN) {
+    if (number < FAILS_WITHIN) {
         note(run,
-             (struct source_call){.code = SOURCE_FAIL_ALLOC, .number = who});
-        heap_fail_at(who);
+             (struct source_call){.code = SOURCE_FAIL_ALLOC, .number = number});
+        heap_fail_at(number);
         return;
     }
-    if (who == FAILS_WITHIN) {
+    if (number == FAILS_WITHIN) {
         note(run, (struct source_call){.code = SOURCE_FAIL_CLEARED});
         heap_fail_cleared();
         return;
     }
-    above = (size_t) FAILS_ABOVE << (who - FAILS_WITHIN);
+    above = (size_t) FAILS_ABOVE << (number - FAILS_WITHIN);
     note(run, (struct source_call){.code = SOURCE_FAIL_ABOVE, .size = above});
     heap_fail_above(above);
 }
@@ -487,7 +487,7 @@ fail_alloc(struct run *run, unsigned who)
 static void
 fail_files(struct run *run, const struct op *op)
 {
-    size_t nth = op->who % (sizeof(file_faults) / sizeof(file_faults[0]));
+    size_t nth = op->number % (sizeof(file_faults) / sizeof(file_faults[0]));
 
     note(run, (struct source_call){.code = SOURCE_FAIL_FILES});
     files_fail(file_faults[nth].kind, file_faults[nth].err);

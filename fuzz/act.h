@@ -36,8 +36,8 @@ void act_alloc(struct run *run, const struct op *op, enum op_code code,
 void act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
                  size_t size);
 
-/* The kind of the handler that an op cleanup adds, by its operand who. */
-enum shadow_handler act_handler(uint32_t who);
+/* The kind of the handler that an op cleanup adds, by its operand number. */
+enum shadow_handler act_handler(uint32_t number);
 
 void act_cancel(struct run *run, const struct op *op);
 void act_run_file(struct run *run, const struct op *op);
@@ -47,8 +47,8 @@ void act_run_file(struct run *run, const struct op *op);
 void act_free(struct run *run, unsigned pool, struct shadow_target target,
               struct shadow_allocation *allocation);
 
-/* Free the pool's who'th large allocation, if it has one. With again, call
- * ngx_pfree() a second time. */
+/* Free the large allocation that op's number names, if the pool has one. With
+ * again, call ngx_pfree() a second time. */
 void act_free_large(struct run *run, const struct op *op, int again);
 
 /* Call ngx_pfree() with an address that it must decline, as the op says. */

@@ -103,7 +103,7 @@ act_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
 static size_t
 alignment_of(const struct op *op)
 {
-    unsigned nth = op->who % ALIGNMENTS;
+    unsigned nth = op->number % ALIGNMENTS;
 
     return nth < ALIGNMENTS_GOOD ? (size_t) 1 << nth
                                  : bad_alignments[nth - ALIGNMENTS_GOOD];
@@ -217,7 +217,7 @@ act_free_large(struct run *run, const struct op *op, int again)
 {
     struct shadow_pool *self = &run->pools[op->pool];
     struct shadow_allocation *allocation =
-        shadow_pick(self, op->who, MODEL_LARGE);
+        shadow_pick(self, op->number, MODEL_LARGE);
     struct shadow_target target = shadow_target_of(allocation);
 
     if (allocation != NULL) {
@@ -242,17 +242,17 @@ act_decline(struct run *run, const struct op *op, size_t size)
 
     switch (op->code) {
     case OP_PFREE_SMALL:
-        target = shadow_target_of(shadow_pick(self, op->who, MODEL_SMALL));
+        target = shadow_target_of(shadow_pick(self, op->number, MODEL_SMALL));
         break;
     case OP_PFREE_FOREIGN:
-        allocation = shadow_pick(other, op->who, MODEL_LARGE);
+        allocation = shadow_pick(other, op->number, MODEL_LARGE);
         target = shadow_target_of(allocation);
         if (allocation == NULL) {
             target.p = foreign;
         }
         break;
     case OP_PFREE_INNER:
-        allocation = shadow_pick(self, op->who, MODEL_LARGE);
+        allocation = shadow_pick(self, op->number, MODEL_LARGE);
         if (allocation != NULL && allocation->size > 1) {
             target = shadow_target_of(allocation);
             target.offset = 1 + size % (allocation->size - 1);
@@ -265,7 +265,7 @@ act_decline(struct run *run, const struct op *op, size_t size)
                               ? self->stale_count
                               : SHADOW_STALE_MAX;
 
-            target = self->stale[op->who % kept];
+            target = self->stale[op->number % kept];
         }
         /* The system may have given the address to another allocation. The pool
          * must search for an address all the same, since that may build an

@@ -124,7 +124,7 @@ cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
 
     if (cleanup->handler == SHADOW_CLOSE || cleanup->handler == SHADOW_DELETE) {
         ngx_pool_cleanup_file_t *file = node->data;
-        unsigned fd = cleanup->op.who % ACT_DESCRIPTORS;
+        unsigned fd = cleanup->op.number % ACT_DESCRIPTORS;
 
         file->fd = (ngx_fd_t) fd;
         file->name = (u_char *) (uintptr_t) file_names[fd];
@@ -146,9 +146,9 @@ cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
 }
 
 enum shadow_handler
-act_handler(uint32_t who)
+act_handler(uint32_t number)
 {
-    return handlers[who / SHADOW_OPS % HANDLER_ROWS][who % SHADOW_OPS];
+    return handlers[number / SHADOW_OPS % HANDLER_ROWS][number % SHADOW_OPS];
 }
 
 void
@@ -159,7 +159,7 @@ act_cancel(struct run *run, const struct op *op)
     if (self->cleanup_count != 0) {
         struct shadow_cleanup *cleanup =
             &self->cleanups[self->cleanup_count - 1 -
-                            op->who % self->cleanup_count];
+                            op->number % self->cleanup_count];
 
         note(run, (struct source_call){.code = SOURCE_CANCEL,
                                        .number = cleanup->number});
@@ -180,7 +180,7 @@ void
 act_run_file(struct run *run, const struct op *op)
 {
     struct shadow_pool *self = &run->pools[op->pool];
-    unsigned fd = op->who % ACT_DESCRIPTORS;
+    unsigned fd = op->number % ACT_DESCRIPTORS;
     struct step step = step_begin(run, STEP_FILE, op->pool, OP_RUN_FILE);
     size_t i;
 
@@ -188,7 +188,7 @@ act_run_file(struct run *run, const struct op *op)
         struct shadow_cleanup *cleanup = &self->cleanups[i];
 
         if (cleanup->handler == SHADOW_CLOSE && !cleanup->is_over &&
-            cleanup->op.who % ACT_DESCRIPTORS == fd) {
+            cleanup->op.number % ACT_DESCRIPTORS == fd) {
             file_expect(run, cleanup);
             cleanup->is_over = 1;
             break;
@@ -258,15 +258,15 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
         act_cleanup(run, op, SHADOW_PLAIN, act_size(run, op));
         break;
     case SHADOW_RUNNING_FILE:
-        op->who /= HANDLER_NUMBERS;
+        op->number /= HANDLER_NUMBERS;
         act_run_file(run, op);
         break;
     case SHADOW_ALIGNING:
-        op->who /= HANDLER_NUMBERS;
+        op->number /= HANDLER_NUMBERS;
         act_alloc(run, op, OP_PMEMALIGN, act_size(run, op));
         break;
     case SHADOW_CANCELLING:
-        op->who /= HANDLER_NUMBERS;
+        op->number /= HANDLER_NUMBERS;
         act_cancel(run, op);
         break;
     default:
@@ -302,7 +302,7 @@ cleanup_expected(struct run *run, unsigned pool,
 static void
 file_expect(struct run *run, const struct shadow_cleanup *cleanup)
 {
-    unsigned fd = cleanup->op.who % ACT_DESCRIPTORS;
+    unsigned fd = cleanup->op.number % ACT_DESCRIPTORS;
     int err = run->file_errs[FILES_UNLINK];
 
     if (cleanup->handler == SHADOW_DELETE) {

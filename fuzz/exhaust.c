@@ -565,7 +565,8 @@ extend_failing(struct search *search, struct sequence sequence, size_t depth,
 {
     struct op fault = {.code = OP_FAIL_ALLOC};
 
-    for (; fault.who < FAULTS && fault.who < without->calls; fault.who++) {
+    for (; fault.number < FAULTS && fault.number < without->calls;
+         fault.number++) {
         struct sequence longer = sequence;
         struct outcome outcome;
 
@@ -603,7 +604,8 @@ fail_at_end(struct search *search, struct sequence sequence,
 {
     struct op fault = {.code = OP_FAIL_ALLOC};
 
-    for (; fault.who < FAULTS && fault.who < outcome->end_calls; fault.who++) {
+    for (; fault.number < FAULTS && fault.number < outcome->end_calls;
+         fault.number++) {
         struct sequence longer = sequence;
 
         sequence_add(search->worker, &longer, &fault);

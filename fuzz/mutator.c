@@ -38,7 +38,7 @@ enum {
     NEWEST = 4,
     OLDEST = 4,
 
-    AGE = 0, /* as who_end: who is an age */
+    AGE = 0, /* as number_end: the number is an age */
 
     TRIES = 16, /* tries to change the program */
 
@@ -55,7 +55,7 @@ enum {
     LEFT_VALUES = 17,
     PAGE_VALUES = 3,
     SMALL_VALUES = 64,
-    FAILS_ONCE = 4, /* a lower who of fail_alloc fails one allocation; this one
+    FAILS_ONCE = 4, /* fail_alloc with a lower number fails one allocation; this
                      * fails all of a kind, see op.h */
     BIG_VALUES = 32,
 
@@ -91,11 +91,11 @@ static const uint8_t sizes_of_limits[MODES] = {
     [OP_BIG] = 3,   [OP_BEYOND] = 6,
 };
 
-/* How an op is made: its weight by use; the end of who, or AGE; the weights of
- * its size's modes. */
+/* How an op is made: its weight by use; the end of its number, or AGE; the
+ * weights of its size's modes. */
 struct kind {
     uint8_t weights[MUTATOR_USES];
-    uint8_t who_end;
+    uint8_t number_end;
     const uint8_t *modes;
 };
 
@@ -185,8 +185,8 @@ static int creates(unsigned code);
 static uint8_t code_sample(struct mutator *mutator, size_t at);
 static uint32_t pool_sample(struct mutator *mutator, const struct scene *scene,
                             unsigned code);
-static uint32_t who_sample(struct mutator *mutator, const struct scene *scene,
-                           unsigned code);
+static uint32_t number_sample(struct mutator *mutator,
+                              const struct scene *scene, unsigned code);
 static uint32_t age_sample(struct mutator *mutator, const struct scene *scene);
 static uint32_t nginx_sample(struct mutator *mutator);
 static uint32_t thread_sample(struct mutator *mutator);
@@ -203,7 +203,7 @@ static uint64_t next(struct mutator *mutator);
 static uint32_t below(struct mutator *mutator, size_t end);
 static int one_in(struct mutator *mutator, uint32_t count);
 static size_t few(struct mutator *mutator, size_t most);
-static uint64_t number_sample(struct mutator *mutator, unsigned bits);
+static uint64_t bits_sample(struct mutator *mutator, unsigned bits);
 static size_t weighted(struct mutator *mutator, const uint8_t *weights,
                        size_t step, size_t count);
 
@@ -375,8 +375,8 @@ mutator_replace(struct mutator *mutator)
         if (op_has(before.code, 'p')) {
             op.pool = before.pool;
         }
-        if (op_has(before.code, 'w')) {
-            op.who = before.who;
+        if (op_has(before.code, 'n')) {
+            op.number = before.number;
         }
         if (op_has(before.code, 's')) {
             op.amount = before.amount;
@@ -440,7 +440,7 @@ mutator_repeat(struct mutator *mutator)
         return 0;
     }
     for (i = 0; i < count; i++) {
-        place[i] = (struct op){.code = OP_AGAIN, .who = AGAIN_MAX - 1};
+        place[i] = (struct op){.code = OP_AGAIN, .number = AGAIN_MAX - 1};
     }
     work_allow(mutator, work_of(place, count));
     return 1;
@@ -489,7 +489,7 @@ mutator_age(struct mutator *mutator)
     }
     place[0] = op;
     for (i = 1; i <= count; i++) {
-        place[i] = (struct op){.code = OP_AGAIN, .who = AGAIN_MAX - 1};
+        place[i] = (struct op){.code = OP_AGAIN, .number = AGAIN_MAX - 1};
     }
     work_allow(mutator, work_of(place, 1 + count));
     return 1;
@@ -624,7 +624,7 @@ work_limit(struct mutator *mutator)
         struct op *op = &mutator->ops[at];
 
         if (op->code == OP_AGAIN && one_in(mutator, 2)) {
-            op->who = op->who % AGAIN_MAX / 2;
+            op->number = op->number % AGAIN_MAX / 2;
         } else {
             some = some < mutator->count - at ? some : mutator->count - at;
             ops_delete(mutator, at, 1 + below(mutator, some));
@@ -650,7 +650,7 @@ work_of(const struct op *ops, size_t count)
 static uint32_t
 times_of(const struct op *op)
 {
-    return op->code == OP_AGAIN ? 1 + op->who % AGAIN_MAX : 1;
+    return op->code == OP_AGAIN ? 1 + op->number % AGAIN_MAX : 1;
 }
 
 /* Returns the program's size in bytes. */
@@ -676,7 +676,7 @@ encode(const struct mutator *mutator, size_t at, struct program_end *end,
 
     if (mutator->version == OP_FIXED) {
         op.pool %= OP_POOLS;
-        op.who %= UINT8_MAX + 1;
+        op.number %= UINT8_MAX + 1;
         op.amount = op_amount(op_amount_mode(op.amount),
                               op_amount_value(op.amount) % OP_VALUES_1);
     }
@@ -770,7 +770,7 @@ static int
 ops_differ(const struct op *a, const struct op *b)
 {
     return a->code != b->code || (op_has(a->code, 'p') && a->pool != b->pool) ||
-           (op_has(a->code, 'w') && a->who != b->who) ||
+           (op_has(a->code, 'n') && a->number != b->number) ||
            (op_has(a->code, 's') && a->amount != b->amount);
 }
 
@@ -788,8 +788,8 @@ op_sample(struct mutator *mutator, size_t at, uint8_t code)
     if (op_has(op.code, 'p')) {
         op.pool = pool_sample(mutator, &scene, op.code);
     }
-    if (op_has(op.code, 'w')) {
-        op.who = who_sample(mutator, &scene, op.code);
+    if (op_has(op.code, 'n')) {
+        op.number = number_sample(mutator, &scene, op.code);
     }
     if (op_has(op.code, 's')) {
         op.amount = amount_sample(mutator, op.code);
@@ -863,9 +863,9 @@ pool_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
 }
 
 static uint32_t
-who_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
+number_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
 {
-    uint32_t end = kinds[code].who_end;
+    uint32_t end = kinds[code].number_end;
 
     if (code == OP_NGINX) {
         return nginx_sample(mutator);
@@ -963,10 +963,10 @@ value_sample(struct mutator *mutator, enum op_mode mode)
     switch (mode) {
     case OP_BYTES:
         bits += below(mutator, BYTES_BITS - BYTES_BITS_LEAST + 1);
-        return number_sample(mutator, bits);
+        return bits_sample(mutator, bits);
     case OP_UNITS:
         bits += below(mutator, UNITS_BITS - BYTES_BITS_LEAST + 1);
-        return number_sample(mutator, bits);
+        return bits_sample(mutator, bits);
     case OP_MAX:
         return below(mutator, MAX_VALUES);
     case OP_LEFT:
@@ -979,7 +979,7 @@ value_sample(struct mutator *mutator, enum op_mode mode)
     case OP_BIG:
         return below(mutator, BIG_VALUES);
     case OP_BEYOND:
-        return number_sample(mutator, below(mutator, BEYOND_BITS + 1));
+        return bits_sample(mutator, below(mutator, BEYOND_BITS + 1));
     }
     return 0;
 }
@@ -1000,10 +1000,10 @@ operand_tweak(struct mutator *mutator, size_t at, char operand)
                    : way == 1 ? other->pool
                               : pool_sample(mutator, &scene, op->code);
         break;
-    case 'w':
-        op->who = way == 0   ? (uint32_t) number_neighbour(mutator, op->who)
-                  : way == 1 ? other->who
-                             : who_sample(mutator, &scene, op->code);
+    case 'n':
+        op->number = way == 0 ? (uint32_t) number_neighbour(mutator, op->number)
+                     : way == 1 ? other->number
+                                : number_sample(mutator, &scene, op->code);
         break;
     default:
         op->amount = way == 0   ? amount_neighbour(mutator, op->amount)
@@ -1035,7 +1035,7 @@ number_neighbour(struct mutator *mutator, uint64_t number)
 static char
 operand_pick(struct mutator *mutator, unsigned code)
 {
-    static const char operands[] = {'p', 'w', 's'};
+    static const char operands[] = {'p', 'n', 's'};
     size_t start = below(mutator, sizeof(operands));
     size_t i;
 
@@ -1113,7 +1113,7 @@ few(struct mutator *mutator, size_t most)
 }
 
 static uint64_t
-number_sample(struct mutator *mutator, unsigned bits)
+bits_sample(struct mutator *mutator, unsigned bits)
 {
     return bits == 0 ? 0 : next(mutator) >> (64 - bits);
 }

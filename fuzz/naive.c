@@ -87,7 +87,7 @@ naive_check(const struct trace *trace, const uint8_t *data, size_t size)
     self.is_too_long = 0;
     program_init(&program, data, size);
     while (program_next(&program, &op)) {
-        unsigned times = op.code == OP_AGAIN ? 1 + op.who % AGAIN_MAX : 1;
+        unsigned times = op.code == OP_AGAIN ? 1 + op.number % AGAIN_MAX : 1;
         size_t before = self.at;
 
         last = op.code == OP_AGAIN ? last : op;
@@ -124,7 +124,7 @@ static void
 perform(const struct op *op)
 {
     int region = region_find(op->pool);
-    int object = object_find(op->who);
+    int object = object_find(op->number);
 
     switch (op->code) {
     case OP_PALLOC:
@@ -197,7 +197,7 @@ perform_create(const struct op *op)
 {
     size_t size = size_of(op, NONE);
     size_t free_bytes = size - HEADER;
-    int parent = op->code == OP_CHILD ? region_find(op->who) : NONE;
+    int parent = op->code == OP_CHILD ? region_find(op->number) : NONE;
     int old = region_find(op->pool);
     const struct trace_action *action;
 
@@ -247,7 +247,7 @@ perform_on(const struct op *op, int region)
             .code = TRACE_RESET, .region = self.regions[region].slot});
         break;
     case OP_ADOPT:
-        other = region_find(op->who);
+        other = region_find(op->number);
         if (other != NONE && !is_below(other, region)) {
             self.regions[region].parent = other;
             self.regions[region].since = ++self.now;
@@ -275,7 +275,7 @@ perform_on(const struct op *op, int region)
         break;
     case OP_PFREE_LARGE:
     case OP_PFREE_TWICE:
-        other = large_find(region, op->who);
+        other = large_find(region, op->number);
         if (other != NONE) {
             object_end(other, TRACE_FREE);
         }
@@ -308,7 +308,7 @@ object_add(const struct op *op, int region, size_t size, int old)
         .kind = op->code == OP_PNALLOC   ? TRACE_PACKED
                 : op->code == OP_PCALLOC ? TRACE_ZEROED
                                          : TRACE_ALIGNED,
-        .alignment = (uint8_t) (is_aligned ? op->who % ALIGNMENTS : 0),
+        .alignment = (uint8_t) (is_aligned ? op->number % ALIGNMENTS : 0),
         .region = self.regions[region].slot,
         .object = TRACE_NONE,
         .other = old != NONE ? self.objects[old].slot : TRACE_NONE,

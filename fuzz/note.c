@@ -56,7 +56,7 @@ note_cleanup(const struct op *op, enum shadow_handler kind, size_t size,
         .pool = op->pool,
         .object = size == 0 || is_file ? SOURCE_NONE : key,
         .number = key,
-        .file = op->who % ACT_DESCRIPTORS,
+        .file = op->number % ACT_DESCRIPTORS,
         .size = size,
     };
 }

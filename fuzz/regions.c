@@ -251,24 +251,24 @@ decode(const uint8_t *data, size_t size)
 
         number++;
         if (op.code == OP_AGAIN) {
-            times += op.who % AGAIN_MAX;
+            times += op.number % AGAIN_MAX;
             op = last;
         }
         last = op;
         if (op.code == OP_THREAD) {
-            thread = op.who % REGIONS_THREADS;
+            thread = op.number % REGIONS_THREADS;
         }
         for (; times != 0 && run.step_count < STEPS_MAX; times--) {
             struct step *step = &run.steps[run.step_count++];
-            uint32_t age = op.who;
+            uint32_t age = op.number;
 
             *step = (struct step){
                 .op = op,
                 .thread = thread,
                 .number = number,
                 .region = op_has(op.code, 'p') ? op.pool % REGIONS : NO_REGION,
-                .is_end =
-                    op.code == OP_THREAD && op.who / REGIONS_THREADS % 2 != 0,
+                .is_end = op.code == OP_THREAD &&
+                          op.number / REGIONS_THREADS % 2 != 0,
                 .after = NO_STEP,
             };
             if ((op.code == OP_FREE || op.code == OP_RESIZE) && age < made) {
@@ -583,7 +583,7 @@ perform(const struct step *step)
         return;
     case OP_FAIL_ALLOC:
         if (allocator->fail_alloc != NULL && run.mode == REGIONS_SCHEDULED) {
-            allocator->fail_alloc(step->op.who);
+            allocator->fail_alloc(step->op.number);
         }
         return;
     default:
@@ -608,7 +608,7 @@ perform_on(struct region *region, const struct step *step)
 {
     const struct op *op = &step->op;
     size_t count = region->object_count;
-    size_t nth = count == 0 ? count : count - 1 - op->who % count;
+    size_t nth = count == 0 ? count : count - 1 - op->number % count;
 
     switch (op->code) {
     case OP_DESTROY:
@@ -846,7 +846,7 @@ object_alloc(struct region *region, const struct step *step,
         break;
     case OP_PMEMALIGN:
         if (allocator->alloc_aligned != NULL) {
-            object->alignment = (size_t) 1 << step->op.who % ALIGNMENTS;
+            object->alignment = (size_t) 1 << step->op.number % ALIGNMENTS;
             return allocator->alloc_aligned(state, size, object->alignment);
         }
         break;

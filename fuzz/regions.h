@@ -8,10 +8,10 @@
  * - memory is refused only when the system has refused it;
  * - each cleanup runs once, at its region's end.
  *
- * Threads: the op thread names the thread of the ops after it, by who % 3. 0 is
- * the caller; 1 and 2 are workers, which start with their first op. When who /
- * 3 is odd, the worker ends, and a new one does the worker's next op. A region
- * may go from thread to thread, unless its allocator forbids it.
+ * Threads: the op thread names the thread of the ops after it, by number % 3. 0
+ * is the caller; 1 and 2 are workers, which start with their first op. When
+ * number / 3 is odd, the worker ends, and a new one does the worker's next op.
+ * A region may go from thread to thread, unless its allocator forbids it.
  *
  * One run at a time.
  */

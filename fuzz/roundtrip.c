@@ -128,7 +128,7 @@ check_op(const struct op *op, enum op_version version, const struct op *again)
 
     if (op->code != again->code ||
         ((all || op_has(op->code, 'p')) && op->pool != again->pool) ||
-        ((all || op_has(op->code, 'w')) && op->who != again->who) ||
+        ((all || op_has(op->code, 'n')) && op->number != again->number) ||
         ((all || op_has(op->code, 's')) && op->amount != again->amount)) {
         return "an op is the same after encoding and decoding";
     }
@@ -186,15 +186,16 @@ second_next(struct second *second, struct op *ret_op)
         second->pool = (uint32_t) second_number(second, 32);
     }
     op.pool = second->pool;
-    if (op_has(code, 'w')) {
-        op.who = (uint32_t) second_number(second, 32);
+    if (op_has(code, 'n')) {
+        op.number = (uint32_t) second_number(second, 32);
     }
     if (code == OP_FREE) {
         if (second->version == 3 && (head & MODE_FOLLOWS) != 0) {
-            op.who = second->age +
-                     (op.who % 2 == 0 ? op.who / 2 : UINT32_MAX - op.who / 2);
+            op.number =
+                second->age + (op.number % 2 == 0 ? op.number / 2
+                                                  : UINT32_MAX - op.number / 2);
         }
-        second->age = op.who;
+        second->age = op.number;
     }
     if (op_has(code, 's')) {
         uint64_t number = second_number(second, 64);
@@ -221,7 +222,7 @@ second_next_fixed(struct second *second, struct op *ret_op)
     *ret_op = (struct op){
         .code = bytes[0] % OP_CODES,
         .pool = bytes[0] >> CODE_BITS,
-        .who = bytes[1],
+        .number = bytes[1],
         .amount = op_amount((enum op_mode)(amount >> VALUE_BITS_1),
                             amount % (1u << VALUE_BITS_1)),
     };

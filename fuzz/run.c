@@ -36,7 +36,7 @@ run_program(const uint8_t *data, size_t size, const struct run_options *options)
         run->op_number++;
         op.pool %= OP_POOLS;
         if (op.code == OP_AGAIN) {
-            unsigned times = 1 + op.who % AGAIN_MAX;
+            unsigned times = 1 + op.number % AGAIN_MAX;
 
             while (times-- != 0) {
                 act(run, &last);

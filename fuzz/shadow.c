@@ -79,14 +79,14 @@ shadow_last(struct shadow_pool *shadow)
 }
 
 struct shadow_allocation *
-shadow_pick(struct shadow_pool *shadow, unsigned who, enum model_place place)
+shadow_pick(struct shadow_pool *shadow, unsigned nth, enum model_place place)
 {
     size_t count = shadow->allocation_count;
     size_t i;
 
     for (i = 0; i < count; i++) {
         struct shadow_allocation *allocation =
-            &shadow->allocations[count - 1 - (who + i) % count];
+            &shadow->allocations[count - 1 - (nth + i) % count];
 
         if (allocation->kind == SHADOW_BYTES &&
             allocation->spot.place == place) {

@@ -129,9 +129,9 @@ void shadow_note_cut(struct shadow_pool *shadow,
 /* Record the blocks that the pool has appended. */
 void shadow_note_blocks(struct shadow_pool *shadow);
 
-/* The who'th of the program's own allocations of that place, the newest being
- * 0. who is taken modulo their number. Returns NULL when there is none. */
-struct shadow_allocation *shadow_pick(struct shadow_pool *shadow, unsigned who,
+/* The nth of the program's own allocations of that place, the newest being
+ * 0. nth is taken modulo their number. Returns NULL when there is none. */
+struct shadow_allocation *shadow_pick(struct shadow_pool *shadow, unsigned nth,
                                       enum model_place place);
 
 /* The program's own allocation at the end of the first block's used part, or

@@ -413,7 +413,8 @@ event(const struct event *event)
 
     if (thread != context.thread) {
         if (context.thread != 0) {
-            emit((struct op){.code = OP_THREAD, .who = (uint32_t) thread - 1});
+            emit((struct op){.code = OP_THREAD,
+                             .number = (uint32_t) thread - 1});
         }
         context.thread = thread;
         context.threads = thread > context.threads ? thread : context.threads;
@@ -428,7 +429,7 @@ event(const struct event *event)
     case RAW_FREE:
         if (addresses_take(&context.objects, event->address, &made)) {
             emit((struct op){.code = OP_FREE,
-                             .who = (uint32_t) (context.made - made)});
+                             .number = (uint32_t) (context.made - made)});
         } else {
             context.unknown++;
         }
@@ -483,8 +484,8 @@ event_alloc(const struct event *event, enum raw_code code)
     uint64_t pool = 0;
 
     if (code == RAW_ALIGNED) {
-        op.who = owner & RAW_ALIGNMENT_MAX;
-        op.who = op.who < ALIGNMENT_MAX ? op.who : ALIGNMENT_MAX;
+        op.number = owner & RAW_ALIGNMENT_MAX;
+        op.number = op.number < ALIGNMENT_MAX ? op.number : ALIGNMENT_MAX;
         owner &= ~(uint64_t) RAW_ALIGNMENT_MAX;
     }
     if (owner == 0) {
@@ -527,11 +528,11 @@ event_moved(const struct event *event, uint64_t thread)
     }
     if (event->address == 0) {
         emit((struct op){.code = OP_FREE,
-                         .who = (uint32_t) (context.made - move.made)});
+                         .number = (uint32_t) (context.made - move.made)});
         return;
     }
     emit((struct op){.code = OP_RESIZE,
-                     .who = (uint32_t) (context.made - move.made),
+                     .number = (uint32_t) (context.made - move.made),
                      .amount = op_amount(OP_BYTES, event->size)});
     context.made++;
     put(&context.objects, event->address, context.made);
@@ -564,7 +565,7 @@ event_pool(const struct event *event)
     }
     if (has_parent) {
         op.code = OP_CHILD;
-        op.who = (uint32_t) parent;
+        op.number = (uint32_t) parent;
     }
     op.pool = (uint32_t) pool_new(event->address, has_parent ? parent : NONE);
     emit(op);
@@ -594,7 +595,7 @@ event_end(const struct event *event, enum raw_code code)
     context.pool[pool].data_count = 0;
 }
 
-/* who: how many were added after it. */
+/* number: how many were added after it. */
 static void
 event_cleanup(const struct event *event, enum raw_code code)
 {
@@ -620,7 +621,7 @@ event_cleanup(const struct event *event, enum raw_code code)
         if (pool->data[i - 1] == event->other) {
             emit((struct op){.code = OP_CLEANUP_RUN,
                              .pool = (uint32_t) index,
-                             .who = (uint32_t) (pool->data_count - i)});
+                             .number = (uint32_t) (pool->data_count - i)});
             memmove(&pool->data[i - 1], &pool->data[i],
                     (pool->data_count - i) * sizeof(*pool->data));
             pool->data_count--;
@@ -653,7 +654,7 @@ event_release(const struct event *event)
     }
     if (addresses_take(&context.objects, event->address, &number)) {
         emit((struct op){.code = OP_FREE,
-                         .who = (uint32_t) (context.made - number)});
+                         .number = (uint32_t) (context.made - number)});
         (void) addresses_take(&context.owners, event->address, &number);
     } else {
         context.unknown++;
@@ -672,13 +673,13 @@ event_stolen(const struct event *event)
     }
     emit((struct op){.code = OP_STEAL,
                      .pool = (uint32_t) pool,
-                     .who = (uint32_t) (context.made - number)});
+                     .number = (uint32_t) (context.made - number)});
     put(&context.owners, event->address, pool);
     if (addresses_get(&context.pools, event->address, &number) &&
         !is_below(pool, number)) {
         emit((struct op){.code = OP_ADOPT,
                          .pool = (uint32_t) number,
-                         .who = (uint32_t) pool});
+                         .number = (uint32_t) pool});
         context.pool[number].parent = pool;
     }
 }
@@ -702,7 +703,7 @@ pool_of_chunk(uint64_t chunk)
     pool = pool_new(chunk, owner);
     emit((struct op){.code = OP_CHILD,
                      .pool = (uint32_t) pool,
-                     .who = (uint32_t) owner,
+                     .number = (uint32_t) owner,
                      .amount = op_amount(OP_BYTES, POOL_SIZE)});
     return pool;
 }

@@ -112,7 +112,7 @@ mutate(mutation_fn mutation, uint64_t seed)
 static int
 is_same(const struct op *a, const struct op *b)
 {
-    return a->code == b->code && a->pool == b->pool && a->who == b->who &&
+    return a->code == b->code && a->pool == b->pool && a->number == b->number &&
            a->amount == b->amount;
 }
 
@@ -193,7 +193,7 @@ work_of(const struct mutator *mutator)
     for (i = 0; i < mutator->count; i++) {
         const struct op *op = &mutator->ops[i];
 
-        work += op->code == OP_AGAIN ? 1 + op->who % 16 : 1;
+        work += op->code == OP_AGAIN ? 1 + op->number % 16 : 1;
     }
     return work;
 }
@@ -201,7 +201,8 @@ work_of(const struct mutator *mutator)
 static unsigned
 operands_changed(const struct op *a, const struct op *b)
 {
-    return (unsigned) (a->pool != b->pool) + (unsigned) (a->who != b->who) +
+    return (unsigned) (a->pool != b->pool) +
+           (unsigned) (a->number != b->number) +
            (unsigned) (a->amount != b->amount);
 }
 
@@ -317,8 +318,8 @@ test_insert_makes_ops_of_regions_for_threads(void **state)
                 assert_string_not_equal(op_name(op->code), others[i]);
             }
             if (op->code == OP_THREAD) {
-                assert_true(op->who < 2 * REGIONS_THREADS);
-                ends += op->who >= REGIONS_THREADS;
+                assert_true(op->number < 2 * REGIONS_THREADS);
+                ends += op->number >= REGIONS_THREADS;
                 all++;
             }
         }
@@ -389,7 +390,7 @@ test_tweak_changes_one_operand_that_the_op_has(void **state)
         assert_int_equal(old->code, new->code);
         assert_int_equal(operands_changed(old, new), 1);
         assert_true(old->pool == new->pool || op_has(old->code, 'p'));
-        assert_true(old->who == new->who || op_has(old->code, 'w'));
+        assert_true(old->number == new->number || op_has(old->code, 'n'));
         assert_true(old->amount == new->amount || op_has(old->code, 's'));
     }
 }
@@ -449,8 +450,8 @@ test_replace_keeps_the_operands_that_both_have(void **state)
         assert_int_not_equal(old->code, new->code);
         assert_true(old->pool == new->pool || !op_has(old->code, 'p') ||
                     !op_has(new->code, 'p'));
-        assert_true(old->who == new->who || !op_has(old->code, 'w') ||
-                    !op_has(new->code, 'w'));
+        assert_true(old->number == new->number || !op_has(old->code, 'n') ||
+                    !op_has(new->code, 'n'));
         assert_true(old->amount == new->amount || !op_has(old->code, 's') ||
                     !op_has(new->code, 's'));
     }
@@ -522,7 +523,7 @@ test_repeat_lets_an_op_be_done_more_often(void **state)
         assert_true(at != 0);
         for (i = 0; i < count; i++) {
             assert_int_equal(after.ops[at + i].code, OP_AGAIN);
-            assert_int_equal(after.ops[at + i].who, 15);
+            assert_int_equal(after.ops[at + i].number, 15);
         }
         assert_int_equal(after.work_most - before.work_most, 16 * count);
         most = count > most ? count : most;
@@ -587,7 +588,7 @@ test_age_ends_many_regions(void **state)
         assert_int_equal(after.ops[at].code, at == 0 ? OP_CREATE : OP_RESET);
         for (i = 1; i < count; i++) {
             assert_int_equal(after.ops[at + i].code, OP_AGAIN);
-            assert_int_equal(after.ops[at + i].who, 15);
+            assert_int_equal(after.ops[at + i].number, 15);
         }
         assert_int_equal(after.work_most - before.work_most,
                          1 + 16 * (count - 1));
@@ -743,7 +744,8 @@ test_long_programs_are_rare(void **state)
 
         mutator_init(&after, MUTATOR_POOL, seed);
         while (after.count != MUTATOR_OPS_MAX) {
-            after.ops[after.count++] = (struct op){.code = OP_AGAIN, .who = 15};
+            after.ops[after.count++] =
+                (struct op){.code = OP_AGAIN, .number = 15};
         }
         mutator_mutate(&after, NULL, 0);
         work = work_of(&after);
@@ -883,14 +885,14 @@ test_output_of_version_1_has_numbers_that_it_can_hold(void **state)
     after.ops[after.count++] = (struct op){
         .code = OP_PMEMALIGN,
         .pool = OP_POOLS + 1,
-        .who = UINT8_MAX + 3,
+        .number = UINT8_MAX + 3,
         .amount = op_amount(OP_UNITS, OP_VALUES_1 + 5),
     };
     assert_int_equal(mutator_write(&after, out, sizeof(out)), sizeof(out));
     op_decode(&op, OP_FIXED, &start, out + 1, OP_SIZE);
     assert_int_equal(op.code, OP_PMEMALIGN);
     assert_int_equal(op.pool, 1);
-    assert_int_equal(op.who, 2);
+    assert_int_equal(op.number, 2);
     assert_true(op.amount == op_amount(OP_UNITS, 5));
 }
 
@@ -982,7 +984,7 @@ has_of_other(const uint8_t *data, size_t length)
         const struct op *op = &program.ops[i];
 
         if ((op->code == OP_RUN_FILE || op->code == OP_CLEANUP_FILE) &&
-            op->who == 7) {
+            op->number == 7) {
             return 1;
         }
     }

@@ -23,19 +23,19 @@ static struct op
 draw_op(uint32_t *seed, enum op_version version)
 {
     unsigned bits = version == OP_FIXED ? 1 : random_next(seed) % 2;
-    uint32_t who = random_next(seed) >> random_next(seed) % 32;
+    uint32_t number = random_next(seed) >> random_next(seed) % 32;
     uint64_t value = ((uint64_t) random_next(seed) << 32 | random_next(seed)) >>
                      (3 + random_next(seed) % OP_VALUE_BITS);
     struct op op = {
         .code = (uint8_t) (random_next(seed) % OP_COUNT),
         .pool = bits ? random_next(seed) % OP_POOLS
                      : random_next(seed) >> random_next(seed) % 32,
-        .who = who,
+        .number = number,
         .amount = op_amount((enum op_mode)(random_next(seed) % 8), value),
     };
 
     if (version == OP_FIXED) {
-        op.who %= UINT8_MAX + 1;
+        op.number %= UINT8_MAX + 1;
         op.amount = op_amount(op_amount_mode(op.amount),
                               op_amount_value(op.amount) % OP_VALUES_1);
     }
@@ -50,8 +50,8 @@ check_same(const struct op *op, const struct op *again, enum op_version version)
     if (version == OP_FIXED || op_has(op->code, 'p')) {
         assert_int_equal(again->pool, op->pool);
     }
-    if (version == OP_FIXED || op_has(op->code, 'w')) {
-        assert_int_equal(again->who, op->who);
+    if (version == OP_FIXED || op_has(op->code, 'n')) {
+        assert_int_equal(again->number, op->number);
     }
     if (version == OP_FIXED || op_has(op->code, 's')) {
         assert_true(again->amount == op->amount);
@@ -112,7 +112,7 @@ test_ops_that_version_1_cannot_hold_are_refused(void **state)
 {
     static const struct op ops[] = {
         {.code = OP_PALLOC, .pool = OP_POOLS},
-        {.code = OP_PFREE_LARGE, .who = UINT8_MAX + 1},
+        {.code = OP_PFREE_LARGE, .number = UINT8_MAX + 1},
         {.code = OP_PALLOC, .amount = OP_VALUES_1},
     };
     uint8_t bytes[OP_SIZE_MAX];
@@ -217,7 +217,7 @@ test_programs_of_version_3_are_read(void **state)
     (void) state;
     program_init(&program, bytes, sizeof(bytes));
     for (i = 0; program_next(&program, &op); i++) {
-        assert_int_equal(op.who, ages[i]);
+        assert_int_equal(op.number, ages[i]);
     }
     assert_int_equal(i, 6);
 }
@@ -333,7 +333,7 @@ test_ops_refuse_text_that_is_no_op(void **state)
 static void
 test_unknown_ops_do_nothing(void **state)
 {
-    struct op op = {.code = OP_COUNT, .pool = 1, .who = 2, .amount = 3};
+    struct op op = {.code = OP_COUNT, .pool = 1, .number = 2, .amount = 3};
     char text[OP_TEXT_SIZE];
 
     (void) state;
@@ -401,7 +401,7 @@ test_prefixes_are_shorter_programs(void **state)
             assert_int_equal(op.code, ops[i].code);
             assert_int_equal(op.pool, ops[i].pool);
             if (size >= 1 + (i + 1) * OP_SIZE) {
-                assert_int_equal(op.who, ops[i].who);
+                assert_int_equal(op.number, ops[i].number);
                 assert_true(op.amount == ops[i].amount);
             }
         }
@@ -418,12 +418,12 @@ test_programs_cut_records_end_in_zeros(void **state)
     (void) state;
     program_init(&program, bytes, sizeof(bytes));
     assert_true(program_next(&program, &op));
-    assert_int_equal(op.who, 7);
+    assert_int_equal(op.number, 7);
     assert_int_equal(op.amount, 9);
     program_init(&program, bytes, 2);
     assert_true(program_next(&program, &op));
     assert_int_equal(op.code, OP_PALLOC);
-    assert_int_equal(op.who, 0);
+    assert_int_equal(op.number, 0);
     assert_int_equal(op.amount, 0);
     assert_false(program_next(&program, &op));
 }
@@ -461,7 +461,7 @@ test_programs_long_varints_are_cut(void **state)
     memset(bytes + 2, 0xff, sizeof(bytes) - 2);
     program_init(&program, bytes, sizeof(bytes));
     assert_true(program_next(&program, &op));
-    assert_int_equal(op.who, UINT32_MAX);
+    assert_int_equal(op.number, UINT32_MAX);
     assert_int_equal(program.offset, 2 + 5);
     bytes[1] = OP_PALLOC;
     program_init(&program, bytes, sizeof(bytes));

@@ -117,7 +117,7 @@ test_run_ends_at_its_bound(void **state)
 {
     uint8_t data[1 + 2 * MODEL_OPS_MAX * OP_SIZE] = {OP_FIXED};
     const struct op create = {.code = OP_CREATE, .amount = 1024};
-    const struct op handler = {.code = OP_CLEANUP, .who = SHADOW_ADDING};
+    const struct op handler = {.code = OP_CLEANUP, .number = SHADOW_ADDING};
     struct op_before before = {0};
     size_t i;
 

@@ -255,7 +255,7 @@ random_program(uint32_t *seed, uint8_t *out)
         const struct op op = {
             .code = (uint8_t) (random_next(seed) % OP_COUNT),
             .pool = random_next(seed) % 3,
-            .who = random_next(seed) % 8,
+            .number = random_next(seed) % 8,
             .amount = op_amount(OP_BYTES, random_next(seed) % 3000),
         };
 

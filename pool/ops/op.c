@@ -51,7 +51,7 @@ static size_t decode_variable(struct op *ret_op, enum op_version version,
 static size_t encode_fixed(const struct op *op, uint8_t *out);
 static size_t encode_variable(const struct op *op, enum op_version version,
                               struct op_before *before, uint8_t *out);
-static size_t encode_near(uint32_t who, uint32_t age, uint8_t *out);
+static size_t encode_near(uint32_t number, uint32_t age, uint8_t *out);
 static void age_next(struct op_before *before, const struct op *op);
 static uint32_t distance_get(uint32_t number);
 static uint32_t distance_put(uint32_t distance);
@@ -179,7 +179,7 @@ op_print(const struct op *op, char *out)
             used +=
                 (size_t) snprintf(out + used, OP_TEXT_SIZE - used,
                                   *operand == 'p' ? "p%" PRIu32 : "#%" PRIu32,
-                                  *operand == 'p' ? op->pool : op->who);
+                                  *operand == 'p' ? op->pool : op->number);
         }
     }
     return used;
@@ -251,7 +251,7 @@ decode_fixed(struct op *ret_op, const uint8_t *data, size_t size)
     *ret_op = (struct op){
         .code = bytes[0] & (OP_CODES - 1),
         .pool = bytes[0] >> POOL_SHIFT,
-        .who = bytes[1],
+        .number = bytes[1],
         .amount = op_amount((enum op_mode)(amount >> MODE_SHIFT),
                             amount & (OP_VALUES_1 - 1)),
     };
@@ -264,13 +264,14 @@ encode_fixed(const struct op *op, uint8_t *out)
     uint64_t value = op_amount_value(op->amount);
     unsigned amount;
 
-    if (op->pool >= OP_POOLS || op->who > UINT8_MAX || value >= OP_VALUES_1) {
+    if (op->pool >= OP_POOLS || op->number > UINT8_MAX ||
+        value >= OP_VALUES_1) {
         return 0;
     }
     amount =
         (unsigned) op_amount_mode(op->amount) << MODE_SHIFT | (unsigned) value;
     out[0] = (uint8_t) (op->code | op->pool << POOL_SHIFT);
-    out[1] = (uint8_t) op->who;
+    out[1] = (uint8_t) op->number;
     out[2] = (uint8_t) amount;
     out[3] = (uint8_t) (amount >> 8);
     return OP_SIZE;
@@ -289,11 +290,11 @@ decode_variable(struct op *ret_op, enum op_version version,
         before->pool = (uint32_t) varint_get(&at, end, 32);
     }
     op.pool = before->pool;
-    if (op_has(code, 'w')) {
-        op.who = (uint32_t) varint_get(&at, end, 32);
+    if (op_has(code, 'n')) {
+        op.number = (uint32_t) varint_get(&at, end, 32);
     }
     if (version == OP_NEAR && code == OP_FREE && (data[0] & IS_DISTANCE)) {
-        op.who = before->age + distance_get(op.who);
+        op.number = before->age + distance_get(op.number);
     }
     if (op_has(code, 's')) {
         uint64_t amount = varint_get(&at, end, 64);
@@ -324,9 +325,9 @@ encode_variable(const struct op *op, enum op_version version,
         size += varint_put(op->pool, out + size);
     }
     if (version == OP_NEAR && op->code == OP_FREE) {
-        size = encode_near(op->who, before->age, out);
-    } else if (op_has(op->code, 'w')) {
-        size += varint_put(op->who, out + size);
+        size = encode_near(op->number, before->age, out);
+    } else if (op_has(op->code, 'n')) {
+        size += varint_put(op->number, out + size);
     }
     if (op_has(op->code, 's') && mode == OP_BYTES) {
         size += varint_put(value, out + size);
@@ -340,11 +341,11 @@ encode_variable(const struct op *op, enum op_version version,
 
 /* Writes a free in version 3: as a distance where a distance is shorter. */
 static size_t
-encode_near(uint32_t who, uint32_t age, uint8_t *out)
+encode_near(uint32_t number, uint32_t age, uint8_t *out)
 {
     uint8_t distance[OP_SIZE_MAX];
-    size_t distance_size = varint_put(distance_put(who - age), distance);
-    size_t size = varint_put(who, out + 1);
+    size_t distance_size = varint_put(distance_put(number - age), distance);
+    size_t size = varint_put(number, out + 1);
 
     out[0] = OP_FREE;
     if (distance_size < size) {
@@ -359,7 +360,7 @@ static void
 age_next(struct op_before *before, const struct op *op)
 {
     if (op->code == OP_FREE) {
-        before->age = op->who;
+        before->age = op->number;
     } else if (op_makes_object(op->code)) {
         before->age++;
     }
@@ -548,11 +549,11 @@ operand_parse(struct op *op, char operand, const char *word)
         }
         op->pool = (uint32_t) number;
         return 0;
-    case 'w':
+    case 'n':
         if (word[0] != '#' || number_parse(word + 1, end, &number) != 0) {
             return -EINVAL;
         }
-        op->who = (uint32_t) number;
+        op->number = (uint32_t) number;
         return 0;
     default:
         return amount_parse(word, &op->amount);

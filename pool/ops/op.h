@@ -8,8 +8,8 @@
  * that is inserted, leaves the ops after it as they were.
  *
  *     byte 0     the opcode in the lower 6 bits, the pool in the upper 2
- *     byte 1     who: the number of an allocation, a descriptor, an alignment,
- *                a handler, ...
+ *     byte 1     the number of an allocation, a descriptor, an alignment, a
+ *                handler, ...
  *     bytes 2-3  the amount, little-endian: a mode in the upper 3 bits and a
  *                value in the lower 13; see enum op_mode
  *
@@ -19,23 +19,24 @@
  *     byte 0     the opcode in the lower 6 bits; bit 6: the pool follows,
  *                otherwise it is the pool of the op before; bit 7: the amount
  *                has a mode
- *     then       the pool, who and the amount, where the op has them, each as a
- *                LEB128 varint; an amount with a mode is 8 * value + mode
+ *     then       the pool, the number and the amount, where the op has them,
+ *                each as a LEB128 varint; an amount with a mode is 8 * value +
+ *                mode
  *
  * Version 3: as version 2, but a free may give its age as a distance. The
  * distance counts from the object that the free before it named, by that
  * object's age now. Objects that were made together are often freed together,
  * so most frees take two bytes. The recorder writes it.
  *
- *     byte 0     of free, bit 7: who is a distance; the distances 0, -1, 1, -2,
- *                2, ... are the varints 0, 1, 2, 3, 4, ...
+ *     byte 0     of free, bit 7: the number is a distance; the distances 0, -1,
+ *                1, -2, 2, ... are the varints 0, 1, 2, 3, 4, ...
  *
  * Opcodes are never renumbered. New ones take the next number. An opcode that
  * is not on the list does nothing and has no operands. The missing bytes of a
  * record that the input cuts short are zeros. So every byte string is a
  * program, and it always means the same.
  *
- * fail_alloc makes allocations from the system fail, by who % 16:
+ * fail_alloc makes allocations from the system fail, by number % 16:
  *
  *     0 to 3     the first, second, third or fourth from now, once
  *     4          all that ask for cleared memory
@@ -58,7 +59,7 @@
 
 /*
  * name, text, operands, meaning. The operands are in the text's order: p is the
- * pool, w is who, s is the amount as a size.
+ * pool, n is the number, s is the amount as a size.
  */
 #define OP_LIST(X)                                                             \
     X(NOP, "nop", "", "do nothing")                                            \
@@ -68,36 +69,36 @@
     X(PALLOC, "palloc", "ps", "allocate aligned")                              \
     X(PNALLOC, "pnalloc", "ps", "allocate packed")                             \
     X(PCALLOC, "pcalloc", "ps", "allocate aligned and zeroed")                 \
-    X(PMEMALIGN, "pmemalign", "pws", "allocate at alignment number who")       \
-    X(PFREE_LARGE, "pfree_large", "pw", "free a live large allocation")        \
-    X(PFREE_SMALL, "pfree_small", "pw", "try to free a small allocation")      \
-    X(PFREE_FOREIGN, "pfree_foreign", "pw", "try to free another pool's")      \
-    X(PFREE_INNER, "pfree_inner", "pws", "try to free at size bytes inside")   \
-    X(PFREE_STALE, "pfree_stale", "pw", "try to free a freed allocation")      \
-    X(PFREE_TWICE, "pfree_twice", "pw", "free a large allocation twice")       \
+    X(PMEMALIGN, "pmemalign", "pns", "allocate at alignment n")                \
+    X(PFREE_LARGE, "pfree_large", "pn", "free a live large allocation")        \
+    X(PFREE_SMALL, "pfree_small", "pn", "try to free a small allocation")      \
+    X(PFREE_FOREIGN, "pfree_foreign", "pn", "try to free another pool's")      \
+    X(PFREE_INNER, "pfree_inner", "pns", "try to free at size bytes inside")   \
+    X(PFREE_STALE, "pfree_stale", "pn", "try to free a freed allocation")      \
+    X(PFREE_TWICE, "pfree_twice", "pn", "free a large allocation twice")       \
     X(PFREE_NULL, "pfree_null", "p", "try to free NULL")                       \
-    X(CLEANUP, "cleanup", "pws", "add a cleanup with handler number who")      \
-    X(CLEANUP_CANCEL, "cleanup_cancel", "pw", "clear a cleanup's handler")     \
-    X(CLEANUP_FILE, "cleanup_file", "pw", "add a cleanup: close file who")     \
-    X(DELETE_FILE, "delete_file", "pw", "add a cleanup: delete file who")      \
-    X(RUN_FILE, "run_cleanup_file", "pw", "run the cleanup of file who early") \
-    X(WRITE, "write", "pw", "write all bytes of an allocation again")          \
+    X(CLEANUP, "cleanup", "pns", "add a cleanup with handler n")               \
+    X(CLEANUP_CANCEL, "cleanup_cancel", "pn", "clear a cleanup's handler")     \
+    X(CLEANUP_FILE, "cleanup_file", "pn", "add a cleanup: close file n")       \
+    X(DELETE_FILE, "delete_file", "pn", "add a cleanup: delete file n")        \
+    X(RUN_FILE, "run_cleanup_file", "pn", "run the cleanup of file n early")   \
+    X(WRITE, "write", "pn", "write all bytes of an allocation again")          \
     X(TAIL_GROW, "tail_grow", "ps", "grow the last allocation in place")       \
     X(TAIL_SHRINK, "tail_shrink", "ps", "shrink the last one in place")        \
     X(CACHE_LIMIT, "cache_limit", "s", "limit the thread's kept blocks")       \
     X(CACHE_TRIM, "cache_trim", "", "release the thread's kept blocks")        \
-    X(FAIL_ALLOC, "fail_alloc", "w", "fail system allocations by who % 16")    \
-    X(FAIL_FILES, "fail_files", "w", "let close() or unlink() fail from now")  \
-    X(AGAIN, "again", "w", "repeat the op before, 1 + who % 16 times")         \
+    X(FAIL_ALLOC, "fail_alloc", "n", "fail system allocations by n % 16")      \
+    X(FAIL_FILES, "fail_files", "n", "let close() or unlink() fail from now")  \
+    X(AGAIN, "again", "n", "repeat the op before, 1 + n % 16 times")           \
     X(GROW, "grow", "ps", "do nothing: blocks do not grow any more")           \
-    X(THREAD, "thread", "w", "let thread who do the ops that follow")          \
-    X(CHILD, "create_child", "pws", "create the pool below pool who")          \
-    X(ADOPT, "adopt", "pw", "move the pool below pool who")                    \
-    X(FREE, "free", "w", "free the object of age who")                         \
-    X(RESIZE, "resize", "ws", "copy it to an object of size bytes, free it")   \
-    X(STEAL, "steal", "pw", "move the object of age who to the pool")          \
-    X(CLEANUP_RUN, "cleanup_run", "pw", "run a cleanup early")                 \
-    X(NGINX, "nginx", "w", "let nginx's functions do the kinds of op in who")
+    X(THREAD, "thread", "n", "let thread n do the ops that follow")            \
+    X(CHILD, "create_child", "pns", "create the pool below pool n")            \
+    X(ADOPT, "adopt", "pn", "move the pool below pool n")                      \
+    X(FREE, "free", "n", "free the object of age n")                           \
+    X(RESIZE, "resize", "ns", "copy it to an object of size bytes, free it")   \
+    X(STEAL, "steal", "pn", "move the object of age n to the pool")            \
+    X(CLEANUP_RUN, "cleanup_run", "pn", "run a cleanup early")                 \
+    X(NGINX, "nginx", "n", "let nginx's functions do the kinds of op in n")
 
 enum op_code {
 #define OP_CODE(name, text, operands, meaning) OP_##name,
@@ -146,12 +147,12 @@ enum op_mode {
 struct op {
     uint8_t code; /* < OP_CODES */
     uint32_t pool;
-    uint32_t who;
+    uint32_t number;
     uint64_t amount; /* the mode in its upper 3 bits */
 };
 
-/* The bits of the op nginx's who: each lets nginx's own functions do a kind of
- * op. The last two are for functions that ngx_palloc() calls. */
+/* The bits of the op nginx's number: each lets nginx's own functions do a kind
+ * of op. The last two are for functions that ngx_palloc() calls. */
 enum op_by_nginx {
     OP_BY_NGINX_PALLOC = 1,
     OP_BY_NGINX_PNALLOC = 2,
@@ -194,7 +195,7 @@ uint64_t op_amount_value(uint64_t amount);
 /* Whether ages count code's op: it makes an object, unless it fails. */
 int op_makes_object(unsigned code);
 
-/* Whether code's op has the operand 'p', 'w' or 's'. */
+/* Whether code's op has the operand 'p', 'n' or 's'. */
 int op_has(unsigned code, char operand);
 
 /* The bytes that op's amount stands for. */

@@ -18,7 +18,7 @@ enum {
     HASH_SHIFT = 32, /* to the upper half of the product */
 
     AGAIN_MAX = 16,  /* see OP_LIST */
-    ALIGNMENTS = 13, /* who % ALIGNMENTS is an alignment's logarithm */
+    ALIGNMENTS = 13, /* number % ALIGNMENTS is an alignment's logarithm */
 };
 
 /* 2^64 over the golden ratio (Knuth). */
@@ -128,7 +128,7 @@ trace_init(struct trace *trace, const uint8_t *data, size_t size)
     }
     program_init(&program, data, size);
     while (!self.failed && program_next(&program, &op)) {
-        unsigned times = op.code == OP_AGAIN ? 1 + op.who % AGAIN_MAX : 1;
+        unsigned times = op.code == OP_AGAIN ? 1 + op.number % AGAIN_MAX : 1;
         size_t before = self.actions.count;
 
         trace->ops++;
@@ -199,7 +199,7 @@ resolve_alloc(struct resolver *self, const struct op *op)
 static void
 resolve_by_age(struct resolver *self, const struct op *op)
 {
-    uint32_t object = made_find(self, op->who);
+    uint32_t object = made_find(self, op->number);
     uint32_t region;
     uint64_t size;
 
@@ -243,7 +243,7 @@ resolve_create(struct resolver *self, const struct op *op)
     uint64_t size = size_of(self, op, TRACE_NONE);
     uint32_t old = region_find(self, op->pool);
     uint32_t parent =
-        op->code == OP_CHILD ? region_find(self, op->who) : TRACE_NONE;
+        op->code == OP_CHILD ? region_find(self, op->number) : TRACE_NONE;
 
     if (old != TRACE_NONE) {
         /* The end of the old region also ends a parent below it. */
@@ -275,7 +275,7 @@ resolve_on_pool(struct resolver *self, const struct op *op, uint32_t region)
             self, (struct trace_action){.code = TRACE_RESET, .region = region});
         break;
     case OP_ADOPT:
-        parent = region_find(self, op->who);
+        parent = region_find(self, op->number);
         if (parent != TRACE_NONE && !is_below(self, parent, region)) {
             region_unlink(self, region);
             region_link(self, region, parent);
@@ -303,7 +303,7 @@ resolve_on_pool(struct resolver *self, const struct op *op, uint32_t region)
         break;
     case OP_PFREE_LARGE:
     case OP_PFREE_TWICE:
-        object = large_find(self, region, op->who);
+        object = large_find(self, region, op->number);
         if (object != TRACE_NONE) {
             object_end(self, object, TRACE_FREE);
         }
@@ -329,7 +329,7 @@ object_make(struct resolver *self, const struct op *op, uint32_t region,
     int is_large = size > region_at(self, region)->max;
 
     if (op->code == OP_PMEMALIGN) {
-        action.alignment = (uint8_t) (op->who % ALIGNMENTS);
+        action.alignment = (uint8_t) (op->number % ALIGNMENTS);
         is_large = 1;
     }
     action.object = object_add(self, region, size, is_large);
