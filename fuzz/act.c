@@ -17,9 +17,10 @@ enum {
      * their end - m wraps. */
     NGINX_UNIT = 16,
 
-    /* Greater sizes are reduced to smaller ones, since the heap has no memory
-     * for many of them. Sizes that no heap has stay. Twice malloc's threshold
-     * for memory of its own mapping, which is zero when it is new. */
+    /* Larger sizes are reduced, since the heap has no memory for many of them.
+     * Sizes that no heap has are not reduced. The limit is twice malloc's
+     * threshold M_MMAP_THRESHOLD: from that on malloc() maps new memory, which
+     * is zero. */
     SIZES = 256 * 1024,
 
     /* A pool allocates no more when its blocks, or its large allocations, have
@@ -191,12 +192,12 @@ static void
 act_aged(struct run *run, const struct op *op)
 {
     int is_resize = op->code == OP_RESIZE;
-    size_t number = run->made_count - (size_t) is_resize - op->number;
+    size_t object = run->made_count - (size_t) is_resize - op->number;
     unsigned pool;
 
     for (pool = 0; pool < OP_POOLS; pool++) {
         struct shadow_allocation *old =
-            shadow_numbered(&run->pools[pool], number);
+            shadow_numbered(&run->pools[pool], object);
         struct op alone = *op;
 
         alone.pool = pool;
@@ -205,7 +206,7 @@ act_aged(struct run *run, const struct op *op)
         }
         if (is_resize) {
             act_alloc(run, &alone, OP_PALLOC, act_size(run, &alone));
-            old = shadow_numbered(&run->pools[pool], number);
+            old = shadow_numbered(&run->pools[pool], object);
         }
         if (old != NULL) {
             act_free(run, pool, shadow_target_of(old),

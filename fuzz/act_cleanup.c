@@ -36,8 +36,8 @@ static void cleanup_fill(struct run *run, unsigned pool,
 static void *unreadable(const struct shadow_cleanup *cleanup);
 static void handler(void *data);
 static void handler_act(struct run *run, struct shadow_cleanup *expected);
-static int cleanup_expected(struct run *run, unsigned pool,
-                            struct shadow_cleanup *ret_cleanup);
+static int cleanup_take(struct run *run, unsigned pool,
+                        struct shadow_cleanup *ret_cleanup);
 static void file_expect(struct run *run, const struct shadow_cleanup *cleanup);
 
 void
@@ -168,8 +168,8 @@ act_cancel(struct run *run, const struct op *op)
     }
 }
 
-/* The data of a cleanup that has none: no address, as where a user puts a
- * number there. A pool that reads it crashes. */
+/* The data pointer of a cleanup without data. It is not a valid address, as
+ * when a user stores a number in it. A pool that reads from it crashes. */
 static void *
 unreadable(const struct shadow_cleanup *cleanup)
 {
@@ -212,7 +212,7 @@ act_cleanups(struct run *run, unsigned pool, void (*call)(ngx_pool_t *pool),
     call(run->pools[pool].pool);
     run->is_running = 0;
     running = NULL;
-    step->expected = cleanup_expected(run, pool, &left) ? &left : NULL;
+    step->expected = cleanup_take(run, pool, &left) ? &left : NULL;
 }
 
 /* Called by the pool, with a cleanup's data and nothing else. */
@@ -224,7 +224,7 @@ handler(void *data)
     struct step step = step_begin(run, STEP_HANDLER, pool, OP_CLEANUP);
     struct shadow_cleanup expected;
 
-    step.expected = cleanup_expected(run, pool, &expected) ? &expected : NULL;
+    step.expected = cleanup_take(run, pool, &expected) ? &expected : NULL;
     step.argument = data;
     step_check(run, &step);
     note(run, (struct source_call){
@@ -278,8 +278,7 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
  * *ret_cleanup. Cleanups of files before it are removed too, and their file
  * events are expected. Returns whether there was one. */
 static int
-cleanup_expected(struct run *run, unsigned pool,
-                 struct shadow_cleanup *ret_cleanup)
+cleanup_take(struct run *run, unsigned pool, struct shadow_cleanup *ret_cleanup)
 {
     struct shadow_pool *self = &run->pools[pool];
 

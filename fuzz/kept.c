@@ -199,10 +199,10 @@ kept_note_needed(struct run *run, struct step *step)
 }
 
 /*
- * Notes whether the kept memory can still be foreseen: it follows the memory
- * that pools get from the system. It cannot once a pool has memory of
- * ngx_pmemalign() or of nginx's own functions, or memory that it got under
- * another limit or without bookkeeping.
+ * Notes whether the kept memory can still be predicted from the memory that
+ * pools get from the system. It cannot after a pool got memory by
+ * ngx_pmemalign(), by nginx's own functions, under another limit, or without
+ * bookkeeping.
  */
 static void
 kept_note_plain(struct run *run, const struct step *step)

@@ -46,7 +46,7 @@ struct model_spot {
     enum model_place place;
     size_t block;  /* of a small one: number of the block in its pool, from 0 */
     size_t offset; /* of a small one: in the block */
-    size_t before; /* of a small one: the block's last before */
+    size_t before; /* of a small one: the block's last before it was cut */
     int is_fresh;  /* a block was appended for it, or for its entry */
 };
 
@@ -59,12 +59,12 @@ struct model_cleanup {
 
 /* A call, as the executor saw it. */
 struct model_seen {
-    int is_null;        /* the call returned NULL */
-    int is_refused;     /* the system refused memory during the call */
-    int has_block;      /* the call appended a block */
-    size_t failed;      /* now, of the block that was current before the call */
-    int has_index;      /* the pool had an index before the call */
-    int is_indexed;     /* a large allocation's entry is in the index */
+    int is_null;    /* the call returned NULL */
+    int is_refused; /* the system refused memory during the call */
+    int has_block;  /* the call appended a block */
+    size_t failed;  /* after the call, of the block that was current before */
+    int has_index;  /* the pool had an index before the call */
+    int is_indexed; /* a large allocation's entry is in the index */
     size_t empty_entry; /* index of the list's first entry without an
                          * allocation, before the call, or MODEL_NO_ENTRY */
     size_t taken;       /* bytes of memory that serve a large allocation */

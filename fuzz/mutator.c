@@ -16,8 +16,8 @@ enum {
      * likely as the one before. */
     INSERTED_MAX = 8,
     COPIES_MAX = 4,
-    REPEATS_MAX = 8, /* ops again in a row, each number as likely: kept memory
-                      * changes slowly */
+    REPEATS_MAX = 8, /* ops again in a row; 1 to 8 are equally likely, since
+                      * kept memory changes slowly */
     STEPS_MAX = 4,
 
     LOOPED_MAX = 8, /* ops of a loop */
@@ -600,7 +600,7 @@ work_sample(struct mutator *mutator)
     return limit;
 }
 
-/* Lets the program do more ops than its limit, as far as any program may. */
+/* Raises the limit of the program's ops by more, but not above WORK_MOST. */
 static void
 work_allow(struct mutator *mutator, size_t more)
 {
@@ -747,8 +747,8 @@ ops_count(const uint8_t *data, size_t size)
     return count;
 }
 
-/* Reads count ops that are on the list, from number from on. There are that
- * many. */
+/* Reads count ops that are on the list, from the op at index from on. The
+ * program must have that many. */
 static void
 ops_copy(struct op *to, const uint8_t *data, size_t size, size_t from,
          size_t count)
@@ -1125,15 +1125,15 @@ weighted(struct mutator *mutator, const uint8_t *weights, size_t step,
          size_t count)
 {
     uint32_t sum = 0;
-    uint32_t sampled;
+    uint32_t remaining;
     size_t i;
 
     for (i = 0; i < count; i++) {
         sum += weights[i * step];
     }
-    sampled = below(mutator, sum);
-    for (i = 0; sampled >= weights[i * step]; i++) {
-        sampled -= weights[i * step];
+    remaining = below(mutator, sum);
+    for (i = 0; remaining >= weights[i * step]; i++) {
+        remaining -= weights[i * step];
     }
     return i;
 }

@@ -93,8 +93,8 @@ int mutator_replace(struct mutator *mutator);
  * another place. */
 int mutator_duplicate(struct mutator *mutator);
 
-/* Repeat an op 16 to 128 times. work_most grows by as many ops, up to the limit
- * of all programs. */
+/* Repeat an op 16 to 128 times. work_most grows by that number, but not above
+ * 1,024. */
 int mutator_repeat(struct mutator *mutator);
 
 /* Repeat a run of ops 64 times, or as often as work_most allows. */
@@ -103,7 +103,7 @@ int mutator_loop(struct mutator *mutator);
 /*
  * Let regions of a pool end 65 to 129 times in a row: insert a reset, or a
  * create where there is no pool, and repeat it. A thread then releases the kept
- * memory that none of them needed. work_most grows as well.
+ * memory that none of them needed. work_most grows in the same way.
  */
 int mutator_age(struct mutator *mutator);
 

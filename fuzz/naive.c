@@ -428,8 +428,8 @@ oldest_object(int region)
     return oldest;
 }
 
-/* The large object of the region that nth others are older than, modulo their
- * number. */
+/* Returns the large object at index nth of the region, or NONE. Index 0 is the
+ * object that has been there longest. nth is taken modulo their number. */
 static int
 large_find(int region, uint32_t nth)
 {

@@ -11,7 +11,7 @@
  *     ngxops stats FILE        print regions, objects, sizes, lifetimes
  *     ngxops run FILE...       run each by run.h's executor, or by checked.h's
  *                              if FILE is too long or large for that
- *     ngxops trace FILE...     run each by run.h's executor, and print a hash
+ *     ngxops hash FILE...      run each by run.h's executor, and print a hash
  *                              of the effects, which depends on FILE alone
  *     ngxops list              print every op and its meaning
  *     ngxops dictionary        print every op as bytes and as text: a
@@ -85,7 +85,7 @@ static int command_stats(int count, char **paths);
 static int command_run(int count, char **paths);
 static int run_short(const struct input *input);
 static int run_long(const struct input *input);
-static int command_trace(int count, char **paths);
+static int command_hash(int count, char **paths);
 static int command_list(int count, char **paths);
 static int command_dictionary(int count, char **paths);
 static void dictionary_text(const char *text);
@@ -118,12 +118,12 @@ static const struct {
     {"c", 1, 1, command_c},
     {"convert", 2, 2, command_convert},
     {"dictionary", 0, 0, command_dictionary},
+    {"hash", 1, 1024, command_hash},
     {"list", 0, 0, command_list},
     {"parse", 2, 2, command_parse},
     {"print", 1, 1, command_print},
     {"run", 1, 1024, command_run},
     {"stats", 1, 1, command_stats},
-    {"trace", 1, 1024, command_trace},
 };
 
 static int notes; /* the file descriptor that note() writes calls to */
@@ -418,7 +418,7 @@ run_long(const struct input *input)
 }
 
 static int
-command_trace(int count, char **paths)
+command_hash(int count, char **paths)
 {
     const struct run_options options = {.only = RUN_ALL};
     int i;
@@ -430,8 +430,7 @@ command_trace(int count, char **paths)
             return EXIT_FAILURE;
         }
         printf("%016" PRIx64 " %s\n",
-               run_program(input.data, input.size, &options)->trace,
-               input.path);
+               run_program(input.data, input.size, &options)->hash, input.path);
         free(input.data);
     }
     return EXIT_SUCCESS;
@@ -539,7 +538,7 @@ usage(FILE *out)
           "       ngxops convert FILE OUT  write version 1 or 3 as 2, 2 as 1\n"
           "       ngxops stats FILE        regions, objects, sizes, lifetimes\n"
           "       ngxops run FILE...       run each, and check all promises\n"
-          "       ngxops trace FILE...     run each, and print a hash of it\n"
+          "       ngxops hash FILE...      run each, and print a hash of it\n"
           "       ngxops list              print every op and its meaning\n"
           "       ngxops dictionary        every op, for a fuzzing engine\n"
           "FILE is text if its name ends in .ops, else bytes. - is standard\n"

@@ -98,7 +98,7 @@ static struct {
     int has_handed;                /* the semaphores exist, and all are 0 */
     int is_there[REGIONS_THREADS]; /* the thread has entered */
     int is_over;                   /* the program is done */
-    uint64_t trace;
+    uint64_t hash;
 } run;
 
 STATES static struct {
@@ -157,7 +157,7 @@ regions_run(const struct regions_allocator *allocator, enum regions_mode mode,
     run.allocator = allocator;
     run.mode = mode;
     run.is_over = 0;
-    run.trace = 0;
+    run.hash = 0;
     for (unsigned i = 0; i < REGIONS; i++) {
         run.regions[i].state = NULL;
         run.regions[i].total = 0;
@@ -187,16 +187,16 @@ regions_fail(const char *words)
 }
 
 uint64_t
-regions_trace(void)
+regions_hash(void)
 {
-    return run.trace;
+    return run.hash;
 }
 
 /* Fowler, Noll and Vo's hash, a word at a time. */
 void
-regions_trace_add(uint64_t value)
+regions_hash_add(uint64_t value)
 {
-    run.trace = (run.trace ^ value) * 0x100000001b3 ^ run.trace >> 29;
+    run.hash = (run.hash ^ value) * 0x100000001b3 ^ run.hash >> 29;
 }
 
 unsigned
@@ -477,13 +477,13 @@ part_perform(void *data)
 static void
 note_effects(const struct step *step)
 {
-    regions_trace_add(step->number);
+    regions_hash_add(step->number);
     if (step->region != NO_REGION) {
         const struct region *region = &run.regions[step->region];
 
-        regions_trace_add(region->state != NULL);
-        regions_trace_add(region->object_count);
-        regions_trace_add(region->total);
+        regions_hash_add(region->state != NULL);
+        regions_hash_add(region->object_count);
+        regions_hash_add(region->total);
         states.reached[states_doublings(region->object_count, OBJECTS_STATES)]
                       [states_doublings(region->total / BYTES_UNIT,
                                         BYTES_STATES)] = 1;

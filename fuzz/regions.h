@@ -125,10 +125,10 @@ _Noreturn void regions_fail(const char *words);
 
 /* A hash of the effects of each op of the last run: the region's number of
  * objects and its bytes. For REGIONS_SCHEDULED alone. */
-uint64_t regions_trace(void);
+uint64_t regions_hash(void);
 
 /* Let the hash depend on value, too. */
-void regions_trace_add(uint64_t value);
+void regions_hash_add(uint64_t value);
 
 /* The number of the calling thread. */
 unsigned regions_thread(void);

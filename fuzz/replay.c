@@ -2,14 +2,14 @@
  * replay: runs a target with files, each in a process of its own, and prints
  * one TAP line a file.
  *
- *     replay_TARGET [--print | --trace | --broken] FILE|FOLDER...
+ *     replay_TARGET [--print | --hash | --broken] FILE|FOLDER...
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
  * bytes.
  *
  *     --print   prints each program's text, and runs none
- *     --trace   runs all in one process, and prints each replay_trace()
+ *     --hash    runs all in one process, and prints each replay_hash()
  *     --broken  for mutants: stops at the first program that fails, and exits
  *               with 0 if one fails
  */
@@ -34,7 +34,7 @@ enum {
 
 struct replay {
     int only_prints;
-    int only_traces;
+    int only_hashes;
     int wants_broken;
     size_t done;
     size_t failed;
@@ -58,9 +58,9 @@ main(int argc, char **argv)
     if (i < argc && strcmp(argv[i], "--print") == 0) {
         replay.only_prints = 1;
         i++;
-    } else if (i < argc && strcmp(argv[i], "--trace") == 0 &&
-               replay_trace != NULL) {
-        replay.only_traces = 1;
+    } else if (i < argc && strcmp(argv[i], "--hash") == 0 &&
+               replay_hash != NULL) {
+        replay.only_hashes = 1;
         i++;
     } else if (i < argc && strcmp(argv[i], "--broken") == 0) {
         replay.wants_broken = 1;
@@ -68,7 +68,7 @@ main(int argc, char **argv)
     }
     if (i == argc) {
         fprintf(stderr,
-                "usage: %s [--print | --trace | --broken] FILE|FOLDER...\n",
+                "usage: %s [--print | --hash | --broken] FILE|FOLDER...\n",
                 argv[0]);
         return EXIT_FAILURE;
     }
@@ -77,7 +77,7 @@ main(int argc, char **argv)
             return EXIT_FAILURE;
         }
     }
-    if (!replay.only_prints && !replay.only_traces) {
+    if (!replay.only_prints && !replay.only_hashes) {
         replay_end(&replay);
         printf("1..%zu\n", replay.done);
     }
@@ -158,8 +158,8 @@ replay_file(struct replay *replay, const char *path)
         program_print(data, size, stdout);
         return 0;
     }
-    if (replay->only_traces) {
-        printf("%016" PRIx64 " %s\n", replay_trace(data, size), path);
+    if (replay->only_hashes) {
+        printf("%016" PRIx64 " %s\n", replay_hash(data, size), path);
         return 0;
     }
     holds = program_holds(data, size);

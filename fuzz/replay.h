@@ -17,7 +17,7 @@ void replay_one(const uint8_t *data, size_t size);
 
 /* Run the program once. Returns a hash of its effects, which is the same after
  * any other programs, and in every build. NULL: the target has none. */
-uint64_t replay_trace(const uint8_t *data, size_t size) __attribute__((weak));
+uint64_t replay_hash(const uint8_t *data, size_t size) __attribute__((weak));
 
 /* The target's check at the end of a process. NULL: the target has none. */
 void replay_done(void) __attribute__((weak));

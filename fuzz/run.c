@@ -52,36 +52,36 @@ run_program(const uint8_t *data, size_t size, const struct run_options *options)
 
 void
 run_program_again(const uint8_t *data, size_t size,
-                  const struct run_options *first_options)
+                  const struct run_options *options)
 {
-    struct run_options options = *first_options;
+    struct run_options changed = *options;
     struct step step = {.kind = STEP_REPEAT};
-    const struct run *run = run_program(data, size, &options);
-    uint64_t traces[OP_POOLS];
+    const struct run *run = run_program(data, size, &changed);
+    uint64_t hashes[OP_POOLS];
     unsigned pool;
 
     if (run->was_indexed) {
-        options.no_faults = 1;
-        run = run_program(data, size, &options);
+        changed.no_faults = 1;
+        run = run_program(data, size, &changed);
     }
-    step.traces[0] = run->trace;
-    step.traces[1] = run_program(data, size, &options)->trace;
+    step.hashes[0] = run->hash;
+    step.hashes[1] = run_program(data, size, &changed)->hash;
     step_check(&the_run, &step);
 
-    options.no_faults = 1;
-    run = run_program(data, size, &options);
+    changed.no_faults = 1;
+    run = run_program(data, size, &changed);
     if (run->op_count == MODEL_OPS_MAX) {
         return;
     }
     for (pool = 0; pool < OP_POOLS; pool++) {
-        traces[pool] = run->pools[pool].trace;
+        hashes[pool] = run->pools[pool].hash;
     }
     for (pool = 0; pool < OP_POOLS; pool++) {
-        options.only = pool;
+        changed.only = pool;
         step.kind = STEP_ALONE;
         step.pool = pool;
-        step.traces[0] = traces[pool];
-        step.traces[1] = run_program(data, size, &options)->pools[pool].trace;
+        step.hashes[0] = hashes[pool];
+        step.hashes[1] = run_program(data, size, &changed)->pools[pool].hash;
         step_check(&the_run, &step);
     }
 }
@@ -125,7 +125,7 @@ run_start(struct run *run, const struct run_options *options)
     run->refusals = heap_refusals();
     run->refusals_of_size = heap_refusals_of_size();
     run->event_count = 0;
-    run->trace = 0;
+    run->hash = 0;
     run->was_indexed = 0;
 }
 

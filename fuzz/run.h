@@ -95,7 +95,7 @@ struct run {
     size_t event_count;      /* expected file events */
     struct files_event events[RUN_EVENTS_MAX + 2]; /* expected ones */
     int file_errs[FILES_UNLINK + 1]; /* errno of close() and unlink() */
-    uint64_t trace;        /* of all pools, and of the system's memory */
+    uint64_t hash;         /* of all pools, and of the system's memory */
     int was_indexed;       /* a pool has had an index */
     int is_marked;         /* options.is_marked */
     int has_called;        /* this op has called a pool function */
@@ -120,7 +120,7 @@ const struct run *run_program(const uint8_t *data, size_t size,
 
 /*
  * Run the program twice, and then each pool's ops without those of the other
- * pools. The traces must be the same. Faults are left out if a pool gets an
+ * pools. The hashes must be the same. Faults are left out if a pool gets an
  * index, since an index grows by addresses. Cost: up to seven programs.
  */
 void run_program_again(const uint8_t *data, size_t size,

@@ -21,16 +21,16 @@ shadow_clear(struct shadow_pool *shadow)
     shadow->allocation_count = 0;
     shadow->cleanup_count = 0;
     shadow->stale_count = 0;
-    shadow->trace = 0;
+    shadow->hash = 0;
 }
 
 void
 shadow_start(struct shadow_pool *shadow, ngx_pool_t *pool)
 {
-    uint64_t trace = shadow->trace;
+    uint64_t hash = shadow->hash;
 
     shadow_clear(shadow);
-    shadow->trace = trace;
+    shadow->hash = hash;
     shadow->pool = pool;
     shadow->block_ends[0] = 0;
     shadow->blocks[0] = pool;

@@ -92,7 +92,7 @@ struct shadow_pool {
     size_t block_ends[MODEL_BLOCKS_MAX]; /* offset of the end of the cut bytes
                                             of each, since it was empty */
     size_t index_size;                   /* bytes of its index */
-    size_t index_puts;  /* large allocations since it has that index */
+    size_t index_puts;  /* large allocations since the pool got that index */
     size_t index_live;  /* large allocations when it got that index, at most */
     uint64_t large_sum; /* shadow_hash() of each live large allocation, added */
     size_t ended_count; /* allocations that the last reset or destroy ended */
@@ -102,7 +102,7 @@ struct shadow_pool {
     struct shadow_cleanup cleanups[MODEL_OPS_MAX + 1];
     size_t stale_count;
     struct shadow_target stale[SHADOW_STALE_MAX];
-    uint64_t trace; /* a hash of the ops and their effects */
+    uint64_t hash; /* a hash of the ops and their effects */
 };
 
 /* Start without a pool. */
@@ -129,8 +129,9 @@ void shadow_note_cut(struct shadow_pool *shadow,
 /* Record the blocks that the pool has appended. */
 void shadow_note_blocks(struct shadow_pool *shadow);
 
-/* The nth of the program's own allocations of that place, the newest being
- * 0. nth is taken modulo their number. Returns NULL when there is none. */
+/* The program's own allocation of that place that comes first from allocation
+ * nth on. The newest allocation is 0; nth is taken modulo the number of all.
+ * Returns NULL when there is none. */
 struct shadow_allocation *shadow_pick(struct shadow_pool *shadow, unsigned nth,
                                       enum model_place place);
 

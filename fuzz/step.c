@@ -18,7 +18,7 @@ static void look_at_index(struct run *run, struct shadow_pool *self,
 static void look_at_kept(struct run *run, struct step *step);
 static void step_fail(const struct run *run, const struct step *step,
                       const struct promise *broken);
-static void trace_step(struct run *run, const struct step *step);
+static void hash_step(struct run *run, const struct step *step);
 
 struct step
 step_begin(const struct run *run, enum step_kind kind, unsigned pool,
@@ -56,7 +56,7 @@ step_check(struct run *run, struct step *step)
         self->index_size = 0;
     }
     look_at_kept(run, step);
-    trace_step(run, step);
+    hash_step(run, step);
 
     broken = oracles_check(run, step);
     if (broken != NULL) {
@@ -137,28 +137,28 @@ step_fail(const struct run *run, const struct step *step,
 }
 
 static void
-trace_step(struct run *run, const struct step *step)
+hash_step(struct run *run, const struct step *step)
 {
     struct shadow_pool *self = &run->pools[step->pool];
-    uint64_t trace = self->trace;
+    uint64_t hash = self->hash;
 
-    trace = shadow_mix(trace, (uint64_t) step->kind << 8 | step->code);
-    trace = shadow_mix(trace, (uint64_t) step->answer);
+    hash = shadow_mix(hash, (uint64_t) step->kind << 8 | step->code);
+    hash = shadow_mix(hash, (uint64_t) step->answer);
     if (step->made != NULL) {
-        trace = shadow_mix(trace, step->made->size);
-        trace = shadow_mix(trace, (uint64_t) step->block << 32 | step->offset);
+        hash = shadow_mix(hash, step->made->size);
+        hash = shadow_mix(hash, (uint64_t) step->block << 32 | step->offset);
     }
     if (self->pool != NULL) {
-        trace = shadow_mix(trace, (uint64_t) self->pool->d.failed << 32 |
-                                      self->block_count);
+        hash = shadow_mix(hash, (uint64_t) self->pool->d.failed << 32 |
+                                    self->block_count);
     }
-    self->trace = trace;
+    self->hash = hash;
 
-    run->trace = shadow_mix(run->trace, trace);
+    run->hash = shadow_mix(run->hash, hash);
     /* The order of an index depends on addresses, so the kept memory may vary
      * from build to build. */
     if (!run->was_indexed) {
-        run->trace = shadow_mix(run->trace, heap_live_blocks());
-        run->trace = shadow_mix(run->trace, heap_live_bytes());
+        run->hash = shadow_mix(run->hash, heap_live_blocks());
+        run->hash = shadow_mix(run->hash, heap_live_bytes());
     }
 }

@@ -76,14 +76,14 @@ struct step {
     size_t
         ended_least; /* of ended: bytes that the thread must keep if it may */
     size_t needed;   /* if this region's end released kept memory: the least
-                      * pieces that must be left */
+                      * number of pieces that must be left */
 
-    /* The cleanup that must run, or NULL; and what the handler was called
-     * with. */
+    /* The cleanup that must run, or NULL; and the argument that the handler
+     * got. */
     const struct shadow_cleanup *expected;
     const void *argument;
 
-    uint64_t traces[2];
+    uint64_t hashes[2];
 };
 
 /* Start a step on that pool, before its call. */

@@ -113,9 +113,9 @@ ngx_destroy_pool(ngx_pool_t *pool)
 }
 
 /*
- * Two unused blocks in a row end the walk. One alone may have been emptied by a
- * user who moved last back, or passed over by nginx's own functions, which may
- * append a block without a look at the others.
+ * Two unused blocks in a row end the walk. After one alone there may be used
+ * ones: a user may have moved its last back, or nginx's own functions may have
+ * appended a block without trying it.
  */
 void
 ngx_reset_pool(ngx_pool_t *pool)

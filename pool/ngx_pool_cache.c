@@ -45,7 +45,7 @@ ngx_pool_cache_key_create(void)
     return pthread_key_create(&ngx_pool_cache_key, ngx_pool_cache_end) == 0;
 }
 
-/* cache is released at the thread's end, where it is not NULL. */
+/* The thread's end releases cache, unless it is NULL. */
 static ngx_uint_t
 ngx_pool_cache_key_set(ngx_pool_cache_t *cache)
 {
@@ -84,9 +84,9 @@ ngx_pool_cache_key_delete(void)
 #endif
 
 /*
- * malloc_usable_size() is asked where it lies in the same library as malloc().
- * Otherwise malloc() is another one, such as electric fence's or the program's,
- * and the function would look for a size that is not there.
+ * malloc_usable_size() is called only if it lies in the same library as
+ * malloc(). Otherwise malloc() may be the program's or a tool's, such as
+ * electric fence, and the function would read a size that is not there.
  */
 __attribute__((constructor)) static void
 ngx_pool_cache_load(void)
@@ -245,8 +245,8 @@ ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep)
     }
 }
 
-/* size bytes were not kept and came from the system: from now on that much more
- * is kept, within the limit. */
+/* Notes that size bytes came from the system, since no kept memory served them.
+ * From now on the thread may keep as much more, within the limit. */
 static void
 ngx_pool_cache_missed(size_t size)
 {

@@ -36,8 +36,8 @@ int process_run(struct process *process, const char *option, int inputs);
 int process_run_program(struct process *process, const char *const *argv,
                         int inputs);
 
-/* Whether a process of that status did not come to its end, or did not set
- * is_done last, as it has to. Then reason, of size bytes, says why. */
+/* Whether a process with that status failed, or did not set is_done as its last
+ * action. Then reason, of size bytes, says why. */
 int process_reason(int status, int is_done, char *reason, size_t size);
 
 /*

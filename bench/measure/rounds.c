@@ -37,8 +37,8 @@
 #define ROUNDS_NS_A_SECOND 1e9
 
 enum {
-    PASS_AGAIN = 1,  /* no errno: a process did not come to its end, and a row
-                       is out */
+    PASS_AGAIN = 1,  /* no errno: a process failed, and a row does not run
+                       again */
     PASS_FIRST = -1, /* the round of the first pass */
 
     /* Where a row runs in several slices, a slice has at least that number of
@@ -159,7 +159,7 @@ rounds_run(struct rounds *rounds, struct plan *plan)
     int err = -ENOMEM;
 
     pass.rows = calloc(plan->count, sizeof(struct row *));
-    if (pass.rows != NULL && rounds_make_room(rounds, plan) == 0) {
+    if (pass.rows != NULL && rounds_allocate(rounds, plan) == 0) {
         err = run_rounds(rounds, plan, &pass, start);
     }
     if (pass.is_terminal) {
@@ -171,7 +171,7 @@ rounds_run(struct rounds *rounds, struct plan *plan)
 }
 
 int
-rounds_make_room(const struct rounds *rounds, struct plan *plan)
+rounds_allocate(const struct rounds *rounds, struct plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
         struct row *row = &plan->rows[i];
@@ -301,8 +301,8 @@ pass_fill(struct pass *pass, struct plan *plan)
     return pass->count;
 }
 
-/* In a process that starts now. Returns PASS_AGAIN where that did not come to
- * its end: the row whose turn it was has a reason then, and runs no further. */
+/* Runs the pass in a new process. Returns PASS_AGAIN if that process failed:
+ * then the row that was running has a reason, and does not run again. */
 static int
 pass_run_apart(struct pass *pass, const struct rounds *rounds,
                const struct plan *plan)

@@ -46,7 +46,7 @@ int rounds_run(struct rounds *rounds, struct plan *plan);
 int rounds_layout(const struct rounds *rounds, int round);
 
 /* Allocate wanted readings of each row. Returns 0 or -ENOMEM. */
-int rounds_make_room(const struct rounds *rounds, struct plan *plan);
+int rounds_allocate(const struct rounds *rounds, struct plan *plan);
 
 /* In a process that rounds_run() started: does its round, and does not return.
  * In any other: returns. */

@@ -144,8 +144,9 @@ open_trace(struct inputs *inputs, const struct inputs_head *head, size_t i)
         (const void *) (memory + head->traces + i * sizeof(*trace));
 
     inputs->traces[i] = trace->replay;
-    for (size_t who = 0; who < REPLAY_FOR; who++) {
-        inputs->traces[i].ops[who] = (void *) (memory + trace->ops[who]);
+    for (size_t executor = 0; executor < REPLAY_FOR; executor++) {
+        inputs->traces[i].ops[executor] =
+            (void *) (memory + trace->ops[executor]);
     }
 }
 
@@ -222,13 +223,13 @@ write_trace(struct writer *writer, const struct replay *replay, uint64_t at)
     if (trace != NULL) {
         trace->replay = *replay;
     }
-    for (size_t who = 0; who < REPLAY_FOR; who++) {
-        size_t size = replay->counts[who] * sizeof(struct replay_op);
+    for (size_t executor = 0; executor < REPLAY_FOR; executor++) {
+        size_t size = replay->counts[executor] * sizeof(struct replay_op);
         uint64_t offset = writer_take(writer, size);
 
         if (trace != NULL && size != 0) {
-            trace->ops[who] = offset;
-            memcpy(writer_at(writer, offset), replay->ops[who], size);
+            trace->ops[executor] = offset;
+            memcpy(writer_at(writer, offset), replay->ops[executor], size);
         }
     }
 }

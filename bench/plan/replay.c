@@ -56,7 +56,7 @@ static void replay_adds(struct replay_reader *reader,
 static void replay_most(uint64_t *most, uint64_t now);
 static void replay_gone(struct replay_reader *reader, uint32_t region,
                         uint32_t object, int is_drop);
-static void replay_put(struct replay_reader *reader, enum replay_for who,
+static void replay_put(struct replay_reader *reader, enum replay_for executor,
                        struct replay_op op);
 static void replay_put_all(struct replay_reader *reader, struct replay_op op);
 static int replay_compare(const void *a, const void *b);
@@ -174,13 +174,13 @@ replay_check(struct region *region)
     size_t last = replay_last(ops, span);
     int err = 0;
 
-    run->is_sound = 1;
+    run->is_valid = 1;
     for (run->done = span.from; run->done < last && err == 0; run->done++) {
         err = replay_do_checked(region, &ops[run->done]);
     }
     for (size_t i = run->done; i < span.until && err == 0; i++) {
         if (ops[i].code == REPLAY_FREE) {
-            run->is_sound &= replay_has_mark(run->objects[ops[i].object],
+            run->is_valid &= replay_has_mark(run->objects[ops[i].object],
                                              ops[i].size, ops[i].object);
         }
     }
@@ -578,7 +578,7 @@ replay_put_all(struct replay_reader *reader, struct replay_op op)
 }
 
 static void
-replay_put(struct replay_reader *reader, enum replay_for who,
+replay_put(struct replay_reader *reader, enum replay_for executor,
            struct replay_op op)
 {
     struct replay *replay = reader->replay;
@@ -586,21 +586,21 @@ replay_put(struct replay_reader *reader, enum replay_for who,
     if (reader->failed) {
         return;
     }
-    if (replay->counts[who] == reader->capacities[who]) {
-        size_t capacity = reader->capacities[who] == 0
+    if (replay->counts[executor] == reader->capacities[executor]) {
+        size_t capacity = reader->capacities[executor] == 0
                               ? REPLAY_FIRST_CAPACITY
-                              : 2 * reader->capacities[who];
+                              : 2 * reader->capacities[executor];
         struct replay_op *ops =
-            realloc(replay->ops[who], capacity * sizeof(*ops));
+            realloc(replay->ops[executor], capacity * sizeof(*ops));
 
         if (ops == NULL) {
             reader->failed = 1;
             return;
         }
-        replay->ops[who] = ops;
-        reader->capacities[who] = capacity;
+        replay->ops[executor] = ops;
+        reader->capacities[executor] = capacity;
     }
-    replay->ops[who][replay->counts[who]++] = op;
+    replay->ops[executor][replay->counts[executor]++] = op;
 }
 
 static int
@@ -664,7 +664,7 @@ replay_do_checked(struct region *region, const struct replay_op *op)
         replay_mark(p, op->size, op->object);
         return 0;
     case REPLAY_COPY: /* marks differ */
-        run->is_sound &= replay_has_mark(objects[op->other],
+        run->is_valid &= replay_has_mark(objects[op->other],
                                          run->sizes[op->other], op->other);
         return 0;
     case REPLAY_MOVE:
@@ -675,14 +675,14 @@ replay_do_checked(struct region *region, const struct replay_op *op)
         if (p == NULL) {
             return -ENOMEM;
         }
-        run->is_sound &=
+        run->is_valid &=
             replay_has_mark(objects[op->object], op->size, op->object);
         memcpy(p, objects[op->object], op->size);
         objects[op->object] = p;
         return 0;
     case REPLAY_FREE:
         p = objects[op->object];
-        run->is_sound &= replay_has_mark(p, op->size, op->object);
+        run->is_valid &= replay_has_mark(p, op->size, op->object);
         run->sizes[op->object] = 0;
         if (allocator->free != NULL &&
             (is_general || (op->size >= WORKLOAD_LARGE && op->other == 0))) {

@@ -102,7 +102,7 @@ struct replay_run {
     enum replay_part part;
     void **states;  /* by region; NULL: it is not there */
     void **objects; /* by object */
-    int is_sound;   /* the last that was checked */
+    int is_valid;   /* the last that was checked */
     size_t done;    /* ops of it */
     size_t *sizes;  /* of objects that were checked; 0: it is not there */
 };
@@ -127,8 +127,8 @@ void replay_list_destroy(struct replay **list);
 
 /*
  * Do the run's part up to its last allocation. Every object is filled, and
- * looked at before it is freed or at the end: is_sound says whether all were as
- * they had been filled.
+ * looked at before it is freed or at the end: is_valid is 1 if all still had
+ * the bytes that they were filled with.
  * Returns 0 or -ENOMEM. replay_end() does the rest of the part, in both cases.
  */
 int replay_check(struct region *region);
@@ -177,11 +177,11 @@ replay_with(struct region *region, void *(*alloc)(void *, size_t),
 {
     const struct replay_run *run = (const struct replay_run *) region->own;
     const struct allocator *allocator = region->allocator;
-    enum replay_for who =
+    enum replay_for executor =
         allocator->kind == ALLOCATOR_GENERAL ? REPLAY_GENERAL : REPLAY_REGION;
-    const struct replay_span *span = &run->replay->spans[who][run->part];
-    const struct replay_op *op = run->replay->ops[who] + span->from;
-    const struct replay_op *end = run->replay->ops[who] + span->until;
+    const struct replay_span *span = &run->replay->spans[executor][run->part];
+    const struct replay_op *op = run->replay->ops[executor] + span->from;
+    const struct replay_op *end = run->replay->ops[executor] + span->until;
     void **states = run->states;
     void **objects = run->objects;
 

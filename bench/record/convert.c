@@ -595,7 +595,8 @@ event_end(const struct event *event, enum raw_code code)
     context.pool[pool].data_count = 0;
 }
 
-/* number: how many were added after it. */
+/* Adds a cleanup, or runs one early. Then the op's number is the number of
+ * cleanups that were added after it and have not run. */
 static void
 event_cleanup(const struct event *event, enum raw_code code)
 {
@@ -646,16 +647,17 @@ event_child(const struct event *event)
 static void
 event_release(const struct event *event)
 {
-    uint64_t number;
+    uint64_t pool;
+    uint64_t made;
 
-    if (addresses_get(&context.pools, event->address, &number)) {
-        emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) number});
-        pool_below(number, 1);
+    if (addresses_get(&context.pools, event->address, &pool)) {
+        emit((struct op){.code = OP_DESTROY, .pool = (uint32_t) pool});
+        pool_below(pool, 1);
     }
-    if (addresses_take(&context.objects, event->address, &number)) {
+    if (addresses_take(&context.objects, event->address, &made)) {
         emit((struct op){.code = OP_FREE,
-                         .number = (uint32_t) (context.made - number)});
-        (void) addresses_take(&context.owners, event->address, &number);
+                         .number = (uint32_t) (context.made - made)});
+        (void) addresses_take(&context.owners, event->address, &pool);
     } else {
         context.unknown++;
     }
@@ -665,22 +667,23 @@ static void
 event_stolen(const struct event *event)
 {
     size_t pool = pool_of_chunk(event->other);
-    uint64_t number;
+    uint64_t below;
+    uint64_t made;
 
-    if (!addresses_get(&context.objects, event->address, &number)) {
+    if (!addresses_get(&context.objects, event->address, &made)) {
         context.unknown++;
         return;
     }
     emit((struct op){.code = OP_STEAL,
                      .pool = (uint32_t) pool,
-                     .number = (uint32_t) (context.made - number)});
+                     .number = (uint32_t) (context.made - made)});
     put(&context.owners, event->address, pool);
-    if (addresses_get(&context.pools, event->address, &number) &&
-        !is_below(pool, number)) {
+    if (addresses_get(&context.pools, event->address, &below) &&
+        !is_below(pool, below)) {
         emit((struct op){.code = OP_ADOPT,
-                         .pool = (uint32_t) number,
+                         .pool = (uint32_t) below,
                          .number = (uint32_t) pool});
-        context.pool[number].parent = pool;
+        context.pool[below].parent = pool;
     }
 }
 

@@ -385,8 +385,9 @@ def raw_folder(arguments: argparse.Namespace) -> pathlib.Path:
 
 
 def preloadable(library: pathlib.Path, top: pathlib.Path) -> pathlib.Path:
-    """The dynamic linker takes a list, with spaces and colons between and
-    names after $; and other users must come to the library."""
+    """LD_PRELOAD is a list: spaces and colons separate its names, and $ starts a
+    variable. So the path must have none of these, and other users must be able to
+    reach the library."""
     is_plain = not set(str(library)) & set(" :$\t\n")
     is_open = os.geteuid() != 0 or all(
         parent.stat().st_mode & stat.S_IXOTH for parent in library.parents)

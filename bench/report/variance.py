@@ -150,7 +150,7 @@ def _add(
     run: Run,
     logs: dict[int, Halves],
 ) -> None:
-    """Cells that cannot tell processes apart are left out where others can."""
+    """Cells that cannot distinguish processes are left out if other cells can."""
     layouts: dict[int, list[Halves]] = {}
     for number, halves in logs.items():
         layouts.setdefault(run.layouts[number], []).append(halves)

@@ -191,19 +191,19 @@ static const struct allocator watched = {
 static size_t
 arena_after_row(const struct workload *workload)
 {
-    static const uint32_t samples[] = {OBJECT};
+    static const uint32_t sizes[] = {OBJECT};
     static const uint64_t sums[] = {0, OBJECT};
-    static const struct samples sampled = {samples, sums, 1};
+    static const struct samples samples = {sizes, sums, 1};
     static void *pointers[OBJECTS];
     struct row row = {.name = "row",
                       .workload = workload,
                       .region = {.allocator = &watched,
                                  .library = &row,
                                  .n = OBJECTS,
-                                 .samples = samples,
+                                 .samples = sizes,
                                  .period = 1,
                                  .pointers = pointers},
-                      .samples = &sampled,
+                      .samples = &samples,
                       .largest = OBJECT,
                       .batch = 1,
                       .slices = 1,

@@ -90,10 +90,11 @@ is_same_trace(const struct replay *a, const struct replay *b)
     memset(left.ops, 0, sizeof(left.ops));
     memset(right.ops, 0, sizeof(right.ops));
     same = memcmp(&left, &right, sizeof(left)) == 0;
-    for (size_t who = 0; who < REPLAY_FOR && same; who++) {
-        same = a->counts[who] == b->counts[who] && a->counts[who] != 0;
-        for (size_t i = 0; same && i < a->counts[who]; i++) {
-            same = is_same_op(&a->ops[who][i], &b->ops[who][i]);
+    for (size_t executor = 0; executor < REPLAY_FOR && same; executor++) {
+        same = a->counts[executor] == b->counts[executor] &&
+               a->counts[executor] != 0;
+        for (size_t i = 0; same && i < a->counts[executor]; i++) {
+            same = is_same_op(&a->ops[executor][i], &b->ops[executor][i]);
         }
     }
     return same;

@@ -88,7 +88,7 @@ lost_by_reset(const char *name)
 
 /* A documented fault, which ngx_reset_pool() of nginx has. */
 static void
-test_nginx_loses_room_in_a_reset(void **unused)
+test_nginx_loses_bytes_in_a_reset(void **unused)
 {
     (void) unused;
     assert_int_equal(lost_by_reset("nginx"), POOL_HEAD - BLOCK_HEAD);
@@ -140,7 +140,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nginx_is_not_this_projects_pool),
-        cmocka_unit_test(test_nginx_loses_room_in_a_reset),
+        cmocka_unit_test(test_nginx_loses_bytes_in_a_reset),
         cmocka_unit_test(test_nginx_takes_a_page_from_the_system),
         cmocka_unit_test(test_pool_takes_a_page_from_the_system),
     };

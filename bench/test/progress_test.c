@@ -111,7 +111,7 @@ plan_keep(void)
 
     results.argc = 4;
     results.argv = argv;
-    assert_int_equal(rounds_make_room(&rounds, plan), 0);
+    assert_int_equal(rounds_allocate(&rounds, plan), 0);
     assert_int_equal(progress_begin(&results, &rounds), 0);
     for (int round = 0; round < ROUNDS; round++) {
         rounds = rounds_of(round + 1);

@@ -159,7 +159,7 @@ calls_of(const struct replay *replay, const struct allocator *allocator,
     assert_int_equal(
         is_checked ? replay_check(&region) : allocator->replay(&region), 0);
     if (is_checked) {
-        assert_true(run.is_sound);
+        assert_true(run.is_valid);
         replay_end(&region);
     }
     return log_text;
@@ -307,17 +307,19 @@ test_requests_are_what_can_be_repeated(void **state)
                                               cases[i].times, cases[i].after);
 
         assert_int_equal(replay->request_allocations, cases[i].allocations);
-        for (size_t who = 0; who < REPLAY_FOR; who++) {
-            const struct replay_span *spans = replay->spans[who];
+        for (size_t executor = 0; executor < REPLAY_FOR; executor++) {
+            const struct replay_span *spans = replay->spans[executor];
 
             assert_int_equal(spans[REPLAY_BEFORE].from, 0);
             assert_int_equal(spans[REPLAY_BEFORE].until,
                              spans[REPLAY_REQUESTS].from);
             assert_int_equal(spans[REPLAY_REQUESTS].until,
                              spans[REPLAY_AFTER].from);
-            assert_int_equal(spans[REPLAY_AFTER].until, replay->counts[who]);
+            assert_int_equal(spans[REPLAY_AFTER].until,
+                             replay->counts[executor]);
             assert_int_equal(spans[REPLAY_WHOLE].from, 0);
-            assert_int_equal(spans[REPLAY_WHOLE].until, replay->counts[who]);
+            assert_int_equal(spans[REPLAY_WHOLE].until,
+                             replay->counts[executor]);
         }
         replay_destroy(replay);
     }
@@ -361,7 +363,7 @@ test_check_finds_changed_contents(void **state)
     run.objects = objects;
     run.sizes = sizes;
     assert_int_equal(replay_check(&region), 0);
-    assert_false(run.is_sound);
+    assert_false(run.is_valid);
     replay_end(&region);
     replay_destroy(replay);
 }

@@ -116,9 +116,9 @@ static const struct allocator turn = {
 static struct plan *
 plan_of_turns(void)
 {
-    static const uint32_t samples[] = {SIZE, SIZE};
+    static const uint32_t sizes[] = {SIZE, SIZE};
     static const uint64_t sums[] = {0, SIZE};
-    static const struct samples sampled = {samples, sums, 1};
+    static const struct samples samples = {sizes, sums, 1};
     static void *pointers[1];
     struct plan *plan = calloc(1, sizeof(*plan));
 
@@ -136,10 +136,10 @@ plan_of_turns(void)
                                       .library = &ids[i],
                                       .n = 1,
                                       .size = SIZE,
-                                      .samples = samples,
+                                      .samples = sizes,
                                       .period = 1,
                                       .pointers = pointers};
-        row->samples = &sampled;
+        row->samples = &samples;
         row->batch = BATCH;
         row->slices = 1;
     }

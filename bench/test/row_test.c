@@ -306,10 +306,10 @@ run_row(const struct workload *workload, const struct allocator *allocator,
         void *library)
 {
     /* A period that is no multiple of n: regions begin at 0, 4, 2, 0, ... */
-    static const uint32_t samples[PERIOD] = {100, 200, 300, 400, 500, 600};
+    static const uint32_t sizes[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
     uint64_t sums[PERIOD + 1] = {0};
-    const struct samples sampled = {samples, sums, PERIOD};
+    const struct samples samples = {sizes, sums, PERIOD};
     struct row row = {
         .name = "row",
         .workload = workload,
@@ -317,10 +317,10 @@ run_row(const struct workload *workload, const struct allocator *allocator,
                    .library = library,
                    .n = N,
                    .size = 100 * (3 + 4 + 5 + 6),
-                   .samples = samples,
+                   .samples = sizes,
                    .period = PERIOD,
                    .pointers = pointers},
-        .samples = &sampled,
+        .samples = &samples,
         .largest = 600,
         .batch = BATCH,
         .slices = 1,
@@ -328,7 +328,7 @@ run_row(const struct workload *workload, const struct allocator *allocator,
     };
 
     for (size_t i = 0; i < PERIOD; i++) {
-        sums[i + 1] = sums[i] + samples[i];
+        sums[i + 1] = sums[i] + sizes[i];
     }
     shim_clear();
     assert_int_equal(row_register(&row, 0), 0);
@@ -519,12 +519,12 @@ test_threads_2_counts_both(void **state)
 static void
 test_threads_2_work_on_each_batch(void **state)
 {
-    static const uint32_t samples[PERIOD] = {100, 200, 300, 400, 500, 600};
+    static const uint32_t sizes[PERIOD] = {100, 200, 300, 400, 500, 600};
     static void *pointers[N];
     struct region region = {.allocator = &sharing,
                             .library = &shared,
                             .n = N,
-                            .samples = samples,
+                            .samples = sizes,
                             .period = PERIOD,
                             .pointers = pointers};
 
@@ -641,7 +641,7 @@ static const struct allocator of_blocks = {
 static void
 test_free_random_has_one_order(void **state)
 {
-    static const uint32_t samples[] = {1};
+    static const uint32_t sizes[] = {1};
     static void *pointers[BLOCKS];
     static size_t first[BLOCKS];
     unsigned char seen[BLOCKS] = {0};
@@ -649,7 +649,7 @@ test_free_random_has_one_order(void **state)
     struct region region = {.allocator = &of_blocks,
                             .library = &books,
                             .n = BLOCKS,
-                            .samples = samples,
+                            .samples = sizes,
                             .period = 1,
                             .pointers = pointers};
 

@@ -43,11 +43,11 @@ replay_start(struct region *region)
 }
 
 static int
-replay_is_sound(const struct region *region)
+replay_is_valid(const struct region *region)
 {
     const struct replay_run *run = region->own;
 
-    return run->is_sound;
+    return run->is_valid;
 }
 
 static int
@@ -75,7 +75,7 @@ const struct workload workload_replay = {
     .start = replay_start,
     .stop = replay_stop,
     .take = replay_check,
-    .check = replay_is_sound,
+    .check = replay_is_valid,
     .give = replay_end,
     .batch = replay_batch,
 };

@@ -61,7 +61,7 @@ request_check(const struct region *region)
 {
     const struct replay_run *run = region->own;
 
-    return run->is_sound && replay_holds(run);
+    return run->is_valid && replay_holds(run);
 }
 
 static void

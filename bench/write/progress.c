@@ -131,7 +131,7 @@ int
 progress_load(const struct results *results, struct rounds *rounds,
               struct plan *plan)
 {
-    int err = rounds_make_room(rounds, plan);
+    int err = rounds_allocate(rounds, plan);
 
     if (err != 0) {
         return fail(results->path, err);

@@ -93,7 +93,7 @@ def environment(task: Task, number: int) -> dict[str, str]:
     # The mutator reads the limit in the environment as AFL++ does.
     variables = dict(ENVIRONMENT, AFL_INPUT_LEN_MAX=str(INPUT_SIZE_MAX))
     variables |= {key: f"{os.environ[key]}:{asked}" for key, asked in SANITIZERS.items()
-              if os.environ.get(key)}
+                  if os.environ.get(key)}
     if task.is_calibrated:
         del variables["AFL_FAST_CAL"]
     if task.mutator is not None:

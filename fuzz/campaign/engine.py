@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-# Room for a loop of some ops with a round for each of 64 regions: what a thread
-# keeps depends on so many.
+# Enough bytes for a loop of some ops with 64 rounds: the memory that a thread keeps
+# depends on its last 64 regions.
 INPUT_SIZE_MAX = 1024
 LOG_SIZE = 20000  # of an engine's log, from the end
 SHOW_EVERY = 2  # seconds
@@ -32,7 +32,7 @@ class Task(NamedTuple):
     mutator: Path | None = None  # AFL++'s; libFuzzer's is part of the binary
     is_calibrated: bool = False  # AFL++ runs each new input often, not quickly
     jobs: int = 1  # instances
-    seed: int = 0  # of what instances differ in; 0: the engine chooses
+    seed: int = 0  # of the random generator; 0: the engine chooses
     variants: dict[str, Path] = {}  # AFL++'s other builds of binary
 
     def elapsed(self, start: float) -> str:

@@ -1,4 +1,4 @@
-"""How soon a campaign from nothing finds each planted bug.
+"""How soon a campaign from nothing finds each mutant.
 
 For each mutant of fuzz/mutants/mutants.toml: libFuzzer on the target that the
 mutant belongs to, from an empty corpus, once with each seed, for at most so many

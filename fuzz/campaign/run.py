@@ -101,8 +101,8 @@ def add_problem(run: Run, result: Result, problem: Problem) -> None:
 
 
 def recover(run: Run) -> None:
-    """Take what a run that was killed left: what engines had learnt, and what they
-    had found. Then its folders go, but AFL++'s own, from which it resumes."""
+    """Take the inputs and findings of engines from a run that was killed. Then remove
+    its folders, except AFL++'s, from which AFL++ resumes."""
     for work in sorted((run.kept.folder / "work").glob("*-*")):
         engine, _, target = work.name.partition("-")
         asked = Asked(target, engine, 0)

@@ -1,7 +1,7 @@
 """The columns of the report: the checks that may kill a mutant, and their commands.
 
 A column is a list of checks, cheapest first. A check is a program of a Tree's
-build; what it says of a mutant is whether it fails.
+build. It kills a mutant if it fails.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ COLUMNS = {
     "campaign": "libFuzzer from nothing",
 }
 
-# Tests that say nothing of a mutant, or whose time the rest does not bear: the
+# Tests that report nothing about a mutant, or that take too long: the
 # installed library, nginx's own build, valgrind, which reports what
 # AddressSanitizer does, and each test by itself, as it has a process of its own
 # among the others, too (pool/test/group.h).
@@ -64,8 +64,8 @@ OWN_REPLAYS = {
 }
 SEEDLESS = ("log_lines", "run_json", "sizes_csv")  # whose input is no program
 
-# Other code than the pool's, or the pool in another harness: what a planted
-# bug's row says that it runs in has a replay and a campaign of that name.
+# Other code than the pool's, or the pool in another harness: each
+# name is a value of runs in mutants.toml, and the name of a replay and of a campaign.
 ATTACKS = ("adapters", "arena_ops", "log_lines", "pool_oom", "pool_threads",
            "pool_threads_tsan", "run_json", "sizes_csv")
 SHARED_CORPUS = {"pool_threads_tsan": "pool_threads"}
@@ -155,10 +155,10 @@ def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
         elif ("pool" not in suites or suites & SUITES_LEFT_OUT
               or name in TESTS_LEFT_OUT):
             continue
-        targets = [word.removeprefix(f"{folder}/") for word in test["cmd"]
-                   if word.removeprefix(f"{folder}/") in built]
+        needed = [word.removeprefix(f"{folder}/") for word in test["cmd"]
+                  if word.removeprefix(f"{folder}/") in built]
         checks.append(Check(
-            name=name, kind="test", build=build, targets=targets,
+            name=name, kind="test", build=build, targets=needed,
             command=[word.replace(folder, "{build}") for word in test["cmd"]],
             environment=test["env"],
             has_asan="hardened" in name or "san" in name,
@@ -168,14 +168,14 @@ def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
 
 def replay_check(tree: Tree, name: str, corpus: list[str]) -> Check:
     folders = [tree.root / "corpus" / each for each in corpus]
-    existing = [str(folder) for folder in folders if folder.is_dir()]
+    inputs = [str(folder) for folder in folders if folder.is_dir()]
     if not name.endswith(SEEDLESS):
         # It is not there before the first build.
-        existing.insert(0, str(tree.build_folder("checks") / "fuzz/seeds"))
+        inputs.insert(0, str(tree.build_folder("checks") / "fuzz/seeds"))
     return Check(
         name=name, kind="replay", build="checks",
         targets=[f"fuzz/{name}", "fuzz/seeds.stamp"],
-        command=[f"{{build}}/fuzz/{name}", "--broken", *existing],
+        command=[f"{{build}}/fuzz/{name}", "--broken", *inputs],
         has_asan="hardened" in name or "inline" in name or "san" in name,
     )
 

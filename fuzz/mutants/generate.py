@@ -353,9 +353,9 @@ class Finder:
             self.add("constant", span, other, shown)
 
     def call(self, node: Cursor, span: tuple[int, int]) -> None:
-        passed = list(node.get_arguments())
-        for first, one in enumerate(passed):
-            for other in passed[first + 1 :]:
+        arguments = list(node.get_arguments())
+        for first, one in enumerate(arguments):
+            for other in arguments[first + 1 :]:
                 a, b = extent(one), extent(other)
                 if (type_name(one) != type_name(other) or a[1] > b[0]
                         or folded(self.piece(a)) == folded(self.piece(b))):
@@ -679,8 +679,8 @@ def planted_copies(text: str, body: Body, own: list[Mutant],
 
 
 def switch(function: str, own: list[int], inner: str) -> str:
-    passed = f"{min(own)}, {max(own)}" if function == "mutant_in" else f"{own[0]}"
-    return f"\nif ({function}({passed})) {{{inner}\n}}"
+    numbers = f"{min(own)}, {max(own)}" if function == "mutant_in" else f"{own[0]}"
+    return f"\nif ({function}({numbers})) {{{inner}\n}}"
 
 
 def render(text: str, start: int, end: int, mutants: list[Mutant],

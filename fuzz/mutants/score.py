@@ -291,7 +291,7 @@ class Score:
             return result
 
     def examine_original(self, subject: Subject) -> None:
-        """What is relinked without a mutant has to pass every check: a check that
+        """The original, relinked like a mutant, has to pass every check: a check that
         fails for another reason than the mutant would count as a kill."""
         with self.built() as built:
             for column in self.arguments.columns:
@@ -435,7 +435,7 @@ class Score:
     # All of them.
 
     def run(self, subjects: list[Subject]) -> None:
-        """Fill results; what was done stays when this is interrupted."""
+        """Fill results. The answers so far stay when this is interrupted."""
         work = queue.SimpleQueue()
         if any(subject.text is not None for subject in subjects):
             work.put(relinked())

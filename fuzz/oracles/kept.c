@@ -99,7 +99,9 @@ check(const struct run *run, const struct step *step)
     }
 }
 
-/* A step that is refused may or may not have a block. */
+/* Whether the thread has bookkeeping although it must keep nothing, or has none
+ * after it got a block. A step in which the system refused memory is not
+ * checked, since the refused memory may be the bookkeeping's. */
 static int
 starts_wrongly(const struct run *run, const struct step *step)
 {
@@ -172,7 +174,8 @@ needs_more(const struct step *step)
     return stats.blocks + stats.large < step->needed;
 }
 
-/* A cleanup's node may come on top of its size. */
+/* Whether the memory that serves the step is too small, or more than half as
+ * large again as needed. A cleanup also needs memory for its node. */
 static int
 is_slack(const struct run *run, const struct step *step)
 {

@@ -20,7 +20,8 @@ static const struct promise promises[] = {
 };
 
 enum {
-    /* ASan itself unmaps what does not fit its quarantine. */
+    /* ASan unmaps a larger block, since it does not fit into the quarantine.
+     * The block then has no marks. */
     FREED_MAX = 128 * 1024,
 
     /* The library's own words at the start of kept memory have no marks. */

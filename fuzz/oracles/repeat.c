@@ -19,9 +19,9 @@ check(const struct run *run, const struct step *step)
 {
     switch (step->kind) {
     case STEP_REPEAT:
-        return step->traces[0] != step->traces[1] ? &promises[REPEAT] : NULL;
+        return step->hashes[0] != step->hashes[1] ? &promises[REPEAT] : NULL;
     case STEP_ALONE:
-        return step->traces[0] != step->traces[1] ? &promises[ALONE] : NULL;
+        return step->hashes[0] != step->hashes[1] ? &promises[ALONE] : NULL;
     default:
         return others_changed(run, step->pool) ? &promises[ASIDE] : NULL;
     }

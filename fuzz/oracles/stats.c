@@ -75,8 +75,8 @@ check_pool(const struct run *run, const struct step *step)
                                                          : NULL;
 }
 
-/* The executor counts a new cleanup after the step, and it takes one that runs
- * off before its handler starts. */
+/* The executor adds a new cleanup to cleanup_count after the step. It subtracts
+ * a cleanup that runs before the cleanup's handler starts. */
 static size_t
 cleanups(const struct shadow_pool *self, const struct step *step)
 {

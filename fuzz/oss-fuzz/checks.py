@@ -88,10 +88,10 @@ def targets_of(build: Build) -> list[Path]:
                   and ENTRY in path.read_bytes())
 
 
-def check_names(build: Build, targets: list[Path]) -> None:
+def check_names(build: Build, programs: list[Path]) -> None:
     """Check that each source of a target is built, and that each file in $OUT is a
     target or belongs to one."""
-    names = {path.name for path in targets}
+    names = {path.name for path in programs}
     for source in sorted((SOURCE / "fuzz/targets").glob("*.c")):
         if source.stem not in names and not (
                 source.stem == NEEDS_NGINX and "NGINX_SRC" not in os.environ):

@@ -120,10 +120,10 @@ replay_one(const uint8_t *data, size_t size)
 }
 
 uint64_t
-replay_trace(const uint8_t *data, size_t size)
+replay_hash(const uint8_t *data, size_t size)
 {
     (void) LLVMFuzzerTestOneInput(data, size);
-    return regions_trace();
+    return regions_hash();
 }
 
 /* The main thread gets its number here, so that the first program finds the

@@ -21,7 +21,7 @@ enum {
 };
 
 /* A hash of all runs since it was cleared: Fowler, Noll and Vo's. */
-static uint64_t trace;
+static uint64_t hash;
 
 static void fail_each(const uint8_t *data, size_t size, size_t most);
 static size_t run_with(const uint8_t *data, size_t size, size_t nth,
@@ -41,11 +41,11 @@ replay_one(const uint8_t *data, size_t size)
 }
 
 uint64_t
-replay_trace(const uint8_t *data, size_t size)
+replay_hash(const uint8_t *data, size_t size)
 {
-    trace = 0;
+    hash = 0;
     fail_each(data, size, SIZE_MAX);
-    return trace;
+    return hash;
 }
 
 /* Lets each of the last most allocations fail. */
@@ -76,6 +76,6 @@ run_with(const uint8_t *data, size_t size, size_t nth, int fails_once)
     };
     size_t calls = heap_calls();
 
-    trace = (trace ^ run_program(data, size, &options)->trace) * 0x100000001b3;
+    hash = (hash ^ run_program(data, size, &options)->hash) * 0x100000001b3;
     return heap_calls() - calls;
 }

@@ -73,7 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct run *run = run_program(data, size, &options);
 
-    if ((run->trace >> 32) % AGAIN_ONE_IN == 1) {
+    if ((run->hash >> 32) % AGAIN_ONE_IN == 1) {
         run_program_again(data, size, &options);
     }
     return 0;

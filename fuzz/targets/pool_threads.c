@@ -80,8 +80,9 @@ STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
     unsigned char left[KEPT][REGIONS]; /* bytes that it may keep in addition */
 
-    /* The bytes that a thread has swept, with the bytes of live pools, and with
-     * those of them that other threads must have requested. */
+    /* The bytes that a thread has swept. In swept: with the bytes of all live
+     * pools. In others: with the part of these that other threads must have
+     * requested. */
     unsigned char swept[KEPT][KEPT];
     unsigned char others[KEPT][KEPT];
 } states;
@@ -184,10 +185,10 @@ replay_one(const uint8_t *data, size_t size)
 }
 
 uint64_t
-replay_trace(const uint8_t *data, size_t size)
+replay_hash(const uint8_t *data, size_t size)
 {
     (void) LLVMFuzzerTestOneInput(data, size);
-    return regions_trace();
+    return regions_hash();
 }
 
 static void *
@@ -442,8 +443,9 @@ moved_all(void)
     threads[regions_thread()].bookkeeping = 0;
 }
 
-/* A thread's end calls handlers in rounds, as long as one of them sets its key
- * again. In the last round the library's own handler has run before. */
+/* At a thread's end the handlers of keys run in rounds, as long as one of them
+ * sets its key again. In each round the library's handler runs before this
+ * one. */
 static void
 late_end(void *pool)
 {
@@ -472,7 +474,7 @@ check(void)
     size_t kept = ngx_pool_cache_size();
 
     if (FUZZ_SCHEDULED && !thread->is_moved && kept == thread->kept) {
-        regions_trace_add(sums.expected);
+        regions_hash_add(sums.expected);
         if (heap_live_bytes() != sums.live) {
             regions_fail("an allocation from a block does not change the "
                          "system's live bytes");
@@ -558,9 +560,9 @@ check_live(void)
 
         sums.expected += thread->kept + thread->bookkeeping + thread->late;
     }
-    /* The trace leaves out indexes, which grow by addresses: these differ
+    /* The hash leaves out indexes, which grow by addresses: these differ
      * between builds. */
-    regions_trace_add(sums.expected);
+    regions_hash_add(sums.expected);
     if (sums.expected + sums.indexes != sums.live) {
         regions_fail("the system's live bytes are those of all pools and "
                      "threads");

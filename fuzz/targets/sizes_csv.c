@@ -25,9 +25,9 @@ enum {
     SAMPLES = 512,
 
     /* A line's share of the samples differs from its share of the weights by
-     * less than one part of these. The seed of the samples is fixed, so their
-     * random numbers are the same for each file: no interval's share of them
-     * differs by more than 0.06 from its length. */
+     * less than 1 / SHARE_PARTS. The seed is fixed, so the random numbers are
+     * the same for each file. The share of them that lies in an interval
+     * differs from the interval's length by at most 0.06. */
     SHARE_PARTS = 12,
 };
 

@@ -501,7 +501,7 @@ test_duplicate_copies_a_run(void **state)
     assert_in_range(follows, SEEDS / 2, SEEDS - 1);
 }
 
-/* Also where the program has done as many ops as it may. */
+/* Also where the program already has as many ops as work_most allows. */
 static void
 test_repeat_lets_an_op_be_done_more_often(void **state)
 {

@@ -20,7 +20,7 @@ static const struct op_scale scale = {.max = 100, .left = 50, .page = 4096};
 
 /* Makes a random op that a version can hold, with small and great numbers. */
 static struct op
-draw_op(uint32_t *seed, enum op_version version)
+random_op(uint32_t *seed, enum op_version version)
 {
     unsigned bits = version == OP_FIXED ? 1 : random_next(seed) % 2;
     uint32_t number = random_next(seed) >> random_next(seed) % 32;
@@ -93,7 +93,7 @@ test_ops_are_the_same_after_encoding(void **state)
         struct op_before read = {0};
 
         for (i = 0; i < RANDOM_COUNT; i++) {
-            struct op op = draw_op(&seed, versions[v]);
+            struct op op = random_op(&seed, versions[v]);
             uint8_t bytes[OP_SIZE_MAX];
             size_t size = op_encode(&op, versions[v], &written, bytes);
             struct op again;
@@ -230,7 +230,7 @@ test_text_is_the_same_after_parsing(void **state)
 
     (void) state;
     for (i = 0; i < RANDOM_COUNT; i++) {
-        struct op op = draw_op(&seed, i % 2 ? OP_FIXED : OP_VARIABLE);
+        struct op op = random_op(&seed, i % 2 ? OP_FIXED : OP_VARIABLE);
         char text[OP_TEXT_SIZE];
         char text_again[OP_TEXT_SIZE];
         struct op again;

@@ -46,23 +46,23 @@ test_run_depends_on_its_program_alone(void **state)
 {
     static uint8_t programs[PROGRAMS][PROGRAM_SIZE];
     size_t sizes[PROGRAMS];
-    uint64_t traces[PROGRAMS];
+    uint64_t hashes[PROGRAMS];
     uint32_t seed = 1;
     size_t i;
 
     (void) state;
     for (i = 0; i < PROGRAMS; i++) {
         sizes[i] = random_program(&seed, programs[i]);
-        traces[i] = run_program(programs[i], sizes[i], &options)->trace;
+        hashes[i] = run_program(programs[i], sizes[i], &options)->hash;
     }
     for (i = PROGRAMS; i-- != 0;) {
-        assert_int_equal(run_program(programs[i], sizes[i], &options)->trace,
-                         traces[i]);
+        assert_int_equal(run_program(programs[i], sizes[i], &options)->hash,
+                         hashes[i]);
     }
 }
 
 static void
-test_run_traces_of_programs_differ(void **state)
+test_run_hashes_of_programs_differ(void **state)
 {
     static const char *const texts[] = {
         "create p0 1024\npalloc p0 8",
@@ -76,7 +76,7 @@ test_run_traces_of_programs_differ(void **state)
         "create p0 1024\npalloc p0 2000\nresize #0 3000",
         "create p0 1024\npalloc p0 2000\nresize #0 3000\nfree #0",
     };
-    uint64_t traces[sizeof(texts) / sizeof(texts[0])];
+    uint64_t hashes[sizeof(texts) / sizeof(texts[0])];
     size_t i;
     size_t j;
 
@@ -87,9 +87,9 @@ test_run_traces_of_programs_differ(void **state)
 
         assert_int_equal(
             program_parse(texts[i], OP_FIXED, data, sizeof(data), &size), 0);
-        traces[i] = run_program(data, size, &options)->trace;
+        hashes[i] = run_program(data, size, &options)->hash;
         for (j = 0; j < i; j++) {
-            assert_int_not_equal(traces[i], traces[j]);
+            assert_int_not_equal(hashes[i], hashes[j]);
         }
     }
 }
@@ -186,7 +186,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_depends_on_its_program_alone),
-        cmocka_unit_test(test_run_traces_of_programs_differ),
+        cmocka_unit_test(test_run_hashes_of_programs_differ),
         cmocka_unit_test(test_run_leaves_no_memory),
         cmocka_unit_test(test_run_ends_at_its_bound),
         cmocka_unit_test(test_oracles_state_every_promise),

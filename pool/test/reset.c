@@ -195,7 +195,7 @@ test_reset_keeps_blocks(void **state)
 }
 
 static void
-test_reset_gives_later_blocks_all_of_their_room(void **state)
+test_reset_gives_later_blocks_all_of_their_bytes(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
@@ -436,7 +436,7 @@ main(void)
         FIXTURE_TEST(test_reset_empties_a_block_that_has_little),
         FIXTURE_TEST(test_reset_frees_the_large_ones),
         FIXTURE_TEST(test_reset_keeps_blocks),
-        FIXTURE_TEST(test_reset_gives_later_blocks_all_of_their_room),
+        FIXTURE_TEST(test_reset_gives_later_blocks_all_of_their_bytes),
         FIXTURE_TEST(test_reset_places_as_new),
         FIXTURE_TEST(test_reset_leaves_no_blocks_to_walk),
         FIXTURE_TEST(test_reset_of_a_new_pool_changes_nothing),

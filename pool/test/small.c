@@ -195,7 +195,7 @@ test_palloc_takes_blocks_of_the_first_ones_size(void **state)
 }
 
 static void
-test_palloc_returns_to_a_block_with_room(void **state)
+test_palloc_returns_to_a_block_with_free_bytes(void **state)
 {
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
@@ -532,7 +532,7 @@ main(void)
         FIXTURE_TEST(test_palloc_of_a_page_is_large_in_any_pool),
         FIXTURE_TEST(test_palloc_fills_a_block_to_its_end),
         FIXTURE_TEST(test_palloc_takes_blocks_of_the_first_ones_size),
-        FIXTURE_TEST(test_palloc_returns_to_a_block_with_room),
+        FIXTURE_TEST(test_palloc_returns_to_a_block_with_free_bytes),
         FIXTURE_TEST(test_palloc_counts_each_miss_of_each_block),
         FIXTURE_TEST(test_palloc_counts_no_failure_where_it_fits),
         FIXTURE_TEST(test_palloc_counts_a_miss_before_a_block_that_fits),

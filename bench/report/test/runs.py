@@ -109,7 +109,7 @@ def document(
     that of a row's layout, half_noise that of one half of a run. warm_up is the
     time of an allocator's second half over its first.
     """
-    draw = random.Random(seed)
+    generator = random.Random(seed)
     rows = [
         (workload, allocator, size, n)
         for workload in workloads
@@ -120,18 +120,18 @@ def document(
     placed: dict[tuple[object, ...], float] = {}
     entries = []
     for number in range(rounds):
-        weather = draw.gauss(0.0, 0.3)
+        weather = generator.gauss(0.0, 0.3)
         layout = number % layouts if layouts else number
-        draw.shuffle(rows)
+        generator.shuffle(rows)
         for row in rows:
             workload, allocator, size, n = row
             key = (*row, layout)
             if key not in placed:
-                placed[key] = draw.gauss(0.0, layout_noise)
-            log = weather + placed[key] + draw.gauss(0.0, noise)
+                placed[key] = generator.gauss(0.0, layout_noise)
+            log = weather + placed[key] + generator.gauss(0.0, noise)
             cost = costs[allocator] * (1.0 + 20.0 / n)
             halves = [
-                cost * math.exp(log + draw.gauss(0.0, half_noise)) for _ in (0, 1)
+                cost * math.exp(log + generator.gauss(0.0, half_noise)) for _ in (0, 1)
             ]
             halves[1] *= warm_up.get(allocator, 1.0)
             name = f"{workload}/{allocator}/{size}/{n}"

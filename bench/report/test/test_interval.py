@@ -73,9 +73,9 @@ class Interval(unittest.TestCase):
 
     @unittest.skipIf(binomtest is None, "no scipy")
     def test_holds_what_scipys_sign_test_does_not_reject(self) -> None:
-        draw = random.Random(2)
+        generator = random.Random(2)
         for count in (6, 7, 9, 12, 16, 25, 40):
-            values = [draw.lognormvariate(0.0, 1.0) for _ in range(count)]
+            values = [generator.lognormvariate(0.0, 1.0) for _ in range(count)]
             for confidence in (0.90, 0.95, 0.99):
                 if count < interval.values_needed(confidence):
                     continue
@@ -90,12 +90,12 @@ class Interval(unittest.TestCase):
 
     def test_covers_the_median_as_often_as_it_says(self) -> None:
         # 4000 samples: three standard errors of a share near 0.95 are 0.0103.
-        draw = random.Random(3)
+        generator = random.Random(3)
         for count in (6, 11, 20):
             with self.subTest(count=count):
                 hits = 0
                 for _ in range(4000):
-                    values = [draw.expovariate(1.0) for _ in range(count)]
+                    values = [generator.expovariate(1.0) for _ in range(count)]
                     mine = interval.estimate(values, 0.95)
                     hits += mine.low <= 0.6931471805599453 <= mine.high
                 said = interval.coverage(count, 0.95)
@@ -136,13 +136,13 @@ class Shift(unittest.TestCase):
 
     def test_covers_the_shift_as_often_as_it_says(self) -> None:
         # 2000 samples: three standard errors of a share near 0.95 are 0.0146.
-        draw = random.Random(4)
+        generator = random.Random(4)
         for old, new in ((4, 9), (7, 7), (12, 12)):
             with self.subTest(old=old, new=new):
                 hits = 0
                 for _ in range(2000):
-                    before = [draw.expovariate(1.0) for _ in range(old)]
-                    after = [2.0 + draw.expovariate(1.0) for _ in range(new)]
+                    before = [generator.expovariate(1.0) for _ in range(old)]
+                    after = [2.0 + generator.expovariate(1.0) for _ in range(new)]
                     found = interval.shift(before, after, 0.95)
                     hits += found.low <= 2.0 <= found.high
                 self.assertGreaterEqual(hits / 2000, 0.95 - 0.0146)

@@ -313,7 +313,7 @@ class Damage(Folder):
         )
         self.run = runs.add_measures(small)
         self.run["benchmarks"].append(runs.entry("shim/c/1024", 0, 1.0))
-        self.draw = random.Random(20250101)
+        self.generator = random.Random(20250101)
         runs.write(self.folder, self.run)
         self.path = self.folder / "run.json"
 
@@ -334,17 +334,17 @@ class Damage(Folder):
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         if not keys:
             return
-        key = self.draw.choice(keys)
-        if isinstance(value[key], (dict, list)) and self.draw.random() < 0.9:
+        key = self.generator.choice(keys)
+        if isinstance(value[key], (dict, list)) and self.generator.random() < 0.9:
             self.damage(value[key])
             return
-        kind = self.draw.randrange(4)
+        kind = self.generator.randrange(4)
         if kind == 0:
             del value[key]
         elif kind == 1 and isinstance(value, list):
             value.append(copy.deepcopy(value[key]))
         else:
-            value[key] = copy.deepcopy(self.draw.choice(self.VALUES))
+            value[key] = copy.deepcopy(self.generator.choice(self.VALUES))
 
     def test_values_of_another_kind(self) -> None:
         read = 0
@@ -363,14 +363,14 @@ class Damage(Folder):
         for number in range(self.RUNS):
             data = bytearray(whole)
             for _ in range(1 + number % 4):
-                at = self.draw.randrange(len(data))
-                kind = self.draw.randrange(4)
+                at = self.generator.randrange(len(data))
+                kind = self.generator.randrange(4)
                 if kind == 0:
-                    data[at] = self.draw.randrange(256)
+                    data[at] = self.generator.randrange(256)
                 elif kind == 1:
-                    del data[at : at + self.draw.randrange(1, 50)]
+                    del data[at : at + self.generator.randrange(1, 50)]
                 elif kind == 2:
-                    data[at:at] = self.draw.randbytes(self.draw.randrange(1, 5))
+                    data[at:at] = self.generator.randbytes(self.generator.randrange(1, 5))
                 else:
                     del data[at:]
                 if not data:

@@ -11,16 +11,16 @@ from variance import RATIO, TIME, Components, Split, left_out, nested, splits
 
 
 def cell(
-    draw: random.Random, rounds: list[int], layout: float, process: float, half: float
+    generator: random.Random, rounds: list[int], layout: float, process: float, half: float
 ) -> list[list[tuple[float, float]]]:
     """Halves of a cell with this number of rounds a layout, and these deviations."""
     layouts = []
     for count in rounds:
-        of_layout = draw.gauss(0.0, layout)
+        of_layout = generator.gauss(0.0, layout)
         layouts.append([])
         for _ in range(count):
-            of_both = of_layout + draw.gauss(0.0, process)
-            halves = [of_both + draw.gauss(0.0, half) for _ in (0, 1)]
+            of_both = of_layout + generator.gauss(0.0, process)
+            halves = [of_both + generator.gauss(0.0, half) for _ in (0, 1)]
             layouts[-1].append((halves[0], halves[1]))
     return layouts
 
@@ -41,8 +41,8 @@ class Nested(unittest.TestCase):
         self.assertAlmostEqual(found.layout, (6 - 2) / (4 / 3))
 
     def test_drift_is_no_deviation(self) -> None:
-        draw = random.Random(6)
-        steady = cell(draw, [2] * 6, 0.10, 0.05, 0.04)
+        generator = random.Random(6)
+        steady = cell(generator, [2] * 6, 0.10, 0.05, 0.04)
         warming = [
             [(first + 0.7, second - 0.7) for first, second in of] for of in steady
         ]
@@ -52,17 +52,17 @@ class Nested(unittest.TestCase):
     def test_planted_deviations_are_recovered(self) -> None:
         # As a full run has its rounds: twelve layouts, four of them twice. The
         # halves of a run are 0.04 apart from their mean, so a run 0.04 / sqrt 2.
-        draw = random.Random(4)
+        generator = random.Random(4)
         rounds = [2] * 4 + [1] * 8
-        found = [nested(cell(draw, rounds, 0.10, 0.05, 0.04)) for _ in range(3000)]
+        found = [nested(cell(generator, rounds, 0.10, 0.05, 0.04)) for _ in range(3000)]
         layout, process, rest = (mean(list(some)) for some in zip(*found))
         self.assertAlmostEqual(math.sqrt(layout), 0.10, delta=0.003)
         self.assertAlmostEqual(math.sqrt(process), 0.05, delta=0.003)
         self.assertAlmostEqual(math.sqrt(rest), 0.04 / math.sqrt(2), delta=0.001)
 
     def test_where_no_layout_has_two_rounds_two_are_one(self) -> None:
-        draw = random.Random(5)
-        found = [nested(cell(draw, [1] * 8, 0.10, 0.05, 0.04)) for _ in range(3000)]
+        generator = random.Random(5)
+        found = [nested(cell(generator, [1] * 8, 0.10, 0.05, 0.04)) for _ in range(3000)]
         self.assertEqual({some.process for some in found}, {None})
         both = mean([some.layout for some in found])
         self.assertAlmostEqual(both, 0.10**2 + 0.05**2, delta=0.0006)

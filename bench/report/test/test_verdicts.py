@@ -161,13 +161,13 @@ class TwoRuns(unittest.TestCase):
     def test_a_layout_with_many_rounds_counts_once(self) -> None:
         # Seven layouts that differ by far more than the rounds of one do: to take
         # the rounds for independent would leave 1 outside in one case of six.
-        draw = random.Random(5)
+        generator = random.Random(5)
         layouts = {number: number % 7 for number in range(14)}
 
         def run() -> dict[int, float]:
-            places = [draw.gauss(0.0, 0.05) for _ in range(7)]
+            places = [generator.gauss(0.0, 0.05) for _ in range(7)]
             return {
-                number: math.exp(places[layout] + draw.gauss(0.0, 0.005))
+                number: math.exp(places[layout] + generator.gauss(0.0, 0.005))
                 for number, layout in layouts.items()
             }
 
