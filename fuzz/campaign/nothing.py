@@ -41,7 +41,7 @@ IDLE_FACTOR = 30  # times its CPU seconds: it may wait for the processor
 
 OPS, BYTES = "ops", "bytes"  # which mutator: the target's own, or libFuzzer's
 COMMENT = ("Written by ./run fuzz --from-nothing --compare: seconds of the processor "
-           "until a campaign from nothing finds a planted bug, one for each seed; "
+           "until a campaign from nothing finds a mutant, one for each seed; "
            "null: not found.")
 
 
