@@ -22,7 +22,7 @@ sys.modules["matrix"] = matrix
 sys.dont_write_bytecode = True
 LOADER.exec_module(matrix)
 
-FULL = ("format", "gcc-test", "clang-test", "asan-test", "traces", "valgrind",
+FULL = ("format", "gcc-test", "clang-test", "asan-test", "hashes", "valgrind",
         "fuzz-libfuzzer", "fuzz-libfuzzer-planted", "fuzz-afl-planted", "bench-quick")
 
 
