@@ -210,7 +210,7 @@ act_aged(struct run *run, const struct op *op)
         }
         if (old != NULL) {
             act_free(run, pool, shadow_target_of(old),
-                     old->spot.place == MODEL_LARGE ? old : NULL);
+                     old->place == MODEL_LARGE ? old : NULL);
         }
         return;
     }

@@ -82,10 +82,9 @@ act_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     note_answer(run, call, step.succeeds);
 
     if (p != NULL) {
-        made = shadow_add(self, p, size, SHADOW_BYTES);
+        made = shadow_add(self, SHADOW_BYTES, p, size, &step.spot);
         made->key = key;
-        made->number = run->made_count;
-        made->spot = step.spot;
+        made->number = (unsigned) run->made_count;
         step.made = made;
         if (step.spot.place == MODEL_LARGE) {
             act_large_made(run, pool, p);

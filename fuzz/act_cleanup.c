@@ -84,15 +84,14 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
     step.node = node;
     if (node != NULL) {
         run->lines.debug_expected += !step.is_nginx && run_logs(pool);
-        struct shadow_allocation *made = shadow_add(
-            self, (unsigned char *) node, sizeof(*node), SHADOW_NODE);
+        struct shadow_allocation *made =
+            shadow_add(self, SHADOW_NODE, (unsigned char *) node, sizeof(*node),
+                       &model.node);
 
-        made->spot = model.node;
         step.made = made;
         if (node->data != NULL) {
-            data = shadow_add(self, node->data, size, SHADOW_DATA);
+            data = shadow_add(self, SHADOW_DATA, node->data, size, &model.data);
             data->key = key;
-            data->spot = model.data;
             step.data = data;
         }
         if (!model_is_small(&run->model, pool, size)) {

@@ -9,6 +9,16 @@ enum {
     OLD = 64, /* large allocations that are newer than an old one */
 };
 
+/* Keeps the compiler from making a memmove() of a loop: AddressSanitizer's
+ * copies a byte at a time. */
+#define KEEP_LOOP() __asm__ volatile("" ::: "memory")
+
+static void range_add(struct shadow_pool *shadow, struct shadow_range range);
+static void range_remove(struct shadow_pool *shadow,
+                         const unsigned char *start);
+static size_t ranges_below(const struct shadow_pool *shadow,
+                           const unsigned char *end);
+
 void
 shadow_clear(struct shadow_pool *shadow)
 {
@@ -19,6 +29,7 @@ shadow_clear(struct shadow_pool *shadow)
     shadow->large_sum = 0;
     shadow->ended_count = 0;
     shadow->allocation_count = 0;
+    shadow->range_count = 0;
     shadow->cleanup_count = 0;
     shadow->stale_count = 0;
     shadow->hash = 0;
@@ -46,17 +57,28 @@ shadow_end(struct shadow_pool *shadow)
     shadow->large_sum = 0;
     shadow->ended_count = shadow->allocation_count;
     shadow->allocation_count = 0;
+    shadow->range_count = 0;
 }
 
 struct shadow_allocation *
-shadow_add(struct shadow_pool *shadow, unsigned char *p, size_t size,
-           enum shadow_kind kind)
+shadow_add(struct shadow_pool *shadow, enum shadow_kind kind, unsigned char *p,
+           size_t size, const struct model_spot *spot)
 {
     struct shadow_allocation *allocation =
         &shadow->allocations[shadow->allocation_count++];
 
     *allocation = (struct shadow_allocation){
-        .p = p, .size = size, .key = MODEL_NO_KEY, .kind = kind};
+        .p = p,
+        .size = size,
+        .key = MODEL_NO_KEY,
+        .kind = kind,
+        .place = spot->place,
+        .block = (unsigned) spot->block,
+        .offset = (unsigned) spot->offset,
+    };
+    if (spot->place == MODEL_LARGE) {
+        range_add(shadow, (struct shadow_range){.start = p, .end = p + size});
+    }
     return allocation;
 }
 
@@ -69,8 +91,7 @@ shadow_last(struct shadow_pool *shadow)
         struct shadow_allocation *allocation = &shadow->allocations[i];
 
         if (allocation->kind == SHADOW_BYTES &&
-            allocation->spot.place == MODEL_SMALL &&
-            allocation->spot.block == 0 &&
+            allocation->place == MODEL_SMALL && allocation->block == 0 &&
             allocation->p + allocation->size == shadow->pool->d.last) {
             return allocation;
         }
@@ -88,8 +109,7 @@ shadow_pick(struct shadow_pool *shadow, unsigned nth, enum model_place place)
         struct shadow_allocation *allocation =
             &shadow->allocations[count - 1 - (nth + i) % count];
 
-        if (allocation->kind == SHADOW_BYTES &&
-            allocation->spot.place == place) {
+        if (allocation->kind == SHADOW_BYTES && allocation->place == place) {
             return allocation;
         }
     }
@@ -112,12 +132,74 @@ shadow_numbered(struct shadow_pool *shadow, size_t number)
 void
 shadow_remove(struct shadow_pool *shadow, struct shadow_allocation *allocation)
 {
-    struct shadow_allocation *end =
-        shadow->allocations + shadow->allocation_count;
+    const struct shadow_allocation *last =
+        &shadow->allocations[--shadow->allocation_count];
 
-    memmove(allocation, allocation + 1,
-            (size_t) (end - allocation - 1) * sizeof(*allocation));
-    shadow->allocation_count--;
+    if (allocation->place == MODEL_LARGE) {
+        range_remove(shadow, allocation->p);
+    }
+    for (; allocation < last; allocation++) {
+        allocation[0] = allocation[1];
+        KEEP_LOOP();
+    }
+}
+
+/* Memory that was never used lies above all that was, so few ranges move. */
+static void
+range_add(struct shadow_pool *shadow, struct shadow_range range)
+{
+    size_t i = shadow->range_count++;
+
+    for (; i != 0 && shadow->ranges[i - 1].start > range.start; i--) {
+        shadow->ranges[i] = shadow->ranges[i - 1];
+        KEEP_LOOP();
+    }
+    shadow->ranges[i] = range;
+}
+
+static void
+range_remove(struct shadow_pool *shadow, const unsigned char *start)
+{
+    size_t last = --shadow->range_count;
+    size_t i = ranges_below(shadow, start);
+
+    for (; i < last; i++) {
+        shadow->ranges[i] = shadow->ranges[i + 1];
+        KEEP_LOOP();
+    }
+}
+
+/* Returns how many ranges start below end. */
+static size_t
+ranges_below(const struct shadow_pool *shadow, const unsigned char *end)
+{
+    size_t low = 0;
+    size_t high = shadow->range_count;
+
+    while (low != high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (shadow->ranges[middle].start < end) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+unsigned
+shadow_count_overlapping(const struct shadow_pool *shadow,
+                         struct shadow_range range)
+{
+    size_t i = ranges_below(shadow, range.end);
+    unsigned count = 0;
+    size_t n;
+
+    for (n = 0; n < 2 && i-- != 0; n++) {
+        count += shadow->ranges[i].end > range.start;
+    }
+    return count;
 }
 
 int
@@ -129,7 +211,7 @@ shadow_is_old(const struct shadow_pool *shadow,
     unsigned newer = 0;
 
     while (++allocation < end) {
-        newer += allocation->spot.place == MODEL_LARGE &&
+        newer += allocation->place == MODEL_LARGE &&
                  allocation->kind == SHADOW_BYTES;
     }
     return newer >= OLD;
@@ -221,9 +303,9 @@ void
 shadow_note_cut(struct shadow_pool *shadow,
                 const struct shadow_allocation *allocation)
 {
-    size_t block = allocation->spot.block;
+    size_t block = allocation->block;
 
-    if (allocation->spot.place == MODEL_SMALL) {
+    if (allocation->place == MODEL_SMALL) {
         shadow->block_ends[block] =
             (size_t) (allocation->p + allocation->size -
                       (const unsigned char *) shadow->blocks[block]);

@@ -36,15 +36,24 @@ enum shadow_kind {
     SHADOW_DATA,  /* a cleanup's data */
 };
 
+/* Small, since each op reads many. */
 struct shadow_allocation {
     unsigned char *p;
     size_t size;
-    unsigned key;  /* no two are the same */
-    size_t number; /* of SHADOW_BYTES: run.made_count of the op that made it */
+    unsigned key;    /* no two are the same */
+    unsigned number; /* of SHADOW_BYTES: run.made_count of its op */
     enum shadow_kind kind;
+    enum model_place place;
+    unsigned block;  /* of a small one: as in struct model_spot */
+    unsigned offset; /* of a small one */
     unsigned char
         fill; /* the value of every written byte; 0: none is written */
-    struct model_spot spot;
+};
+
+/* The bytes of a large allocation. */
+struct shadow_range {
+    const unsigned char *start;
+    const unsigned char *end;
 };
 
 /* The actions of a cleanup's handler. */
@@ -98,6 +107,8 @@ struct shadow_pool {
     size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;
     struct shadow_allocation allocations[SHADOW_ALLOCATIONS_MAX + 2];
+    size_t range_count; /* of live large allocations */
+    struct shadow_range ranges[SHADOW_ALLOCATIONS_MAX + 2]; /* by address */
     size_t cleanup_count; /* that have not run, oldest first */
     struct shadow_cleanup cleanups[MODEL_OPS_MAX + 1];
     size_t stale_count;
@@ -115,10 +126,11 @@ void shadow_start(struct shadow_pool *shadow, ngx_pool_t *pool);
  * one is added. */
 void shadow_end(struct shadow_pool *shadow);
 
-/* Record a new allocation. The caller sets its key and its spot. */
+/* Record a new allocation. The caller sets its key and its number. */
 struct shadow_allocation *shadow_add(struct shadow_pool *shadow,
-                                     unsigned char *p, size_t size,
-                                     enum shadow_kind kind);
+                                     enum shadow_kind kind, unsigned char *p,
+                                     size_t size,
+                                     const struct model_spot *spot);
 void shadow_remove(struct shadow_pool *shadow,
                    struct shadow_allocation *allocation);
 
@@ -147,6 +159,11 @@ struct shadow_allocation *shadow_numbered(struct shadow_pool *shadow,
 /* Whether many large allocations of the pool are newer than the allocation. */
 int shadow_is_old(const struct shadow_pool *shadow,
                   const struct shadow_allocation *allocation);
+
+/* The number of live large allocations that share a byte with the range: 0, 1,
+ * or 2 for more. Of them no two may share one, but for the newest. O(log n). */
+unsigned shadow_count_overlapping(const struct shadow_pool *shadow,
+                                  struct shadow_range range);
 
 /* Whether an allocation of the pool starts at p. */
 int shadow_is_live(const struct shadow_pool *shadow, const void *p);

@@ -41,7 +41,7 @@ is_outside(const struct run *run, unsigned pool,
     size_t block;
     size_t offset;
 
-    if (allocation == NULL || allocation->spot.place != MODEL_SMALL) {
+    if (allocation == NULL || allocation->place != MODEL_SMALL) {
         return 0;
     }
     block = shadow_block_of(self, model, allocation->p);

@@ -37,7 +37,7 @@ overlaps(const struct run *run, const struct step *step,
     if (made == NULL) {
         return 0;
     }
-    return made->spot.place == MODEL_SMALL
+    return made->place == MODEL_SMALL
                ? overlaps_small(&run->pools[step->pool], step, made)
                : overlaps_large(run, made);
 }
@@ -48,7 +48,7 @@ static int
 overlaps_small(const struct shadow_pool *self, const struct step *step,
                const struct shadow_allocation *made)
 {
-    size_t block = made == step->made ? step->block : made->spot.block;
+    size_t block = made == step->made ? step->block : made->block;
 
     return block < self->block_count &&
            made->p < (const unsigned char *) self->blocks[block] +
@@ -59,28 +59,22 @@ overlaps_small(const struct shadow_pool *self, const struct step *step,
 static int
 overlaps_large(const struct run *run, const struct shadow_allocation *made)
 {
-    const unsigned char *start = made->p;
-    const unsigned char *end = start + made->size;
+    struct shadow_range range = {.start = made->p, .end = made->p + made->size};
+    unsigned overlapping = 0;
     unsigned pool;
-    size_t i;
 
     for (pool = 0; pool < OP_POOLS; pool++) {
         const struct shadow_pool *self = &run->pools[pool];
 
-        for (i = 0; i < self->allocation_count; i++) {
-            const struct shadow_allocation *other = &self->allocations[i];
-
-            if (other != made && other->spot.place == MODEL_LARGE &&
-                other->p < end && start < other->p + other->size) {
-                return 1;
-            }
-        }
-        if (self->pool != NULL && shadow_block_of(self, &run->model.pools[pool],
-                                                  start) != self->block_count) {
+        overlapping += shadow_count_overlapping(self, range);
+        if (self->pool != NULL &&
+            shadow_block_of(self, &run->model.pools[pool], made->p) !=
+                self->block_count) {
             return 1;
         }
     }
-    return 0;
+    /* Its own range is one of them, unless that is empty. */
+    return overlapping > (made->size != 0);
 }
 
 ORACLE_DEFINE(overlap, ORACLE_MAKES);

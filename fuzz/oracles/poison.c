@@ -119,7 +119,7 @@ ended_are_reported(const struct shadow_pool *self)
     for (i = 0; i < self->ended_count; i++) {
         const struct shadow_allocation *ended = &self->allocations[i];
 
-        if (ended->spot.place == MODEL_LARGE && ended->kind == SHADOW_BYTES &&
+        if (ended->place == MODEL_LARGE && ended->kind == SHADOW_BYTES &&
             ended->size <= FREED_MAX &&
             !is_reported(ended->p, KEPT_HEAD, ended->size)) {
             return 0;

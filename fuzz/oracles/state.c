@@ -101,9 +101,9 @@ check_place(const struct shadow_pool *self, const struct step *step)
                                         : step->block != self->block_count) {
         return &promises[PLACE];
     }
-    if (data != NULL && data->spot.place == MODEL_SMALL &&
-        data->p != (const unsigned char *) self->blocks[data->spot.block] +
-                       data->spot.offset) {
+    if (data != NULL && data->place == MODEL_SMALL &&
+        data->p !=
+            (const unsigned char *) self->blocks[data->block] + data->offset) {
         return &promises[PLACE_DATA];
     }
     return NULL;
