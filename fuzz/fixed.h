@@ -29,7 +29,7 @@ int fixed_posix_memalign(void **ret_p, size_t alignment, size_t size);
 void fixed_free(void *p);
 
 enum {
-    FIXED_SIZE = 128 * 1024 * 1024, /* no program needs so much */
+    FIXED_SIZE = 32 * 1024 * 1024, /* twice what a thread keeps at first */
     FIXED_FRESH = 0xa5,
     FIXED_STALE = 0x5a,
 };
