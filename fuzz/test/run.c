@@ -19,6 +19,10 @@ enum {
     PROGRAMS = 300,
     PROMISES = 51,
     PROMISE_OF_THREADS = 47, /* a run has one thread, so it cannot check it */
+
+    SLOTS = 64, /* places of large allocations */
+    SLOT_SIZE = 16,
+    ROUNDS = 20000,
 };
 
 static const struct run_options options = {.only = RUN_ALL};
@@ -181,6 +185,47 @@ test_run_leaves_its_states_to_libfuzzer(void **state)
     assert_in_range(reached, 4, count / 4);
 }
 
+/* The answer is that of a look at each live allocation. */
+static void
+test_shadow_finds_what_overlaps(void **state)
+{
+    static const struct model_spot large = {.place = MODEL_LARGE};
+    static struct shadow_pool shadow;
+    static unsigned char memory[SLOTS * SLOT_SIZE];
+    uint32_t seed = 1;
+    unsigned round;
+
+    (void) state;
+    shadow_clear(&shadow);
+    for (round = 0; round < ROUNDS; round++) {
+        unsigned char *p = memory + random_next(&seed) % SLOTS * SLOT_SIZE;
+        size_t start = random_next(&seed) % sizeof(memory);
+        size_t size = 1 + random_next(&seed) % (3 * SLOT_SIZE);
+        struct shadow_range range = {memory + start, memory + start + size};
+        unsigned expected = 0;
+        size_t i;
+
+        for (i = 0; i < shadow.allocation_count; i++) {
+            if (shadow.allocations[i].p == p) {
+                shadow_remove(&shadow, &shadow.allocations[i]);
+                break;
+            }
+        }
+        if (random_next(&seed) % 2 == 0) {
+            shadow_add(&shadow, SHADOW_BYTES, p,
+                       random_next(&seed) % (SLOT_SIZE + 1), &large);
+        }
+        for (i = 0; i < shadow.allocation_count; i++) {
+            const struct shadow_allocation *live = &shadow.allocations[i];
+
+            expected +=
+                live->p < range.end && range.start < live->p + live->size;
+        }
+        assert_int_equal(shadow_count_overlapping(&shadow, range),
+                         expected < 2 ? expected : 2);
+    }
+}
+
 int
 main(void)
 {
@@ -191,6 +236,7 @@ main(void)
         cmocka_unit_test(test_run_ends_at_its_bound),
         cmocka_unit_test(test_oracles_state_every_promise),
         cmocka_unit_test(test_run_leaves_its_states_to_libfuzzer),
+        cmocka_unit_test(test_shadow_finds_what_overlaps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
