@@ -237,7 +237,9 @@ ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep)
         for (; count > 0 && ngx_pool_cache_size() > leave; count--) {
             ngx_free(ngx_pool_cache_take(i, 0, SIZE_MAX));
         }
-        cache->bins[i].low = cache->bins[i].count;
+        if (is_sweep) {
+            cache->bins[i].low = cache->bins[i].count;
+        }
     }
     if (is_sweep) {
         cache->most -= cache->left - before;

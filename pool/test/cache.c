@@ -709,6 +709,52 @@ test_cache_sweeps_leave_what_is_little(void **state)
                     SWEEP_LEAVES + POOL_SIZE);
 }
 
+/* What the pools just before a lower limit needed stays at the next sweep. */
+static void
+test_cache_limit_is_no_sweep(void **state)
+{
+    enum {
+        SIZE = 64 * 1024,
+        PIECES = MIB / SIZE + 1,
+    };
+    size_t n;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    end_regions(SWEEP_REGIONS - 3);
+    for (n = 0; n < 2; n++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        size_t i;
+
+        for (i = 0; i < PIECES; i++) {
+            (void) ngx_palloc(pool, SIZE);
+        }
+        ngx_destroy_pool(pool);
+    }
+    ngx_pool_cache_limit(MIB);
+    end_regions(1);
+    assert_in_range(ngx_pool_cache_size(), MIB - SIZE, MIB);
+}
+
+/* No count of pieces is too large. */
+static void
+test_cache_trim_releases_any_number_of_blocks(void **state)
+{
+    enum {
+        SIZE = 256,
+        BLOCKS = 70000, /* more than 16 bits count */
+    };
+    size_t live;
+
+    (void) state;
+    ngx_pool_cache_limit(SIZE_MAX);
+    live = heap_live_bytes();
+    keep(SIZE, BLOCKS);
+    assert_int_equal(stats().blocks, BLOCKS);
+    ngx_pool_cache_trim();
+    assert_true(heap_live_bytes() <= live);
+}
+
 /* Pools that are destroyed oldest first: the newest memory is released, and the
  * system's heap can shrink. */
 static void
@@ -1507,6 +1553,8 @@ main(void)
         FIXTURE_TEST(test_cache_sweeps_leave_512_kib),
         FIXTURE_TEST(test_cache_sweeps_count_resets_of_unused_pools),
         FIXTURE_TEST(test_cache_sweeps_leave_what_is_little),
+        FIXTURE_TEST(test_cache_limit_is_no_sweep),
+        FIXTURE_TEST(test_cache_trim_releases_any_number_of_blocks),
         FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
         FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),
         FIXTURE_TEST(test_cache_never_keeps_more_than_its_limit),
