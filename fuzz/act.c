@@ -45,8 +45,8 @@ static const struct {
     enum files_kind kind;
     int err;
 } file_faults[] = {
-    {FILES_CLOSE, 0},       {FILES_UNLINK, 0},  {FILES_UNLINK, ENOENT},
-    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EIO}, {FILES_UNLINK, EPERM},
+    {FILES_CLOSE, 0},       {FILES_UNLINK, 0},    {FILES_UNLINK, ENOENT},
+    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EINTR}, {FILES_UNLINK, EPERM},
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */
@@ -67,7 +67,6 @@ static void unused_mark(const struct run *run, unsigned pool, size_t from);
 static size_t unused_clear(const struct run *run, unsigned pool, size_t from);
 static void write_again(struct run *run, const struct op *op);
 static void tail(struct run *run, const struct op *op, size_t size);
-static void cache_trim(struct run *run);
 static void fail_alloc(struct run *run, unsigned number);
 static void fail_files(struct run *run, const struct op *op);
 
@@ -97,7 +96,7 @@ act_any(struct run *run, const struct op *op)
         act_cache_limit(run, act_size(run, op));
         break;
     case OP_CACHE_TRIM:
-        cache_trim(run);
+        act_cache_trim(run);
         break;
     case OP_FAIL_ALLOC:
         fail_alloc(run, op->number % FAILS);
@@ -318,8 +317,9 @@ lines_expect(struct run *run, unsigned pool, int is_destroy)
         return;
     }
     run->lines.debug_expected += model->large_count;
+    run->lines.objects_expected += run->pools[pool].large_addresses;
     for (i = 0; is_destroy && i < model->block_count; i++) {
-        run->lines.debug_expected++;
+        lines_expect_debug(run, pool, (uintptr_t) run->pools[pool].blocks[i]);
         run->lines.unused_expected +=
             model->blocks[i].size - model->blocks[i].last;
     }
@@ -451,8 +451,8 @@ act_cache_limit(struct run *run, size_t size)
     step_check(run, &step);
 }
 
-static void
-cache_trim(struct run *run)
+void
+act_cache_trim(struct run *run)
 {
     struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_TRIM);
 
@@ -564,13 +564,14 @@ act_size(const struct run *run, const struct op *op)
         scale.left = model_left(&run->model, op->pool);
     }
     size = op_size(op, &scale);
-    return size >= SIZES && size <= HEAP_SIZE_MAX ? size % SIZES : size;
+    return size >= SIZES && size <= HEAP_SIZE_MAX && op->code != OP_CACHE_LIMIT
+               ? size % SIZES
+               : size;
 }
 
 int
 act_is_full(const struct run *run, unsigned pool)
 {
-    const struct model_pool *model = &run->model.pools[pool];
-
-    return model->bytes > POOL_BYTES_MAX || model->large_bytes > POOL_BYTES_MAX;
+    return run->model.pools[pool].bytes > POOL_BYTES_MAX ||
+           run->pools[pool].large_bytes > POOL_BYTES_MAX;
 }

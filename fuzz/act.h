@@ -31,6 +31,7 @@ void act_cleanups(struct run *run, unsigned pool,
 
 void act_destroy(struct run *run, unsigned pool);
 void act_cache_limit(struct run *run, size_t size);
+void act_cache_trim(struct run *run);
 void act_alloc(struct run *run, const struct op *op, enum op_code code,
                size_t size);
 void act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,

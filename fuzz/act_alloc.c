@@ -312,8 +312,11 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
     step.succeeds = step.is_nginx ? model_nginx_free(&run->model, pool, key)
                                   : model_free(&run->model, pool, key, &seen);
     if (step.succeeds) {
-        run->lines.debug_expected += !step.is_nginx && run_logs(pool);
+        if (!step.is_nginx) {
+            lines_expect_debug(run, pool, (uintptr_t) target.p);
+        }
         self->large_sum -= shadow_hash(target.p);
+        self->large_addresses -= (uintptr_t) target.p;
     }
     step_check(run, &step);
 }
@@ -345,4 +348,5 @@ void
 act_large_made(struct run *run, unsigned pool, const void *p)
 {
     run->pools[pool].large_sum += shadow_hash(p);
+    run->pools[pool].large_addresses += (uintptr_t) p;
 }

@@ -17,7 +17,7 @@ static const enum shadow_handler handlers[][SHADOW_OPS] = {
      SHADOW_NONE},
     {SHADOW_RUNNING_FILE, SHADOW_ALIGNING, SHADOW_FREEING, SHADOW_ADDING,
      SHADOW_NONE},
-    {SHADOW_CANCELLING, SHADOW_ALLOCATING, SHADOW_FREEING, SHADOW_ADDING,
+    {SHADOW_CANCELLING, SHADOW_ALLOCATING, SHADOW_FREEING, SHADOW_TRIMMING,
      SHADOW_NONE},
 };
 
@@ -83,7 +83,9 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
 
     step.node = node;
     if (node != NULL) {
-        run->lines.debug_expected += !step.is_nginx && run_logs(pool);
+        if (!step.is_nginx) {
+            lines_expect_debug(run, pool, (uintptr_t) node);
+        }
         struct shadow_allocation *made =
             shadow_add(self, SHADOW_NODE, (unsigned char *) node, sizeof(*node),
                        &model.node);
@@ -268,6 +270,9 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
         op->number /= HANDLER_NUMBERS;
         act_cancel(run, op);
         break;
+    case SHADOW_TRIMMING:
+        act_cache_trim(run);
+        break;
     default:
         break;
     }
@@ -287,7 +292,7 @@ cleanup_take(struct run *run, unsigned pool, struct shadow_cleanup *ret_cleanup)
         if (cleanup->is_over || cleanup->handler == SHADOW_NONE) {
             continue;
         }
-        run->lines.debug_expected += run_logs(pool);
+        lines_expect_debug(run, pool, (uintptr_t) cleanup->node);
         if (cleanup->handler < SHADOW_HANDLERS) {
             *ret_cleanup = *cleanup;
             return 1;
@@ -313,5 +318,5 @@ file_expect(struct run *run, const struct shadow_cleanup *cleanup)
         (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
     run->lines.others +=
         run->file_errs[FILES_CLOSE] != 0 && run_logs(cleanup->op.pool);
-    run->lines.debug_expected += run_logs(cleanup->op.pool);
+    lines_expect_debug(run, cleanup->op.pool, fd);
 }

@@ -16,12 +16,16 @@ enum {
 
 static const char unused_word[] = ", unused: ";
 
-/* The starts of the lines of a debug build. */
-static const char *const debug_words[] = {
-    "free: ",
-    "add cleanup: ",
-    "run cleanup: ",
-    "file cleanup: fd:",
+/* The starts of the lines of a debug build, and the base of the number after
+ * each: an address or a descriptor. */
+static const struct {
+    const char *words;
+    int base;
+} debug_lines[] = {
+    {"free: ", 16},
+    {"add cleanup: ", 16},
+    {"run cleanup: ", 16},
+    {"file cleanup: fd:", 10},
 };
 
 static int is_expected(const struct run *run, ngx_uint_t level,
@@ -31,7 +35,7 @@ static int is_refusal(const struct run *run, ngx_uint_t level,
 static int is_file(const struct run *run, ngx_uint_t level, const char *text);
 static int is_text(const char *text, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static int is_debug(const char *text);
+static int is_debug(const char *text, uintptr_t *ret_object);
 
 void
 lines_note(struct run *run, ngx_uint_t level, const char *text, size_t size)
@@ -39,6 +43,7 @@ lines_note(struct run *run, ngx_uint_t level, const char *text, size_t size)
     struct lines *lines = &run->lines;
     char copy[TEXT_SIZE];
     const char *unused;
+    uintptr_t object = 0;
 
     if (size >= sizeof(copy)) {
         lines->is_wrong = 1;
@@ -53,7 +58,8 @@ lines_note(struct run *run, ngx_uint_t level, const char *text, size_t size)
             unused == NULL
                 ? 0
                 : strtoul(unused + sizeof(unused_word) - 1, NULL, 10);
-        lines->is_wrong |= !is_debug(copy);
+        lines->is_wrong |= !is_debug(copy, &object);
+        lines->objects_seen += object;
     } else {
         lines->seen++;
         lines->is_wrong |= !is_expected(run, level, copy);
@@ -148,14 +154,27 @@ is_text(const char *text, int err, const char *format, ...)
 }
 
 static int
-is_debug(const char *text)
+is_debug(const char *text, uintptr_t *ret_object)
 {
     size_t i;
 
-    for (i = 0; i < sizeof(debug_words) / sizeof(debug_words[0]); i++) {
-        if (strncmp(text, debug_words[i], strlen(debug_words[i])) == 0) {
+    for (i = 0; i < sizeof(debug_lines) / sizeof(debug_lines[0]); i++) {
+        size_t size = strlen(debug_lines[i].words);
+
+        if (strncmp(text, debug_lines[i].words, size) == 0) {
+            *ret_object =
+                (uintptr_t) strtoull(text + size, NULL, debug_lines[i].base);
             return 1;
         }
     }
     return 0;
+}
+
+void
+lines_expect_debug(struct run *run, unsigned pool, uintptr_t object)
+{
+    if (run_logs(pool)) {
+        run->lines.debug_expected++;
+        run->lines.objects_expected += object;
+    }
 }

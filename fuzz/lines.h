@@ -1,13 +1,15 @@
 /*
  * The lines that a pool writes to its log. Each line must be expected when it
  * is written: it names the call that failed, the call's arguments, and the
- * system's error. The further lines of a debug build are counted, and the
- * unused bytes that they report for a destroyed pool's blocks are added up.
+ * system's error. The further lines of a debug build are counted. The addresses
+ * and descriptors in them are added up, and so are the unused bytes that they
+ * report for a destroyed pool's blocks.
  */
 #ifndef FUZZ_LINES_H
 #define FUZZ_LINES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -21,8 +23,11 @@ struct lines {
     size_t others; /* expected lines, without those of the system's refusals */
     int is_wrong;  /* a line was not expected, or has other words */
 
-    size_t debug_seen;      /* lines of debug builds */
-    size_t debug_expected;  /* expected lines of debug builds */
+    size_t debug_seen;     /* lines of debug builds */
+    size_t debug_expected; /* expected lines of debug builds */
+    uintptr_t
+        objects_seen; /* addresses and descriptors in these lines, added */
+    uintptr_t objects_expected;
     size_t unused_seen;     /* unused bytes, by these lines */
     size_t unused_expected; /* unused bytes, by the model */
 
@@ -35,5 +40,9 @@ struct lines {
 /* Call for each line that is written: checks and counts it. */
 void lines_note(struct run *run, ngx_uint_t level, const char *text,
                 size_t size);
+
+/* Expect a line of a debug build from the pool, if it has a log for it. object
+ * is the address or the descriptor that the line is about. */
+void lines_expect_debug(struct run *run, unsigned pool, uintptr_t object);
 
 #endif

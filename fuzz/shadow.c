@@ -27,6 +27,8 @@ shadow_clear(struct shadow_pool *shadow)
     shadow->block_count = 0;
     shadow->index_size = 0;
     shadow->large_sum = 0;
+    shadow->large_addresses = 0;
+    shadow->large_bytes = 0;
     shadow->ended_count = 0;
     shadow->allocation_count = 0;
     shadow->range_count = 0;
@@ -55,6 +57,8 @@ shadow_end(struct shadow_pool *shadow)
            shadow->block_count * sizeof(shadow->block_ends[0]));
     shadow->is_mixed = 0;
     shadow->large_sum = 0;
+    shadow->large_addresses = 0;
+    shadow->large_bytes = 0;
     shadow->ended_count = shadow->allocation_count;
     shadow->allocation_count = 0;
     shadow->range_count = 0;
@@ -77,6 +81,7 @@ shadow_add(struct shadow_pool *shadow, enum shadow_kind kind, unsigned char *p,
         .offset = (unsigned) spot->offset,
     };
     if (spot->place == MODEL_LARGE) {
+        shadow->large_bytes += size;
         range_add(shadow, (struct shadow_range){.start = p, .end = p + size});
     }
     return allocation;
@@ -136,6 +141,7 @@ shadow_remove(struct shadow_pool *shadow, struct shadow_allocation *allocation)
         &shadow->allocations[--shadow->allocation_count];
 
     if (allocation->place == MODEL_LARGE) {
+        shadow->large_bytes -= allocation->size;
         range_remove(shadow, allocation->p);
     }
     for (; allocation < last; allocation++) {

@@ -68,6 +68,7 @@ enum shadow_handler {
     SHADOW_RUNNING_FILE = SHADOW_OPS, /* ngx_pool_run_cleanup_file() */
     SHADOW_ALIGNING,                  /* makes a large allocation of any size */
     SHADOW_CANCELLING,                /* clears another cleanup's handler */
+    SHADOW_TRIMMING,                  /* releases the thread's kept memory */
     SHADOW_HANDLERS,
 
     SHADOW_CLOSE = SHADOW_HANDLERS, /* ngx_pool_cleanup_file() */
@@ -104,6 +105,8 @@ struct shadow_pool {
     size_t index_puts;  /* large allocations since the pool got that index */
     size_t index_live;  /* large allocations when it got that index, at most */
     uint64_t large_sum; /* shadow_hash() of each live large allocation, added */
+    uintptr_t large_addresses; /* of each, added */
+    size_t large_bytes; /* that were asked for, of live large allocations */
     size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;
     struct shadow_allocation allocations[SHADOW_ALLOCATIONS_MAX + 2];

@@ -23,6 +23,7 @@ NEEDS_NGINX = "pool_mixed"
 
 # The target that finds a mutant, by what its row says of where it runs.
 PLANTED_IN = {
+    "debug": "pool_ops",
     "exact": "pool_ops",
     "hardened": "pool_ops",
     "mixed": "pool_mixed",

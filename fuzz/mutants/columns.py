@@ -43,6 +43,7 @@ CPU_MOST = 600  # of the original
 REPLAYS = {
     "replay_pool_ops": ["pool_ops"],
     "replay_log_lines": ["log_lines"],
+    "replay_pool_ops_debug": ["pool_ops"],
     "replay_pool_ops_debug_palloc": ["pool_ops"],
     "replay_pool_ops_keyless": ["pool_ops"],
     "replay_pool_ops_setspecific": ["pool_ops"],
@@ -58,6 +59,7 @@ REPLAYS = {
 # Where a planted bug of the pool is looked for first, by what its row says that it
 # runs in: the tests of the suite mutants look nowhere else.
 OWN_REPLAYS = {
+    "debug": "replay_pool_ops_debug",
     "exact": "replay_pool_ops",
     "hardened": "replay_pool_ops_hardened",
     "mixed": "replay_pool_mixed",
@@ -236,6 +238,7 @@ def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Check
         tree.configure("campaign")
         known = target_names(tree, "campaign")
         for runs, target in (*targets.PLANTED_IN.items(), *IN_POOL.items(),
+                             ("debug", "pool_ops_ubsan"),
                              ("hardened", "pool_ops_hardened"),
                              *((name, name) for name in (*READERS, *ATTACKS))):
             if target in known:

@@ -11,7 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-RUNS = ("exact", "hardened", "mixed", "ops_decoder", "trace_reader",
+RUNS = ("exact", "hardened", "debug", "mixed", "ops_decoder", "trace_reader",
         "adapters", "arena_ops", "log_lines", "pool_oom", "pool_threads",
         "pool_threads_tsan", "run_json", "sizes_csv")
 

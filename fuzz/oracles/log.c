@@ -3,6 +3,7 @@
 enum {
     WORDS,
     DEBUG,
+    OBJECTS,
     UNUSED,
 };
 
@@ -11,6 +12,9 @@ static const struct promise promises[] = {
                    "and the system's error"},
     [DEBUG] = {33, "a debug build reports each block and large allocation "
                    "that is released, and each cleanup that is added or run"},
+    [OBJECTS] = {33, "a line of a debug build has the address of the block, "
+                     "large allocation or cleanup that it is about, or the "
+                     "descriptor"},
     [UNUSED] = {33, "a debug build reports how many bytes of each block were "
                     "unused"},
 };
@@ -27,6 +31,9 @@ check(const struct run *run, const struct step *step)
     }
     if (run->lines.debug_seen != run->lines.debug_expected) {
         return &promises[DEBUG];
+    }
+    if (run->lines.objects_seen != run->lines.objects_expected) {
+        return &promises[OBJECTS];
     }
     return run->lines.unused_seen != run->lines.unused_expected
                ? &promises[UNUSED]

@@ -88,7 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input = (struct input){.data = data, .size = size};
     nth = next_byte() % LEVELS;
     own = next_byte();
-    err = (ngx_err_t) next_byte();
+    err = (ngx_err_t) (int8_t) next_byte();
     for (size_t i = 0; i < LEVELS; i++) {
         check(levels[i] == i, "the levels have nginx's numbers");
     }

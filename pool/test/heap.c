@@ -63,12 +63,11 @@ heap_calloc(size_t count, size_t size)
 int
 heap_posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
-    void *p = heap_take("posix_memalign",
-                        alignment < HEAP_ALIGNMENT ? HEAP_ALIGNMENT : alignment,
-                        size, size_most);
+    void *p = heap_take("posix_memalign", alignment, size, size_most);
 
     if (p == NULL) {
         refused.alignment = alignment;
+        errno = 0; /* the result is the error: POSIX */
         return ENOMEM;
     }
     *ret_p = p;
@@ -182,9 +181,15 @@ heap_take(const char *function, size_t alignment, size_t size, size_t most)
 {
     void *start;
     struct header *header;
+    size_t offset = alignment;
 
+    /* As on other systems, a small alignment gets no more than it asks for. */
+    if (alignment < HEAP_ALIGNMENT) {
+        offset = HEAP_ALIGNMENT + alignment;
+        alignment = HEAP_ALIGNMENT;
+    }
     if (heap_refuses(size, most) || alignment > HEAP_SIZE_MAX ||
-        posix_memalign(&start, alignment, alignment + size) != 0) {
+        posix_memalign(&start, alignment, offset + size) != 0) {
         refusals++;
         refusals_of_size += size > HEAP_SIZE_MAX || alignment > HEAP_SIZE_MAX;
         refused = (struct heap_request){.function = function, .size = size};
@@ -192,7 +197,7 @@ heap_take(const char *function, size_t alignment, size_t size, size_t most)
         return NULL;
     }
 
-    header = (struct header *) (void *) ((char *) start + alignment) - 1;
+    header = (struct header *) (void *) ((char *) start + offset) - 1;
     header->start = start;
     header->size = size;
     ASAN_POISON_MEMORY_REGION(header, sizeof(*header));
