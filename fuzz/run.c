@@ -70,7 +70,7 @@ run_program_again(const uint8_t *data, size_t size,
 
     changed.no_faults = 1;
     run = run_program(data, size, &changed);
-    if (run->op_count == MODEL_OPS_MAX) {
+    if (run->op_count == MODEL_OPS_MAX || run_was_refused(run)) {
         return;
     }
     for (pool = 0; pool < OP_POOLS; pool++) {
@@ -84,6 +84,13 @@ run_program_again(const uint8_t *data, size_t size,
         step.hashes[1] = run_program(data, size, &changed)->pools[pool].hash;
         step_check(&the_run, &step);
     }
+}
+
+int
+run_was_refused(const struct run *run)
+{
+    return heap_refusals() - heap_refusals_of_size() !=
+           run->refusals - run->refusals_of_size;
 }
 
 static void

@@ -110,6 +110,10 @@ ngx_log_t *run_log(struct run *run, unsigned pool);
 /* Whether the pool's log takes lines. */
 int run_logs(unsigned pool);
 
+/* Whether the system has refused memory since the program's start. Sizes that
+ * it never has do not count. */
+int run_was_refused(const struct run *run);
+
 /*
  * Do the program at data, of size bytes, to its end, then destroy all pools.
  * A broken promise is printed with the op and its number, and aborts.

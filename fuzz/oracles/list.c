@@ -2,8 +2,6 @@
 
 #include <ngx_pool_index.h>
 
-#include "heap.h"
-
 enum {
     ONCE,
     SPARE,
@@ -100,8 +98,7 @@ check(const struct run *run, const struct step *step)
             return broken;
         }
     } else if (step->kind == STEP_FREE && step->is_old && !self->is_mixed &&
-               heap_refusals() - heap_refusals_of_size() ==
-                   run->refusals - run->refusals_of_size) {
+               !run_was_refused(run)) {
         return &promises[INDEXED];
     }
     if (!looks_at_list(run, step)) {
