@@ -96,7 +96,7 @@ act_any(struct run *run, const struct op *op)
         act_cache_limit(run, act_size(run, op));
         break;
     case OP_CACHE_TRIM:
-        act_cache_trim(run);
+        act_cache_trim(run, 0);
         break;
     case OP_FAIL_ALLOC:
         fail_alloc(run, op->number % FAILS);
@@ -452,9 +452,9 @@ act_cache_limit(struct run *run, size_t size)
 }
 
 void
-act_cache_trim(struct run *run)
+act_cache_trim(struct run *run, unsigned pool)
 {
-    struct step step = step_begin(run, STEP_OTHER, 0, OP_CACHE_TRIM);
+    struct step step = step_begin(run, STEP_OTHER, pool, OP_CACHE_TRIM);
 
     note(run, (struct source_call){.code = SOURCE_CACHE_TRIM});
     ngx_pool_cache_trim();

@@ -31,7 +31,11 @@ void act_cleanups(struct run *run, unsigned pool,
 
 void act_destroy(struct run *run, unsigned pool);
 void act_cache_limit(struct run *run, size_t size);
-void act_cache_trim(struct run *run);
+
+/* Release what the thread keeps. pool is the one whose handler does so, or
+ * 0. */
+void act_cache_trim(struct run *run, unsigned pool);
+
 void act_alloc(struct run *run, const struct op *op, enum op_code code,
                size_t size);
 void act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,

@@ -271,7 +271,7 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
         act_cancel(run, op);
         break;
     case SHADOW_TRIMMING:
-        act_cache_trim(run);
+        act_cache_trim(run, run->running_pool);
         break;
     default:
         break;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "heap.h"
 #include "run.h"
 #include "states.h"
 #include "step.h"
@@ -202,7 +203,8 @@ kept_note_needed(struct run *run, struct step *step)
  * Notes whether the kept memory can still be predicted from the memory that
  * pools get from the system. It cannot after a pool got memory by
  * ngx_pmemalign(), by nginx's own functions, under another limit, or without
- * bookkeeping.
+ * bookkeeping. Memory beyond the limit is not counted, so after a sweep less is
+ * kept.
  */
 static void
 kept_note_plain(struct run *run, const struct step *step)
@@ -214,6 +216,10 @@ kept_note_plain(struct run *run, const struct step *step)
     }
     if (step->calls != 0 && run->kept.limit != 0 &&
         run->kept.stats.overhead == 0) {
+        run->kept.is_plain = 0;
+    }
+    if (step->calls != 0 && run->kept.limit > KEPT_ALWAYS &&
+        heap_live_bytes() > run->kept.limit) {
         run->kept.is_plain = 0;
     }
     if (step->kind == STEP_OTHER &&
