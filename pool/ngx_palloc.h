@@ -130,7 +130,7 @@ typedef struct {
     size_t free;         /* left in blocks that are still tried */
     size_t wasted;       /* left in blocks before current */
     ngx_uint_t large;    /* live large allocations */
-    ngx_uint_t cleanups; /* on its list: also those that have run early */
+    ngx_uint_t cleanups; /* on its list, with or without a handler */
     size_t index;        /* of the index of large allocations */
 } ngx_pool_stats_t;
 

@@ -231,15 +231,16 @@ ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep)
     size_t before = cache->left;
     ngx_uint_t i;
     ngx_uint_t count;
+    ngx_uint_t low;
 
     for (i = NGX_POOL_BINS; i-- > 0 && ngx_pool_cache_size() > leave;) {
-        count = is_sweep ? cache->bins[i].low : cache->bins[i].count;
+        low = cache->bins[i].low;
+        count = is_sweep ? low : cache->bins[i].count;
         for (; count > 0 && ngx_pool_cache_size() > leave; count--) {
             ngx_free(ngx_pool_cache_take(i, 0, SIZE_MAX));
+            low -= low > 0;
         }
-        if (is_sweep) {
-            cache->bins[i].low = cache->bins[i].count;
-        }
+        cache->bins[i].low = is_sweep ? cache->bins[i].count : low;
     }
     if (is_sweep) {
         cache->most -= cache->left - before;

@@ -32,6 +32,7 @@ static void miss(size_t size);
 static void keep(size_t size, size_t blocks);
 static void grow(ngx_pool_t *pool, size_t blocks);
 static void run_region(size_t size, size_t bytes, size_t large);
+static void run_pieces(size_t size, size_t count);
 static void end_regions(size_t count);
 static ngx_pool_cache_stats_t stats(void);
 static void check_marks(const u_char *p, size_t start, size_t end,
@@ -709,7 +710,8 @@ test_cache_sweeps_leave_what_is_little(void **state)
                     SWEEP_LEAVES + POOL_SIZE);
 }
 
-/* What the pools just before a lower limit needed stays at the next sweep. */
+/* Memory that was needed just before the limit was lowered stays at the next
+ * sweep. */
 static void
 test_cache_limit_is_no_sweep(void **state)
 {
@@ -717,23 +719,36 @@ test_cache_limit_is_no_sweep(void **state)
         SIZE = 64 * 1024,
         PIECES = MIB / SIZE + 1,
     };
-    size_t n;
 
     (void) state;
     ngx_pool_cache_limit(LIMIT);
     end_regions(SWEEP_REGIONS - 3);
-    for (n = 0; n < 2; n++) {
-        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
-        size_t i;
-
-        for (i = 0; i < PIECES; i++) {
-            (void) ngx_palloc(pool, SIZE);
-        }
-        ngx_destroy_pool(pool);
-    }
+    run_pieces(SIZE, PIECES);
+    run_pieces(SIZE, PIECES);
     ngx_pool_cache_limit(MIB);
     end_regions(1);
     assert_in_range(ngx_pool_cache_size(), MIB - SIZE, MIB);
+}
+
+/* What a lower limit releases is first of all what was not needed. */
+static void
+test_cache_limit_leaves_what_was_needed(void **state)
+{
+    enum {
+        SIZE = 128 * 1024,
+        PIECES = 20,
+        NEEDED = 15,
+        LEFT = 8,
+    };
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    run_pieces(SIZE, PIECES);
+    end_regions(SWEEP_REGIONS - 1);
+    run_pieces(SIZE, NEEDED);
+    ngx_pool_cache_limit(LEFT * SIZE);
+    end_regions(SWEEP_REGIONS - 1);
+    assert_in_range(ngx_pool_cache_size(), (LEFT - 1) * SIZE, LEFT * SIZE);
 }
 
 /* No count of pieces is too large. */
@@ -1487,6 +1502,18 @@ run_region(size_t size, size_t bytes, size_t large)
     ngx_destroy_pool(pool);
 }
 
+/* A pool makes count large allocations of size bytes, and ends. */
+static void
+run_pieces(size_t size, size_t count)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    for (; count > 0; count--) {
+        assert_non_null(ngx_palloc(pool, size));
+    }
+    ngx_destroy_pool(pool);
+}
+
 static void
 end_regions(size_t count)
 {
@@ -1554,6 +1581,7 @@ main(void)
         FIXTURE_TEST(test_cache_sweeps_count_resets_of_unused_pools),
         FIXTURE_TEST(test_cache_sweeps_leave_what_is_little),
         FIXTURE_TEST(test_cache_limit_is_no_sweep),
+        FIXTURE_TEST(test_cache_limit_leaves_what_was_needed),
         FIXTURE_TEST(test_cache_trim_releases_any_number_of_blocks),
         FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
         FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),
