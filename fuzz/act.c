@@ -46,7 +46,7 @@ static const struct {
     int err;
 } file_faults[] = {
     {FILES_CLOSE, 0},       {FILES_UNLINK, 0},    {FILES_UNLINK, ENOENT},
-    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EINTR}, {FILES_UNLINK, EPERM},
+    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EINTR}, {FILES_CLOSE, EIO},
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */
@@ -317,7 +317,7 @@ lines_expect(struct run *run, unsigned pool, int is_destroy)
         return;
     }
     run->lines.debug_expected += model->large_count;
-    run->lines.objects_expected += run->pools[pool].large_addresses;
+    run->lines.object_sum_expected += run->pools[pool].large_address_sum;
     for (i = 0; is_destroy && i < model->block_count; i++) {
         lines_expect_debug(run, pool, (uintptr_t) run->pools[pool].blocks[i]);
         run->lines.unused_expected +=
@@ -573,5 +573,5 @@ int
 act_is_full(const struct run *run, unsigned pool)
 {
     return run->model.pools[pool].bytes > POOL_BYTES_MAX ||
-           run->pools[pool].large_bytes > POOL_BYTES_MAX;
+           run->pools[pool].large_asked > POOL_BYTES_MAX;
 }

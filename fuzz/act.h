@@ -32,8 +32,9 @@ void act_cleanups(struct run *run, unsigned pool,
 void act_destroy(struct run *run, unsigned pool);
 void act_cache_limit(struct run *run, size_t size);
 
-/* Release what the thread keeps. pool is the one whose handler does so, or
- * 0. */
+/* Release what the thread keeps. The step is one of pool: the pool whose
+ * handler does so, since it does not when another pool is run alone. An op's
+ * step is one of pool 0. */
 void act_cache_trim(struct run *run, unsigned pool);
 
 void act_alloc(struct run *run, const struct op *op, enum op_code code,

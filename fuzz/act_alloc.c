@@ -316,7 +316,7 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
             lines_expect_debug(run, pool, (uintptr_t) target.p);
         }
         self->large_sum -= shadow_hash(target.p);
-        self->large_addresses -= (uintptr_t) target.p;
+        self->large_address_sum -= (uintptr_t) target.p;
     }
     step_check(run, &step);
 }
@@ -348,5 +348,5 @@ void
 act_large_made(struct run *run, unsigned pool, const void *p)
 {
     run->pools[pool].large_sum += shadow_hash(p);
-    run->pools[pool].large_addresses += (uintptr_t) p;
+    run->pools[pool].large_address_sum += (uintptr_t) p;
 }

@@ -203,8 +203,9 @@ kept_note_needed(struct run *run, struct step *step)
  * Notes whether the kept memory can still be predicted from the memory that
  * pools get from the system. It cannot after a pool got memory by
  * ngx_pmemalign(), by nginx's own functions, under another limit, or without
- * bookkeeping. Memory beyond the limit is not counted, so after a sweep less is
- * kept.
+ * bookkeeping. Nor can it after more was allocated than the limit: the part
+ * above the limit is not counted, so less is kept after a sweep. Under a limit
+ * of KEPT_ALWAYS or less, a sweep releases nothing.
  */
 static void
 kept_note_plain(struct run *run, const struct step *step)

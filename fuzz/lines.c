@@ -59,10 +59,19 @@ lines_note(struct run *run, ngx_uint_t level, const char *text, size_t size)
                 ? 0
                 : strtoul(unused + sizeof(unused_word) - 1, NULL, 10);
         lines->is_wrong |= !is_debug(copy, &object);
-        lines->objects_seen += object;
+        lines->object_sum_seen += object;
     } else {
         lines->seen++;
         lines->is_wrong |= !is_expected(run, level, copy);
+    }
+}
+
+void
+lines_expect_debug(struct run *run, unsigned pool, uintptr_t object)
+{
+    if (run_logs(pool)) {
+        run->lines.debug_expected++;
+        run->lines.object_sum_expected += object;
     }
 }
 
@@ -168,13 +177,4 @@ is_debug(const char *text, uintptr_t *ret_object)
         }
     }
     return 0;
-}
-
-void
-lines_expect_debug(struct run *run, unsigned pool, uintptr_t object)
-{
-    if (run_logs(pool)) {
-        run->lines.debug_expected++;
-        run->lines.objects_expected += object;
-    }
 }

@@ -23,11 +23,10 @@ struct lines {
     size_t others; /* expected lines, without those of the system's refusals */
     int is_wrong;  /* a line was not expected, or has other words */
 
-    size_t debug_seen;     /* lines of debug builds */
-    size_t debug_expected; /* expected lines of debug builds */
-    uintptr_t
-        objects_seen; /* addresses and descriptors in these lines, added */
-    uintptr_t objects_expected;
+    size_t debug_seen;         /* lines of debug builds */
+    size_t debug_expected;     /* expected lines of debug builds */
+    uintptr_t object_sum_seen; /* addresses and descriptors in them, added */
+    uintptr_t object_sum_expected;
     size_t unused_seen;     /* unused bytes, by these lines */
     size_t unused_expected; /* unused bytes, by the model */
 

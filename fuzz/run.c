@@ -81,8 +81,11 @@ run_program_again(const uint8_t *data, size_t size,
         step.kind = STEP_ALONE;
         step.pool = pool;
         step.hashes[0] = hashes[pool];
-        step.hashes[1] = run_program(data, size, &changed)->pools[pool].hash;
-        step_check(&the_run, &step);
+        run = run_program(data, size, &changed);
+        if (!run_was_refused(run)) {
+            step.hashes[1] = run->pools[pool].hash;
+            step_check(&the_run, &step);
+        }
     }
 }
 

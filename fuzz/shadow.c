@@ -9,8 +9,8 @@ enum {
     OLD = 64, /* large allocations that are newer than an old one */
 };
 
-/* Keeps the compiler from making a memmove() of a loop: AddressSanitizer's
- * copies a byte at a time. */
+/* Prevents the compiler from making a loop a call of memmove():
+ * AddressSanitizer's memmove() copies byte by byte. */
 #define KEEP_LOOP() __asm__ volatile("" ::: "memory")
 
 static void range_add(struct shadow_pool *shadow, struct shadow_range range);
@@ -27,8 +27,8 @@ shadow_clear(struct shadow_pool *shadow)
     shadow->block_count = 0;
     shadow->index_size = 0;
     shadow->large_sum = 0;
-    shadow->large_addresses = 0;
-    shadow->large_bytes = 0;
+    shadow->large_address_sum = 0;
+    shadow->large_asked = 0;
     shadow->ended_count = 0;
     shadow->allocation_count = 0;
     shadow->range_count = 0;
@@ -57,8 +57,8 @@ shadow_end(struct shadow_pool *shadow)
            shadow->block_count * sizeof(shadow->block_ends[0]));
     shadow->is_mixed = 0;
     shadow->large_sum = 0;
-    shadow->large_addresses = 0;
-    shadow->large_bytes = 0;
+    shadow->large_address_sum = 0;
+    shadow->large_asked = 0;
     shadow->ended_count = shadow->allocation_count;
     shadow->allocation_count = 0;
     shadow->range_count = 0;
@@ -81,7 +81,7 @@ shadow_add(struct shadow_pool *shadow, enum shadow_kind kind, unsigned char *p,
         .offset = (unsigned) spot->offset,
     };
     if (spot->place == MODEL_LARGE) {
-        shadow->large_bytes += size;
+        shadow->large_asked += size;
         range_add(shadow, (struct shadow_range){.start = p, .end = p + size});
     }
     return allocation;
@@ -141,7 +141,7 @@ shadow_remove(struct shadow_pool *shadow, struct shadow_allocation *allocation)
         &shadow->allocations[--shadow->allocation_count];
 
     if (allocation->place == MODEL_LARGE) {
-        shadow->large_bytes -= allocation->size;
+        shadow->large_asked -= allocation->size;
         range_remove(shadow, allocation->p);
     }
     for (; allocation < last; allocation++) {
@@ -150,7 +150,8 @@ shadow_remove(struct shadow_pool *shadow, struct shadow_allocation *allocation)
     }
 }
 
-/* Memory that was never used lies above all that was, so few ranges move. */
+/* The system places new memory above all earlier memory (fixed.h), so few
+ * ranges move. */
 static void
 range_add(struct shadow_pool *shadow, struct shadow_range range)
 {

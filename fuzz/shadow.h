@@ -41,7 +41,7 @@ struct shadow_allocation {
     unsigned char *p;
     size_t size;
     unsigned key;    /* no two are the same */
-    unsigned number; /* of SHADOW_BYTES: run.made_count of its op */
+    unsigned number; /* of SHADOW_BYTES: run.made_count at its op */
     enum shadow_kind kind;
     enum model_place place;
     unsigned block;  /* of a small one: as in struct model_spot */
@@ -102,11 +102,12 @@ struct shadow_pool {
     size_t block_ends[MODEL_BLOCKS_MAX]; /* offset of the end of the cut bytes
                                             of each, since it was empty */
     size_t index_size;                   /* bytes of its index */
-    size_t index_puts;  /* large allocations since the pool got that index */
-    size_t index_live;  /* large allocations when it got that index, at most */
-    uint64_t large_sum; /* shadow_hash() of each live large allocation, added */
-    uintptr_t large_addresses; /* of each, added */
-    size_t large_bytes; /* that were asked for, of live large allocations */
+    size_t index_puts; /* large allocations since the pool got that index */
+    size_t index_live; /* large allocations when it got that index, at most */
+    /* Of live large allocations: */
+    uint64_t large_sum;          /* shadow_hash() of each address, added */
+    uintptr_t large_address_sum; /* the addresses, added */
+    size_t large_asked;          /* bytes */
     size_t ended_count; /* allocations that the last reset or destroy ended */
     size_t allocation_count;
     struct shadow_allocation allocations[SHADOW_ALLOCATIONS_MAX + 2];
@@ -163,8 +164,9 @@ struct shadow_allocation *shadow_numbered(struct shadow_pool *shadow,
 int shadow_is_old(const struct shadow_pool *shadow,
                   const struct shadow_allocation *allocation);
 
-/* The number of live large allocations that share a byte with the range: 0, 1,
- * or 2 for more. Of them no two may share one, but for the newest. O(log n). */
+/* The number of live large allocations that overlap the range: 0, 1, or 2 for
+ * more. They must not overlap each other, except that the newest may overlap
+ * any. Cost: O(log n). */
 unsigned shadow_count_overlapping(const struct shadow_pool *shadow,
                                   struct shadow_range range);
 

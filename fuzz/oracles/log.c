@@ -32,7 +32,7 @@ check(const struct run *run, const struct step *step)
     if (run->lines.debug_seen != run->lines.debug_expected) {
         return &promises[DEBUG];
     }
-    if (run->lines.objects_seen != run->lines.objects_expected) {
+    if (run->lines.object_sum_seen != run->lines.object_sum_expected) {
         return &promises[OBJECTS];
     }
     return run->lines.unused_seen != run->lines.unused_expected

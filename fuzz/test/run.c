@@ -185,9 +185,9 @@ test_run_leaves_its_states_to_libfuzzer(void **state)
     assert_in_range(reached, 4, count / 4);
 }
 
-/* The answer is that of a look at each live allocation. */
+/* The count is the same as when the range is compared with each. */
 static void
-test_shadow_finds_what_overlaps(void **state)
+test_shadow_counts_overlapping_allocations(void **state)
 {
     static const struct model_spot large = {.place = MODEL_LARGE};
     static struct shadow_pool shadow;
@@ -236,7 +236,7 @@ main(void)
         cmocka_unit_test(test_run_ends_at_its_bound),
         cmocka_unit_test(test_oracles_state_every_promise),
         cmocka_unit_test(test_run_leaves_its_states_to_libfuzzer),
-        cmocka_unit_test(test_shadow_finds_what_overlaps),
+        cmocka_unit_test(test_shadow_counts_overlapping_allocations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ heap_posix_memalign(void **ret_p, size_t alignment, size_t size)
 
     if (p == NULL) {
         refused.alignment = alignment;
-        errno = 0; /* the result is the error: POSIX */
+        errno = 0; /* the result is the error, and errno need not have it */
         return ENOMEM;
     }
     *ret_p = p;
@@ -183,7 +183,8 @@ heap_take(const char *function, size_t alignment, size_t size, size_t most)
     struct header *header;
     size_t offset = alignment;
 
-    /* As on other systems, a small alignment gets no more than it asks for. */
+    /* An alignment below 16 gets an address that is no multiple of 16. glibc
+     * gives more than was asked for; other systems need not. */
     if (alignment < HEAP_ALIGNMENT) {
         offset = HEAP_ALIGNMENT + alignment;
         alignment = HEAP_ALIGNMENT;

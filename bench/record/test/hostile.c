@@ -294,9 +294,9 @@ do_setuid(void)
     allocate();
 }
 
-/* A single one: with an interval that is shorter than a fork, the next signal
- * would wait at the end of each handler, and the program would do nothing
- * else. */
+/* The timer fires once, and the handler sets it again. With an interval that is
+ * shorter than a fork, a signal would be pending at the end of each handler,
+ * and the program would never get back to its loop. */
 static const struct itimerval alarm_soon = {.it_value = {.tv_usec = 300}};
 static volatile sig_atomic_t alarms;
 
