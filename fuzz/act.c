@@ -18,9 +18,9 @@ enum {
     NGINX_UNIT = 16,
 
     /* Larger sizes are reduced, since the heap has no memory for many of them.
-     * Sizes that no heap has are not reduced. The limit is twice malloc's
-     * threshold M_MMAP_THRESHOLD: from that on malloc() maps new memory, which
-     * is zero. */
+     * Sizes that no heap has, and limits of kept memory, are not reduced. The
+     * bound is twice malloc's threshold M_MMAP_THRESHOLD: from that on malloc()
+     * maps new memory, which is zero. */
     SIZES = 256 * 1024,
 
     /* A pool allocates no more when its blocks, or its large allocations, have

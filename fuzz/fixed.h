@@ -29,8 +29,9 @@ int fixed_posix_memalign(void **ret_p, size_t alignment, size_t size);
 void fixed_free(void *p);
 
 enum {
-    FIXED_SIZE = 32 * 1024 *
-                 1024, /* twice NGX_POOL_CACHE_SIZE; the corpus needs 7 MiB */
+    /* Twice NGX_POOL_CACHE_SIZE. The corpus needs 7 MiB. */
+    FIXED_SIZE = 32 * 1024 * 1024,
+
     FIXED_FRESH = 0xa5,
     FIXED_STALE = 0x5a,
 };
