@@ -46,9 +46,11 @@ enum {
     UNITS_BITS = 14, /* of one in units: up to 256 KiB */
     BYTES_BITS_LEAST = 6,
     BEYOND_BITS = 12,
-    GREAT_ONE_IN = 32, /* one size in this number gets a higher bit */
-    GREAT_BITS = 32,   /* bits that a usual size has at most */
-    NEIGHBOURS = 8,    /* greatest difference of neighbours */
+    LIMIT_BITS_LEAST = 18, /* bits of every third limit in bytes: */
+    LIMIT_BITS_SPAN = 8,   /* 256 KiB to 32 MiB, what a program has */
+    GREAT_ONE_IN = 32,     /* one size in this number gets a higher bit */
+    GREAT_BITS = 32,       /* bits that a usual size has at most */
+    NEIGHBOURS = 8,        /* greatest difference of neighbours */
 
     MODES = 8,
     MAX_VALUES = 7, /* with different meanings; see enum op_mode */
@@ -87,7 +89,7 @@ static const uint8_t sizes_of_tails[MODES] = {
     [OP_SMALL] = 4,
 };
 static const uint8_t sizes_of_limits[MODES] = {
-    [OP_BYTES] = 3, [OP_UNITS] = 1,  [OP_SMALL] = 1,
+    [OP_BYTES] = 6, [OP_UNITS] = 1,  [OP_SMALL] = 1,
     [OP_BIG] = 3,   [OP_BEYOND] = 6,
 };
 
@@ -191,6 +193,7 @@ static uint32_t age_sample(struct mutator *mutator, const struct scene *scene);
 static uint32_t nginx_sample(struct mutator *mutator);
 static uint32_t thread_sample(struct mutator *mutator);
 static uint64_t amount_sample(struct mutator *mutator, unsigned code);
+static uint64_t limit_sample(struct mutator *mutator);
 static unsigned great_bit_sample(struct mutator *mutator);
 static uint64_t value_sample(struct mutator *mutator, enum op_mode mode);
 static void operand_tweak(struct mutator *mutator, size_t at, char operand);
@@ -940,12 +943,32 @@ amount_sample(struct mutator *mutator, unsigned code)
         }
     }
     mode = (enum op_mode) weighted(mutator, modes, sizeof(modes[0]), MODES);
+    if (mode == OP_BYTES && code == OP_CACHE_LIMIT) {
+        return op_amount(mode, limit_sample(mutator));
+    }
     value = value_sample(mutator, mode);
-    if (mode == OP_BYTES &&
-        one_in(mutator, code == OP_CACHE_LIMIT ? 2 : GREAT_ONE_IN)) {
+    if (mode == OP_BYTES && one_in(mutator, GREAT_ONE_IN)) {
         value |= (uint64_t) 1 << great_bit_sample(mutator);
     }
     return op_amount(mode, value);
+}
+
+/* Makes a limit in bytes: as large as an allocation, as the memory that a
+ * program may have, or too large for 32 bits. */
+static uint64_t
+limit_sample(struct mutator *mutator)
+{
+    unsigned bits = LIMIT_BITS_LEAST + below(mutator, LIMIT_BITS_SPAN);
+
+    switch (below(mutator, 3)) {
+    case 0:
+        return value_sample(mutator, OP_BYTES);
+    case 1:
+        return bits_sample(mutator, bits);
+    default:
+        return value_sample(mutator, OP_BYTES) |
+               (uint64_t) 1 << great_bit_sample(mutator);
+    }
 }
 
 /* Returns the number of a bit that makes a size too large for 32 bits. */

@@ -25,7 +25,7 @@ enum {
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
  * only with the mutator's weights and with the list of ops. */
-static const uint32_t everywhere = 0xc0526239;
+static const uint32_t everywhere = 0x32ed87c9;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -599,11 +599,15 @@ test_age_ends_many_regions(void **state)
     assert_int_equal(most, 9);
 }
 
-/* A program that has a limit at its start does not change. */
+/* A program that has a limit at its start does not change. Limits are below what
+ * an allocation takes, up to the 32 MiB of a program, and above 32 bits. */
 static void
 test_keep_starts_with_a_limit(void **state)
 {
+    const struct op_scale scale = {.max = 4095, .left = 0, .page = 4096};
+    size_t seen[3] = {0, 0, 0};
     size_t count;
+    size_t limit;
     uint64_t seed;
 
     (void) state;
@@ -617,7 +621,14 @@ test_keep_starts_with_a_limit(void **state)
         assert_int_equal(after.ops[1].code, OP_CREATE);
         assert_false(mutator_keep(&after));
         assert_int_equal(after.count, count + 1);
+
+        limit = op_size(&after.ops[0], &scale);
+        seen[0] += limit < 256 * 1024;
+        seen[1] += limit > 1024 * 1024 && limit < 32 * 1024 * 1024;
+        seen[2] += limit >> 32 != 0;
     }
+    assert_true(seen[0] > SEEDS / 5 && seen[1] > SEEDS / 25 &&
+                seen[2] > SEEDS / 5);
 }
 
 static void

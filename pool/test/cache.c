@@ -1476,8 +1476,14 @@ keep(size_t size, size_t blocks)
 static void
 grow(ngx_pool_t *pool, size_t blocks)
 {
-    while (place_blocks(pool) < blocks) {
-        assert_non_null(ngx_palloc(pool, pool->max));
+    const ngx_pool_t *last = pool;
+    size_t count;
+
+    for (count = 1; count < blocks; count++) {
+        while (last->d.next == NULL) {
+            assert_non_null(ngx_palloc(pool, pool->max));
+        }
+        last = last->d.next;
     }
 }
 
