@@ -258,7 +258,9 @@ decode(const uint8_t *data, size_t size)
         if (op.code == OP_THREAD) {
             thread = op.number % REGIONS_THREADS;
         }
-        for (; times != 0 && run.step_count < STEPS_MAX; times--) {
+        /* An op that does nothing is no step, but may count as made. */
+        for (; times != 0 && run.step_count < STEPS_MAX && made < STEPS_MAX;
+             times--) {
             struct step *step = &run.steps[run.step_count++];
             uint32_t age = op.number;
 
