@@ -959,15 +959,15 @@ static uint64_t
 limit_sample(struct mutator *mutator)
 {
     unsigned bits = LIMIT_BITS_LEAST + below(mutator, LIMIT_BITS_SPAN);
+    uint64_t limit = value_sample(mutator, OP_BYTES);
 
     switch (below(mutator, 3)) {
     case 0:
-        return value_sample(mutator, OP_BYTES);
+        return limit;
     case 1:
         return bits_sample(mutator, bits);
     default:
-        return value_sample(mutator, OP_BYTES) |
-               (uint64_t) 1 << great_bit_sample(mutator);
+        return limit | (uint64_t) 1 << great_bit_sample(mutator);
     }
 }
 
