@@ -139,9 +139,9 @@ class Sources:
                 "pool/test/*.c", "pool/test/*.py", "pool/test/meson.build",
                 "fuzz/mutants/columns.py"]),
             "corpus": self.digest([
-                "corpus/*/*", "fuzz/meson.build", "fuzz/engines/meson.build",
-                "fuzz/oracles/meson.build", "fuzz/targets/meson.build",
-                "fuzz/mutants/columns.py"]),
+                "corpus/*/*", "corpus/meson.build", "fuzz/meson.build",
+                "fuzz/engines/meson.build", "fuzz/oracles/meson.build",
+                "fuzz/targets/meson.build", "fuzz/mutants/columns.py"]),
         }
 
     def digest(self, patterns: list[str]) -> str:

@@ -438,6 +438,19 @@ class Corpus(unittest.TestCase):
             self.assertEqual(len(asked), len(checks))
 
 
+class Answers(unittest.TestCase):
+    def test_a_corpus_answer_depends_on_the_list_of_seeds(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            (root / "corpus/seeds").mkdir(parents=True)
+            (root / "corpus/seeds/one.ops").write_text("nop\n")
+            (root / "corpus/meson.build").write_text("seeds = files('seeds/one.ops')")
+            before = score.Sources(root, "60 4").key("corpus", None)
+            self.assertEqual(score.Sources(root, "60 4").key("corpus", None), before)
+            (root / "corpus/meson.build").write_text("seeds = files()")
+            self.assertNotEqual(score.Sources(root, "60 4").key("corpus", None), before)
+
+
 class Copies(unittest.TestCase):
     def test_unchanged_files_keep_their_time(self) -> None:
         # The same switched text is no change: the original is not written before it.
