@@ -172,8 +172,6 @@ struct outcome {
 struct worker {
     _Atomic size_t started; /* programs */
     size_t done;            /* programs that count for this process */
-    size_t longest;         /* programs with all of the round's ops */
-    size_t unit;            /* number of the unit that is done now, from 0 */
     size_t size;            /* of the last program that was started */
     uint8_t data[PROGRAM_SIZE_MAX];
 };
@@ -237,8 +235,7 @@ static void read_alphabet(void);
 static size_t read_symbols(const char *text, size_t count);
 static int search_all(void);
 static size_t start_cost(size_t start);
-static size_t search_round(size_t start, size_t ops, size_t units,
-                           size_t *ret_longest);
+static size_t search_round(size_t start, size_t ops);
 static void worker_run(struct worker *worker, size_t start, size_t ops);
 static int unit_take(struct search *search);
 static void extend(struct search *search, struct sequence sequence,
@@ -260,9 +257,8 @@ static struct outcome sequence_run(struct worker *worker,
                                    const struct sequence *sequence);
 static void note(const struct source_call *call);
 
-static void watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
+static void watch(size_t jobs, const pid_t *pids, size_t ops,
                   struct worker **ret_found, const char **ret_signal);
-static void print_progress(size_t jobs, size_t ops, size_t units);
 static void kill_all(size_t jobs, const pid_t *pids);
 static size_t total_done(size_t jobs);
 static int report(const struct worker *worker, const char *signal);
@@ -415,7 +411,6 @@ static int
 search_all(void)
 {
     double began = seconds_now();
-    size_t units[STARTS] = {0};
     size_t done = 0;
     size_t ops;
     size_t start;
@@ -426,18 +421,14 @@ search_all(void)
         for (start = 0; start < STARTS; start++) {
             size_t tried = ops - start_cost(start);
             size_t programs;
-            size_t longest;
 
             if (ops <= start_cost(start)) {
                 continue;
             }
             /* Each part runs the programs of up to UNIT_OPS ops. Only the first
              * part counts them. */
-            programs = search_round(start, tried, units[start], &longest);
+            programs = search_round(start, tried);
             done += tried > UNIT_OPS || options.part == 1 ? programs : 0;
-            if (tried == UNIT_OPS) {
-                units[start] = longest;
-            }
         }
         printf("%zu ops: %zu programs, %.1f s, %.1f s of processors\n", ops,
                done - before, seconds_now() - began, seconds_used());
@@ -454,10 +445,9 @@ start_cost(size_t start)
     return start == 0 ? 0 : START_COST;
 }
 
-/* Runs a round. Returns the number of programs; *ret_longest is the number of
- * those with all ops. Exits when a program fails. */
+/* Runs a round. Returns the number of programs. Exits when a program fails. */
 static size_t
-search_round(size_t start, size_t ops, size_t units, size_t *ret_longest)
+search_round(size_t start, size_t ops)
 {
     size_t jobs = ops > UNIT_OPS ? options.jobs : 1;
     pid_t pids[JOBS_MAX];
@@ -480,14 +470,10 @@ search_round(size_t start, size_t ops, size_t units, size_t *ret_longest)
             exit(STATUS_USAGE);
         }
     }
-    watch(jobs, pids, ops, units, &found, &signal);
+    watch(jobs, pids, ops, &found, &signal);
     if (found != NULL) {
         kill_all(jobs, pids);
         exit(report(found, signal));
-    }
-    *ret_longest = 0;
-    for (i = 0; i < jobs; i++) {
-        *ret_longest += shared->workers[i].longest;
     }
     return total_done(jobs);
 }
@@ -521,7 +507,6 @@ unit_take(struct search *search)
     if (search->unit++ != search->taken) {
         return 0;
     }
-    search->worker->unit = search->taken;
     search->taken = atomic_fetch_add(&shared->next, options.parts);
     if (getppid() != shared->parent) {
         _exit(EXIT_FAILURE); /* the parent has ended */
@@ -586,7 +571,6 @@ visit(struct search *search, struct sequence sequence, size_t depth,
 {
     if (depth == search->ops) {
         count_program(search, depth);
-        search->worker->longest++;
         if (!has_fault) {
             fail_at_end(search, sequence, outcome);
         }
@@ -694,8 +678,8 @@ note(const struct source_call *call)
 
 /* Waits until all processes have ended, or until one fails or hangs. */
 static void
-watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
-      struct worker **ret_found, const char **ret_signal)
+watch(size_t jobs, const pid_t *pids, size_t ops, struct worker **ret_found,
+      const char **ret_signal)
 {
     const struct timespec pause = {.tv_nsec = 1000000000 / CHECKS_A_SECOND};
     size_t seen[JOBS_MAX] = {0};
@@ -747,24 +731,10 @@ watch(size_t jobs, const pid_t *pids, size_t ops, size_t units,
         }
         if (running != 0 && seconds_now() - shown >= SHOW_SECONDS) {
             shown = seconds_now();
-            print_progress(jobs, ops, units);
+            fprintf(stderr, "%zu ops: %zu programs so far\n", ops,
+                    total_done(jobs));
         }
     }
-}
-
-static void
-print_progress(size_t jobs, size_t ops, size_t units)
-{
-    size_t unit = 0;
-    size_t i;
-
-    for (i = 0; i < jobs; i++) {
-        if (shared->workers[i].unit > unit) {
-            unit = shared->workers[i].unit;
-        }
-    }
-    fprintf(stderr, "%zu ops: %zu programs, %zu of %zu units\n", ops,
-            total_done(jobs), unit, units);
 }
 
 static void
