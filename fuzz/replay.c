@@ -6,10 +6,11 @@
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
- * bytes.
+ * bytes. No word that begins with '-' is a file: write ./-FILE.
  *
  *     --print   prints each program's text, and runs none
- *     --hash    runs all in one process, and prints each replay_hash()
+ *     --hash    runs all in one process, and prints each replay_hash(), if the
+ *               target has one
  *     --broken  for mutants: stops at the first program that fails, and exits
  *               with 0 if one fails
  */
@@ -40,6 +41,7 @@ struct replay {
     size_t failed;
 };
 
+static int replay_option(struct replay *replay, const char *word);
 static int replay_path(struct replay *replay, const char *path);
 static void replay_end(struct replay *replay);
 static int replay_folder(struct replay *replay, const char *path);
@@ -53,26 +55,22 @@ int
 main(int argc, char **argv)
 {
     struct replay replay = {0};
-    int i = 1;
+    int first = argc > 1 && argv[1][0] == '-' ? 2 : 1;
+    int i;
 
-    if (i < argc && strcmp(argv[i], "--print") == 0) {
-        replay.only_prints = 1;
-        i++;
-    } else if (i < argc && strcmp(argv[i], "--hash") == 0 &&
-               replay_hash != NULL) {
-        replay.only_hashes = 1;
-        i++;
-    } else if (i < argc && strcmp(argv[i], "--broken") == 0) {
-        replay.wants_broken = 1;
-        i++;
-    }
-    if (i == argc) {
-        fprintf(stderr,
-                "usage: %s [--print | --hash | --broken] FILE|FOLDER...\n",
-                argv[0]);
+    if (first == 2 && replay_option(&replay, argv[1]) != 0) {
         return EXIT_FAILURE;
     }
-    for (; i < argc; i++) {
+    for (i = first; i < argc && argv[i][0] != '-'; i++) {
+    }
+    if (i < argc || first == argc) {
+        fprintf(stderr,
+                "%s: found %s, expected [--print | --hash | --broken] "
+                "FILE|FOLDER...\n",
+                argv[0], i < argc ? argv[i] : "no file");
+        return EXIT_FAILURE;
+    }
+    for (i = first; i < argc; i++) {
         if (replay_path(&replay, argv[i]) != 0) {
             return EXIT_FAILURE;
         }
@@ -83,6 +81,26 @@ main(int argc, char **argv)
     }
     return (replay.failed != 0) == replay.wants_broken ? EXIT_SUCCESS
                                                        : EXIT_FAILURE;
+}
+
+/* Returns 0, or -1 with a message. */
+static int
+replay_option(struct replay *replay, const char *word)
+{
+    if (strcmp(word, "--print") == 0) {
+        replay->only_prints = 1;
+    } else if (strcmp(word, "--broken") == 0) {
+        replay->wants_broken = 1;
+    } else if (strcmp(word, "--hash") == 0 && replay_hash != NULL) {
+        replay->only_hashes = 1;
+    } else {
+        fprintf(stderr, "replay: found %s, expected %s\n", word,
+                replay_hash != NULL
+                    ? "--print, --hash or --broken"
+                    : "--print or --broken; this target has no hash");
+        return -1;
+    }
+    return 0;
 }
 
 /* Runs the target's check at the end of a process. */

@@ -431,6 +431,26 @@ class Reduction(unittest.TestCase):
         self.assertEqual(self.minimise(TARGET, b"xAxxBx", parts), b"AB")
 
 
+class Replay(unittest.TestCase):
+    def said(self, *words: str | Path) -> str:
+        """The message of a replay that fails."""
+        done = subprocess.run([REPLAY, *words], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        return done.stderr
+
+    def test_an_option_is_never_a_file(self) -> None:
+        for words in [], ["--print"], ["--broken"]:
+            self.assertIn("found no file, expected [--print | --hash | --broken] FILE",
+                          self.said(*words))
+        for words in ["--hash"], ["--hash", FUZZ / "README.md"]:
+            self.assertIn("found --hash, expected --print or --broken; this target has"
+                          " no hash\n", self.said(*words))
+        self.assertIn("found --none, expected", self.said("--none"))
+        for words in ([FUZZ / "README.md", "--print"], ["--print", "--broken"]):
+            self.assertIn(f"found {words[1]}, expected [--print", self.said(*words))
+
+
 if __name__ == "__main__":
     REPLAY, NGXOPS = map(Path, sys.argv[1:3])
     unittest.main(argv=sys.argv[:1])
