@@ -1,6 +1,7 @@
 """The score of the checks: mutants.json, as ./run mutants writes it."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,20 @@ def load(path: Path) -> list[Score]:
             if known[1]:
                 result.append(Score(kind, check, *known))
     return result
+
+
+def unscored(path: Path, rows: Path) -> list[str]:
+    """The rows of mutants.toml that the score in a file does not have. Empty where one
+    of the files is not there. Raises InputError."""
+    if not path.is_file() or not rows.is_file():
+        return []
+    try:
+        planted = tomllib.loads(rows.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{rows}: {error}") from None
+    document = json.loads(path.read_text(encoding="utf-8"))
+    scored = {mutant["name"] for mutant in document.get("mutants", [])}
+    return sorted(set(planted) - scored)
 
 
 def _object(path: Path, of: Any, key: str, where: str = "") -> dict[str, Any]:

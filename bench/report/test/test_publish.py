@@ -227,6 +227,24 @@ class Published(unittest.TestCase):
         path.write_text("{", encoding="utf-8")
         self.refused("mutants.json: broken JSON")
 
+    def test_mutants_without_a_score_are_named(self) -> None:
+        count = {"of": 1, "killed": 1}
+        scores = {"planted": {"together": count, "columns": {"unit": count}}}
+        (self.root / "results" / "mutants.json").write_text(
+            json.dumps({"scores": scores, "mutants": [{"name": "old"}]}),
+            encoding="utf-8",
+        )
+        rows = self.root / "fuzz" / "mutants" / "mutants.toml"
+        rows.parent.mkdir(exist_ok=True)
+        rows.write_text("[old]\n", encoding="utf-8")
+        self.succeeds()
+        rows.write_text("[newer]\n[old]\n[new]\n", encoding="utf-8")
+        done = publish(self.root, "--check")
+        self.assertEqual((done.stdout, done.returncode), ("", 0))
+        self.assertIn("lacks 2 planted mutants: new, newer; ./run mutants", done.stderr)
+        rows.write_text("[", encoding="utf-8")
+        self.refused("mutants.toml: ")
+
     def test_campaigns_are_added_up(self) -> None:
         self.assertIn("No fuzzing campaigns", self.readme("fuzz/README.md"))
         one = {"target": "pool_ops", "engine": "afl", "mutant": None, "seconds": 1800.0}
