@@ -17,15 +17,9 @@ enum {
      * their end - m wraps. */
     NGINX_UNIT = 16,
 
-    /* Larger sizes are reduced, since the heap has no memory for many of them.
-     * Sizes that no heap has, and limits of kept memory, are not reduced. The
-     * bound is twice malloc's threshold M_MMAP_THRESHOLD: from that on malloc()
-     * maps new memory, which is zero. */
-    SIZES = 256 * 1024,
-
-    /* A pool allocates no more when its blocks, or its large allocations, have
-     * more live bytes. The limit is low, so that many programs run in a
-     * second. */
+    /* While a pool's blocks, or its live large allocations, have more bytes
+     * than this, ops that allocate from it do nothing. The limit is low, so
+     * that many programs run in a second. */
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
     /* Of fail_alloc: a number below FAILS_WITHIN lets one allocation fail; no
@@ -564,9 +558,13 @@ act_size(const struct run *run, const struct op *op)
         scale.left = model_left(&run->model, op->pool);
     }
     size = op_size(op, &scale);
-    return size >= SIZES && size <= HEAP_SIZE_MAX && op->code != OP_CACHE_LIMIT
-               ? size % SIZES
-               : size;
+    return act_is_reduced(op->code, size) ? size % ACT_SIZES : size;
+}
+
+int
+act_is_reduced(unsigned code, size_t size)
+{
+    return code != OP_CACHE_LIMIT && size >= ACT_SIZES && size <= HEAP_SIZE_MAX;
 }
 
 int

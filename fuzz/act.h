@@ -16,6 +16,13 @@
 enum {
     ACT_DESCRIPTORS = 8, /* that programs use; few, so that two cleanups often
                           * have the same one */
+
+    /* Larger sizes are reduced to a size below this one, since the heap has no
+     * memory for many of them. Sizes that no heap has, and limits of kept
+     * memory, are not reduced. The bound is twice malloc's threshold
+     * M_MMAP_THRESHOLD, and malloc() maps new memory above the threshold, which
+     * is zero. So programs have both kinds of memory. */
+    ACT_SIZES = 256 * 1024,
 };
 
 /* Do the op, unless the program has done MODEL_OPS_MAX ops. */
@@ -69,6 +76,9 @@ struct model_seen act_end(struct run *run, struct step *step, int is_null);
  * close to its header's size, to the least useful size, and to the size from
  * which max is limited by the page. */
 size_t act_size(const struct run *run, const struct op *op);
+
+/* Whether act_size() reduces this size of an op with this code. */
+int act_is_reduced(unsigned code, size_t size);
 
 /* Whether the pool has reached the limit of memory for a program. */
 int act_is_full(const struct run *run, unsigned pool);

@@ -17,8 +17,8 @@
  *     ngxops dictionary        print every op as bytes and as text: a
  *                              dictionary for libFuzzer and AFL++
  *
- * FILE is text if its name ends in .ops, else bytes. "-" is standard input, and
- * has bytes.
+ * FILE is text if its name ends in .ops, else bytes. "-" is standard input:
+ * text for parse, bytes for the others.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -29,8 +29,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "act.h"
 #include "checked.h"
-#include "heap.h"
 #include "program.h"
 #include "run.h"
 #include "source.h"
@@ -145,27 +145,22 @@ main(int argc, char **argv)
     return usage(stderr);
 }
 
-/* Whether run.h's executor can run the program: all numbers of its ops fit into
- * version 1, except for sizes that no heap has. */
+/* Whether run.h's executor runs the program as it is: it has arrays for all of
+ * the program's ops and pools, and reduces none of its sizes. Relative sizes
+ * are close to those of a pool, so the executor does not reduce them either. */
 static int
 is_short(const struct input *input)
 {
+    const struct op_scale scale = {0};
     struct program program;
-    uint8_t record[OP_SIZE_MAX];
     size_t count = 0;
     struct op op;
 
     program_init(&program, input->data, input->size);
     while (program_next(&program, &op)) {
-        struct op_before before = {0};
-
         count++;
-        if (op_amount_mode(op.amount) == OP_BYTES &&
-            op_amount_value(op.amount) > HEAP_SIZE_MAX) {
-            op.amount = 0;
-        }
-        if (count > MODEL_OPS_MAX ||
-            op_encode(&op, OP_FIXED, &before, record) == 0) {
+        if (count > MODEL_OPS_MAX || op.pool >= OP_POOLS ||
+            act_is_reduced(op.code, op_size(&op, &scale))) {
             return 0;
         }
     }
@@ -542,7 +537,7 @@ usage(FILE *out)
           "       ngxops list              print every op and its meaning\n"
           "       ngxops dictionary        every op, for a fuzzing engine\n"
           "FILE is text if its name ends in .ops, else bytes. - is standard\n"
-          "input, and has bytes.\n",
+          "input: text for parse, bytes for the others.\n",
           out);
     return out == stdout ? EXIT_SUCCESS : STATUS_USAGE;
 }

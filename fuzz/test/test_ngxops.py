@@ -130,10 +130,26 @@ class Ngxops(unittest.TestCase):
     def test_long_programs_run(self) -> None:
         # A seed of version 2 has sizes that recorded programs do not have.
         for said in self.runs([
-            self.file(seed.name, seed.read_text() + "\nfree #256\n")
+            self.file(seed.name, seed.read_text() + "\ncreate p4 96\n")
             for seed in (CORPUS / "seeds").glob("*.ops") if not needs_version_2(seed)
         ]):
             self.assertIn("no promise broken", said)
+
+    def test_c_has_limits_and_faults_with_sizes_above_those_of_version_1(self) -> None:
+        text = "cache_limit 1048576\ncreate p0 1024\nfail_alloc #0\npalloc p0 {}\n"
+        for size in "9000", "16*16383", "262143", "268435457", "top-0":
+            with self.subTest(size):
+                printed = ngxops("c", self.file("short.ops", text.format(size)))
+                self.assertIn("    ngx_pool_cache_limit(1048576);\n", printed)
+                self.assertIn("    fail_in = 1;\n", printed)
+                self.assertRegex(printed, r"EXPECT\(ngx_palloc\(.*\) == NULL\)")
+
+    def test_c_has_the_sizes_that_the_fuzzer_reduces(self) -> None:
+        for size in "262144", "16*16384", "268435456":
+            with self.subTest(size):
+                printed = ngxops("c", self.file(
+                    "long.ops", f"create p0 1024\npalloc p0 {size}\n"))
+                self.assertIn(f", {eval(size)}, NGX_ALIGNMENT)", printed)
 
     def test_hash_depends_on_the_program_alone(self) -> None:
         """It does not depend on the programs that the process has run before."""
