@@ -1,7 +1,8 @@
 /*
- * exhaust: runs every program of up to N ops over an alphabet of boundary ops,
- * with the system's memory failing at every point. Each must keep every promise
- * of fuzz/oracles/. The longest programs leave out some of the ops.
+ * exhaust: runs every program of up to N boundary ops, and again with each
+ * allocation from the system failing. Each program must keep every promise of
+ * fuzz/oracles/. The longest programs have only the ops of alphabet, all others
+ * those of rest, too.
  *
  *     exhaust [--ops N] [--part I/N] [--jobs N]
  *     exhaust --program 'OP; OP; ...'     runs this program alone
@@ -13,8 +14,8 @@
  *   or at other times.
  * - A program that is equal to a shorter one is left out: an op that makes no
  *   call adds nothing, and the first pool is created before the second one.
- * - At most one allocation from the system fails in a program: the first,
- *   second, ... of each op.
+ * - At most one allocation from the system fails in a program: the first to
+ *   fourth of each op, and of the handlers that run at the program's end.
  *
  * Exit status: 0 when no program fails; 1 when a program breaks a promise,
  * crashes or does not end, which is printed with the command that repeats it; 2
@@ -373,14 +374,12 @@ parse_number(const char *text, size_t least, size_t most, size_t *ret_number)
 static int
 usage(FILE *out)
 {
-    fprintf(
-        out,
-        "usage: exhaust [--ops N] [--part I/N] [--jobs N]\n"
-        "       exhaust --program 'OP; OP; ...'\n"
-        "Runs every program of up to N ops (%d; at most %d) over an alphabet "
-        "of boundary\n"
-        "ops, with memory failing at every point, or the I'th of N parts.\n",
-        OPS_DEFAULT, OPS_MAX);
+    fprintf(out,
+            "usage: exhaust [--ops N] [--part I/N] [--jobs N]\n"
+            "       exhaust --program 'OP; OP; ...'\n"
+            "Runs every program of up to N boundary ops (%d; at most %d), and\n"
+            "again with each allocation failing; or the I'th of N parts.\n",
+            OPS_DEFAULT, OPS_MAX);
     return out == stdout ? EXIT_SUCCESS : STATUS_USAGE;
 }
 

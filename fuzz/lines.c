@@ -162,6 +162,8 @@ is_text(const char *text, int err, const char *format, ...)
     return strcmp(text, expected) == 0;
 }
 
+/* Whether text is a line of a debug build. *ret_object is then the address or
+ * the descriptor in it. */
 static int
 is_debug(const char *text, uintptr_t *ret_object)
 {

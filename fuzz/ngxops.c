@@ -709,7 +709,7 @@ stats_end(struct stats *stats, const struct life *life, size_t now)
     stats->live_bytes -= life->size;
 }
 
-/* Returns the least power of 2 that number is not above. */
+/* Returns the least exponent whose power of 2 is number or more. */
 static unsigned
 log2_of(uint64_t number)
 {

@@ -80,7 +80,7 @@ struct region {
     struct regions_object objects[OBJECTS_MAX];
 };
 
-/* The steps from from to before to, for one thread. */
+/* The steps of one thread among those from number from on, and before to. */
 struct part {
     unsigned thread;
     size_t from;
@@ -429,7 +429,8 @@ has_work(unsigned thread, size_t from, size_t to)
     return 0;
 }
 
-/* Lets the thread do its steps from from to before to, and waits for it. */
+/* Lets the thread do its steps among those from number from on, and before to.
+ * Waits for it. */
 static void
 run_on(unsigned thread, size_t from, size_t to)
 {

@@ -5,7 +5,7 @@ The files, from the bottom up:
     targets    the targets, whose corpus each has, and the planted bugs
     build      configure and compile them, for an engine
     engine     an engine's task and outcome; how its processes start and end
-    libfuzzer  libFuzzer, with -fork for several instances
+    libfuzzer  libFuzzer, whose instances share a corpus
     afl        AFL++, with -S for several instances
     health     states in which an engine does not fuzz, each with its cure
     finding    an input that fails: the broken promise, and which findings are one
