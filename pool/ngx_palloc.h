@@ -26,7 +26,7 @@
 #define NGX_POOL_ALIGNMENT 16
 
 /* nginx's least size for a pool that a user configures. ngx_create_pool()
- * takes smaller sizes too, down to the pool's header. */
+ * takes smaller sizes too. */
 #define NGX_MIN_POOL_SIZE                                                      \
     ngx_align((sizeof(ngx_pool_t) + 2 * sizeof(ngx_pool_large_t)),             \
               NGX_POOL_ALIGNMENT)
@@ -155,7 +155,8 @@ typedef struct {
  * header of sizeof(ngx_pool_t). log receives failures and must outlive the
  * pool; outside nginx it may be NULL.
  * Owned by the caller: release with ngx_destroy_pool().
- * Returns NULL when size is less than the header or memory runs out.
+ * Returns NULL when memory runs out, or when size is less than the header and
+ * two red zones: sizeof(ngx_pool_t) + 2 * NGX_POOL_REDZONE.
  */
 ngx_pool_t *ngx_create_pool(size_t size, ngx_log_t *log);
 
@@ -237,7 +238,8 @@ void ngx_pool_delete_file(void *data);
  * goes back to the system, except for 512 KiB. A thread never keeps more than
  * its limit, which is NGX_POOL_CACHE_SIZE at first. All of it goes back at the
  * thread's end.
- * Under AddressSanitizer and with NGX_DEBUG_PALLOC the limit is 0 at first.
+ * Under AddressSanitizer the limit is 0 at first. With NGX_DEBUG_PALLOC it is
+ * always 0.
  */
 
 /*
@@ -261,8 +263,9 @@ size_t ngx_pool_cache_size(void);
 void ngx_pool_stats(const ngx_pool_t *pool, ngx_pool_stats_t *stats);
 void ngx_pool_cache_stats(ngx_pool_cache_stats_t *stats);
 
-/* Every allocation is for the library's slow path, which marks it. A program
- * that was built without marks does not link with a library that has them. */
+/* Builds with marks, red zones or NGX_DEBUG_PALLOC: every allocation takes the
+ * slow path. The slow path has another name there, so that a program that uses
+ * the inline functions links only with a library that was built alike. */
 #define NGX_POOL_CHECKED                                                       \
     (NGX_POOL_POISON || NGX_POOL_REDZONE != 0 || NGX_DEBUG_PALLOC)
 #if NGX_POOL_CHECKED

@@ -101,9 +101,10 @@ ngx_pool_cache_load(void)
         allocate.dli_fbase == usable.dli_fbase;
 }
 
-/* At the process's end, or when the library is unloaded: no thread's end is
- * noticed any more, so nothing is kept. A deleted key must not be used: glibc
- * refuses it, musl does not. */
+/* At the process's end, or when the library is unloaded. No thread's end is
+ * noticed any more, so the calling thread releases what it keeps, and no thread
+ * begins to keep memory. What other threads keep is not released. A deleted key
+ * must not be used: glibc refuses it, musl does not. */
 __attribute__((destructor)) static void
 ngx_pool_cache_unload(void)
 {

@@ -27,8 +27,8 @@ enum {
     NGX_POOL_SWEEP_REGIONS = 32,
     NGX_POOL_SWEEP_LEAVES = 512 * 1024,
 
-    /* How many bins a size of blocks may be in, and how many pieces of a bin
-     * are looked at for a large allocation. */
+    /* How many bins are searched for blocks of a size, and how many pieces of a
+     * bin are looked at for a large allocation. */
     NGX_POOL_TRIES = 8,
 
     NGX_POOL_HASH_BITS = 6,
@@ -49,8 +49,8 @@ typedef struct {
 } ngx_pool_bin_t;
 
 typedef struct {
-    size_t most;  /* that is kept now: at most the limit */
-    size_t left;  /* most less the kept bytes */
+    size_t most;  /* bytes that the thread may keep now: at most the limit */
+    size_t left;  /* of these, the bytes that are free: most less the kept */
     size_t ended; /* how many pools have ended */
     ngx_pool_bin_t bins[NGX_POOL_BINS];
 } ngx_pool_cache_t;
@@ -78,10 +78,11 @@ void ngx_pool_cache_put_large(void *p);
  * only pieces that were not needed since the last one. */
 void ngx_pool_cache_shrink(size_t leave, ngx_uint_t is_sweep);
 
-/* The bin of blocks of size bytes: the first one, from that of the size's hash
- * on, that has such blocks or, where a block is to be kept, is empty. So a bin
- * has one size, unless more than NGX_POOL_TRIES sizes have one hash. The hashes
- * of the powers of two from 32 to 256 KiB differ. */
+/* The bin of blocks of size bytes. NGX_POOL_TRIES bins are searched, from that
+ * of the size's hash on. The first one with such blocks is taken, or the first
+ * empty one where a block is to be kept (is_taken is 0). If there is none, it
+ * is the bin after them, which may then have blocks of several sizes. The
+ * hashes of the powers of two from 32 bytes to 256 KiB differ. */
 static inline size_t
 ngx_pool_block_bin(size_t size, ngx_uint_t is_taken)
 {
