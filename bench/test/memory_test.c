@@ -35,8 +35,8 @@ enum {
     GREAT = 1024 * 1024 * 1024,
     GREAT_SIZE = 4000,
 
-    /* As ngx_palloc.h says of the memory that a thread keeps: after that number
-     * of further pools it is 1 MiB. */
+    /* pool/README.md's promise: after this number of further pools that need
+     * less, a thread keeps at most 1 MiB. */
     LATER = 64,
     LATER_LEFT = 1024 * 1024,
 };
