@@ -22,12 +22,7 @@ enum {
      * that many programs run in a second. */
     POOL_BYTES_MAX = 8 * 1024 * 1024,
 
-    /* Of fail_alloc: a number below FAILS_WITHIN lets one allocation fail; no
-     * op makes more. FAILS_WITHIN lets all fail that ask for cleared memory. A
-     * greater one lets all above a size fail; each next size is twice as
-     * large. */
-    FAILS_WITHIN = 4,
-    FAILS_ABOVE = 64,
+    FAILS_ABOVE = 64, /* bytes; twice as many for each next fail_alloc */
     FAILS = 16,
 
     UNUSED_LOOKED_AT = 2, /* unused blocks in a row that end a reset's walk */
@@ -463,18 +458,18 @@ fail_alloc(struct run *run, unsigned number)
     if (run->options.no_faults) {
         return;
     }
-    if (number < FAILS_WITHIN) {
+    if (number < OP_FAIL_CLEARED) {
         note(run,
              (struct source_call){.code = SOURCE_FAIL_ALLOC, .number = number});
         heap_fail_at(number);
         return;
     }
-    if (number == FAILS_WITHIN) {
+    if (number == OP_FAIL_CLEARED) {
         note(run, (struct source_call){.code = SOURCE_FAIL_CLEARED});
         heap_fail_cleared();
         return;
     }
-    above = (size_t) FAILS_ABOVE << (number - FAILS_WITHIN);
+    above = (size_t) FAILS_ABOVE << (number - OP_FAIL_CLEARED);
     note(run, (struct source_call){.code = SOURCE_FAIL_ABOVE, .size = above});
     heap_fail_above(above);
 }

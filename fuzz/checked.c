@@ -47,14 +47,14 @@ static struct {
     char *error;
 } context;
 
-static int act(const struct trace_action *action);
-static int act_create(const struct trace_action *action);
-static int act_alloc(const struct trace_action *action);
-static int act_resize(const struct trace_action *action);
-static int act_free(uint32_t region, struct object *object);
-static int act_cleanup(const struct trace_action *action);
-static int act_cleanup_run(struct region *region);
-static int act_end(const struct trace_action *action);
+static int perform(const struct trace_action *action);
+static int perform_create(const struct trace_action *action);
+static int perform_alloc(const struct trace_action *action);
+static int perform_resize(const struct trace_action *action);
+static int perform_free(uint32_t region, struct object *object);
+static int perform_cleanup(const struct trace_action *action);
+static int perform_cleanup_run(struct region *region);
+static int perform_end(const struct trace_action *action);
 static void handler(void *data);
 static int is_intact(const struct object *object);
 static int is_filled(const unsigned char *p, size_t size, unsigned char fill);
@@ -75,7 +75,7 @@ checked_run(const struct trace *trace, char *error)
     }
     ngx_pool_cache_limit(NGX_POOL_CACHE_SIZE);
     for (context.at = 0; context.at < trace->count && rc == 0; context.at++) {
-        rc = act(&trace->actions[context.at]);
+        rc = perform(&trace->actions[context.at]);
     }
     if (rc == 0) {
         ngx_pool_cache_trim();
@@ -91,19 +91,19 @@ checked_run(const struct trace *trace, char *error)
 }
 
 static int
-act(const struct trace_action *action)
+perform(const struct trace_action *action)
 {
     struct region *region = &context.regions[action->region];
 
     switch ((enum trace_code) action->code) {
     case TRACE_CREATE:
-        return act_create(action);
+        return perform_create(action);
     case TRACE_ALLOC:
-        return act_alloc(action);
+        return perform_alloc(action);
     case TRACE_RESIZE:
-        return act_resize(action);
+        return perform_resize(action);
     case TRACE_FREE:
-        return act_free(action->region, &context.objects[action->object]);
+        return perform_free(action->region, &context.objects[action->object]);
     case TRACE_DROP: /* no call: the object ends with its region */
         return is_intact(&context.objects[action->object])
                    ? 0
@@ -112,21 +112,21 @@ act(const struct trace_action *action)
         if (!is_intact(&context.objects[action->object])) {
             return broken(5, "an allocation's contents last to its end");
         }
-        return act_alloc(action);
+        return perform_alloc(action);
     case TRACE_CLEANUP:
-        return act_cleanup(action);
+        return perform_cleanup(action);
     case TRACE_CLEANUP_RUN:
-        return action->kind == TRACE_AT_END ? 0 : act_cleanup_run(region);
+        return action->kind == TRACE_AT_END ? 0 : perform_cleanup_run(region);
     case TRACE_RESET:
     case TRACE_DESTROY:
-        return act_end(action);
+        return perform_end(action);
     default:
         return 0;
     }
 }
 
 static int
-act_create(const struct trace_action *action)
+perform_create(const struct trace_action *action)
 {
     struct region *region = &context.regions[action->region];
 
@@ -135,7 +135,7 @@ act_create(const struct trace_action *action)
 }
 
 static int
-act_alloc(const struct trace_action *action)
+perform_alloc(const struct trace_action *action)
 {
     ngx_pool_t *pool = context.regions[action->region].pool;
     struct object *object = &context.objects[action->object];
@@ -179,16 +179,17 @@ act_alloc(const struct trace_action *action)
 
 /* Allocates a new object, then frees the old one. */
 static int
-act_resize(const struct trace_action *action)
+perform_resize(const struct trace_action *action)
 {
-    int rc = act_alloc(action);
+    int rc = perform_alloc(action);
 
-    return rc != 0 ? rc
-                   : act_free(action->region, &context.objects[action->other]);
+    return rc != 0
+               ? rc
+               : perform_free(action->region, &context.objects[action->other]);
 }
 
 static int
-act_free(uint32_t region, struct object *object)
+perform_free(uint32_t region, struct object *object)
 {
     ngx_int_t answer;
 
@@ -204,7 +205,7 @@ act_free(uint32_t region, struct object *object)
 }
 
 static int
-act_cleanup(const struct trace_action *action)
+perform_cleanup(const struct trace_action *action)
 {
     struct region *region = &context.regions[action->region];
     size_t size = action->size < sizeof(struct cleanup_data)
@@ -231,7 +232,7 @@ act_cleanup(const struct trace_action *action)
 /* Runs the newest cleanup as a module does: it calls the handler, then clears
  * it. */
 static int
-act_cleanup_run(struct region *region)
+perform_cleanup_run(struct region *region)
 {
     ngx_pool_cleanup_t *cleanup = region->pool->cleanup;
 
@@ -247,7 +248,7 @@ act_cleanup_run(struct region *region)
 }
 
 static int
-act_end(const struct trace_action *action)
+perform_end(const struct trace_action *action)
 {
     struct region *region = &context.regions[action->region];
 

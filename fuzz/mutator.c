@@ -57,8 +57,6 @@ enum {
     LEFT_VALUES = 17,
     PAGE_VALUES = 3,
     SMALL_VALUES = 64,
-    FAILS_ONCE = 4, /* fail_alloc with a lower number fails one allocation; this
-                     * fails all of a kind, see op.h */
     BIG_VALUES = 32,
 
     /* The limit of a program's ops: every second program gets this one, every
@@ -68,8 +66,6 @@ enum {
     WORK_DOUBLINGS = 6,
     WORK_MOST = WORK << WORK_DOUBLINGS,
     STAYS_ONE_IN = 4, /* one long program in this number may stay long */
-
-    AGAIN_MAX = 16, /* most repetitions by one op again, see op.h */
 
     DROPPED_BYTES = 4, /* about the size of an op, to shorten a program */
 };
@@ -169,7 +165,6 @@ static size_t work_sample(struct mutator *mutator);
 static void work_allow(struct mutator *mutator, size_t more);
 static void work_limit(struct mutator *mutator);
 static size_t work_of(const struct op *ops, size_t count);
-static uint32_t times_of(const struct op *op);
 static size_t length_of(const struct mutator *mutator);
 static size_t encode(const struct mutator *mutator, size_t at,
                      struct program_end *end, uint8_t *out);
@@ -443,7 +438,7 @@ mutator_repeat(struct mutator *mutator)
         return 0;
     }
     for (i = 0; i < count; i++) {
-        place[i] = (struct op){.code = OP_AGAIN, .number = AGAIN_MAX - 1};
+        place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
     }
     work_allow(mutator, work_of(place, count));
     return 1;
@@ -492,7 +487,7 @@ mutator_age(struct mutator *mutator)
     }
     place[0] = op;
     for (i = 1; i <= count; i++) {
-        place[i] = (struct op){.code = OP_AGAIN, .number = AGAIN_MAX - 1};
+        place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
     }
     work_allow(mutator, work_of(place, 1 + count));
     return 1;
@@ -623,11 +618,11 @@ work_limit(struct mutator *mutator)
 
     while ((work = work_of(mutator->ops, mutator->count)) > limit) {
         size_t at = below(mutator, mutator->count);
-        size_t some = 1 + (work - limit) / AGAIN_MAX;
+        size_t some = 1 + (work - limit) / OP_AGAIN_MAX;
         struct op *op = &mutator->ops[at];
 
         if (op->code == OP_AGAIN && one_in(mutator, 2)) {
-            op->number = op->number % AGAIN_MAX / 2;
+            op->number = op->number % OP_AGAIN_MAX / 2;
         } else {
             some = some < mutator->count - at ? some : mutator->count - at;
             ops_delete(mutator, at, 1 + below(mutator, some));
@@ -643,17 +638,9 @@ work_of(const struct op *ops, size_t count)
     size_t i;
 
     for (i = 0; i < count; i++) {
-        work += times_of(&ops[i]);
+        work += op_times(&ops[i]);
     }
     return work;
-}
-
-/* Returns how often the op is done. For again: how often it repeats the op
- * before. */
-static uint32_t
-times_of(const struct op *op)
-{
-    return op->code == OP_AGAIN ? 1 + op->number % AGAIN_MAX : 1;
 }
 
 /* Returns the program's size in bytes. */
@@ -820,7 +807,7 @@ scene_before(const struct mutator *mutator, size_t at)
             scene.pool = op->pool % POOLS;
         }
         makes = op->code == OP_AGAIN ? makes : op_makes_object(op->code);
-        scene.made += makes ? times_of(op) : 0;
+        scene.made += makes ? op_times(op) : 0;
     }
     return scene;
 }
@@ -880,7 +867,7 @@ number_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
         return end - 1;
     }
     if (code == OP_FAIL_ALLOC && one_in(mutator, 2)) {
-        return below(mutator, FAILS_ONCE + 1);
+        return below(mutator, OP_FAIL_CLEARED + 1);
     }
     return end == AGE ? age_sample(mutator, scene) : below(mutator, end);
 }

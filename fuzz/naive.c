@@ -9,7 +9,6 @@ enum {
 
     HEADER = 96, /* of a pool's first block */
     PAGE = 4096,
-    AGAIN_MAX = 16,
     ALIGNMENTS = 13,
 
     NONE = -1,
@@ -87,7 +86,7 @@ naive_check(const struct trace *trace, const uint8_t *data, size_t size)
     self.is_too_long = 0;
     program_init(&program, data, size);
     while (program_next(&program, &op)) {
-        unsigned times = op.code == OP_AGAIN ? 1 + op.number % AGAIN_MAX : 1;
+        unsigned times = op_times(&op);
         size_t before = self.at;
 
         last = op.code == OP_AGAIN ? last : op;

@@ -14,7 +14,6 @@ enum {
     REGIONS = OP_POOLS,
     OBJECTS_MAX = 512, /* live objects of a region */
     STEPS_MAX = 1024,
-    AGAIN_MAX = 16,
 
     /* The bytes that a region is asked for in all. The limit is low, so that
      * many programs run in a second. */
@@ -247,11 +246,10 @@ decode(const uint8_t *data, size_t size)
     run.step_count = 0;
     program_init(&program, data, size);
     while (program_next(&program, &op)) {
-        unsigned times = 1;
+        unsigned times = op_times(&op);
 
         number++;
         if (op.code == OP_AGAIN) {
-            times += op.number % AGAIN_MAX;
             op = last;
         }
         last = op;
@@ -666,17 +664,17 @@ region_create(struct region *region, const struct step *step)
 {
     const struct regions_allocator *allocator = run.allocator;
     size_t size = size_of(NULL, &step->op);
-    size_t refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
     int is_refused =
         allocator->is_refused_size != NULL && allocator->is_refused_size(size);
+    size_t refusals;
 
     if (region->state != NULL) {
         region_destroy(region);
-        refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
     }
     if (region->total > REGION_BYTES_MAX) {
         return;
     }
+    refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
     region->size = size;
     region->count = size / BYTES_AN_OBJECT;
     region->total += size < SIZES ? size : 0;

@@ -10,10 +10,6 @@
 #include "program.h"
 #include "step.h"
 
-enum {
-    AGAIN_MAX = 16,
-};
-
 /* The result of run_program(). */
 static struct run the_run;
 
@@ -33,17 +29,13 @@ run_program(const uint8_t *data, size_t size, const struct run_options *options)
     run_start(run, options);
     program_init(&program, data, size);
     while (program_next(&program, &op) && run->op_count < MODEL_OPS_MAX) {
+        unsigned times = op_times(&op);
+
         run->op_number++;
         op.pool %= OP_POOLS;
-        if (op.code == OP_AGAIN) {
-            unsigned times = 1 + op.number % AGAIN_MAX;
-
-            while (times-- != 0) {
-                act(run, &last);
-            }
-        } else {
-            act(run, &op);
-            last = op;
+        last = op.code == OP_AGAIN ? last : op;
+        while (times-- != 0) {
+            act(run, &last);
         }
     }
     run_end(run);

@@ -18,7 +18,7 @@ check(const struct run *run, const struct step *step)
     size_t alignment = step->alignment;
 
     (void) run;
-    if (step->kind != STEP_ALLOC || step->made == NULL) {
+    if (step->made == NULL) {
         return NULL;
     }
     switch (step->code) {

@@ -21,10 +21,8 @@ check(const struct run *run, const struct step *step)
 {
     size_t size = run->model.pools[step->pool].blocks[0].size;
 
-    if (step->made == NULL ||
-        (step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
-        (!is_outside(run, step->pool, step->made) &&
-         !is_outside(run, step->pool, step->data))) {
+    if (step->made == NULL || (!is_outside(run, step->pool, step->made) &&
+                               !is_outside(run, step->pool, step->data))) {
         return NULL;
     }
     return size % NGX_ALIGNMENT != 0 || size < NGX_MIN_POOL_SIZE

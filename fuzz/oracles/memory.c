@@ -26,9 +26,6 @@ check(const struct run *run, const struct step *step)
     size_t bytes = stats->size + stats->overhead;
     unsigned pool;
 
-    if (step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
-        return NULL;
-    }
     if (step->kind == STEP_END &&
         (heap_live_blocks() != 0 || heap_live_bytes() != 0)) {
         return &promises[END];

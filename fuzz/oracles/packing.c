@@ -16,8 +16,8 @@ check(const struct run *run, const struct step *step)
     const size_t block = step->spot.block;
     size_t gap;
 
-    if (step->kind != STEP_ALLOC || step->made == NULL ||
-        step->spot.place != MODEL_SMALL || step->block != block) {
+    if (step->made == NULL || step->spot.place != MODEL_SMALL ||
+        step->block != block) {
         return NULL;
     }
     gap = step->offset - step->spot.before;

@@ -46,8 +46,8 @@ static const struct promise *check_destroyed(const struct run *run,
                                              unsigned pool);
 static int ended_are_reported(const struct shadow_pool *self);
 static int end_is_reported(const struct shadow_allocation *allocation);
-static int are_untouched(const struct run *run, const struct step *step);
-static int is_untouched(const struct shadow_allocation *allocation);
+static int are_unmarked(const struct run *run, const struct step *step);
+static int is_unmarked(const struct shadow_allocation *allocation);
 static int is_reported(const void *block, size_t start, size_t end);
 
 static const struct promise *
@@ -66,7 +66,7 @@ check(const struct run *run, const struct step *step)
         return check_destroyed(run, step->pool);
     }
     if ((step->kind == STEP_ALLOC || step->kind == STEP_BEFORE) &&
-        !are_untouched(run, step)) {
+        !are_unmarked(run, step)) {
         return &promises[LIVE];
     }
     if ((step->kind == STEP_ALLOC || step->kind == STEP_CLEANUP) &&
@@ -137,16 +137,16 @@ end_is_reported(const struct shadow_allocation *allocation)
 
 /* No byte of an allocation that was made, or is about to end, may be marked. */
 static int
-are_untouched(const struct run *run, const struct step *step)
+are_unmarked(const struct run *run, const struct step *step)
 {
     const struct shadow_pool *self = &run->pools[step->pool];
     size_t i;
 
     if (step->made != NULL || step->kind == STEP_ALLOC) {
-        return is_untouched(step->made);
+        return is_unmarked(step->made);
     }
     for (i = 0; i < self->allocation_count; i++) {
-        if (!is_untouched(&self->allocations[i])) {
+        if (!is_unmarked(&self->allocations[i])) {
             return 0;
         }
     }
@@ -154,7 +154,7 @@ are_untouched(const struct run *run, const struct step *step)
 }
 
 static int
-is_untouched(const struct shadow_allocation *allocation)
+is_unmarked(const struct shadow_allocation *allocation)
 {
     size_t size = allocation == NULL ? 0 : allocation->size;
     size_t part = size < ENDS ? size : ENDS;

@@ -26,9 +26,6 @@ static const struct promise *
 check(const struct run *run, const struct step *step)
 {
     (void) run;
-    if (step->kind != STEP_FREE) {
-        return NULL;
-    }
     if (step->succeeds) {
         return step->answer != NGX_OK ? &promises[LIVE] : NULL;
     }

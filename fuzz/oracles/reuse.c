@@ -22,9 +22,7 @@ check(const struct run *run, const struct step *step)
     const struct shadow_pool *self = &run->pools[step->pool];
     const ngx_pool_t *pool = self->pool;
 
-    if (pool == NULL ||
-        (step->kind != STEP_RESET && step->kind != STEP_BEFORE &&
-         step->kind != STEP_CREATE)) {
+    if (pool == NULL) {
         return NULL;
     }
     if (step->kind != STEP_BEFORE &&

@@ -37,15 +37,17 @@ check(const struct run *run, const struct step *step)
     const ngx_pool_t *pool = self->pool;
     int is_small;
 
-    if (step->kind == STEP_CREATE && pool != NULL) {
+    if (pool == NULL) {
+        return NULL;
+    }
+    if (step->kind == STEP_CREATE) {
         size_t capacity = step->size - sizeof(ngx_pool_t) - run->model.redzone;
 
         return pool->max != (capacity < page() ? capacity : page() - 1)
                    ? &promises[MAX]
                    : NULL;
     }
-    if ((step->kind != STEP_ALLOC && step->kind != STEP_CLEANUP) ||
-        step->made == NULL || step->is_nginx) {
+    if (step->made == NULL || step->is_nginx) {
         return NULL;
     }
 

@@ -27,10 +27,6 @@ check(const struct run *run, const struct step *step)
 {
     const struct model_pool *model = &run->model.pools[step->pool];
 
-    if (step->kind == STEP_WRITE || step->kind == STEP_HANDLER ||
-        step->kind == STEP_REPEAT || step->kind == STEP_ALONE) {
-        return NULL;
-    }
     if (run->kept.stats.limit != run->kept.limit ||
         run->kept.stats.size != ngx_pool_cache_size() ||
         ((step->kind == STEP_RESET || step->kind == STEP_DESTROY) &&
@@ -84,4 +80,5 @@ cleanups(const struct shadow_pool *self, const struct step *step)
            (step->kind == STEP_CLEANUP && step->node != NULL);
 }
 
-ORACLE_DEFINE(stats, ORACLE_CHANGES | ORACLE_KIND(STEP_END));
+ORACLE_DEFINE(stats, (ORACLE_CHANGES & ~ORACLE_KIND(STEP_HANDLER)) |
+                         ORACLE_KIND(STEP_END));

@@ -9,8 +9,7 @@ static const struct promise *
 check(const struct run *run, const struct step *step)
 {
     (void) run;
-    if (step->kind != STEP_ALLOC || step->code != OP_PCALLOC ||
-        step->made == NULL) {
+    if (step->code != OP_PCALLOC || step->made == NULL) {
         return NULL;
     }
     return shadow_is_uniform(step->made->p, step->made->size, 0) ? NULL

@@ -56,9 +56,9 @@ enum {
 /* The numbers by which each thread is checked. */
 static struct thread {
     size_t limit;
-    size_t asked; /* bytes that its pools may have requested from the system,
-                     less kept bytes that went back when a pool ended */
-    size_t kept;  /* bytes, after its last op */
+    size_t requested;   /* bytes that its pools may have requested from the
+                       * system, less kept bytes that they released */
+    size_t kept;        /* bytes, after its last op */
     size_t bookkeeping; /* bytes when pieces were counted last; 0: unknown */
     size_t checks;      /* made while the bookkeeping was known */
     size_t late;        /* bytes of the pool that late_end() destroys */
@@ -111,15 +111,15 @@ static void pool_scale(void *state, struct op_scale *ret_scale);
 static int pool_is_refused_size(size_t size);
 static int is_large(const ngx_pool_t *pool,
                     const struct regions_object *object);
-static void asked(size_t calls, const ngx_pool_t *pool, size_t size,
-                  const void *p);
-static void went_back(size_t kept);
+static void note_requested(size_t calls, const ngx_pool_t *pool, size_t size,
+                           const void *p);
+static void note_released(size_t kept);
 static void thread_enter(unsigned number);
 static void thread_leave(unsigned number);
 static void thread_left(unsigned number);
 static void thread_limit(size_t size);
 static void thread_trim(void);
-static void moved_all(void);
+static void note_all_moved(void);
 static void late_end(void *pool);
 static void fail_alloc(unsigned nth);
 static void check(void);
@@ -198,7 +198,7 @@ pool_create(size_t size, size_t count)
     ngx_pool_t *pool = ngx_create_pool(size, NULL);
 
     (void) count;
-    asked(calls, NULL, size, pool);
+    note_requested(calls, NULL, size, pool);
     return pool;
 }
 
@@ -212,7 +212,7 @@ pool_destroy(void *state)
     if (heap_calls() != calls) {
         regions_fail("a destroy needs no memory");
     }
-    went_back(kept);
+    note_released(kept);
 }
 
 static void
@@ -225,7 +225,7 @@ pool_reset(void *state)
     if (heap_calls() != calls) {
         regions_fail("a reset needs no memory");
     }
-    went_back(kept);
+    note_released(kept);
 }
 
 static void *
@@ -234,7 +234,7 @@ pool_palloc(void *state, size_t size)
     size_t calls = heap_calls();
     void *p = ngx_palloc(state, size);
 
-    asked(calls, state, size, p);
+    note_requested(calls, state, size, p);
     return p;
 }
 
@@ -244,7 +244,7 @@ pool_pnalloc(void *state, size_t size)
     size_t calls = heap_calls();
     void *p = ngx_pnalloc(state, size);
 
-    asked(calls, state, size, p);
+    note_requested(calls, state, size, p);
     return p;
 }
 
@@ -254,7 +254,7 @@ pool_pcalloc(void *state, size_t size)
     size_t calls = heap_calls();
     void *p = ngx_pcalloc(state, size);
 
-    asked(calls, state, size, p);
+    note_requested(calls, state, size, p);
     return p;
 }
 
@@ -264,7 +264,7 @@ pool_pmemalign(void *state, size_t size, size_t alignment)
     size_t calls = heap_calls();
     void *p = ngx_pmemalign(state, size, alignment);
 
-    asked(calls, state, size, p);
+    note_requested(calls, state, size, p);
     return p;
 }
 
@@ -292,7 +292,7 @@ pool_cleanup(void *state, size_t *ran)
     size_t calls = heap_calls();
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(state, 0);
 
-    asked(calls, state, sizeof(*cleanup), cleanup);
+    note_requested(calls, state, sizeof(*cleanup), cleanup);
     if (cleanup == NULL) {
         return -1;
     }
@@ -347,10 +347,10 @@ is_large(const ngx_pool_t *pool, const struct regions_object *object)
  * released them: then it made a second request.
  */
 static void
-asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
+note_requested(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
 {
     struct thread *thread = &threads[regions_thread()];
-    size_t *sum = &thread->asked;
+    size_t *sum = &thread->requested;
     size_t block = pool == NULL ? 0 : (size_t) (pool->d.end - (u_char *) pool);
     size_t made = heap_calls() - calls;
 
@@ -363,13 +363,13 @@ asked(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
     }
 }
 
-/* Subtracts the kept bytes that went back when a pool ended. kept is the number
- * of kept bytes before. */
+/* Subtracts the kept bytes that were released when a pool ended. kept is the
+ * number of kept bytes before. */
 static void
-went_back(size_t kept)
+note_released(size_t kept)
 {
     struct thread *thread = &threads[regions_thread()];
-    size_t *sum = &thread->asked;
+    size_t *sum = &thread->requested;
     size_t left = ngx_pool_cache_size();
 
     thread->ended++;
@@ -425,19 +425,19 @@ thread_limit(size_t size)
 {
     ngx_pool_cache_limit(size);
     threads[regions_thread()].limit = size;
-    moved_all();
+    note_all_moved();
 }
 
 static void
 thread_trim(void)
 {
     ngx_pool_cache_trim();
-    moved_all();
+    note_all_moved();
 }
 
 /* The bookkeeping may have been released, too. */
 static void
-moved_all(void)
+note_all_moved(void)
 {
     threads[regions_thread()].is_moved = 1;
     threads[regions_thread()].bookkeeping = 0;
@@ -489,7 +489,7 @@ check(void)
     if (kept > thread->limit) {
         regions_fail("a thread keeps at most its own limit");
     }
-    if (kept > thread->asked) {
+    if (kept > thread->requested) {
         regions_fail(
             "a thread keeps at most the bytes that its own pools requested, "
             "less those that went back when a pool ended");
@@ -515,7 +515,7 @@ static void
 note_states(const struct thread *thread, size_t kept)
 {
     size_t regions = states_doublings(thread->ended, REGIONS);
-    size_t left = beyond(thread->asked, kept);
+    size_t left = beyond(thread->requested, kept);
 
     if (FUZZ_SCHEDULED) {
         states.kept[states_doublings(kept / KEPT_UNIT, KEPT)][regions] = 1;
@@ -530,7 +530,7 @@ note_swept(void)
     for (unsigned i = 0; i < REGIONS_THREADS; i++) {
         const struct thread *thread = &threads[i];
         size_t swept = states_doublings(thread->swept / KEPT_UNIT, KEPT);
-        size_t own = beyond(thread->asked, thread->kept);
+        size_t own = beyond(thread->requested, thread->kept);
         size_t others = beyond(sums.pools, own);
 
         states.swept[swept][states_doublings(sums.pools / KEPT_UNIT, KEPT)] = 1;

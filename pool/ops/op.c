@@ -134,6 +134,12 @@ op_has(unsigned code, char operand)
     return *at != '\0';
 }
 
+unsigned
+op_times(const struct op *op)
+{
+    return op->code == OP_AGAIN ? 1 + op->number % OP_AGAIN_MAX : 1;
+}
+
 size_t
 op_size(const struct op *op, const struct op_scale *scale)
 {

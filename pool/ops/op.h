@@ -113,6 +113,12 @@ enum {
     OP_CODES = 1 << 6,  /* opcodes that a record can hold */
     OP_POOLS = 1 << 2,  /* pools that version 1 has numbers for */
     OP_TEXT_SIZE = 128, /* enough for any op's text and its NUL */
+    OP_AGAIN_MAX = 16,  /* repetitions by one op again, at most */
+
+    /* Of fail_alloc: a lower number lets one allocation fail, since no op makes
+     * more; this one all that ask for cleared memory; each higher one all above
+     * a size, which is twice as large as the one before. */
+    OP_FAIL_CLEARED = 4,
 
     OP_VALUES_1 = 1 << 13, /* values of an amount in version 1 */
     OP_VALUE_BITS = 61,    /* bits of such a value in versions 2 and 3 */
@@ -197,6 +203,9 @@ int op_makes_object(unsigned code);
 
 /* Whether code's op has the operand 'p', 'n' or 's'. */
 int op_has(unsigned code, char operand);
+
+/* How often op is done. For again: how often it repeats the op before. */
+unsigned op_times(const struct op *op);
 
 /* The bytes that op's amount stands for. */
 size_t op_size(const struct op *op, const struct op_scale *scale);

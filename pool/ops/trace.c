@@ -17,7 +17,6 @@ enum {
 
     HASH_SHIFT = 32, /* to the upper half of the product */
 
-    AGAIN_MAX = 16,  /* see OP_LIST */
     ALIGNMENTS = 13, /* number % ALIGNMENTS is an alignment's logarithm */
 };
 
@@ -128,7 +127,7 @@ trace_init(struct trace *trace, const uint8_t *data, size_t size)
     }
     program_init(&program, data, size);
     while (!self.failed && program_next(&program, &op)) {
-        unsigned times = op.code == OP_AGAIN ? 1 + op.number % AGAIN_MAX : 1;
+        unsigned times = op_times(&op);
         size_t before = self.actions.count;
 
         trace->ops++;
