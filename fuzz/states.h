@@ -25,7 +25,7 @@ struct run;
 void states_note(const struct run *run, unsigned pool);
 
 /* Note that a region has ended with that number of bytes. The region's number
- * is part of the state, since kept memory may depend on the last 32 regions. */
+ * is part of the state, since kept memory depends on the last 32 to 64. */
 void states_note_end(const struct run *run, size_t ended);
 
 /*
