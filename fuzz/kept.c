@@ -13,13 +13,17 @@ static void kept_note_needed(struct run *run, struct step *step);
 static int kept_has_fallen(const struct run *run, const struct step *step);
 static void kept_note_taken(struct run *run, const struct step *step);
 static void kept_need_less(struct kept *kept, size_t pieces);
+static void kept_need_left(struct kept *kept, size_t before);
 static void kept_note_plain(struct run *run, const struct step *step);
+static void kept_note_limit(struct run *run);
 
 void
 kept_start(struct kept *kept)
 {
     kept->is_counted = 1;
     kept->limit = 0;
+    kept->limit_before = 0;
+    kept->is_beyond = 0;
     kept->is_plain = 1;
     kept->region_count = 0;
     kept->since_fall = KEPT_REGIONS_LEAST;
@@ -67,7 +71,10 @@ kept_note(struct run *run, const struct step *step)
     struct pieces *pieces = &kept->pieces;
 
     kept_note_plain(run, step);
-    if (!kept->is_plain || step->kind == STEP_OTHER) {
+    if (kept->is_plain && step->kind == STEP_OTHER &&
+        step->code == OP_CACHE_LIMIT) {
+        kept_need_left(kept, step->kept);
+    } else if (!kept->is_plain || step->kind == STEP_OTHER) {
         memset(kept->needed, 0, sizeof(kept->needed));
     }
     if (step->kind == STEP_CREATE || step->kind == STEP_ALLOC ||
@@ -80,6 +87,7 @@ kept_note(struct run *run, const struct step *step)
     }
     if (kept->stats.size == 0) {
         pieces_clear(pieces);
+        memset(kept->needed, 0, sizeof(kept->needed));
     } else if (pieces->bytes != kept->stats.size) {
         pieces->is_known = 0;
     }
@@ -124,6 +132,38 @@ kept_need_less(struct kept *kept, size_t pieces)
     for (i = 0; i < KEPT_REGIONS_LEAST; i++) {
         kept->needed[i] -= kept->needed[i] < pieces ? kept->needed[i] : pieces;
     }
+}
+
+/*
+ * Notes the pieces that a new limit has left, where before bytes were kept. Of
+ * large pieces of one size, those that were not needed are released first. Of
+ * other pieces, all that were released may have been needed: blocks of one size
+ * may lie in two bins.
+ */
+static void
+kept_need_left(struct kept *kept, size_t before)
+{
+    struct pieces *pieces = &kept->pieces;
+    const struct piece_size *only = pieces_only(pieces);
+    size_t left = kept->stats.blocks + kept->stats.large;
+    size_t had = pieces->blocks + pieces->large;
+    size_t i;
+
+    if (before == kept->stats.size) {
+        return;
+    }
+    if (!pieces->is_known || had < left) {
+        memset(kept->needed, 0, sizeof(kept->needed));
+    } else if (only != NULL && !only->is_block) {
+        for (i = 0; i < KEPT_REGIONS_LEAST; i++) {
+            if (kept->needed[i] > left) {
+                kept->needed[i] = left;
+            }
+        }
+    } else {
+        kept_need_less(kept, had - left);
+    }
+    pieces_leave(pieces, kept->stats.size);
 }
 
 /* Notes the pieces that the thread got by a reset or a destroy. */
@@ -202,16 +242,14 @@ kept_note_needed(struct run *run, struct step *step)
 /*
  * Notes whether the kept memory can still be predicted from the memory that
  * pools get from the system. It cannot after a pool got memory by
- * ngx_pmemalign(), by nginx's own functions, under another limit, or without
- * bookkeeping. Nor can it after more was allocated than the limit: the part
- * above the limit is not counted, so less is kept after a sweep. Under a limit
- * of KEPT_ALWAYS or less, a sweep releases nothing.
+ * ngx_pmemalign(), by nginx's own functions, or without bookkeeping. Nor can it
+ * after more was allocated than the limit: the part above the limit is not
+ * counted, so less is kept after a sweep, and under a higher limit. Under a
+ * limit of KEPT_ALWAYS or less, a sweep releases nothing.
  */
 static void
 kept_note_plain(struct run *run, const struct step *step)
 {
-    unsigned pool;
-
     if (step->is_nginx || (step->made != NULL && step->code == OP_PMEMALIGN)) {
         run->kept.is_plain = 0;
     }
@@ -219,15 +257,35 @@ kept_note_plain(struct run *run, const struct step *step)
         run->kept.stats.overhead == 0) {
         run->kept.is_plain = 0;
     }
-    if (step->calls != 0 && run->kept.limit > KEPT_ALWAYS &&
-        heap_live_bytes() > run->kept.limit) {
-        run->kept.is_plain = 0;
-    }
     if (step->kind == STEP_OTHER &&
         (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM)) {
-        run->kept.is_plain = run->kept.stats.size == 0;
-        for (pool = 0; pool < OP_POOLS; pool++) {
-            run->kept.is_plain &= !run->model.pools[pool].exists;
-        }
+        kept_note_limit(run);
     }
+    run->kept.is_beyond |=
+        heap_live_bytes() - run->kept.stats.overhead > run->kept.limit;
+    if (run->kept.is_beyond && run->kept.limit > KEPT_ALWAYS) {
+        run->kept.is_plain = 0;
+    }
+}
+
+/* After a new limit, or a trim. Where no memory is kept and no pool lives, all
+ * starts again. */
+static void
+kept_note_limit(struct run *run)
+{
+    struct kept *kept = &run->kept;
+    int is_new = kept->stats.size == 0;
+    unsigned pool;
+
+    for (pool = 0; pool < OP_POOLS; pool++) {
+        is_new &= !run->model.pools[pool].exists;
+    }
+    if (is_new) {
+        kept->is_plain = 1;
+        kept->is_beyond = 0;
+    } else if (kept->stats.overhead == 0 ||
+               (kept->is_beyond && kept->limit > kept->limit_before)) {
+        kept->is_plain = 0;
+    }
+    kept->limit_before = kept->limit;
 }

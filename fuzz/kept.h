@@ -31,7 +31,10 @@ struct kept {
     ngx_pool_cache_stats_t stats; /* after the last op */
     int is_counted;               /* stats has the numbers of pieces, too */
     size_t limit;
-    int is_plain; /* the kept memory can be foreseen: kept_note_plain() */
+    size_t limit_before; /* of the last op cache_limit */
+    int is_beyond; /* more than the limit was allocated, since no memory was
+                    * kept and no pool lived */
+    int is_plain;  /* the kept memory can be foreseen: kept_note_plain() */
     struct pieces pieces;
     size_t region_count;        /* that have ended */
     size_t since_fall;          /* regions since kept memory was released */

@@ -1,7 +1,8 @@
 #include "pieces.h"
 
 enum {
-    HIDE_MAX = 4, /* so few pieces of about a size cannot hide another one */
+    HIDE_MAX = 7, /* so few pieces of a class cannot hide another one */
+    CLASSES = 4,  /* of large allocations' sizes, to each doubling */
 
     BINS = 8, /* any eight sizes of blocks have a bin each */
 
@@ -13,6 +14,7 @@ enum {
 static struct piece_size *find(struct pieces *pieces, size_t size,
                                int is_block);
 static int is_power(size_t size);
+static size_t class_end(size_t size);
 
 void
 pieces_clear(struct pieces *pieces)
@@ -88,8 +90,10 @@ pieces_have_block(const struct pieces *pieces, size_t size)
 int
 pieces_have_large(const struct pieces *pieces, size_t size)
 {
-    size_t others = 0;
-    int has_one = 0;
+    size_t end = class_end(size);
+    size_t small = 0; /* pieces of the size's class that are too small */
+    int has_own = 0;
+    int has_next = 0;
     size_t i;
 
     for (i = 0; i < pieces->count; i++) {
@@ -98,13 +102,59 @@ pieces_have_large(const struct pieces *pieces, size_t size)
         if (piece->is_block || piece->count == 0) {
             continue;
         }
-        if (piece->size >= size && piece->size - size <= size / 8) {
-            has_one = 1;
-        } else if (4 * piece->size >= 3 * size && 5 * piece->size <= 8 * size) {
-            others += piece->count;
+        if (piece->size >= end) {
+            has_next |= piece->size < class_end(end);
+        } else if (piece->size >= size) {
+            has_own = 1;
+        } else if (class_end(piece->size) == end) {
+            small += piece->count;
         }
     }
-    return has_one && others <= HIDE_MAX && pieces->is_known;
+    return pieces->is_known && (has_next || (has_own && small <= HIDE_MAX));
+}
+
+void
+pieces_leave(struct pieces *pieces, size_t bytes)
+{
+    struct piece_size *piece = pieces_only(pieces);
+
+    if (piece == NULL || bytes % piece->size != 0) {
+        pieces->is_known = 0;
+        return;
+    }
+    while (pieces->bytes > bytes) {
+        pieces_take(pieces, piece->size, piece->is_block);
+    }
+}
+
+struct piece_size *
+pieces_only(struct pieces *pieces)
+{
+    struct piece_size *only = NULL;
+    size_t i;
+
+    for (i = 0; pieces->is_known && i < pieces->count; i++) {
+        if (pieces->sizes[i].count == 0) {
+            continue;
+        }
+        if (only != NULL) {
+            return NULL;
+        }
+        only = &pieces->sizes[i];
+    }
+    return only;
+}
+
+/* Returns the least size above the class of size. */
+static size_t
+class_end(size_t size)
+{
+    size_t width = 1;
+
+    while (size / width >= 2 * CLASSES) {
+        width *= 2;
+    }
+    return (size / width + 1) * width;
 }
 
 /* Returns NULL when no piece had that size. */

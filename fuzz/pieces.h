@@ -44,8 +44,14 @@ void pieces_take(struct pieces *pieces, size_t size, int is_block);
 int pieces_have_block(const struct pieces *pieces, size_t size);
 
 /* Whether a piece for a large allocation of size bytes is kept and must be
- * found: a piece with at most an eighth more, unless many other pieces of about
- * that size hide it. */
+ * found: one of the next class, or one of its own class, unless eight pieces of
+ * that class which are too small may hide it. */
 int pieces_have_large(const struct pieces *pieces, size_t size);
+
+/* Note that a lower limit left that number of bytes. */
+void pieces_leave(struct pieces *pieces, size_t bytes);
+
+/* The size of all pieces, or NULL if they have several, or are unknown. */
+struct piece_size *pieces_only(struct pieces *pieces);
 
 #endif

@@ -30,7 +30,8 @@ static const struct promise promises[] = {
     [LITTLE] = {51, "all memory is kept while it is at most 512 KiB"},
     [STEADY] = {51, "kept memory is used before a request to the system: a "
                     "block for the next block of its size, a piece for a "
-                    "large allocation that is up to an eighth smaller"},
+                    "large allocation of its class of sizes or of the class "
+                    "below"},
     [BEYOND] = {46, "a new limit releases the kept memory above it, and no "
                     "more"},
     [STARTS] = {46, "a block from the system starts the bookkeeping of kept "
