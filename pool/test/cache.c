@@ -1,6 +1,7 @@
 /* The memory that a thread keeps for its next pools. */
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include "asan.h"
 #include "fixture.h"
 #include "heap.h"
+#include "lines.h"
 #include "place.h"
 #include "random_next.h"
 
@@ -260,6 +262,26 @@ test_cache_serves_a_large_allocation_of_the_next_class(void **state)
     ngx_pool_cache_limit(LIMIT);
     pool = ngx_create_pool(POOL_SIZE, NULL);
     p = ngx_palloc(pool, 5 * 1024);
+    ngx_reset_pool(pool);
+    calls = heap_calls();
+    assert_ptr_equal(ngx_palloc(pool, 4 * 1024), p);
+    assert_int_equal(heap_calls(), calls);
+    ngx_destroy_pool(pool);
+}
+
+/* The largest size of a class is almost half more than the least one of the
+ * class below. */
+static void
+test_cache_serves_the_least_size_by_the_largest_of_the_next_class(void **state)
+{
+    ngx_pool_t *pool;
+    size_t calls;
+    void *p;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    p = ngx_palloc(pool, 6 * 1024 - 1);
     ngx_reset_pool(pool);
     calls = heap_calls();
     assert_ptr_equal(ngx_palloc(pool, 4 * 1024), p);
@@ -1105,6 +1127,23 @@ test_cache_without_memory_for_itself_keeps_nothing(void **state)
     assert_int_equal(ngx_pool_cache_size(), POOL_SIZE);
 }
 
+static void
+test_cache_logs_that_there_is_no_memory_for_itself(void **state)
+{
+    struct lines lines;
+    char call[64];
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_EMERG);
+    ngx_pool_cache_limit(LIMIT);
+    heap_fail_at(0);
+    ngx_destroy_pool(ngx_create_pool(POOL_SIZE, &lines.log));
+    keep(POOL_SIZE, 1);
+    (void) snprintf(call, sizeof(call), "calloc(%zu)", stats().overhead);
+    assert_int_equal(lines.count, 1);
+    lines_check_memory(&lines, 0, call);
+}
+
 /* Figures of a thread, checked when it has ended. */
 struct sight {
     size_t limit_at_start;
@@ -1568,6 +1607,8 @@ main(void)
         FIXTURE_TEST(test_cache_serves_large_allocations_of_an_index),
         FIXTURE_TEST(test_cache_serves_large_allocations_that_fit),
         FIXTURE_TEST(test_cache_serves_a_large_allocation_of_the_next_class),
+        FIXTURE_TEST(
+            test_cache_serves_the_least_size_by_the_largest_of_the_next_class),
         FIXTURE_TEST(test_cache_keeps_nothing_of_pfree),
         FIXTURE_TEST(test_cache_keeps_the_oldest_large_allocations),
         FIXTURE_TEST(test_cache_keeps_large_allocations_of_any_size),
@@ -1604,6 +1645,7 @@ main(void)
         FIXTURE_TEST(test_cache_marks_every_byte_that_it_keeps),
         FIXTURE_TEST(test_cache_serves_when_memory_runs_out),
         FIXTURE_TEST(test_cache_without_memory_for_itself_keeps_nothing),
+        FIXTURE_TEST(test_cache_logs_that_there_is_no_memory_for_itself),
         FIXTURE_TEST(test_cache_limit_is_16_mib_at_first_or_0_under_asan),
         FIXTURE_TEST(test_cache_is_released_at_its_threads_end),
         FIXTURE_TEST(test_cache_is_each_threads_own),
