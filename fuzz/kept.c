@@ -8,9 +8,9 @@
 #include "step.h"
 
 static void kept_note_end(struct run *run, const struct step *step);
-static void kept_note_fall(struct run *run, struct step *step);
+static void kept_note_sweep(struct run *run, struct step *step);
 static void kept_note_needed(struct run *run, struct step *step);
-static int kept_has_fallen(const struct run *run, const struct step *step);
+static int kept_has_swept(const struct run *run, const struct step *step);
 static void kept_note_taken(struct run *run, const struct step *step);
 static void kept_need_less(struct kept *kept, size_t pieces);
 static void kept_need_left(struct kept *kept, size_t before);
@@ -26,7 +26,7 @@ kept_start(struct kept *kept)
     kept->is_beyond = 0;
     kept->is_plain = 1;
     kept->region_count = 0;
-    kept->since_fall = KEPT_REGIONS_LEAST;
+    kept->since_sweep = KEPT_REGIONS_LEAST;
     kept->ended_at = 0;
     kept->ended_sum = 0;
     memset(kept->ended, 0, sizeof(kept->ended));
@@ -59,7 +59,7 @@ kept_end(struct run *run, struct step *step)
     run->kept.ended[run->kept.ended_at] = step->ended;
     run->kept.ended_at = (run->kept.ended_at + 1) % KEPT_REGIONS;
     kept_note_end(run, step);
-    kept_note_fall(run, step);
+    kept_note_sweep(run, step);
     kept_note_needed(run, step);
     states_note_end(run, step->ended);
 }
@@ -83,7 +83,7 @@ kept_note(struct run *run, const struct step *step)
     }
     if (step->kind == STEP_OTHER &&
         (step->code == OP_CACHE_LIMIT || step->code == OP_CACHE_TRIM)) {
-        kept->since_fall = KEPT_REGIONS_LEAST;
+        kept->since_sweep = KEPT_REGIONS_LEAST;
     }
     if (kept->stats.size == 0) {
         pieces_clear(pieces);
@@ -190,22 +190,22 @@ kept_note_end(struct run *run, const struct step *step)
 /* Notes a sweep. Within the limit, and while all memory is counted, only a
  * sweep releases kept memory. */
 static void
-kept_note_fall(struct run *run, struct step *step)
+kept_note_sweep(struct run *run, struct step *step)
 {
     struct kept *kept = &run->kept;
 
     kept->region_count++;
-    kept->since_fall++;
-    if (kept_has_fallen(run, step)) {
-        step->is_early = kept->since_fall < KEPT_REGIONS_LEAST;
-        kept->since_fall = 0;
+    kept->since_sweep++;
+    if (kept_has_swept(run, step)) {
+        step->is_early = kept->since_sweep < KEPT_REGIONS_LEAST;
+        kept->since_sweep = 0;
     }
 }
 
 /* Whether the step, a region's end, released kept memory although the limit
  * allows it: a sweep. */
 static int
-kept_has_fallen(const struct run *run, const struct step *step)
+kept_has_swept(const struct run *run, const struct step *step)
 {
     return step->is_plain && step->kept + step->ended <= run->kept.limit &&
            ngx_pool_cache_size() < step->kept + step->ended_least;
@@ -232,7 +232,7 @@ kept_note_needed(struct run *run, struct step *step)
     if (step->kind == STEP_DESTROY) {
         *needed += model->block_count;
     }
-    for (i = 0; kept_has_fallen(run, step) && i < KEPT_REGIONS_LEAST; i++) {
+    for (i = 0; kept_has_swept(run, step) && i < KEPT_REGIONS_LEAST; i++) {
         if (step->needed < kept->needed[i]) {
             step->needed = kept->needed[i];
         }

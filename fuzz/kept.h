@@ -37,7 +37,7 @@ struct kept {
     int is_plain;  /* the kept memory can be foreseen: kept_note_plain() */
     struct pieces pieces;
     size_t region_count;        /* that have ended */
-    size_t since_fall;          /* regions since kept memory was released */
+    size_t since_sweep;         /* regions since kept memory was released */
     size_t ended_at;            /* index of the oldest element of ended */
     size_t ended_sum;           /* of ended */
     size_t ended[KEPT_REGIONS]; /* bytes that each of the last regions ended

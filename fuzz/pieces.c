@@ -20,7 +20,7 @@ void
 pieces_clear(struct pieces *pieces)
 {
     pieces->is_known = 1;
-    pieces->has_left = 0;
+    pieces->has_free_bin = 0;
     pieces->has_other_blocks = 0;
     pieces->bins = 0;
     pieces->bytes = 0;
@@ -47,7 +47,7 @@ pieces_put(struct pieces *pieces, size_t size, size_t count, int is_block)
     }
     /* The blocks may have got a bin that another size has left. */
     if (is_block) {
-        pieces->bins += found->count == 0 || pieces->has_left;
+        pieces->bins += found->count == 0 || pieces->has_free_bin;
         pieces->has_other_blocks |= !is_power(size);
     }
     found->count += count;
@@ -65,7 +65,7 @@ pieces_take(struct pieces *pieces, size_t size, int is_block)
         return;
     }
     found->count--;
-    pieces->has_left |= is_block && found->count == 0;
+    pieces->has_free_bin |= is_block && found->count == 0;
     pieces->bytes -= size;
     --*(is_block ? &pieces->blocks : &pieces->large);
 }

@@ -15,7 +15,7 @@ enum {
 
 struct pieces {
     int is_known;
-    int has_left;         /* all blocks of a size were taken: a bin may be free
+    int has_free_bin;     /* all blocks of a size were taken: a bin may be free
                            * for another size */
     int has_other_blocks; /* a block's size was no power of two */
     size_t bins;          /* at most this number of bins has had blocks */
