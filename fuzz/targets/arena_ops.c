@@ -24,8 +24,9 @@
 enum {
     FAILS_WITHIN = 2, /* no call makes more allocations from the system */
 
-    /* AddressSanitizer unmaps a block of more than 128 KiB, with its red zones of
-     * 4 KiB at most, when its quarantine is full. The block then has no marks. */
+    /* AddressSanitizer unmaps a block of more than 128 KiB, with its red zones
+     * of 4 KiB at most, when its quarantine is full. The block then has no
+     * marks. */
     MARKED_MAX = (128 - 4) * 1024,
 
     FREED_MAX = 64,           /* of an arena, the latest ones are remembered */
