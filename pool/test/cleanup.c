@@ -200,6 +200,29 @@ test_cleanup_finds_its_data_intact(void **state)
 }
 
 static void
+note_null(void *data)
+{
+    assert_null(data);
+    notes.count++;
+}
+
+static void
+test_cleanup_without_data_runs(void **state)
+{
+    size_t end;
+
+    (void) state;
+    for (end = 0; end < ENDS; end++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+        notes.count = 0;
+        ngx_pool_cleanup_add(pool, 0)->handler = note_null;
+        ends[end](pool);
+        assert_int_equal(notes.count, 1);
+    }
+}
+
+static void
 test_cleanup_without_a_handler_is_skipped(void **state)
 {
     size_t end;
@@ -389,6 +412,44 @@ test_cleanup_may_add_others_that_run_next(void **state)
     }
 }
 
+static void
+note_and_destroy_another_pool(void *data)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    struct duty *duty = data;
+
+    note(duty);
+    (void) add_duty(pool, duty->number + 1, note);
+    memset(ngx_palloc(pool, LARGE), 0xff, LARGE);
+    memset(ngx_palloc(pool, LARGE), 0xff, LARGE);
+    ngx_destroy_pool(pool);
+}
+
+static void
+test_cleanup_may_destroy_another_pool(void **state)
+{
+    static const int expected[] = {5, 3, 4, 1, 2};
+    size_t end;
+    size_t i;
+
+    (void) state;
+    for (end = 0; end < ENDS; end++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+        notes.count = 0;
+        (void) add_duty(pool, 1, note_and_destroy_another_pool);
+        (void) add_duty(pool, 3, note_and_destroy_another_pool);
+        (void) add_duty(pool, 5, note);
+        memset(ngx_palloc(pool, LARGE), 0xff, LARGE);
+        memset(ngx_palloc(pool, LARGE), 0xff, LARGE);
+        ends[end](pool);
+        assert_int_equal(notes.count, sizeof(expected) / sizeof(expected[0]));
+        for (i = 0; i < notes.count; i++) {
+            assert_int_equal(notes.runs[i], expected[i]);
+        }
+    }
+}
+
 static struct duty *
 add_duty(ngx_pool_t *pool, int number, ngx_pool_cleanup_pt handler)
 {
@@ -442,6 +503,7 @@ main(void)
         CLEANUP_TEST(test_cleanup_add_links_newest_first),
         CLEANUP_TEST(test_cleanup_runs_newest_first_and_once),
         CLEANUP_TEST(test_cleanup_finds_its_data_intact),
+        CLEANUP_TEST(test_cleanup_without_data_runs),
         CLEANUP_TEST(test_cleanup_without_a_handler_is_skipped),
         CLEANUP_TEST(test_cleanup_is_cancelled_by_clearing_its_handler),
         CLEANUP_TEST(test_cleanup_list_is_empty_after_a_reset),
@@ -449,6 +511,7 @@ main(void)
         CLEANUP_TEST(test_cleanup_may_allocate),
         CLEANUP_TEST(test_cleanup_may_pfree),
         CLEANUP_TEST(test_cleanup_may_add_others_that_run_next),
+        CLEANUP_TEST(test_cleanup_may_destroy_another_pool),
     };
 
     return GROUP_RUN(tests);

@@ -217,6 +217,22 @@ test_run_cleanup_file_runs_once(void **state)
     assert_int_equal(files_count(), 1);
 }
 
+/* Whatever the line about a failed close leads to finds the cleanup
+ * cancelled. */
+static void
+test_run_cleanup_file_clears_the_handler_first(void **state)
+{
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    add_file(pool, 7, ngx_pool_cleanup_file, NULL);
+    files_watch(&pool->cleanup->handler);
+    ngx_pool_run_cleanup_file(pool, 7);
+    assert_int_equal(files_count(), 1);
+    assert_int_equal(files_event(0)->is_set, 0);
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_run_cleanup_file_takes_the_newest(void **state)
 {
@@ -303,6 +319,7 @@ main(void)
         FIXTURE_TEST(test_run_cleanup_file_in_a_handler),
         FIXTURE_TEST(test_run_cleanup_file_reads_no_other_data),
         FIXTURE_TEST(test_run_cleanup_file_runs_once),
+        FIXTURE_TEST(test_run_cleanup_file_clears_the_handler_first),
         FIXTURE_TEST(test_run_cleanup_file_takes_the_newest),
         FIXTURE_TEST(test_run_cleanup_file_without_a_match_does_nothing),
         FIXTURE_TEST(test_run_cleanup_file_runs_no_other_handler),

@@ -5,13 +5,17 @@
 static struct files_event events[FILES_EVENTS_MAX];
 static size_t count;
 static int errs[FILES_UNLINK + 1];
+static void (*const *watched)(void *data);
 
 static int files_note(struct files_event event);
 
 int
 files_close(int fd)
 {
-    return files_note((struct files_event){.kind = FILES_CLOSE, .fd = fd});
+    int is_set = watched != NULL && *watched != NULL;
+
+    return files_note(
+        (struct files_event){.kind = FILES_CLOSE, .fd = fd, .is_set = is_set});
 }
 
 int
@@ -22,8 +26,15 @@ files_unlink(const char *name)
 }
 
 void
+files_watch(void (*const *handler)(void *data))
+{
+    watched = handler;
+}
+
+void
 files_reset(void)
 {
+    watched = NULL;
     count = 0;
     errs[FILES_CLOSE] = 0;
     errs[FILES_UNLINK] = 0;

@@ -16,6 +16,7 @@ enum files_kind {
 struct files_event {
     enum files_kind kind;
     int fd;           /* of a close */
+    int is_set;       /* of a close: the handler of files_watch() was */
     const char *name; /* of an unlink: the caller's pointer */
 };
 
@@ -26,7 +27,11 @@ enum {
 int files_close(int fd);
 int files_unlink(const char *name);
 
-/* Forget all calls, and let later ones succeed. */
+/* Let each close note whether *handler is set. NULL: it notes 0. handler must
+ * live until the next call of this function or of files_reset(). */
+void files_watch(void (*const *handler)(void *data));
+
+/* Forget all calls and the handler, and let later calls succeed. */
 void files_reset(void);
 
 /* Let every later close or unlink fail with err. 0 lets them succeed. */
