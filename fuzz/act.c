@@ -34,8 +34,9 @@ static const struct {
     enum files_kind kind;
     int err;
 } file_faults[] = {
-    {FILES_CLOSE, 0},       {FILES_UNLINK, 0},    {FILES_UNLINK, ENOENT},
-    {FILES_UNLINK, EACCES}, {FILES_CLOSE, EINTR}, {FILES_CLOSE, EIO},
+    {FILES_CLOSE, 0},        {FILES_UNLINK, 0},    {FILES_UNLINK, ENOENT},
+    {FILES_UNLINK, EACCES},  {FILES_CLOSE, EINTR}, {FILES_CLOSE, EIO},
+    {FILES_UNLINK, ENOTDIR},
 };
 
 /* Where AddressSanitizer is not linked, these are NULL. */

@@ -18,12 +18,21 @@ static const enum shadow_handler handlers[][SHADOW_OPS] = {
     {SHADOW_RUNNING_FILE, SHADOW_ALIGNING, SHADOW_FREEING, SHADOW_ADDING,
      SHADOW_NONE},
     {SHADOW_CANCELLING, SHADOW_ALLOCATING, SHADOW_FREEING, SHADOW_TRIMMING,
-     SHADOW_NONE},
+     SHADOW_NESTING},
 };
 
 enum {
     HANDLER_ROWS = sizeof(handlers) / sizeof(handlers[0]),
     HANDLER_NUMBERS = SHADOW_OPS * HANDLER_ROWS,
+
+    NULL_ONE_IN = 3, /* cleanups without data */
+
+    /* The pool of a handler that makes one of its own: its number in a C
+     * program, its size, and two sizes that are large in it. */
+    NESTED = OP_POOLS,
+    NESTED_SIZE = 512,
+    NESTED_LARGE = 600,
+    NESTED_LARGER = 700,
 };
 
 /* The run whose pool runs its cleanups: a handler gets its data and nothing
@@ -36,6 +45,9 @@ static void cleanup_fill(struct run *run, unsigned pool,
 static void *unreadable(const struct shadow_cleanup *cleanup);
 static void handler(void *data);
 static void handler_act(struct run *run, struct shadow_cleanup *expected);
+static void nest(struct run *run);
+static void nested_alloc(struct run *run, ngx_pool_t *nested, size_t size);
+static void nested_handler(void *data);
 static int cleanup_take(struct run *run, unsigned pool,
                         struct shadow_cleanup *ret_cleanup);
 static void file_expect(struct run *run, const struct shadow_cleanup *cleanup);
@@ -169,11 +181,15 @@ act_cancel(struct run *run, const struct op *op)
     }
 }
 
-/* The data pointer of a cleanup without data. It is not a valid address, as
- * when a user stores a number in it. A pool that reads from it crashes. */
+/* The data pointer of a cleanup without data. One in NULL_ONE_IN is NULL, as
+ * ngx_pool_cleanup_add() left it. Others are no valid address, as when a user
+ * stores a number. A pool that reads from it crashes. */
 static void *
 unreadable(const struct shadow_cleanup *cleanup)
 {
+    if (cleanup->number % NULL_ONE_IN == NULL_ONE_IN - 1) {
+        return NULL;
+    }
     return (void *) (uintptr_t) (1 + cleanup->number);
 }
 
@@ -192,12 +208,14 @@ act_run_file(struct run *run, const struct op *op)
             cleanup->op.number % ACT_DESCRIPTORS == fd) {
             file_expect(run, cleanup);
             cleanup->is_over = 1;
+            files_watch(&cleanup->node->handler);
             break;
         }
     }
     note(run, (struct source_call){
                   .code = SOURCE_RUN_FILE, .pool = op->pool, .file = fd});
     ngx_pool_run_cleanup_file(self->pool, (ngx_fd_t) fd);
+    files_watch(NULL);
     step_check(run, &step);
 }
 
@@ -256,7 +274,8 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
         act_free_large(run, op, 0);
         break;
     case SHADOW_ADDING:
-        act_cleanup(run, op, SHADOW_PLAIN, act_size(run, op));
+        op->number /= HANDLER_NUMBERS;
+        act_cleanup(run, op, act_handler(op->number), act_size(run, op));
         break;
     case SHADOW_RUNNING_FILE:
         op->number /= HANDLER_NUMBERS;
@@ -273,9 +292,73 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
     case SHADOW_TRIMMING:
         act_cache_trim(run, run->running_pool);
         break;
+    case SHADOW_NESTING:
+        nest(run);
+        break;
     default:
         break;
     }
+}
+
+/*
+ * Makes and destroys a pool, as nginx does in handlers. The pool's own state is
+ * not the model's: it must leave nothing, so it exists only where the thread
+ * keeps no memory. It has no log. A C program has the calls but the cleanup's,
+ * as a handler in it runs no other one.
+ */
+static void
+nest(struct run *run)
+{
+    struct step step =
+        step_begin(run, STEP_OTHER, run->running_pool, OP_CLEANUP);
+    struct source_call call = {.code = SOURCE_CREATE,
+                               .answer = SOURCE_DONE,
+                               .pool = NESTED,
+                               .size = NESTED_SIZE};
+    size_t refusals = heap_refusals();
+    ngx_pool_t *nested;
+    ngx_pool_cleanup_t *cleanup;
+    int has_run = 0;
+
+    if (run->kept.limit != 0) {
+        return;
+    }
+    note(run, call);
+    nested = ngx_create_pool(NESTED_SIZE, NULL);
+    note_answer(run, call, nested != NULL);
+    if (nested != NULL) {
+        nested_alloc(run, nested, NESTED_LARGE);
+        nested_alloc(run, nested, NESTED_LARGER);
+        cleanup = ngx_pool_cleanup_add(nested, 0);
+        if (cleanup != NULL) {
+            cleanup->handler = nested_handler;
+            cleanup->data = &has_run;
+        }
+        note(run, (struct source_call){.code = SOURCE_DESTROY, .pool = NESTED});
+        ngx_destroy_pool(nested);
+        step.is_skipped = cleanup != NULL && !has_run;
+    }
+    run->lines.others -= heap_refusals() - refusals;
+    step_check(run, &step);
+}
+
+static void
+nested_alloc(struct run *run, ngx_pool_t *nested, size_t size)
+{
+    struct source_call call = {.code = SOURCE_PALLOC,
+                               .answer = SOURCE_DONE,
+                               .pool = NESTED,
+                               .object = run->next_key++,
+                               .size = size};
+
+    note(run, call);
+    note_answer(run, call, ngx_palloc(nested, size) != NULL);
+}
+
+static void
+nested_handler(void *data)
+{
+    *(int *) data = 1;
 }
 
 /* Removes the newest cleanup with a handler of ours, and copies it to

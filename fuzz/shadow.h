@@ -69,6 +69,7 @@ enum shadow_handler {
     SHADOW_ALIGNING,                  /* makes a large allocation of any size */
     SHADOW_CANCELLING,                /* clears another cleanup's handler */
     SHADOW_TRIMMING,                  /* releases the thread's kept memory */
+    SHADOW_NESTING,                   /* makes and destroys another pool */
     SHADOW_HANDLERS,
 
     SHADOW_CLOSE = SHADOW_HANDLERS, /* ngx_pool_cleanup_file() */

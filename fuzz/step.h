@@ -82,6 +82,7 @@ struct step {
      * got. */
     const struct shadow_cleanup *expected;
     const void *argument;
+    int is_skipped; /* a pool that a handler destroyed ran no cleanup */
 
     uint64_t hashes[2];
 };

@@ -36,6 +36,8 @@ check(const struct run *run, const struct step *step)
         return step->node != NULL ? check_new(step) : NULL;
     case STEP_HANDLER:
         return check_expected(run, step);
+    case STEP_OTHER:
+        return step->is_skipped ? &promises[RUNS] : NULL;
     case STEP_RESET:
     case STEP_DESTROY:
         return step->expected != NULL ? &promises[RUNS] : NULL;
@@ -92,4 +94,5 @@ check_expected(const struct run *run, const struct step *step)
 
 ORACLE_DEFINE(cleanups, ORACLE_KIND(STEP_CLEANUP) | ORACLE_KIND(STEP_HANDLER) |
                             ORACLE_KIND(STEP_RESET) |
-                            ORACLE_KIND(STEP_DESTROY));
+                            ORACLE_KIND(STEP_DESTROY) |
+                            ORACLE_KIND(STEP_OTHER));

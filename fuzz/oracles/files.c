@@ -5,6 +5,7 @@
 enum {
     EARLY,
     EARLY_ONCE,
+    EARLY_CLEARED,
     DELETE,
     ORDER,
 };
@@ -13,6 +14,8 @@ static const struct promise promises[] = {
     [EARLY] = {26, "ngx_pool_run_cleanup_file runs the newest cleanup of that "
                    "descriptor, and no other"},
     [EARLY_ONCE] = {27, "a file's cleanup that ran early does not run again"},
+    [EARLY_CLEARED] = {27, "a file's cleanup that runs early has no handler "
+                           "when the file is closed"},
     [DELETE] = {28, "ngx_pool_delete_file deletes, then closes; a file that "
                     "does not exist is no error"},
     [ORDER] = {21, "files are closed newest first, in turn with other "
@@ -39,8 +42,13 @@ check(const struct run *run, const struct step *step)
     /* Each step checks the newest two events, since deleting a file makes
      * two. */
     for (; count + 2 > run->event_count && count != 0; count--) {
-        if (count <= FILES_EVENTS_MAX &&
-            !is_expected(files_event(count - 1), &run->events[count - 1])) {
+        if (count > FILES_EVENTS_MAX) {
+            continue;
+        }
+        if (files_event(count - 1)->is_set) {
+            return &promises[EARLY_CLEARED];
+        }
+        if (!is_expected(files_event(count - 1), &run->events[count - 1])) {
             if (step->kind == STEP_FILE) {
                 return &promises[EARLY];
             }
