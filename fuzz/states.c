@@ -18,8 +18,8 @@ enum {
     INDEXES = 5,
     PARTS = 9, /* filled eighths of an index, 0 to 8 */
 
-    BLOCKS = 8,
-    FAILED = 6, /* counted one by one */
+    BLOCKS = 12, /* up to as many as a program's ops make */
+    FAILED = 6,  /* counted one by one */
 };
 
 STATES static struct {
