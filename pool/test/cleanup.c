@@ -35,6 +35,7 @@ static struct duty *add_duty(ngx_pool_t *pool, int number,
 static void note(void *data);
 static void destroy_pool(ngx_pool_t *pool);
 static void reset_and_destroy_pool(ngx_pool_t *pool);
+static void check_runs(const int *numbers, size_t count);
 
 /* The two ways to make cleanups run. */
 static void (*const ends[])(ngx_pool_t *pool) = {
@@ -394,7 +395,6 @@ test_cleanup_may_add_others_that_run_next(void **state)
 {
     static const int expected[] = {23, 22, 21, 20, 5, 12, 11, 10};
     size_t end;
-    size_t i;
 
     (void) state;
     for (end = 0; end < ENDS; end++) {
@@ -405,10 +405,7 @@ test_cleanup_may_add_others_that_run_next(void **state)
         (void) add_duty(pool, 5, note);
         (void) add_duty(pool, 23, note_and_add);
         ends[end](pool);
-        assert_int_equal(notes.count, sizeof(expected) / sizeof(expected[0]));
-        for (i = 0; i < notes.count; i++) {
-            assert_int_equal(notes.runs[i], expected[i]);
-        }
+        check_runs(expected, sizeof(expected) / sizeof(expected[0]));
     }
 }
 
@@ -430,7 +427,6 @@ test_cleanup_may_destroy_another_pool(void **state)
 {
     static const int expected[] = {5, 3, 4, 1, 2};
     size_t end;
-    size_t i;
 
     (void) state;
     for (end = 0; end < ENDS; end++) {
@@ -443,10 +439,19 @@ test_cleanup_may_destroy_another_pool(void **state)
         memset(ngx_palloc(pool, LARGE), 0xff, LARGE);
         memset(ngx_palloc(pool, LARGE), 0xff, LARGE);
         ends[end](pool);
-        assert_int_equal(notes.count, sizeof(expected) / sizeof(expected[0]));
-        for (i = 0; i < notes.count; i++) {
-            assert_int_equal(notes.runs[i], expected[i]);
-        }
+        check_runs(expected, sizeof(expected) / sizeof(expected[0]));
+    }
+}
+
+/* Checks the numbers of the duties that ran, and their order. */
+static void
+check_runs(const int *numbers, size_t count)
+{
+    size_t i;
+
+    assert_int_equal(notes.count, count);
+    for (i = 0; i < count; i++) {
+        assert_int_equal(notes.runs[i], numbers[i]);
     }
 }
 
