@@ -10,13 +10,17 @@ enum {
     STACK_SIZE = 256 * 1024, /* bytes; enough for any op */
 };
 
-typedef int create_fn(pthread_t *thread, const pthread_attr_t *attributes,
-                      void *(*start)(void *data), void *data);
+/* The functions that start and join threads; NULL until the first start. */
+static struct {
+    int (*create)(pthread_t *thread, const pthread_attr_t *attributes,
+                  void *(*start)(void *data), void *data);
+    int (*join)(pthread_t thread, void **result);
+} threads;
 
 /* Where AddressSanitizer is not linked, this is NULL. */
 void __asan_init(void) __attribute__((weak));
 
-static create_fn *create_find(void);
+static void threads_find(void);
 static void worker_start(struct worker *worker);
 static void *worker_main(void *data);
 
@@ -45,7 +49,7 @@ worker_end(struct worker *worker)
     }
     worker->fn = NULL;
     (void) sem_post(&worker->has_work);
-    (void) pthread_join(worker->thread, NULL);
+    (void) threads.join(worker->thread, NULL);
     (void) sem_destroy(&worker->has_work);
     (void) sem_destroy(&worker->is_done);
     worker->is_alive = 0;
@@ -60,39 +64,43 @@ semaphore_take(sem_t *semaphore)
 }
 
 /*
- * Returns pthread_create(), or under AddressSanitizer the GNU C library's own:
- * AddressSanitizer's never releases its record of a thread, and targets start
- * threads in every run. AddressSanitizer then reports the same errors, but not
- * which thread made them.
+ * Takes the GNU C library's own functions under AddressSanitizer, whose
+ * functions of these names never release the record of a thread, though targets
+ * start threads in every run. AddressSanitizer then reports the same errors,
+ * but not which thread made them.
  */
-static create_fn *
-create_find(void)
+static void
+threads_find(void)
 {
     void *libc = __asan_init != NULL
                      ? dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD)
                      : NULL;
-    create_fn *create = NULL;
 
     if (libc != NULL) {
-        *(void **) &create = dlsym(libc, "pthread_create");
+        *(void **) &threads.create = dlsym(libc, "pthread_create");
+        *(void **) &threads.join = dlsym(libc, "pthread_join");
         (void) dlclose(libc);
     }
-    return create != NULL ? create : pthread_create;
+    if (threads.create == NULL || threads.join == NULL) {
+        threads.create = pthread_create;
+        threads.join = pthread_join;
+    }
 }
 
 static void
 worker_start(struct worker *worker)
 {
-    static create_fn *create;
     pthread_attr_t attributes;
     int err;
 
-    create = create != NULL ? create : create_find();
+    if (threads.create == NULL) {
+        threads_find();
+    }
     (void) sem_init(&worker->has_work, 0, 0);
     (void) sem_init(&worker->is_done, 0, 0);
     (void) pthread_attr_init(&attributes);
     (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    err = create(&worker->thread, &attributes, worker_main, worker);
+    err = threads.create(&worker->thread, &attributes, worker_main, worker);
     (void) pthread_attr_destroy(&attributes);
     if (err != 0) {
         fprintf(stderr, "a worker's thread: %s\n", strerror(err));
