@@ -82,6 +82,12 @@ IN_POOL = {EXACT: "pool_ops", INLINE: "pool_ops_inline"}
 CAMPAIGN_SEED = 1
 HANG_SECONDS = 1  # of one input, which takes less than a millisecond
 EXHAUSTION_OPS = 4
+
+# No answer names a function, and a symbolizer takes 0.2 s to start. (A suppression
+# of ThreadSanitizer needs it.)
+ASAN_OPTIONS = "symbolize=0:hard_rss_limit_mb=4096"
+# The memory that was freed last and is not used again. More takes more pages.
+QUARANTINE = ":quarantine_size_mb=16"
 SKIPPED = 77  # a test's exit status, as Meson's
 
 
@@ -135,9 +141,9 @@ def run_check(check: Check, tree: Tree, runner: Runner,
                    for word in check.command]
         command = [word.replace("{build}", build).replace("{work}", work)
                    for word in command]
-        # A campaign's report names functions. A symbolizer takes 0.1 s to start.
-        asan = f"hard_rss_limit_mb=4096:symbolize={int(check.kind == 'campaign')}"
-        variables = {"ASAN_OPTIONS": asan, **check.environment, **environment}
+        asan = ASAN_OPTIONS + ("" if check.kind == "campaign" else QUARANTINE)
+        variables = {"ASAN_OPTIONS": asan, "TEST_FAIL_FAST": "1",
+                     **check.environment, **environment}
         return runner.run(command, variables, build, check.cpu, not check.has_asan)
 
 
@@ -208,15 +214,19 @@ def exhaustion_checks(tree: Tree, ops: int) -> list[Check]:
     )]
 
 
-def campaign_check(target: str, seconds: int) -> Check:
+def campaign_check(tree: Tree, target: str, seconds: int) -> Check:
+    name = target.split("/")[-1]
+    words = []
+    if not targets.has_ops(name):  # ops have a mutator of their own
+        words = [f"-dict={targets.dictionary(tree.source, tree.folder, name)}"]
     return Check(
-        name=target.split("/")[-1], kind="campaign", build="campaign",
+        name=name, kind="campaign", build="campaign",
         targets=[f"fuzz/{target}"],
         command=[
             f"{{build}}/fuzz/{target}", f"-seed={CAMPAIGN_SEED}",
             f"-max_len={engine.INPUT_SIZE_MAX}", f"-timeout={HANG_SECONDS}",
             f"-max_total_time={10 * seconds}", "-verbosity=0",
-            "-artifact_prefix={work}/", *targets.options(target.split("/")[-1]),
+            "-artifact_prefix={work}/", *words, *targets.options(name),
         ],
         cpu=seconds, has_asan=True,
     )
@@ -243,7 +253,7 @@ def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Check
                              ("hardened", "pool_ops_hardened"),
                              *((name, name) for name in (*READERS, *ATTACKS))):
             if target in known:
-                campaigns[runs] = campaign_check(target, seconds)
+                campaigns[runs] = campaign_check(tree, target, seconds)
     pool: dict[str, list[Check]] = {}
     others: dict[str, dict[str, list[Check]]] = {
         name: {} for name in (*READERS, *ATTACKS)}

@@ -14,18 +14,15 @@ enum {
     MUTANT_FIRST_PRIORITY = 101,
 };
 
-#if defined(__clang__)
-#define MUTANT_APART __attribute__((noinline, no_sanitize("coverage")))
-#else
-#define MUTANT_APART __attribute__((noinline))
-#endif
+/* All mutants, before the environment was read. */
+unsigned mutant_lowest = 0;
+unsigned mutant_highest = MUTANT_NUMBERS - 1;
 
 static int mutant_is_read;
-static unsigned mutant_chosen;
 static unsigned char *mutant_reached;
 
 /* Reads the environment. Earlier constructors may have mutants, so the first
- * call of mutant_in() does it, too. The file stays open, since a test build
+ * call of mutant_is() does it, too. The file stays open, since a test build
  * replaces close(). */
 MUTANT_APART __attribute__((constructor(MUTANT_FIRST_PRIORITY))) static void
 mutant_read(void)
@@ -49,27 +46,21 @@ mutant_read(void)
             abort();
         }
         mutant_reached = map;
-    } else if (number != NULL) {
-        mutant_chosen = (unsigned) strtoul(number, NULL, 10);
+        return;
     }
-}
-
-MUTANT_APART int
-mutant_in(unsigned first, unsigned last)
-{
-    if (!mutant_is_read) {
-        mutant_read();
-    }
-    return mutant_reached != NULL ||
-           (first <= mutant_chosen && mutant_chosen <= last);
+    mutant_lowest = number != NULL ? (unsigned) strtoul(number, NULL, 10) : 0;
+    mutant_highest = mutant_lowest;
 }
 
 MUTANT_APART int
 mutant_is(unsigned number)
 {
+    if (!mutant_is_read) {
+        mutant_read();
+    }
     if (mutant_reached != NULL) {
         __atomic_store_n(&mutant_reached[number], 1, __ATOMIC_RELAXED);
         return 0;
     }
-    return number == mutant_chosen;
+    return number == mutant_lowest;
 }

@@ -11,15 +11,31 @@
 #ifndef MUTANTS_MUTANT_H
 #define MUTANTS_MUTANT_H
 
+#if defined(__clang__)
+#define MUTANT_APART __attribute__((noinline, no_sanitize("coverage")))
+#define MUTANT_NEAR  MUTANT_APART __attribute__((unused))
+#else
+#define MUTANT_APART __attribute__((noinline))
+#define MUTANT_NEAR  __attribute__((always_inline)) inline
+#endif
+
 #pragma GCC visibility push(default)
 
-/* Whether a function with the mutants first to last must run its copy that
- * calls mutant_is() for each of them. */
-int mutant_in(unsigned first, unsigned last);
+/* The mutants that may run: the chosen one, or all. There is no mutant 0. */
+extern unsigned mutant_lowest;
+extern unsigned mutant_highest;
 
 /* Whether the mutant of that number was chosen. */
 int mutant_is(unsigned number);
 
 #pragma GCC visibility pop
+
+/* Whether a function with the mutants first to last must run its copy that
+ * calls mutant_is() for each of them. */
+static MUTANT_NEAR int
+mutant_in(unsigned first, unsigned last)
+{
+    return first <= mutant_highest && mutant_lowest <= last;
+}
 
 #endif

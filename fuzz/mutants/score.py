@@ -131,7 +131,8 @@ class Sources:
             "unit": self.digest(pool + tests),
             "corpus": self.digest(pool + fuzz),
             "exhaustion": self.digest(pool + fuzz + [options]),
-            "campaign": self.digest(pool + fuzz + [options]),
+            "campaign": self.digest(pool + fuzz + [
+                "fuzz/oss-fuzz/texts/*.dict", "fuzz/mutants/columns.py", options]),
             "object": self.digest(pool),
         }
         self.wholes = {
@@ -223,21 +224,24 @@ class Score:
             if targets:
                 tree.make(build, sorted(targets))
         self.say("running the original")
+        work = [(self.measure, check) for check in every]
+        work += [(self.limit, check) for check in others]
+        if any(subject.text is None for subject in subjects):
+            work += [(self.reach, self.checks.campaigns[name])
+                     for name in column_list.IN_POOL
+                     if name in self.checks.campaigns]
         pool = concurrent.futures.ThreadPoolExecutor(self.arguments.jobs)
-        list(pool.map(self.measure, every))
-        for check in others:
-            column_list.measure(check, tree, self.runner)
+        list(pool.map(lambda each: each[0](each[1]), work))
         self.checks.pool = {
             column: sorted(checks, key=lambda c: c.seconds)
             if column == "unit" else checks
             for column, checks in self.checks.pool.items()}
-        if any(subject.text is None for subject in subjects):
-            for name in column_list.IN_POOL:
-                if name in self.checks.campaigns:
-                    self.reach(self.checks.campaigns[name])
+
+    def limit(self, check: Check) -> None:
+        column_list.measure(check, self.tree, self.runner)
 
     def measure(self, check: Check) -> None:
-        column_list.measure(check, self.tree, self.runner)
+        self.limit(check)
         self.reach(check)
 
     def reach(self, check: Check) -> None:
@@ -267,27 +271,25 @@ class Score:
         """All columns' answers about subject, from the cache where it has them."""
         found: dict[str, dict] = {}
         with self.built() as built:
+            result: dict = {"columns": found}
+            is_killed = False
             for column in self.arguments.columns:
-                if column == "campaign":
+                if (column == "campaign" and subject.name in self.reasons
+                        and not is_killed):
                     continue
                 answer = self.known(subject, column)
                 if answer is None:
                     answer = self.ask(subject, column, built)
-                if answer is not None:
-                    found[column] = answer
-                    if answer.get("invalid"):
-                        return {"invalid": True}
-            result: dict = {"columns": found}
-            is_killed = any(answer["killed"] for answer in found.values())
-            if subject.mutant is not None and not is_killed:
-                result["equal"] = self.is_equal(subject)
-            if ("campaign" in self.arguments.columns and not result.get("equal")
-                    and (subject.name not in self.reasons or is_killed)):
-                answer = self.known(subject, "campaign")
                 if answer is None:
-                    answer = self.ask(subject, "campaign", built)
-                if answer is not None:
-                    found["campaign"] = answer
+                    continue
+                found[column] = answer
+                if answer.get("invalid"):
+                    return {"invalid": True}
+                is_killed |= answer["killed"]
+                if subject.mutant is not None and not is_killed:
+                    result["equal"] = self.is_equal(subject)
+                    if result["equal"]:
+                        break
             return result
 
     def examine_original(self, subject: Subject) -> None:

@@ -15,11 +15,12 @@ group_run(const struct CMUnitTest *tests, size_t count)
 {
     const char *only = getenv("TEST_ONLY");
     int is_reversed = is_set("TEST_ORDER", "reverse");
+    int fails_fast = is_set("TEST_FAIL_FAST", "1");
     size_t run = 0;
     size_t failed = 0;
     size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count && !(fails_fast && failed != 0); i++) {
         const struct CMUnitTest *test = &tests[is_reversed ? count - 1 - i : i];
 
         if (is_set("TEST_LIST", "1")) {
