@@ -255,7 +255,8 @@ static void sequence_start(struct worker *worker, struct sequence *sequence,
 static void sequence_add(struct worker *worker, struct sequence *sequence,
                          const struct op *op);
 static struct outcome sequence_run(struct worker *worker,
-                                   const struct sequence *sequence);
+                                   const struct sequence *sequence,
+                                   size_t checked);
 static void note(const struct source_call *call);
 
 static void watch(size_t jobs, const pid_t *pids, size_t ops,
@@ -493,7 +494,7 @@ worker_run(struct worker *worker, size_t start, size_t ops)
     struct outcome outcome;
 
     sequence_start(worker, &sequence, start);
-    outcome = sequence_run(worker, &sequence);
+    outcome = sequence_run(worker, &sequence, 0);
     search.taken = atomic_fetch_add(&shared->next, options.parts);
     extend(&search, sequence, 0, 0, &outcome);
 }
@@ -530,7 +531,7 @@ extend(struct search *search, struct sequence sequence, size_t depth,
             continue;
         }
         sequence_add(search->worker, &longer, op);
-        outcome = sequence_run(search->worker, &longer);
+        outcome = sequence_run(search->worker, &longer, sequence.count);
         if (outcome.effective == before->effective) {
             continue;
         }
@@ -556,7 +557,7 @@ extend_failing(struct search *search, struct sequence sequence, size_t depth,
 
         sequence_add(search->worker, &longer, &fault);
         sequence_add(search->worker, &longer, op);
-        outcome = sequence_run(search->worker, &longer);
+        outcome = sequence_run(search->worker, &longer, sequence.count);
         if (outcome.refusals != without->refusals) {
             visit(search, longer, depth + 1, 1, &outcome);
         }
@@ -592,7 +593,7 @@ fail_at_end(struct search *search, struct sequence sequence,
         struct sequence longer = sequence;
 
         sequence_add(search->worker, &longer, &fault);
-        (void) sequence_run(search->worker, &longer);
+        (void) sequence_run(search->worker, &longer, sequence.count);
         count_program(search, search->ops);
     }
 }
@@ -635,9 +636,11 @@ sequence_add(struct worker *worker, struct sequence *sequence,
     sequence->has_pool |= op->code == OP_CREATE && op->pool == 0;
 }
 
-/* Runs sequence and an op nop, whose note shows the end of the last op. */
+/* Runs sequence and an op nop, whose note shows the end of the last op. An
+ * earlier run has checked the first ops. */
 static struct outcome
-sequence_run(struct worker *worker, const struct sequence *sequence)
+sequence_run(struct worker *worker, const struct sequence *sequence,
+             size_t checked)
 {
     static const struct op nop = {.code = OP_NOP};
     struct run_options noting = run_options;
@@ -653,6 +656,7 @@ sequence_run(struct worker *worker, const struct sequence *sequence)
     noted.last = sequence->count;
     noted.has_begun = 0;
     noting.note = note;
+    noting.checked = checked;
     outcome.effective = run_program(worker->data, size, &noting)->effective;
     outcome.calls = noted.after - noted.before;
     outcome.end_calls = heap_calls() - noted.after;

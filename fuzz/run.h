@@ -1,7 +1,8 @@
 /*
  * The checked executor: it does a program's ops on real pools and on a model.
  * After every op, also one of a cleanup handler, it asks every oracle whether
- * the pools' promises still hold.
+ * the pools' promises still hold, unless run_options says that an earlier run
+ * has asked.
  *
  * The pool must be compiled with pool_seam_args, so that its memory and files
  * are pool/test/heap.h's and files.h's. One thread, one run at a time.
@@ -62,6 +63,10 @@ struct run_options {
      * without fails_once, all later ones. 0: it refuses none. */
     size_t fail_from;
     int fails_once;
+
+    /* The number of the program's first ops that an earlier run has done and
+     * checked. No oracle is asked after them. */
+    size_t checked;
 
     /* For the ops palloc and pnalloc. NULL: ngx_palloc() and ngx_pnalloc(). */
     void *(*palloc)(ngx_pool_t *pool, size_t size);

@@ -23,9 +23,19 @@ enum {
 /* A hash of all runs since it was cleared: Fowler, Noll and Vo's. */
 static uint64_t hash;
 
+/* The program's first ops, without a refusal: how many allocations it had
+ * requested when each began. */
+static struct {
+    size_t start; /* heap_calls() */
+    size_t count;
+    size_t requested[MODEL_OPS_MAX];
+} begun;
+
 static void fail_each(const uint8_t *data, size_t size, size_t most);
 static size_t run_with(const uint8_t *data, size_t size, size_t nth,
                        int fails_once);
+static void note_begun(const struct source_call *call);
+static size_t ops_before(size_t nth);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -62,7 +72,8 @@ fail_each(const uint8_t *data, size_t size, size_t most)
 }
 
 /* Runs the program while allocation nth is refused, from 1; 0: none is refused.
- * Returns the number of allocations that the program requested. */
+ * Returns the number of allocations that the program requested. The ops before
+ * the refusal are the same in all runs, so the first run alone checks them. */
 static size_t
 run_with(const uint8_t *data, size_t size, size_t nth, int fails_once)
 {
@@ -73,9 +84,36 @@ run_with(const uint8_t *data, size_t size, size_t nth, int fails_once)
         .no_faults = 1,
         .fail_from = nth,
         .fails_once = fails_once,
+        .checked = nth == 0 ? 0 : ops_before(nth),
+        .note = nth == 0 ? note_begun : NULL,
     };
     size_t calls = heap_calls();
 
+    if (nth == 0) {
+        begun.start = calls;
+        begun.count = 0;
+    }
     hash = (hash ^ run_program(data, size, &options)->hash) * 0x100000001b3;
     return heap_calls() - calls;
+}
+
+static void
+note_begun(const struct source_call *call)
+{
+    while (call->code == SOURCE_OP && begun.count < call->number) {
+        begun.requested[begun.count++] = heap_calls() - begun.start;
+    }
+}
+
+/* Returns the number of ops that end before the program requests allocation
+ * nth. */
+static size_t
+ops_before(size_t nth)
+{
+    size_t count = begun.count;
+
+    while (count != 0 && begun.requested[count - 1] >= nth) {
+        count--;
+    }
+    return count == 0 ? 0 : count - 1;
 }
