@@ -547,7 +547,8 @@ act_size(const struct run *run, const struct op *op)
     if (op->code == OP_CREATE || op->code == OP_CHILD ||
         op->code == OP_CACHE_LIMIT) {
         scale.max = sizeof(ngx_pool_t);
-        scale.left = NGX_MIN_POOL_SIZE;
+        scale.left = op->code == OP_CACHE_LIMIT ? ngx_pool_cache_size()
+                                                : NGX_MIN_POOL_SIZE;
         scale.page += sizeof(ngx_pool_t);
     } else {
         scale.max = run->model.pools[op->pool].max;

@@ -28,6 +28,12 @@ enum {
     AGED_LEAST = 4,
     AGED_MOST = 8,
 
+    LOWERED_BY = 8,   /* bytes, at most */
+    LOWERED_ROW = 3,  /* ops of a row of ends */
+    LOWERED_COPY = 4, /* ops between two rows, at most */
+
+    HANDLER_DIGITS = 3, /* of a handler's number, at most */
+
     DUPLICATED_MAX = 16, /* ops of a run */
     SPLICED_MAX = 64,
     SWAP_REACH = 8, /* most that an op moves, in three of four swaps */
@@ -85,8 +91,8 @@ static const uint8_t sizes_of_tails[MODES] = {
     [OP_SMALL] = 4,
 };
 static const uint8_t sizes_of_limits[MODES] = {
-    [OP_BYTES] = 6, [OP_UNITS] = 1,  [OP_SMALL] = 1,
-    [OP_BIG] = 3,   [OP_BEYOND] = 6,
+    [OP_BYTES] = 6, [OP_UNITS] = 1, [OP_LEFT] = 2,
+    [OP_SMALL] = 1, [OP_BIG] = 3,   [OP_BEYOND] = 6,
 };
 
 /* How an op is made: its weight by use; the end of its number, or AGE; the
@@ -152,7 +158,7 @@ static const struct {
     {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
     {mutator_replace, 2}, {mutator_keep, 3},      {mutator_loop, 2},
-    {mutator_age, 1},
+    {mutator_age, 1},     {mutator_lower, 1},
 };
 
 enum {
@@ -184,6 +190,7 @@ static uint32_t pool_sample(struct mutator *mutator, const struct scene *scene,
                             unsigned code);
 static uint32_t number_sample(struct mutator *mutator,
                               const struct scene *scene, unsigned code);
+static uint32_t handler_sample(struct mutator *mutator, uint32_t end);
 static uint32_t age_sample(struct mutator *mutator, const struct scene *scene);
 static uint32_t nginx_sample(struct mutator *mutator);
 static uint32_t thread_sample(struct mutator *mutator);
@@ -490,6 +497,45 @@ mutator_age(struct mutator *mutator)
         place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
     }
     work_allow(mutator, work_of(place, 1 + count));
+    return 1;
+}
+
+int
+mutator_lower(struct mutator *mutator)
+{
+    size_t at = below(mutator, mutator->count + 1);
+    struct op end = op_sample(mutator, at, OP_RESET);
+    size_t row = one_in(mutator, 2) ? 0 : LOWERED_ROW;
+    size_t copied = row == 0 ? 0 : below(mutator, LOWERED_COPY + 1);
+    size_t count;
+    struct op *place;
+    size_t i;
+
+    copied = copied < at ? copied : at;
+    count = row + copied + 2 + LOWERED_ROW;
+    place = ops_open(mutator, at, count);
+    if (place == NULL) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
+    }
+    place[0] = end;
+    for (i = 0; i < copied; i++) {
+        struct op *copy = &place[row + i];
+
+        *copy = mutator->ops[at - copied + i];
+        if (copy->code == OP_AGAIN) {
+            copy->number = below(mutator, copy->number % OP_AGAIN_MAX + 1);
+        }
+    }
+    place[row + copied] = end;
+    place[row + copied + 1] = (struct op){
+        .code = OP_CACHE_LIMIT,
+        .amount = op_amount(OP_LEFT, below(mutator, LOWERED_BY)),
+    };
+    place[row + copied + 2] = end;
+    work_allow(mutator, work_of(place, count));
     return 1;
 }
 
@@ -863,6 +909,9 @@ number_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
     if (code == OP_THREAD && mutator->use == MUTATOR_THREADS) {
         return thread_sample(mutator);
     }
+    if (code == OP_CLEANUP) {
+        return handler_sample(mutator, end);
+    }
     if (code == OP_AGAIN && one_in(mutator, 2)) {
         return end - 1;
     }
@@ -870,6 +919,20 @@ number_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
         return below(mutator, OP_FAIL_CLEARED + 1);
     }
     return end == AGE ? age_sample(mutator, scene) : below(mutator, end);
+}
+
+/* Makes the number of a handler, below end. What the handler does may have a
+ * number too, in a digit above: that of a handler that it adds, and so on. */
+static uint32_t
+handler_sample(struct mutator *mutator, uint32_t end)
+{
+    uint32_t number = below(mutator, end);
+    unsigned digit;
+
+    for (digit = 1; digit < HANDLER_DIGITS && one_in(mutator, 2); digit++) {
+        number = end * number + below(mutator, end);
+    }
+    return number;
 }
 
 /* Makes an age: half of all ages name one of the newest objects, and a quarter

@@ -107,6 +107,10 @@ int mutator_loop(struct mutator *mutator);
  */
 int mutator_age(struct mutator *mutator);
 
+/* Let a thread keep a few bytes less than it keeps after a reset: insert the
+ * reset, the cache_limit, and a row of resets. */
+int mutator_lower(struct mutator *mutator);
+
 /* Let the thread keep memory from the program's start on: insert a cache_limit
  * there, unless there is one. */
 int mutator_keep(struct mutator *mutator);

@@ -25,7 +25,7 @@ enum {
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
  * only with the mutator's weights and with the list of ops. */
-static const uint32_t everywhere = 0xd63363b6;
+static const uint32_t everywhere = 0xacb99bdf;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -599,6 +599,65 @@ test_age_ends_many_regions(void **state)
     assert_int_equal(most, 9);
 }
 
+/* The lowest digit, in base 15, is what the handler does; a handler that adds a
+ * cleanup takes the next digit. */
+static void
+test_handlers_have_one_to_three_digits(void **state)
+{
+    size_t seen[3] = {0};
+    uint64_t seed;
+    size_t at;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        mutate(mutator_insert, seed);
+        if (check_inserted(&at) == 1 && after.ops[at].code == OP_CLEANUP) {
+            uint32_t number = after.ops[at].number;
+
+            assert_in_range(number, 0, 15 * 15 * 15 - 1);
+            seen[(number >= 15) + (number >= 15 * 15)]++;
+        }
+    }
+    assert_true(seen[0] != 0 && seen[1] != 0 && seen[2] != 0);
+}
+
+/* A region ends, the limit becomes 1 to 8 bytes less than what is kept, and 33
+ * regions end. Half of the mutations have a row of ends before, and some a few
+ * ops of the program after that row. */
+static void
+test_lower_keeps_less_than_there_is(void **state)
+{
+    size_t seen[6] = {0}; /* by the ops that are copied; the last: no row */
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        const struct op *limit;
+        size_t count;
+        size_t at;
+
+        mutate(mutator_lower, seed);
+        count = check_inserted(&at);
+        for (limit = after.ops; limit->code != OP_CACHE_LIMIT ||
+                                op_amount_mode(limit->amount) != OP_LEFT;) {
+            limit++;
+        }
+        assert_true(op_amount_value(limit->amount) < 8);
+        assert_int_equal(limit[-1].code, limit[1].code);
+        assert_true(limit[1].code == OP_RESET || limit[1].code == OP_CREATE);
+        assert_int_equal(limit[2].code, OP_AGAIN);
+        assert_int_equal(limit[2].number, 15);
+        assert_int_equal(limit[3].code, OP_AGAIN);
+        assert_int_equal(limit[3].number, 15);
+        assert_in_range(count, 5, 12);
+        assert_true(count == 5 || count >= 8);
+        seen[count == 5 ? 5 : count - 8]++;
+    }
+    assert_in_range(seen[5], SEEDS / 3, SEEDS * 2 / 3);
+    assert_true(seen[0] != 0 && seen[1] != 0 && seen[2] != 0 && seen[3] != 0 &&
+                seen[4] != 0);
+}
+
 /* A program that has a limit at its start does not change. Some limits are as
  * small as an allocation, others are up to 32 MiB, or above 32 bits. */
 static void
@@ -699,8 +758,8 @@ static void
 test_full_programs_get_no_more_ops(void **state)
 {
     static const mutation_fn mutations[] = {
-        mutator_insert, mutator_duplicate, mutator_repeat,
-        mutator_loop,   mutator_age,       splice,
+        mutator_insert, mutator_duplicate, mutator_repeat, mutator_loop,
+        mutator_age,    mutator_lower,     splice,
     };
     size_t i;
 
@@ -1145,6 +1204,8 @@ main(void)
         cmocka_unit_test(test_repeat_lets_an_op_be_done_more_often),
         cmocka_unit_test(test_loop_lets_a_run_follow_itself),
         cmocka_unit_test(test_age_ends_many_regions),
+        cmocka_unit_test(test_handlers_have_one_to_three_digits),
+        cmocka_unit_test(test_lower_keeps_less_than_there_is),
         cmocka_unit_test(test_keep_starts_with_a_limit),
         cmocka_unit_test(test_splice_inserts_a_run_of_the_other_program),
         cmocka_unit_test(test_cross_joins_a_head_and_a_tail),

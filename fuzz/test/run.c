@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "heap.h"
@@ -95,6 +96,48 @@ test_run_hashes_of_programs_differ(void **state)
         for (j = 0; j < i; j++) {
             assert_int_not_equal(hashes[i], hashes[j]);
         }
+    }
+}
+
+static size_t last_limit;
+
+static void
+note_limit(const struct source_call *call)
+{
+    if (call->code == SOURCE_CACHE_LIMIT && call->size != 0) {
+        last_limit = call->size;
+    }
+}
+
+/* A pool of 1,000 bytes has ended, so these are kept. */
+static void
+test_run_limits_are_relative_to_what_is_kept(void **state)
+{
+    static const struct run_options noting = {
+        .only = RUN_ALL,
+        .note = note_limit,
+    };
+    static const struct {
+        const char *text;
+        size_t limit;
+    } limits[] = {
+        {"left-1", 999}, {"left+0", 1000}, {"left+8", 1008}, {"1001", 1001}};
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        uint8_t data[PROGRAM_SIZE];
+        char text[64];
+        size_t size;
+
+        (void) snprintf(text, sizeof(text),
+                        "cache_limit top-0\ncreate p0 1000\ndestroy p0\n"
+                        "cache_limit %s\n",
+                        limits[i].text);
+        assert_int_equal(
+            program_parse(text, OP_VARIABLE, data, sizeof(data), &size), 0);
+        (void) run_program(data, size, &noting);
+        assert_int_equal(last_limit, limits[i].limit);
     }
 }
 
@@ -232,6 +275,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_depends_on_its_program_alone),
         cmocka_unit_test(test_run_hashes_of_programs_differ),
+        cmocka_unit_test(test_run_limits_are_relative_to_what_is_kept),
         cmocka_unit_test(test_run_leaves_no_memory),
         cmocka_unit_test(test_run_ends_at_its_bound),
         cmocka_unit_test(test_oracles_state_every_promise),

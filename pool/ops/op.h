@@ -173,7 +173,8 @@ enum op_by_nginx {
 /* The sizes that relative amounts refer to, in bytes. */
 struct op_scale {
     size_t max;  /* the largest small allocation */
-    size_t left; /* free bytes of the block that is tried first */
+    size_t left; /* free bytes of the block that is tried first; of
+                  * cache_limit: the bytes that the thread keeps */
     size_t page;
 };
 
