@@ -1,13 +1,20 @@
 #include "act.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "files.h"
 #include "heap.h"
 #include "note.h"
 
-static const char *const file_names[ACT_DESCRIPTORS] = {
-    "0", "1", "2", "3", "4", "5", "6", "7",
+/* The first two descriptors, which most programs use, have the same lower bits.
+ * A name is the descriptor: a line in the log has either (lines.c). */
+static const struct {
+    int fd;
+    const char *name;
+} opened[ACT_DESCRIPTORS] = {
+    {0, "0"}, {1 << 16, "65536"}, {2, "2"}, {3, "3"},
+    {4, "4"}, {5, "5"},           {6, "6"}, {INT_MAX, "2147483647"},
 };
 
 /* The handlers of an op cleanup. The first row has the numbers below
@@ -137,10 +144,10 @@ cleanup_fill(struct run *run, unsigned pool, struct shadow_cleanup *cleanup,
 
     if (cleanup->handler == SHADOW_CLOSE || cleanup->handler == SHADOW_DELETE) {
         ngx_pool_cleanup_file_t *file = node->data;
-        unsigned fd = cleanup->op.number % ACT_DESCRIPTORS;
+        unsigned nth = cleanup->op.number % ACT_DESCRIPTORS;
 
-        file->fd = (ngx_fd_t) fd;
-        file->name = (u_char *) (uintptr_t) file_names[fd];
+        file->fd = opened[nth].fd;
+        file->name = (u_char *) (uintptr_t) opened[nth].name;
         file->log = run_log(run, pool);
         node->handler = cleanup->handler == SHADOW_CLOSE ? ngx_pool_cleanup_file
                                                          : ngx_pool_delete_file;
@@ -197,7 +204,7 @@ void
 act_run_file(struct run *run, const struct op *op)
 {
     struct shadow_pool *self = &run->pools[op->pool];
-    unsigned fd = op->number % ACT_DESCRIPTORS;
+    unsigned nth = op->number % ACT_DESCRIPTORS;
     struct step step = step_begin(run, STEP_FILE, op->pool, OP_RUN_FILE);
     size_t i;
 
@@ -205,7 +212,7 @@ act_run_file(struct run *run, const struct op *op)
         struct shadow_cleanup *cleanup = &self->cleanups[i];
 
         if (cleanup->handler == SHADOW_CLOSE && !cleanup->is_over &&
-            cleanup->op.number % ACT_DESCRIPTORS == fd) {
+            cleanup->op.number % ACT_DESCRIPTORS == nth) {
             file_expect(run, cleanup);
             cleanup->is_over = 1;
             files_watch(&cleanup->node->handler);
@@ -213,8 +220,8 @@ act_run_file(struct run *run, const struct op *op)
         }
     }
     note(run, (struct source_call){
-                  .code = SOURCE_RUN_FILE, .pool = op->pool, .file = fd});
-    ngx_pool_run_cleanup_file(self->pool, (ngx_fd_t) fd);
+                  .code = SOURCE_RUN_FILE, .pool = op->pool, .file = nth});
+    ngx_pool_run_cleanup_file(self->pool, opened[nth].fd);
     files_watch(NULL);
     step_check(run, &step);
 }
@@ -388,18 +395,18 @@ cleanup_take(struct run *run, unsigned pool, struct shadow_cleanup *ret_cleanup)
 static void
 file_expect(struct run *run, const struct shadow_cleanup *cleanup)
 {
-    unsigned fd = cleanup->op.number % ACT_DESCRIPTORS;
+    unsigned nth = cleanup->op.number % ACT_DESCRIPTORS;
     int err = run->file_errs[FILES_UNLINK];
 
     if (cleanup->handler == SHADOW_DELETE) {
         run->events[run->event_count++] = (struct files_event){
-            .kind = FILES_UNLINK, .fd = -1, .name = file_names[fd]};
+            .kind = FILES_UNLINK, .fd = -1, .name = opened[nth].name};
         run->lines.others +=
             err != 0 && err != ENOENT && run_logs(cleanup->op.pool);
     }
     run->events[run->event_count++] =
-        (struct files_event){.kind = FILES_CLOSE, .fd = (int) fd};
+        (struct files_event){.kind = FILES_CLOSE, .fd = opened[nth].fd};
     run->lines.others +=
         run->file_errs[FILES_CLOSE] != 0 && run_logs(cleanup->op.pool);
-    lines_expect_debug(run, cleanup->op.pool, fd);
+    lines_expect_debug(run, cleanup->op.pool, (uintptr_t) opened[nth].fd);
 }

@@ -59,7 +59,7 @@ struct model_cleanup {
 
 /* A call, as the executor saw it. */
 struct model_seen {
-    int is_null;    /* the call returned NULL */
+    int is_null; /* the call returned NULL, for lack of more than bookkeeping */
     int is_refused; /* the system refused memory during the call */
     int has_block;  /* the call appended a block */
     size_t failed;  /* after the call, of the block that was current before */

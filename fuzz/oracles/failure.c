@@ -19,7 +19,7 @@ static const struct promise promises[] = {
                        "and gets none from the system, returns NULL"},
     [UNCHANGED] = {34, "a call that returns NULL leaves the pool as it was"},
     [USABLE] = {35, "a call returns NULL only if the system has refused "
-                    "memory"},
+                    "memory, other than for bookkeeping"},
     [FITS] = {35, "a small allocation that fits a block that is tried makes "
                   "no request to the system"},
     [BEYOND] = {45, "a call with a size near SIZE_MAX returns NULL"},
