@@ -375,6 +375,26 @@ test_index_of_every_length_finds_each(void **state)
     }
 }
 
+/* An index whose size had 16 bits would be too small for a search to end. */
+static void
+test_index_has_room_for_more_than_16_bits(void **state)
+{
+    const size_t count = 65536 + WALKED;
+    ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+    void *oldest = allocate(pool);
+    size_t i;
+
+    (void) state;
+    for (i = 1; i < count; i++) {
+        (void) allocate(pool);
+    }
+    assert_int_equal(ngx_pfree(pool, oldest), NGX_OK);
+    assert_int_equal(ngx_pfree(pool, oldest), NGX_DECLINED);
+    assert_int_equal(stats_of(pool).large, count - 1);
+    assert_in_range(slots_of(pool), count, 4 * count);
+    ngx_destroy_pool(pool);
+}
+
 /* Four times as many frees take four times as long. With walks it would be
  * sixteen times. The clock is the thread's own, so that the load of other
  * programs counts less. */
@@ -532,6 +552,7 @@ main(void)
         FIXTURE_TEST(test_index_has_the_slots_that_it_needs),
         FIXTURE_TEST(test_index_grows_when_it_is_full),
         FIXTURE_TEST(test_index_of_every_length_finds_each),
+        FIXTURE_TEST(test_index_has_room_for_more_than_16_bits),
         FIXTURE_TEST(test_index_makes_pfree_linear),
     };
 
