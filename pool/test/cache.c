@@ -304,25 +304,38 @@ test_cache_keeps_nothing_of_pfree(void **state)
     ngx_destroy_pool(pool);
 }
 
-/* Kept memory then lies before released memory, and the heap can shrink. */
+/* Kept memory then lies before released memory, and the heap can shrink. A list
+ * and an index have the same order. */
 static void
 test_cache_keeps_the_oldest_large_allocations(void **state)
 {
-    ngx_pool_t *pool;
-    void *p[4];
-    size_t i;
+    enum {
+        COUNT = 20, /* enough for an index */
+    };
+    int is_indexed;
 
     (void) state;
-    ngx_pool_cache_limit(2 * LARGE + LARGE / 2);
-    pool = ngx_create_pool(POOL_SIZE, NULL);
-    for (i = 0; i < 4; i++) {
-        p[i] = ngx_palloc(pool, LARGE);
+    for (is_indexed = 0; is_indexed < 2; is_indexed++) {
+        ngx_pool_t *pool;
+        void *p[COUNT];
+        size_t i;
+
+        ngx_pool_cache_limit(2 * LARGE + LARGE / 2);
+        pool = ngx_create_pool(POOL_SIZE, NULL);
+        for (i = 0; i < COUNT; i++) {
+            p[i] = ngx_palloc(pool, LARGE);
+        }
+        if (is_indexed) {
+            assert_int_equal(ngx_pfree(pool, &i), NGX_DECLINED);
+            assert_non_null(pool->index);
+        }
+        ngx_reset_pool(pool);
+        assert_int_equal(stats().large, 2);
+        assert_ptr_equal(ngx_palloc(pool, LARGE), p[1]);
+        assert_ptr_equal(ngx_palloc(pool, LARGE), p[0]);
+        ngx_destroy_pool(pool);
+        ngx_pool_cache_limit(0);
     }
-    ngx_reset_pool(pool);
-    assert_int_equal(stats().large, 2);
-    assert_ptr_equal(ngx_palloc(pool, LARGE), p[1]);
-    assert_ptr_equal(ngx_palloc(pool, LARGE), p[0]);
-    ngx_destroy_pool(pool);
 }
 
 /* A piece that is too small for the cache's own words is not kept. Any other
@@ -846,6 +859,24 @@ test_cache_keeps_less_after_a_sweep(void **state)
 }
 
 /* For every limit, and for regions of all kinds. */
+/* It is released last, so that the heap can shrink. */
+static void
+test_cache_serves_the_first_block_of_a_pool_first(void **state)
+{
+    ngx_pool_t *pool;
+    const ngx_pool_t *first;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    first = pool;
+    grow(pool, TRIES);
+    ngx_destroy_pool(pool);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    assert_ptr_equal(pool, first);
+    ngx_destroy_pool(pool);
+}
+
 static void
 test_cache_never_keeps_more_than_its_limit(void **state)
 {
@@ -1632,6 +1663,7 @@ main(void)
         FIXTURE_TEST(test_cache_trim_releases_any_number_of_blocks),
         FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
         FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),
+        FIXTURE_TEST(test_cache_serves_the_first_block_of_a_pool_first),
         FIXTURE_TEST(test_cache_never_keeps_more_than_its_limit),
         FIXTURE_TEST(test_cache_keeps_a_block_of_its_limit),
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
