@@ -877,6 +877,29 @@ test_cache_serves_the_first_block_of_a_pool_first(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* A handler that makes and destroys many pools. */
+static void
+end_many(void *data)
+{
+    (void) data;
+    end_regions(2 * SWEEP_REGIONS);
+}
+
+static void
+test_cache_counts_pools_that_end_in_a_handler(void **state)
+{
+    ngx_pool_t *pool;
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    run_region(POOL_SIZE, 2 * MIB, LARGE);
+    assert_true(ngx_pool_cache_size() > MIB);
+    pool = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_cleanup_add(pool, 0)->handler = end_many;
+    ngx_destroy_pool(pool);
+    assert_true(ngx_pool_cache_size() <= SWEEP_LEAVES + POOL_SIZE);
+}
+
 static void
 test_cache_never_keeps_more_than_its_limit(void **state)
 {
@@ -1664,6 +1687,7 @@ main(void)
         FIXTURE_TEST(test_cache_sweeps_leave_the_oldest_pools),
         FIXTURE_TEST(test_cache_keeps_less_after_a_sweep),
         FIXTURE_TEST(test_cache_serves_the_first_block_of_a_pool_first),
+        FIXTURE_TEST(test_cache_counts_pools_that_end_in_a_handler),
         FIXTURE_TEST(test_cache_never_keeps_more_than_its_limit),
         FIXTURE_TEST(test_cache_keeps_a_block_of_its_limit),
         FIXTURE_TEST(test_cache_limit_of_0_keeps_nothing),
