@@ -921,8 +921,9 @@ number_sample(struct mutator *mutator, const struct scene *scene, unsigned code)
     return end == AGE ? age_sample(mutator, scene) : below(mutator, end);
 }
 
-/* Makes the number of a handler, below end. What the handler does may have a
- * number too, in a digit above: that of a handler that it adds, and so on. */
+/* Makes the number of a handler, of one to three digits in base end. The lowest
+ * digit says what the handler does. The digits above are the number of that op,
+ * such as the handler of a cleanup that it adds. */
 static uint32_t
 handler_sample(struct mutator *mutator, uint32_t end)
 {

@@ -107,8 +107,10 @@ int mutator_loop(struct mutator *mutator);
  */
 int mutator_age(struct mutator *mutator);
 
-/* Let a thread keep a few bytes less than it keeps after a reset: insert the
- * reset, the cache_limit, and a row of resets. */
+/* Let a thread keep a few bytes less than it keeps after a reset: insert a
+ * cache_limit between a reset and a row of resets. Half of the time insert
+ * before that another row of resets, and up to four ops of the program with
+ * fewer repetitions. Where there is no pool, a create stands for the reset. */
 int mutator_lower(struct mutator *mutator);
 
 /* Let the thread keep memory from the program's start on: insert a cache_limit
