@@ -11,9 +11,10 @@
 #include "worker.h"
 
 enum {
-    REGIONS = OP_POOLS,
-    OBJECTS_MAX = 512, /* live objects of a region */
-    STEPS_MAX = 1024,
+    REGIONS = 2 * OP_POOLS, /* the second half is the copy's: see step_copy() */
+    OBJECTS_MAX = 512,      /* live objects of a region */
+    PROGRAM_STEPS_MAX = 1024,
+    STEPS_MAX = 2 * PROGRAM_STEPS_MAX,
 
     /* The bytes that a region is asked for in all. The limit is low, so that
      * many programs run in a second. */
@@ -112,6 +113,7 @@ static _Thread_local const struct step *current;
 static void decode(const uint8_t *data, size_t size);
 static int is_create(const struct step *step);
 static int needs_region(const struct step *step);
+static void step_copy(const struct step *step);
 static void run_scheduled(void);
 static void run_concurrent(void);
 static int is_idle(const struct step *step);
@@ -234,7 +236,7 @@ regions_each_state(void (*visit)(void *state, void *data), void *data)
 static void
 decode(const uint8_t *data, size_t size)
 {
-    static unsigned char regions_of[STEPS_MAX + 1]; /* by step.made */
+    static unsigned char regions_of[PROGRAM_STEPS_MAX + 1]; /* by step.made */
     int is_made[REGIONS + 1] = {0};
     struct program program;
     struct op last = {0};
@@ -242,7 +244,11 @@ decode(const uint8_t *data, size_t size)
     unsigned thread = 0;
     uint32_t number = 0;
     uint32_t made = 0;
+    size_t most = PROGRAM_STEPS_MAX;
 
+    if (run.mode == REGIONS_CONCURRENT) {
+        most = STEPS_MAX - 1;
+    }
     run.step_count = 0;
     program_init(&program, data, size);
     while (program_next(&program, &op)) {
@@ -257,7 +263,7 @@ decode(const uint8_t *data, size_t size)
             thread = op.number % REGIONS_THREADS;
         }
         /* An op that does nothing is no step, but may count as made. */
-        for (; times != 0 && run.step_count < STEPS_MAX && made < STEPS_MAX;
+        for (; times != 0 && run.step_count < most && made < PROGRAM_STEPS_MAX;
              times--) {
             struct step *step = &run.steps[run.step_count++];
             uint32_t age = op.number;
@@ -266,7 +272,7 @@ decode(const uint8_t *data, size_t size)
                 .op = op,
                 .thread = thread,
                 .number = number,
-                .region = op_has(op.code, 'p') ? op.pool % REGIONS : NO_REGION,
+                .region = op_has(op.code, 'p') ? op.pool % OP_POOLS : NO_REGION,
                 .is_end = op.code == OP_THREAD &&
                           op.number / REGIONS_THREADS % 2 != 0,
                 .after = NO_STEP,
@@ -282,6 +288,8 @@ decode(const uint8_t *data, size_t size)
             is_made[step->region] |= is_create(step);
             if (!step->is_end && needs_region(step) && !is_made[step->region]) {
                 run.step_count--; /* the op does nothing */
+            } else if (run.mode == REGIONS_CONCURRENT && !step->is_end) {
+                step_copy(step);
             }
         }
     }
@@ -304,6 +312,19 @@ needs_region(const struct step *step)
         return 0;
     default:
         return !is_create(step);
+    }
+}
+
+/* Adds the same step on the next thread and on a region of the copy. */
+static void
+step_copy(const struct step *step)
+{
+    struct step *copy = &run.steps[run.step_count++];
+
+    *copy = *step;
+    copy->thread = (step->thread + 1) % REGIONS_THREADS;
+    if (step->region != NO_REGION) {
+        copy->region = step->region + OP_POOLS;
     }
 }
 

@@ -33,7 +33,10 @@ enum regions_mode {
     REGIONS_SCHEDULED,
 
     /* All threads at the same time, for ThreadSanitizer. A thread waits for
-     * another one only when it takes over a region. fail_alloc does nothing. */
+     * another one only when it takes over a region. The program runs twice: the
+     * next thread does each op, too, on regions of its own. So threads race for
+     * all that they share, also in a program with one thread. fail_alloc does
+     * nothing. */
     REGIONS_CONCURRENT,
 };
 
