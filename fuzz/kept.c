@@ -27,6 +27,7 @@ kept_start(struct kept *kept)
     kept->is_plain = 1;
     kept->region_count = 0;
     kept->since_sweep = KEPT_REGIONS_LEAST;
+    kept->passed = 0;
     kept->ended_at = 0;
     kept->ended_sum = 0;
     memset(kept->ended, 0, sizeof(kept->ended));
@@ -116,6 +117,8 @@ kept_note_taken(struct run *run, const struct step *step)
         pieces_take(pieces, block, 1);
     } else if (needs_large && less == step->taken &&
                (!needs_block || step->taken != block)) {
+        run->kept.passed += pieces_too_small(pieces, step->size) != 0;
+        states_note_taken(run, step->size);
         pieces_take(pieces, step->taken, 0);
     } else {
         pieces->is_known = 0;
@@ -219,6 +222,7 @@ kept_note_needed(struct run *run, struct step *step)
     const struct model_pool *model = &run->model.pools[step->pool];
     struct kept *kept = &run->kept;
     size_t *needed = &kept->needed[kept->region_count % KEPT_REGIONS_LEAST];
+    ngx_pool_cache_stats_t stats;
     size_t i;
 
     *needed = 0;
@@ -232,11 +236,17 @@ kept_note_needed(struct run *run, struct step *step)
     if (step->kind == STEP_DESTROY) {
         *needed += model->block_count;
     }
-    for (i = 0; kept_has_swept(run, step) && i < KEPT_REGIONS_LEAST; i++) {
+    if (!kept_has_swept(run, step)) {
+        return;
+    }
+    for (i = 0; i < KEPT_REGIONS_LEAST; i++) {
         if (step->needed < kept->needed[i]) {
             step->needed = kept->needed[i];
         }
     }
+    ngx_pool_cache_stats(&stats);
+    states_note_sweep(run, step->needed, stats.blocks + stats.large);
+    kept->passed = 0;
 }
 
 /*

@@ -38,6 +38,9 @@ struct kept {
     struct pieces pieces;
     size_t region_count;        /* that have ended */
     size_t since_sweep;         /* regions since kept memory was released */
+    size_t passed;              /* large pieces that were taken since then
+                                 * although others of their class were kept
+                                 * that were too small */
     size_t ended_at;            /* index of the oldest element of ended */
     size_t ended_sum;           /* of ended */
     size_t ended[KEPT_REGIONS]; /* bytes that each of the last regions ended

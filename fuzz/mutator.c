@@ -16,8 +16,9 @@ enum {
      * likely as the one before. */
     INSERTED_MAX = 8,
     COPIES_MAX = 4,
-    REPEATS_MAX = 8, /* ops again in a row; 1 to 8 are equally likely, since
-                      * kept memory changes slowly */
+    REPEATS_MAX = 8,    /* ops again in a row; 1 to 8 are equally likely, since
+                         * kept memory changes slowly */
+    FILLED_ONE_IN = 16, /* one row in this number fills the program */
     STEPS_MAX = 4,
 
     LOOPED_MAX = 8, /* ops of a loop */
@@ -112,7 +113,7 @@ static const struct kind kinds[OP_COUNT] = {
     [OP_PCALLOC] = {{8, 8, 4, 6}, 0, sizes_of_allocations},
     [OP_PMEMALIGN] = {{3, 3, 4, 3}, 24, sizes_of_allocations},
     [OP_PFREE_LARGE] = {{10, 10, 4, 8}, AGE, NULL},
-    [OP_PFREE_SMALL] = {{1, 1, 1, 8}, AGE, NULL},
+    [OP_PFREE_SMALL] = {{1, 1, 1, 3}, AGE, NULL},
     [OP_PFREE_FOREIGN] = {{2, 2, 1, 0}, AGE, NULL},
     [OP_PFREE_INNER] = {{1, 1, 1, 0}, AGE, sizes_of_tails},
     [OP_PFREE_STALE] = {{1, 1, 1, 0}, AGE, NULL},
@@ -158,7 +159,7 @@ static const struct {
     {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
     {mutator_replace, 2}, {mutator_keep, 3},      {mutator_loop, 2},
-    {mutator_age, 1},     {mutator_lower, 1},
+    {mutator_age, 1},     {mutator_lower, 2},
 };
 
 enum {
@@ -431,13 +432,19 @@ mutator_duplicate(struct mutator *mutator)
 int
 mutator_repeat(struct mutator *mutator)
 {
+    size_t all = work_of(mutator->ops, mutator->count);
     size_t count = 1 + below(mutator, REPEATS_MAX);
+    int fills =
+        all <= WORK_MOST - OP_AGAIN_MAX && one_in(mutator, FILLED_ONE_IN);
     struct op *place;
     size_t at;
     size_t i;
 
     if (mutator->count == 0) {
         return 0;
+    }
+    if (fills) {
+        count = (WORK_MOST - all) / OP_AGAIN_MAX;
     }
     at = 1 + below(mutator, mutator->count);
     place = ops_open(mutator, at, count);
@@ -447,7 +454,7 @@ mutator_repeat(struct mutator *mutator)
     for (i = 0; i < count; i++) {
         place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
     }
-    work_allow(mutator, work_of(place, count));
+    work_allow(mutator, fills ? WORK_MOST : work_of(place, count));
     return 1;
 }
 
@@ -507,12 +514,13 @@ mutator_lower(struct mutator *mutator)
     struct op end = op_sample(mutator, at, OP_RESET);
     size_t row = one_in(mutator, 2) ? 0 : LOWERED_ROW;
     size_t copied = row == 0 ? 0 : below(mutator, LOWERED_COPY + 1);
+    size_t limits = row == 0 || one_in(mutator, 2);
     size_t count;
     struct op *place;
     size_t i;
 
     copied = copied < at ? copied : at;
-    count = row + copied + 2 + LOWERED_ROW;
+    count = row + copied + 1 + limits + LOWERED_ROW;
     place = ops_open(mutator, at, count);
     if (place == NULL) {
         return 0;
@@ -530,11 +538,13 @@ mutator_lower(struct mutator *mutator)
         }
     }
     place[row + copied] = end;
-    place[row + copied + 1] = (struct op){
-        .code = OP_CACHE_LIMIT,
-        .amount = op_amount(OP_LEFT, below(mutator, LOWERED_BY)),
-    };
-    place[row + copied + 2] = end;
+    if (limits != 0) {
+        place[row + copied + 1] = (struct op){
+            .code = OP_CACHE_LIMIT,
+            .amount = op_amount(OP_LEFT, below(mutator, LOWERED_BY)),
+        };
+        place[row + copied + 2] = end;
+    }
     work_allow(mutator, work_of(place, count));
     return 1;
 }

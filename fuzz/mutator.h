@@ -93,8 +93,8 @@ int mutator_replace(struct mutator *mutator);
  * another place. */
 int mutator_duplicate(struct mutator *mutator);
 
-/* Repeat an op 16 to 128 times. work_most grows by that number, but not above
- * 1,024. */
+/* Repeat an op 16 to 128 times, or sometimes until the program does as many ops
+ * as it may. work_most grows by that number, but not above 1,024. */
 int mutator_repeat(struct mutator *mutator);
 
 /* Repeat a run of ops 64 times, or as often as work_most allows. */
@@ -107,10 +107,13 @@ int mutator_loop(struct mutator *mutator);
  */
 int mutator_age(struct mutator *mutator);
 
-/* Let a thread keep a few bytes less than it keeps after a reset: insert a
- * cache_limit between a reset and a row of resets. Half of the time insert
- * before that another row of resets, and up to four ops of the program with
- * fewer repetitions. Where there is no pool, a create stands for the reset. */
+/*
+ * Let a thread release a part of what it keeps after a reset: insert a
+ * cache_limit of a few bytes less between a reset and a row of resets. Half of
+ * the time insert before that another row of resets, and up to four ops of the
+ * program with fewer repetitions; then half of the time without the limit.
+ * Where there is no pool, a create stands for the reset.
+ */
 int mutator_lower(struct mutator *mutator);
 
 /* Let the thread keep memory from the program's start on: insert a cache_limit

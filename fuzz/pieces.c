@@ -91,7 +91,6 @@ int
 pieces_have_large(const struct pieces *pieces, size_t size)
 {
     size_t end = class_end(size);
-    size_t small = 0; /* pieces of the size's class that are too small */
     int has_own = 0;
     int has_next = 0;
     size_t i;
@@ -106,11 +105,29 @@ pieces_have_large(const struct pieces *pieces, size_t size)
             has_next |= piece->size < class_end(end);
         } else if (piece->size >= size) {
             has_own = 1;
-        } else if (class_end(piece->size) == end) {
+        }
+    }
+    return pieces->is_known &&
+           (has_next ||
+            (has_own && pieces_too_small(pieces, size) <= HIDE_MAX));
+}
+
+size_t
+pieces_too_small(const struct pieces *pieces, size_t size)
+{
+    size_t end = class_end(size);
+    size_t small = 0;
+    size_t i;
+
+    for (i = 0; i < pieces->count; i++) {
+        const struct piece_size *piece = &pieces->sizes[i];
+
+        if (!piece->is_block && piece->count != 0 && piece->size < size &&
+            class_end(piece->size) == end) {
             small += piece->count;
         }
     }
-    return pieces->is_known && (has_next || (has_own && small <= HIDE_MAX));
+    return small;
 }
 
 void

@@ -48,6 +48,10 @@ int pieces_have_block(const struct pieces *pieces, size_t size);
  * that class which are too small may hide it. */
 int pieces_have_large(const struct pieces *pieces, size_t size);
 
+/* The number of large pieces of the class of size that have less than size
+ * bytes. */
+size_t pieces_too_small(const struct pieces *pieces, size_t size);
+
 /* Note that a lower limit left that number of bytes. */
 void pieces_leave(struct pieces *pieces, size_t bytes);
 

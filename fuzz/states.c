@@ -18,6 +18,9 @@ enum {
     INDEXES = 5,
     PARTS = 9, /* filled eighths of an index, 0 to 8 */
 
+    SMALL = 5,
+    PIECES = 8,
+
     BLOCKS = 12, /* up to as many as a program's ops make */
     FAILED = 6,  /* counted one by one */
 };
@@ -25,6 +28,9 @@ enum {
 STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
     unsigned char ends[KEPT][ENDS];
+    unsigned char taken[SMALL][KEPT];
+    /* Needed pieces, and others. First: kept.passed. */
+    unsigned char sweeps[SMALL][PIECES][PIECES];
     unsigned char lists[LARGE][1 + INDEXES];
     /* Linked slots of an index, and those with an allocation. */
     unsigned char indexes[INDEXES][PARTS][PARTS];
@@ -88,6 +94,30 @@ states_note_end(const struct run *run, size_t ended)
     if (looks_at_kept(run)) {
         states.ends[states_doublings(ended / KEPT_UNIT, KEPT)]
                    [nth < ENDS ? nth : ENDS - 1] = 1;
+    }
+}
+
+void
+states_note_taken(const struct run *run, size_t size)
+{
+    if (looks_at_kept(run)) {
+        size_t small = pieces_too_small(&run->kept.pieces, size);
+        size_t kept = run->kept.stats.size / KEPT_UNIT;
+
+        states.taken[states_doublings(small, SMALL)]
+                    [states_doublings(kept, KEPT)] = 1;
+    }
+}
+
+void
+states_note_sweep(const struct run *run, size_t needed, size_t left)
+{
+    if (looks_at_kept(run)) {
+        size_t others = left < needed ? 0 : left - needed;
+
+        states.sweeps[states_doublings(run->kept.passed, SMALL)]
+                     [states_doublings(needed, PIECES)]
+                     [states_doublings(others, PIECES)] = 1;
     }
 }
 

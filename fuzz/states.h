@@ -1,10 +1,10 @@
 /*
  * The states that a program reaches. libFuzzer counts them like edges. They are
- * numbers of a pool and its thread: kept bytes and ended regions; the length of
- * the list of large allocations, and the filled part of its index; blocks, and
- * current's failures. libFuzzer keeps an input that reaches a new state, and
- * makes others from it. So inputs reach deeper states, also where no branch of
- * the pool depends on them.
+ * numbers of a pool and its thread: kept bytes and ended regions; the pieces
+ * that a sweep leaves; the length of the list of large allocations, and the
+ * filled part of its index; blocks, and current's failures. libFuzzer keeps an
+ * input that reaches a new state, and makes others from it. So inputs reach
+ * deeper states, also where no branch of the pool depends on them.
  *
  * Without libFuzzer nothing reads the states. One thread at a time.
  */
@@ -27,6 +27,12 @@ void states_note(const struct run *run, unsigned pool);
 /* Note that a region has ended with that number of bytes. The region's number
  * is part of the state, since kept memory depends on the last 32 to 64. */
 void states_note_end(const struct run *run, size_t ended);
+
+/* Note that a large allocation of size bytes takes a kept piece. */
+void states_note_taken(const struct run *run, size_t size);
+
+/* Note that a sweep left that number of pieces; needed ones had to stay. */
+void states_note_sweep(const struct run *run, size_t needed, size_t left);
 
 /*
  * The class of a number by its doublings: 0 for 0, otherwise 1 + log2, below

@@ -25,7 +25,7 @@ enum {
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
  * only with the mutator's weights and with the list of ops. */
-static const uint32_t everywhere = 0x743ca271;
+static const uint32_t everywhere = 0x457a12db;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -196,6 +196,21 @@ work_of(const struct mutator *mutator)
         work += op->code == OP_AGAIN ? 1 + op->number % 16 : 1;
     }
     return work;
+}
+
+/* Returns the limit that is relative to the kept bytes, or NULL. */
+static const struct op *
+find_limit(const struct mutator *mutator)
+{
+    for (size_t i = 0; i < mutator->count; i++) {
+        const struct op *op = &mutator->ops[i];
+
+        if (op->code == OP_CACHE_LIMIT &&
+            op_amount_mode(op->amount) == OP_LEFT) {
+            return op;
+        }
+    }
+    return NULL;
 }
 
 static unsigned
@@ -501,11 +516,13 @@ test_duplicate_copies_a_run(void **state)
     assert_in_range(follows, SEEDS / 2, SEEDS - 1);
 }
 
-/* Also where the program already has as many ops as work_most allows. */
+/* Also where the program already has as many ops as work_most allows. A few of
+ * the programs then do 1,024 ops, or up to 15 less. */
 static void
 test_repeat_lets_an_op_be_done_more_often(void **state)
 {
     size_t most = 0;
+    size_t filled = 0;
     uint64_t seed;
 
     (void) state;
@@ -525,10 +542,17 @@ test_repeat_lets_an_op_be_done_more_often(void **state)
             assert_int_equal(after.ops[at + i].code, OP_AGAIN);
             assert_int_equal(after.ops[at + i].number, 15);
         }
+        if (count > 8) {
+            assert_int_equal(after.work_most, 1024);
+            assert_in_range(work_of(&after), 1024 - 15, 1024);
+            filled++;
+            continue;
+        }
         assert_int_equal(after.work_most - before.work_most, 16 * count);
         most = count > most ? count : most;
     }
     assert_int_equal(most, 8);
+    assert_in_range(filled, SEEDS / 32, SEEDS / 8);
 }
 
 /* Each round is equal to the run before it, and the program does no more ops
@@ -623,37 +647,43 @@ test_handlers_have_one_to_three_digits(void **state)
 
 /* A region ends, the limit becomes 1 to 8 bytes less than what is kept, and 33
  * regions end. Half of the mutations have a row of ends before, and some a few
- * ops of the program after that row. */
+ * ops of the program after that row. Half of these have no limit. */
 static void
 test_lower_keeps_less_than_there_is(void **state)
 {
     size_t seen[6] = {0}; /* by the ops that are copied; the last: no row */
+    size_t unlimited = 0;
     uint64_t seed;
 
     (void) state;
     for (seed = 0; seed < SEEDS; seed++) {
         const struct op *limit;
+        const struct op *end;
         size_t count;
         size_t at;
 
         mutate(mutator_lower, seed);
         count = check_inserted(&at);
-        for (limit = after.ops; limit->code != OP_CACHE_LIMIT ||
-                                op_amount_mode(limit->amount) != OP_LEFT;) {
-            limit++;
+        limit = find_limit(&after);
+        if (limit == NULL) {
+            assert_in_range(count, 7, 11);
+            unlimited++;
+            continue;
         }
         assert_true(op_amount_value(limit->amount) < 8);
-        assert_int_equal(limit[-1].code, limit[1].code);
-        assert_true(limit[1].code == OP_RESET || limit[1].code == OP_CREATE);
-        assert_int_equal(limit[2].code, OP_AGAIN);
-        assert_int_equal(limit[2].number, 15);
-        assert_int_equal(limit[3].code, OP_AGAIN);
-        assert_int_equal(limit[3].number, 15);
+        end = limit + 1;
+        assert_int_equal(limit[-1].code, end->code);
+        assert_true(end->code == OP_RESET || end->code == OP_CREATE);
+        assert_int_equal(end[1].code, OP_AGAIN);
+        assert_int_equal(end[1].number, 15);
+        assert_int_equal(end[2].code, OP_AGAIN);
+        assert_int_equal(end[2].number, 15);
         assert_in_range(count, 5, 12);
         assert_true(count == 5 || count >= 8);
         seen[count == 5 ? 5 : count - 8]++;
     }
     assert_in_range(seen[5], SEEDS / 3, SEEDS * 2 / 3);
+    assert_in_range(unlimited, SEEDS / 6, SEEDS / 3);
     assert_true(seen[0] != 0 && seen[1] != 0 && seen[2] != 0 && seen[3] != 0 &&
                 seen[4] != 0);
 }
