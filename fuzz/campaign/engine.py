@@ -19,6 +19,8 @@ LOG_SIZE = 20000  # of an engine's log, from the end
 SHOW_EVERY = 2  # seconds
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20  # that an engine has to end by itself
+SETTLED_SECONDS = 300  # after which an engine's memory should grow no more
+MIB = 1 << 20
 
 
 class Task(NamedTuple):
@@ -57,6 +59,28 @@ class Outcome:
     log: str = ""
     has_started: bool = False  # it made inputs of its own
     is_stopped: bool = False  # by this program
+    memory: tuple[int, int] = (0, 0)  # libFuzzer's: see Memory.mib()
+
+
+class Memory:
+    """The resident memory of an engine's processes: whether a campaign leaks."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.settled = 0  # bytes after SETTLED_SECONDS
+        self.last = 0
+
+    def note(self, processes: list[subprocess.Popen]) -> None:
+        sizes = [resident(process.pid) for process in processes]
+        if not all(sizes):
+            return  # one has ended
+        self.last = sum(sizes)
+        if self.settled == 0 and time.monotonic() - self.start >= SETTLED_SECONDS:
+            self.settled = self.last
+
+    def mib(self) -> tuple[int, int]:
+        """After SETTLED_SECONDS, and at the end; 0 where a campaign is shorter."""
+        return round(self.settled / MIB), round(self.last / MIB)
 
 
 class Progress:
@@ -99,6 +123,7 @@ class Ended(NamedTuple):
     status: int  # of the first one that failed, or 0
     log: str  # that instance's
     is_stopped: bool
+    memory: Memory
 
 
 class Running:
@@ -115,7 +140,8 @@ class Running:
     ) -> Ended:
         """Start instances, and show what they do, until all ended. Once one has
         found something, or failed, the others are stopped."""
-        processes = []
+        processes: list[subprocess.Popen] = []
+        memory = Memory()
         stops = False
         try:
             for instance in instances:
@@ -125,6 +151,7 @@ class Running:
                 stops = has_found()
                 if stops or any(process.returncode for process in processes):
                     break
+                memory.note(processes)
                 show()
         finally:
             stops |= self.is_stopped
@@ -133,7 +160,7 @@ class Running:
         # An instance that failed by itself, before it was stopped, says why.
         failed = next((i for i, status in enumerate(ended) if status), 0)
         status = ended[failed] or next((s for s in statuses if s), 0)
-        return Ended(status, tail(instances[failed].log), stops)
+        return Ended(status, tail(instances[failed].log), stops, memory)
 
     def start(self, instance: Instance) -> subprocess.Popen:
         """In a session of its own. It ends when this program does, and writes no
@@ -169,6 +196,15 @@ class Running:
         with self.lock:
             self.processes.discard(process)
         return process.wait()
+
+
+def resident(pid: int) -> int:
+    """Bytes; 0 where the process has ended, or the system does not say."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def interrupt(process: subprocess.Popen) -> None:

@@ -16,7 +16,7 @@ import textwrap
 from pathlib import Path
 
 from . import afl, build, finding, session, store, targets, together
-from .engine import Progress
+from .engine import SETTLED_SECONDS, Outcome, Progress
 from .finding import Finding
 from .health import Refused
 from .ranges import at_least
@@ -58,7 +58,8 @@ def campaign(
     rate = (f", {outcome.runs / outcome.seconds:.0f} exec/s"
             if outcome.runs and outcome.seconds else "")
     said = "nothing found" if result.finding is None else "FOUND a failure"
-    print(f"{asked.name}: {said} in {outcome.seconds:.1f} s{rate}", flush=True)
+    print(f"{asked.name}: {said} in {outcome.seconds:.1f} s{rate}"
+          f"{memory_of(outcome)}", flush=True)
     if result.finding is not None:
         out = work.parent / f"{asked.name}.reproducer"
         result.finding = session.make_small(setting, result, out)
@@ -72,6 +73,13 @@ def campaign(
         print(f"{asked.name}: stability {outcome.stability or 'unknown'}, "
               f"{outcome.varying or 'unknown'} edges vary", flush=True)
     return result
+
+
+def memory_of(outcome: Outcome) -> str:
+    settled, last = outcome.memory
+    minutes = SETTLED_SECONDS // 60
+    return (f", {settled} MiB of memory after {minutes} minutes and {last} MiB at the "
+            "end" if settled else "")
 
 
 def folder_of(setting: Setting, asked: Asked) -> Path:

@@ -30,7 +30,8 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
                         lambda: show(task, start, logs, progress))
     outcome = Outcome("libfuzzer", ended.status, log=ended.log,
                       is_stopped=ended.is_stopped,
-                      seconds=time.monotonic() - start, found=found(crashes))
+                      seconds=time.monotonic() - start, found=found(crashes),
+                      memory=ended.memory.mib())
     read([tail(log) for log in logs], outcome)
     return outcome
 

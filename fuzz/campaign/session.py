@@ -65,6 +65,7 @@ class Result:
             "seconds": round(self.outcome.seconds, 1),
             "executions": self.outcome.runs, "edges": self.outcome.edges,
             "corpus": self.outcome.corpus, "stability": self.outcome.stability,
+            "memory_mib": self.outcome.memory,
             "findings": [] if self.finding is None
             else [finding.key(self.finding.report)],
             "ended": self.ended,

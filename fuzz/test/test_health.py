@@ -20,7 +20,7 @@ FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
-from campaign import afl, fuzz, health, session  # noqa: E402
+from campaign import afl, engine, fuzz, health, session  # noqa: E402
 from campaign.engine import Outcome, Progress, Task  # noqa: E402
 from campaign.session import Asked, Setting  # noqa: E402
 
@@ -135,6 +135,19 @@ class Commands(Fake):
     def test_an_engine_that_fuzzed_is_a_success(self) -> None:
         self.make(FUZZES)
         self.assertEqual(self.main()[0], 0)
+
+    def test_memory_is_said_of_a_campaign_that_is_long_enough(self) -> None:
+        self.make(FUZZES + "exec sleep 1")
+        with mock.patch.object(engine, "SETTLED_SECONDS", 0):
+            memory = self.run_session().outcome.memory
+            self.assertRegex(
+                fuzz.memory_of(Outcome("libfuzzer", 0, memory=memory)),
+                r"[1-9]\d* MiB of memory .* and [1-9]\d* MiB at the end")
+        settled, last = self.run_session().outcome.memory
+        self.assertEqual(settled, 0)
+        self.assertGreater(last, 0)
+        self.assertEqual(
+            fuzz.memory_of(Outcome("libfuzzer", 0, memory=(settled, last))), "")
 
     def test_an_engine_that_dies_is_a_failure_with_a_cure(self) -> None:
         self.make("echo 'ReserveShadowMemoryRange failed' >&2; exit 1")
