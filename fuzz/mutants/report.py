@@ -82,6 +82,15 @@ def killers(folder: Path) -> dict[tuple[str, str], str]:
         return {}
 
 
+def lacks(document_: dict, folder: Path) -> int:
+    """How many answers the score that folder has would lose to this one. A mutant
+    that is equivalent, or no longer there, needs none."""
+    needed = {row["name"]: row["columns"] for row in document_["mutants"]
+              if row["status"] not in ("equivalent", "invalid")}
+    return sum(name in needed and column not in needed[name]
+               for column, name in killers(folder))
+
+
 def document(rows: list[dict], arguments: argparse.Namespace,
              program: Program) -> dict:
     return {

@@ -630,8 +630,15 @@ def main() -> int:
         found = {subject.name: score.recall(subject) for subject in subjects}
         if not interrupted and (arguments.minimise or arguments.inputs):
             return change_corpus(score, subjects, found)
-        report.write(report.document(report.table(subjects, found, reasons),
-                                     arguments, program), arguments.results)
+        whole = report.document(report.table(subjects, found, reasons), arguments,
+                                program)
+        folder = arguments.results
+        lost = report.lacks(whole, folder)
+        if lost:
+            folder = arguments.build
+            print(f"{arguments.results} keeps its score: this one lacks {lost} of "
+                  f"its answers, and is in {folder}", file=sys.stderr)
+        report.write(whole, folder)
         document = report.document(report.table(wanted, found, reasons), arguments,
                                    program)
         print("\n".join(report.lines(document)))

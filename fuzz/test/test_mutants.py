@@ -326,6 +326,21 @@ class Report(unittest.TestCase):
         rows = report.table(subjects, results, reasons or {})
         return report.document(rows, self.ARGUMENTS, generate.Program())
 
+    def test_a_score_replaces_none_that_has_more_answers(self) -> None:
+        unit = {"unit": self.answer(True)}
+        both = {**unit, "corpus": self.answer(False)}
+        more = self.document({"f_10": {"columns": unit}, "f_2": {"columns": both}})
+        less = self.document({"f_2": {"columns": unit}})
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            self.assertEqual(report.lacks(less, folder), 0)
+            report.write(more, folder)
+            self.assertEqual(report.lacks(more, folder), 0)
+            self.assertEqual(report.lacks(less, folder), 2)
+            equal = self.document({"f_10": {"columns": unit},
+                                   "f_2": {"columns": {}, "equal": True}})
+            self.assertEqual(report.lacks(equal, folder), 0)
+
     def test_order_does_not_depend_on_the_first_to_end(self) -> None:
         results = {"f_10": {"columns": {"unit": self.answer(True)}}}
         document = self.document(results)
