@@ -71,6 +71,18 @@ test_bounds_of_aligned_sizes(void **state)
     }
 }
 
+/* The operands may be expressions, or narrower than an address. */
+static void
+test_bounds_of_aligned_sizes_of_any_operands(void **state)
+{
+    uintptr_t high = (uintptr_t) 3 << (8 * sizeof(uintptr_t) - 4);
+
+    (void) state;
+    assert_int_equal(ngx_align(1 | 4, 8 | 8), 8);
+    assert_int_equal((uintptr_t) ngx_align_ptr(high + 1, 64u), high + 64);
+    assert_int_equal((uintptr_t) ngx_align_ptr(high | 1, 32u | 32u), high + 32);
+}
+
 /* EPERM is the least error. ENOENT, the one that is none, is the next. */
 static void
 test_bounds_of_errors_of_delete_file(void **state)
@@ -344,6 +356,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_bounds_of_what_headers_define),
         FIXTURE_TEST(test_bounds_of_aligned_sizes),
+        FIXTURE_TEST(test_bounds_of_aligned_sizes_of_any_operands),
         FIXTURE_TEST(test_bounds_of_errors_of_delete_file),
         FIXTURE_TEST(test_bounds_of_a_list_that_is_walked),
         FIXTURE_TEST(test_bounds_of_a_new_index),

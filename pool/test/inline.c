@@ -39,6 +39,31 @@ test_inline_places_as_the_functions_do(void **state)
     }
 }
 
+/* A compiler knows these sizes, and may drop a part of the inline function. */
+static void
+test_inline_of_a_constant_does_the_same_as_the_functions(void **state)
+{
+    ngx_pool_t *one = ngx_create_pool(POOL_SIZE, NULL);
+    ngx_pool_t *other = ngx_create_pool(POOL_SIZE, NULL);
+
+    (void) state;
+    (void) ngx_pnalloc(one, 1);
+    (void) ngx_palloc(one, 16);
+    (void) ngx_pnalloc(one, 1);
+    (void) ngx_palloc(one, 8);
+    (void) ngx_pnalloc(one, 16);
+    (void) ngx_palloc(one, 7);
+    (void) ngx_pnalloc_inline(other, 1);
+    (void) ngx_palloc_inline(other, 16);
+    (void) ngx_pnalloc_inline(other, 1);
+    (void) ngx_palloc_inline(other, 8);
+    (void) ngx_pnalloc_inline(other, 16);
+    (void) ngx_palloc_inline(other, 7);
+    check_same(one, other);
+    ngx_destroy_pool(one);
+    ngx_destroy_pool(other);
+}
+
 static void
 test_inline_of_0_does_the_same_as_the_functions(void **state)
 {
@@ -212,6 +237,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_inline_places_as_the_functions_do),
+        FIXTURE_TEST(test_inline_of_a_constant_does_the_same_as_the_functions),
         FIXTURE_TEST(test_inline_of_0_does_the_same_as_the_functions),
         FIXTURE_TEST(test_inline_at_every_end_stays_inside),
         FIXTURE_TEST(test_inline_of_more_than_max_is_large),

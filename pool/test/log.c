@@ -35,6 +35,22 @@ test_log_accepts_levels_up_to_its_own(void **state)
 }
 
 static void
+test_log_takes_any_expression_as_a_level(void **state)
+{
+    struct lines lines;
+    int is_error;
+
+    (void) state;
+    lines_init(&lines, NGX_LOG_ERR);
+    for (is_error = 0; is_error <= 1; is_error++) {
+        ngx_log_error(is_error ? NGX_LOG_ERR : NGX_LOG_DEBUG, &lines.log, 0,
+                      "error");
+        assert_int_equal(lines.count, is_error);
+    }
+    lines_check(&lines, 0, NGX_LOG_ERR, "error");
+}
+
+static void
 test_log_of_a_category_accepts_every_level(void **state)
 {
     struct lines lines;
@@ -144,6 +160,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_log_accepts_levels_up_to_its_own),
+        FIXTURE_TEST(test_log_takes_any_expression_as_a_level),
         FIXTURE_TEST(test_log_of_a_category_accepts_every_level),
         FIXTURE_TEST(test_log_of_null_is_silent),
         FIXTURE_TEST(test_log_passes_itself_to_its_writer),

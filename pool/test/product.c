@@ -12,11 +12,15 @@
 
 enum {
     POOL_SIZE = 4096,
+    SIZE = 100,
 };
+
+#define GIB ((size_t) 1 << 30)
 
 static ngx_pool_cleanup_file_t *add_file(ngx_pool_t *pool,
                                          ngx_pool_cleanup_pt handler);
 static int is_open(int fd);
+static int is_in(const ngx_pool_t *block, const u_char *p);
 
 static void
 test_product_closes_a_file(void **state)
@@ -68,6 +72,34 @@ test_product_deletes_a_file(void **state)
 }
 
 /* Opens a new temporary file, for which handler will be called. */
+/* The system reserves this memory, and only its pages that are touched take
+ * any. AddressSanitizer would mark them all. */
+static void
+test_product_has_blocks_of_more_than_4_gib(void **state)
+{
+    int is_possible = sizeof(size_t) > 4 && !NGX_POOL_ASAN;
+    ngx_pool_t *pool = is_possible ? ngx_create_pool(5 * GIB, NULL) : NULL;
+    ngx_pool_t *next;
+    u_char *p;
+
+    (void) state;
+    if (pool == NULL) {
+        skip(); /* the system has too little memory */
+    }
+    assert_true(is_in(pool, ngx_palloc(pool, SIZE)));
+    pool->d.last = pool->d.end - 3 * GIB;
+    assert_true(is_in(pool, ngx_palloc(pool, SIZE)));
+    assert_true(is_in(pool, ngx_pnalloc(pool, SIZE)));
+    pool->d.last = pool->d.end - 1;
+    p = ngx_palloc(pool, SIZE);
+    next = pool->d.next;
+    if (p != NULL) {
+        assert_true(is_in(next, p));
+        assert_int_equal(next->d.end - (u_char *) next, 5 * GIB);
+    }
+    ngx_destroy_pool(pool);
+}
+
 static ngx_pool_cleanup_file_t *
 add_file(ngx_pool_t *pool, ngx_pool_cleanup_pt handler)
 {
@@ -94,6 +126,12 @@ is_open(int fd)
     return fcntl(fd, F_GETFD) != -1;
 }
 
+static int
+is_in(const ngx_pool_t *block, const u_char *p)
+{
+    return p > (const u_char *) block && p + SIZE <= block->d.end;
+}
+
 int
 main(void)
 {
@@ -101,6 +139,7 @@ main(void)
         cmocka_unit_test(test_product_closes_a_file),
         cmocka_unit_test(test_product_runs_a_file_cleanup_early),
         cmocka_unit_test(test_product_deletes_a_file),
+        cmocka_unit_test(test_product_has_blocks_of_more_than_4_gib),
     };
 
     return GROUP_RUN(tests);

@@ -4,6 +4,7 @@
  * as it is installed. Another one runs under ThreadSanitizer.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ngx_config.h>
@@ -17,6 +18,7 @@ enum {
     ALLOCATIONS = 40,
     SIZE = 60,
     LARGE = 5000,
+    LINE_SIZE = 64,
 };
 
 /* A pool that one thread fills and another thread destroys. */
@@ -32,6 +34,8 @@ struct filled {
     u_char pattern;
 };
 
+static void count_own(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+                      size_t len);
 static size_t run_threads(void *(*run)(void *) );
 static ngx_pool_t *make_filled(u_char pattern, size_t *intact);
 static void count_intact(void *data);
@@ -117,6 +121,38 @@ test_thread_keeps_and_trims_its_own_blocks(void **state)
     assert_int_equal(run_threads(keep_and_trim), THREADS * ROUNDS);
 }
 
+/* A line that has the address of the thread's counter is its own. */
+static void *
+log_own(void *data)
+{
+    ngx_log_t log = {
+        .log_level = NGX_LOG_INFO, .writer = count_own, .wdata = data};
+    int round;
+
+    for (round = 0; round < ROUNDS; round++) {
+        ngx_log_error(NGX_LOG_INFO, &log, 0, "%p", data);
+    }
+    return NULL;
+}
+
+static void
+test_thread_writes_its_own_lines(void **state)
+{
+    (void) state;
+    assert_int_equal(run_threads(log_own), THREADS * ROUNDS);
+}
+
+static void
+count_own(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
+{
+    char own[LINE_SIZE];
+    int length = snprintf(own, sizeof(own), "%p", log->wdata);
+    size_t *count = log->wdata;
+
+    (void) level;
+    *count += len == (size_t) length && memcmp(buf, own, len) == 0;
+}
+
 /* Calls run on all threads at once, each with a counter. Returns their sum. */
 static size_t
 run_threads(void *(*run)(void *) )
@@ -200,6 +236,7 @@ main(void)
         cmocka_unit_test(test_thread_uses_its_own_pools),
         cmocka_unit_test(test_thread_destroys_pools_of_others),
         cmocka_unit_test(test_thread_keeps_and_trims_its_own_blocks),
+        cmocka_unit_test(test_thread_writes_its_own_lines),
     };
 
     return GROUP_RUN(tests);
