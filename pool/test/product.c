@@ -90,6 +90,7 @@ test_product_has_blocks_of_more_than_4_gib(void **state)
     pool->d.last = pool->d.end - 3 * GIB;
     assert_true(is_in(pool, ngx_palloc(pool, SIZE)));
     assert_true(is_in(pool, ngx_pnalloc(pool, SIZE)));
+    assert_true(is_in(pool, ngx_pool_cleanup_add(pool, SIZE)->data));
     pool->d.last = pool->d.end - 1;
     p = ngx_palloc(pool, SIZE);
     next = pool->d.next;
