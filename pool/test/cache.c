@@ -468,6 +468,50 @@ test_cache_serves_any_two_sizes_that_overlap(void **state)
     }
 }
 
+static void
+destroy(void *pool)
+{
+    ngx_destroy_pool(pool);
+}
+
+/* The same where one of the pools, of two blocks, destroys the other. */
+static void
+test_cache_serves_any_two_sizes_that_end_together(void **state)
+{
+    enum {
+        SIZES = 100,
+        STEP = 80,
+        TURNS = 3,
+    };
+    size_t one;
+    size_t other;
+    size_t n;
+
+    (void) state;
+    for (one = 0; one < SIZES; one++) {
+        for (other = 0; other < SIZES; other++) {
+            size_t calls = 0;
+
+            ngx_pool_cache_limit(LIMIT);
+            for (n = 0; n < TURNS; n++) {
+                ngx_pool_t *first =
+                    ngx_create_pool(POOL_SIZE + other * STEP, NULL);
+                ngx_pool_t *second =
+                    ngx_create_pool(POOL_SIZE + one * STEP, NULL);
+                ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(second, 0);
+
+                cleanup->handler = destroy;
+                cleanup->data = first;
+                grow(second, 2);
+                ngx_destroy_pool(second);
+                calls = n == 0 ? heap_calls() : calls;
+            }
+            assert_int_equal(heap_calls(), calls);
+            ngx_pool_cache_limit(0);
+        }
+    }
+}
+
 /* Regions of any size up to the limit, of small allocations, of large ones and
  * of both: after the first one nothing is asked of the system. */
 static void
@@ -1669,6 +1713,7 @@ main(void)
         FIXTURE_TEST(test_cache_serves_no_size_near_the_greatest),
         FIXTURE_TEST(test_cache_serves_any_two_sizes_by_turns),
         FIXTURE_TEST(test_cache_serves_any_two_sizes_that_overlap),
+        FIXTURE_TEST(test_cache_serves_any_two_sizes_that_end_together),
         FIXTURE_TEST(test_cache_serves_steady_regions_up_to_the_limit),
         FIXTURE_TEST(test_cache_serves_descending_large_sizes_of_one_class),
         FIXTURE_TEST(test_cache_serves_most_of_mixed_large_sizes),
