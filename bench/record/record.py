@@ -61,6 +61,7 @@ RECORDERS = {"malloc": "record_malloc", "apr": "record_apr",
 POLL_MS = 50      # between two looks at the files
 BATCH = 64        # files that are converted by one process
 SETTLE_SECONDS = 1  # a file without a head is given up after that
+EXEC_SECONDS = 0.2  # that a process may take to execute a program
 
 
 def parse() -> argparse.Namespace:
@@ -451,15 +452,17 @@ def wait_for_others(arguments: argparse.Namespace, traces: Traces,
     start = time.monotonic()
     limit = arguments.wait if arguments.wait is not None else float("inf")
     quiet = start  # no process has had a file since
+    carried = start  # when a process last had the folder in its environment
     is_said = False
     while True:
         over = is_over() or time.monotonic() >= start + limit
         alive = traces.look(over)
         now = time.monotonic()
         if alive:
-            quiet = now
-        if over or (not alive and (now > quiet + SETTLE_SECONDS or
-                                   not is_carried(traces.raw.folder))):
+            quiet = carried = now
+        elif is_carried(traces.raw.folder):
+            carried = now
+        if over or now > min(quiet + SETTLE_SECONDS, carried + EXEC_SECONDS):
             return
         if (alive and not is_said and arguments.wait is None
                 and now > start + SETTLE_SECONDS):
@@ -472,7 +475,8 @@ def wait_for_others(arguments: argparse.Namespace, traces: Traces,
 
 def is_carried(folder: pathlib.Path) -> bool:
     """Whether a process has the folder in its environment. One that has just
-    executed a program has no file yet."""
+    executed a program has no file yet; while it does so, it may seem to have no
+    environment."""
     for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if os.fsencode(folder) in path.read_bytes():

@@ -266,7 +266,7 @@ class Complete(Recorded):
         source = self.folder / "slow.c"
         source.write_text(
             "#include <unistd.h>\nint main(int argc, char **argv)\n{\n"
-            f'    usleep(500000);\n    execv("{HOSTILE}", argv);\n'
+            f'    usleep(200000);\n    execv("{HOSTILE}", argv);\n'
             "    return argc;\n}\n")
         if subprocess.run([*CC, "-static", "-o", program, source], check=False,
                           capture_output=True).returncode != 0:
