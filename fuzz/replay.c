@@ -39,7 +39,8 @@ struct replay {
     int only_prints;
     int only_hashes;
     int wants_broken;
-    size_t *held;   /* in the process of all programs: those that held so far */
+    size_t *held;   /* programs that held so far; NULL outside of the process
+                     * that runs all of them */
     size_t skipped; /* programs that held there, and do not run again */
     size_t done;
     size_t failed;

@@ -84,7 +84,7 @@ test_product_has_blocks_of_more_than_4_gib(void **state)
 
     (void) state;
     if (pool == NULL) {
-        skip(); /* the system has too little memory */
+        skip(); /* an address or the memory is too small, or marked */
     }
     assert_true(is_in(pool, ngx_palloc(pool, SIZE)));
     pool->d.last = pool->d.end - 3 * GIB;
