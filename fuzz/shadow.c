@@ -285,13 +285,11 @@ int
 shadow_is_uniform(const void *p, size_t size, unsigned char value)
 {
     const unsigned char *bytes = p;
-    unsigned char others = 0;
-    size_t i;
 
-    for (i = 0; i < size; i++) {
-        others |= bytes[i] ^ value;
+    if (size == 0) {
+        return 1;
     }
-    return others == 0;
+    return bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
 void

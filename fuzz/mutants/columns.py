@@ -4,6 +4,7 @@ A column is a list of checks, cheapest first. A check is a program of a Tree's
 build. It kills a mutant if it fails.
 """
 
+import concurrent.futures
 import dataclasses
 import math
 import re
@@ -30,7 +31,7 @@ COLUMNS = {
 # installed library, nginx's own build, valgrind, which reports what
 # AddressSanitizer does, and each test by itself, as it has a process of its own
 # among the others, too (pool/test/group.h).
-SUITES_LEFT_OUT = {"alone", "install", "nginx"}
+SUITES_LEFT_OUT = {"aligned", "alone", "install", "nginx"}
 TESTS_LEFT_OUT = {"misuse valgrind"}
 
 # Of each process: many times what the original needs, and as much at least.
@@ -242,11 +243,11 @@ class Checks:
 
 
 def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Checks:
-    if set(columns) != {"campaign"}:
-        tree.configure("checks")
+    builds = {"campaign" if column == "campaign" else "checks" for column in columns}
+    with concurrent.futures.ThreadPoolExecutor(tree.jobs) as pool:
+        list(pool.map(tree.configure, builds))
     campaigns = {}
     if "campaign" in columns:
-        tree.configure("campaign")
         known = target_names(tree, "campaign")
         for runs, target in (*targets.PLANTED_IN.items(), *IN_POOL.items(),
                              ("debug", "pool_ops_ubsan"),

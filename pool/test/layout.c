@@ -176,12 +176,14 @@ check_step(struct model *model, ngx_pool_t *pool, uint32_t random, size_t size)
 
     if (random % 10 == 0) {
         ngx_pool_cleanup_t *cleanup;
+        size_t header = model_align(sizeof(*cleanup), NGX_ALIGNMENT);
 
         size = size <= model->max ? size : 0;
         cleanup = ngx_pool_cleanup_add(pool, size);
-        expected = model_cut(model, sizeof(*cleanup) + size, NGX_ALIGNMENT);
+        expected = model_cut(model, header + size, NGX_ALIGNMENT);
         place_check(pool, cleanup, expected.block, expected.offset);
-        assert_ptr_equal(cleanup->data, size == 0 ? NULL : cleanup + 1);
+        assert_ptr_equal(cleanup->data,
+                         size == 0 ? NULL : (u_char *) cleanup + header);
         return;
     }
 

@@ -62,11 +62,11 @@ test_palloc_cuts_from_the_first_free_byte(void **state)
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
     (void) state;
-    place_check(pool, ngx_palloc(pool, 8), 0, HEADER);
-    place_check(pool, ngx_palloc(pool, 3), 0, HEADER + 8);
-    place_check(pool, ngx_palloc(pool, 16), 0, HEADER + 8 + NGX_ALIGNMENT);
+    place_check(pool, ngx_palloc(pool, NGX_ALIGNMENT), 0, HEADER);
+    place_check(pool, ngx_palloc(pool, 3), 0, HEADER + NGX_ALIGNMENT);
+    place_check(pool, ngx_palloc(pool, 16), 0, HEADER + 2 * NGX_ALIGNMENT);
     assert_ptr_equal(pool->d.last,
-                     (u_char *) pool + HEADER + 8 + NGX_ALIGNMENT + 16);
+                     (u_char *) pool + HEADER + 2 * NGX_ALIGNMENT + 16);
     ngx_destroy_pool(pool);
 }
 
@@ -167,8 +167,9 @@ test_palloc_fills_a_block_to_its_end(void **state)
     ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
 
     (void) state;
-    (void) ngx_palloc(pool, MAX - 8);
-    place_check(pool, ngx_palloc(pool, 8), 0, POOL_SIZE - 8);
+    (void) ngx_palloc(pool, MAX - NGX_ALIGNMENT);
+    place_check(pool, ngx_palloc(pool, NGX_ALIGNMENT), 0,
+                POOL_SIZE - NGX_ALIGNMENT);
     assert_ptr_equal(pool->d.last, pool->d.end);
     place_check(pool, ngx_palloc(pool, 1), 1, NEXT_HEADER);
     ngx_destroy_pool(pool);
@@ -235,11 +236,11 @@ test_palloc_counts_no_failure_where_it_fits(void **state)
     size_t n;
 
     (void) state;
-    for (n = 0; n < MAX / 8; n++) {
-        (void) ngx_palloc(pool, 8);
+    for (n = 0; n < MAX / NGX_ALIGNMENT; n++) {
+        (void) ngx_palloc(pool, NGX_ALIGNMENT);
     }
     assert_int_equal(pool->d.failed, 0);
-    (void) ngx_palloc(pool, 8);
+    (void) ngx_palloc(pool, NGX_ALIGNMENT);
     assert_int_equal(pool->d.failed, 1);
     assert_int_equal(place_block(pool, 1)->d.failed, 0);
     ngx_destroy_pool(pool);
