@@ -16,7 +16,7 @@ enum {
     LARGE = 10,
     INDEX_UNIT = 64, /* slots of the smallest index */
     INDEXES = 5,
-    PARTS = 9, /* filled eighths of an index, 0 to 8 */
+    PARTS = 33, /* filled parts of an index, 0 to 32 */
 
     SMALL = 5,
     PIECES = 8,
@@ -129,7 +129,7 @@ looks_at_kept(const struct run *run)
     return run->options.nginx == NULL;
 }
 
-/* Returns the eighths of an index that count slots are. There may be more
+/* Returns how many of an index's 32 parts count slots fill. There may be more
  * allocations than slots, if memory for a larger index was refused. */
 static size_t
 part_of(size_t count, size_t slots)
