@@ -347,6 +347,10 @@ free_call(const struct run *run, const struct shadow_pool *self,
 void
 act_large_made(struct run *run, unsigned pool, const void *p)
 {
-    run->pools[pool].large_sum += shadow_hash(p);
-    run->pools[pool].large_address_sum += (uintptr_t) p;
+    struct shadow_pool *self = &run->pools[pool];
+
+    self->large_sum += shadow_hash(p);
+    self->large_address_sum += (uintptr_t) p;
+    self->large_order += self->large_power * shadow_hash(p);
+    self->large_power *= SHADOW_ORDER;
 }

@@ -22,6 +22,7 @@ struct lines {
     size_t seen;   /* lines, without those of debug builds */
     size_t others; /* expected lines, without those of the system's refusals */
     int is_wrong;  /* a line was not expected, or has other words */
+    int is_above;  /* a line was above the level of its log */
 
     size_t debug_seen;         /* lines of debug builds */
     size_t debug_expected;     /* expected lines of debug builds */

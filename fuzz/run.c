@@ -17,6 +17,8 @@ static void run_start(struct run *run, const struct run_options *options);
 static void run_end(struct run *run);
 static void log_write(ngx_log_t *log, ngx_uint_t level, u_char *buf,
                       size_t len);
+static void quiet_write(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+                        size_t len);
 
 const struct run *
 run_program(const uint8_t *data, size_t size, const struct run_options *options)
@@ -100,7 +102,8 @@ run_start(struct run *run, const struct run_options *options)
     if (options->is_debug) {
         run->log.log_level |= NGX_LOG_DEBUG_ALLOC;
     }
-    run->quiet = (ngx_log_t){.log_level = NGX_LOG_STDERR, .writer = log_write};
+    run->quiet =
+        (ngx_log_t){.log_level = NGX_LOG_STDERR, .writer = quiet_write};
     memset(run->file_errs, 0, sizeof(run->file_errs));
 
     files_reset();
@@ -154,6 +157,18 @@ log_write(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
         (struct run *) (void *) ((char *) log - offsetof(struct run, log));
 
     lines_note(run, level, (const char *) buf, len);
+}
+
+static void
+quiet_write(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
+{
+    struct run *run =
+        (struct run *) (void *) ((char *) log - offsetof(struct run, quiet));
+
+    (void) level;
+    (void) buf;
+    (void) len;
+    run->lines.is_above = 1;
 }
 
 ngx_log_t *

@@ -29,6 +29,9 @@ shadow_clear(struct shadow_pool *shadow)
     shadow->large_sum = 0;
     shadow->large_address_sum = 0;
     shadow->large_asked = 0;
+    shadow->large_order = 0;
+    shadow->large_power = 1;
+    shadow->was_freed = 0;
     shadow->ended_count = 0;
     shadow->allocation_count = 0;
     shadow->range_count = 0;
@@ -59,6 +62,9 @@ shadow_end(struct shadow_pool *shadow)
     shadow->large_sum = 0;
     shadow->large_address_sum = 0;
     shadow->large_asked = 0;
+    shadow->large_order = 0;
+    shadow->large_power = 1;
+    shadow->was_freed = 0;
     shadow->ended_count = shadow->allocation_count;
     shadow->allocation_count = 0;
     shadow->range_count = 0;

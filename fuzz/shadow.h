@@ -108,8 +108,12 @@ struct shadow_pool {
     /* Of live large allocations: */
     uint64_t large_sum;          /* shadow_hash() of each address, added */
     uintptr_t large_address_sum; /* the addresses, added */
-    size_t large_asked;          /* bytes */
-    size_t ended_count; /* allocations that the last reset or destroy ended */
+    uint64_t large_order; /* a hash of their addresses, newest first, if none
+                             was freed since the pool was empty */
+    uint64_t large_power; /* of SHADOW_ORDER, for the next one */
+    int was_freed;        /* one was freed since the pool was empty */
+    size_t large_asked;   /* bytes */
+    size_t ended_count;   /* allocations that the last reset or destroy ended */
     size_t allocation_count;
     struct shadow_allocation allocations[SHADOW_ALLOCATIONS_MAX + 2];
     size_t range_count; /* of live large allocations */
@@ -204,6 +208,9 @@ shadow_mix(uint64_t hash, uint64_t value)
     hash = (hash ^ value) * prime;
     return hash ^ hash >> 29;
 }
+
+/* Odd, for a hash of addresses in their order. */
+#define SHADOW_ORDER UINT64_C(0x100000001b3)
 
 /* The hash of p, for a sum of hashes over a set of addresses. */
 static inline uint64_t

@@ -64,6 +64,7 @@ step_check(struct run *run, struct step *step)
     if (broken != NULL) {
         step_fail(run, step, broken);
     }
+    self->was_freed |= step->kind == STEP_FREE && step->succeeds;
     kept_note(run, step);
 }
 

@@ -9,6 +9,7 @@ enum {
     INDEX,
     INDEXED,
     LISTED,
+    ORDER,
     SHORT,
     LOAD,
     AGAIN,
@@ -29,6 +30,7 @@ static const struct promise promises[] = {
     [INDEXED] = {15, "with many large allocations, old ones are freed by an "
                      "index"},
     [LISTED] = {49, "an index comes with a list, which the index's tail ends"},
+    [ORDER] = {49, "an index keeps the order of the list"},
     [SHORT] = {49, "a list of a few large allocations gets no index"},
     [LOAD] = {37, "an index always has free entries: one in eight"},
     [AGAIN] = {37, "an index is built again only after many allocations"},
@@ -75,6 +77,7 @@ static struct list list_look(const ngx_pool_large_t *large);
 static size_t index_most(size_t live);
 static const struct promise *check_index(const struct run *run,
                                          const struct step *step);
+static uint64_t order_of(const ngx_pool_large_t *list, const void *freed);
 static int is_row(const ngx_pool_large_t *list, const ngx_pool_index_t *index);
 static int are_irregular(const ngx_pool_large_t *list);
 
@@ -152,9 +155,27 @@ check_index(const struct run *run, const struct step *step)
     if (linked != index->linked) {
         return &promises[COUNT];
     }
+    if (step->kind == STEP_FREE && !self->was_freed && !self->is_mixed &&
+        order_of(self->pool->large, step->freed) != self->large_order) {
+        return &promises[ORDER];
+    }
     return is_row(self->pool->large, index) && are_irregular(self->pool->large)
                ? &promises[SPREAD]
                : NULL;
+}
+
+/* Returns the hash of an index's list, as in struct shadow_pool. The entry
+ * without an allocation had freed. The tail, which ends the list, has none. */
+static uint64_t
+order_of(const ngx_pool_large_t *list, const void *freed)
+{
+    uint64_t order = 0;
+
+    for (; list->next != NULL; list = list->next) {
+        order *= SHADOW_ORDER;
+        order += shadow_hash(list->alloc != NULL ? list->alloc : freed);
+    }
+    return order;
 }
 
 /* Whether the list has the order of the slots. Its first entry may be newer

@@ -1,6 +1,7 @@
 #include "oracle.h"
 
 enum {
+    LEVEL,
     WORDS,
     DEBUG,
     OBJECTS,
@@ -8,6 +9,7 @@ enum {
 };
 
 static const struct promise promises[] = {
+    [LEVEL] = {33, "a log takes no line above its level"},
     [WORDS] = {33, "a line in the log has the failed call, its arguments, "
                    "and the system's error"},
     [DEBUG] = {33, "a debug build reports each block and large allocation "
@@ -23,6 +25,9 @@ static const struct promise *
 check(const struct run *run, const struct step *step)
 {
     (void) step;
+    if (run->lines.is_above) {
+        return &promises[LEVEL];
+    }
     if (run->lines.is_wrong) {
         return &promises[WORDS];
     }

@@ -5,6 +5,7 @@
 enum {
     BLOCKS,
     BYTES,
+    LAST,
     END,
 };
 
@@ -13,6 +14,7 @@ static const struct promise promises[] = {
                     "of the thread's kept memory"},
     [BYTES] = {31, "live bytes of the system are those of all pools, and of "
                    "the thread's kept memory"},
+    [LAST] = {31, "a pool's first block is released last"},
     [END] = {32, "no memory is live when all pools are destroyed and no "
                  "memory is kept"},
 };
@@ -29,6 +31,11 @@ check(const struct run *run, const struct step *step)
     if (step->kind == STEP_END &&
         (heap_live_blocks() != 0 || heap_live_bytes() != 0)) {
         return &promises[END];
+    }
+    /* None of the pool's memory is kept. */
+    if (step->kind == STEP_DESTROY && step->kept == 0 && stats->size == 0 &&
+        heap_freed_last() != (uintptr_t) run->pools[step->pool].blocks[0]) {
+        return &promises[LAST];
     }
     for (pool = 0; pool < OP_POOLS; pool++) {
         const struct model_pool *model = &run->model.pools[pool];

@@ -1242,6 +1242,31 @@ test_cache_logs_that_there_is_no_memory_for_itself(void **state)
     lines_check_memory(&lines, 0, call);
 }
 
+static void
+write_with_a_pool(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
+{
+    (void) log;
+    (void) level;
+    (void) buf;
+    (void) len;
+    keep(POOL_SIZE, 1);
+}
+
+/* The line says that there is no memory for the cache; when it is written,
+ * there is. */
+static void
+test_cache_is_made_by_a_pool_of_the_logs_writer(void **state)
+{
+    ngx_log_t log = {.log_level = NGX_LOG_EMERG, .writer = write_with_a_pool};
+
+    (void) state;
+    ngx_pool_cache_limit(LIMIT);
+    heap_fail_at(0);
+    ngx_destroy_pool(ngx_create_pool(POOL_SIZE, &log));
+    assert_int_equal(ngx_pool_cache_size(), 2 * POOL_SIZE);
+    assert_int_equal(heap_live_blocks(), 2 + 1); /* the bookkeeping is one */
+}
+
 /* Figures of a thread, checked when it has ended. */
 struct sight {
     size_t limit_at_start;
@@ -1747,6 +1772,7 @@ main(void)
         FIXTURE_TEST(test_cache_serves_when_memory_runs_out),
         FIXTURE_TEST(test_cache_without_memory_for_itself_keeps_nothing),
         FIXTURE_TEST(test_cache_logs_that_there_is_no_memory_for_itself),
+        FIXTURE_TEST(test_cache_is_made_by_a_pool_of_the_logs_writer),
         FIXTURE_TEST(test_cache_limit_is_16_mib_at_first_or_0_under_asan),
         FIXTURE_TEST(test_cache_is_released_at_its_threads_end),
         FIXTURE_TEST(test_cache_is_each_threads_own),

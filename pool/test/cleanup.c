@@ -28,6 +28,7 @@ struct duty {
     ngx_pool_t *pool;
     void *large;
     struct duty *next;
+    ngx_pool_cleanup_t *cancelled;
 };
 
 static struct duty *add_duty(ngx_pool_t *pool, int number,
@@ -443,6 +444,35 @@ test_cleanup_may_destroy_another_pool(void **state)
     }
 }
 
+static void
+note_and_cancel_another(void *data)
+{
+    struct duty *duty = data;
+
+    duty->cancelled->handler = NULL;
+    note(data);
+}
+
+/* As a program does that need not know which of its handlers runs first. */
+static void
+test_cleanup_may_cancel_one_that_has_run(void **state)
+{
+    static const int expected[] = {2, 1};
+    size_t end;
+
+    (void) state;
+    for (end = 0; end < ENDS; end++) {
+        ngx_pool_t *pool = ngx_create_pool(POOL_SIZE, NULL);
+        struct duty *duty = add_duty(pool, 1, note_and_cancel_another);
+
+        notes.count = 0;
+        (void) add_duty(pool, 2, note);
+        duty->cancelled = pool->cleanup;
+        ends[end](pool);
+        check_runs(expected, sizeof(expected) / sizeof(expected[0]));
+    }
+}
+
 /* Checks the numbers of the duties that ran, and their order. */
 static void
 check_runs(const int *numbers, size_t count)
@@ -467,6 +497,7 @@ add_duty(ngx_pool_t *pool, int number, ngx_pool_cleanup_pt handler)
     duty->pool = pool;
     duty->large = NULL;
     duty->next = NULL;
+    duty->cancelled = NULL;
     return duty;
 }
 
@@ -517,6 +548,7 @@ main(void)
         CLEANUP_TEST(test_cleanup_may_pfree),
         CLEANUP_TEST(test_cleanup_may_add_others_that_run_next),
         CLEANUP_TEST(test_cleanup_may_destroy_another_pool),
+        CLEANUP_TEST(test_cleanup_may_cancel_one_that_has_run),
     };
 
     return GROUP_RUN(tests);

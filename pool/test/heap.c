@@ -26,6 +26,7 @@ static size_t refusals_of_size;
 static struct heap_request refused;
 static size_t live_blocks;
 static size_t live_bytes;
+static uintptr_t freed_last;
 static size_t fail_in = HEAP_NEVER;
 static int fails_on; /* once an allocation has failed, all later ones do */
 static size_t size_most = HEAP_SIZE_MAX;
@@ -86,6 +87,7 @@ heap_free(void *p)
     ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
     live_blocks--;
     live_bytes -= header->size;
+    freed_last = (uintptr_t) p;
     free(header->start);
 }
 
@@ -174,6 +176,12 @@ size_t
 heap_live_bytes(void)
 {
     return live_bytes;
+}
+
+uintptr_t
+heap_freed_last(void)
+{
+    return freed_last;
 }
 
 static void *

@@ -7,6 +7,7 @@
 #define POOL_TEST_HEAP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define HEAP_NEVER ((size_t) -1)
 
@@ -57,5 +58,8 @@ struct heap_request heap_refused(void);
  * were asked for them. */
 size_t heap_live_blocks(void);
 size_t heap_live_bytes(void);
+
+/* The address of the block that was freed last. */
+uintptr_t heap_freed_last(void);
 
 #endif
