@@ -29,8 +29,9 @@ COLUMNS = {
 
 # Tests that report nothing about a mutant, or that take too long: the
 # installed library, nginx's own build, valgrind, which reports what
-# AddressSanitizer does, and each test by itself, as it has a process of its own
-# among the others, too (pool/test/group.h).
+# AddressSanitizer does, another alignment, where the same tests fail, and each
+# test by itself, as it has a process of its own among the others, too
+# (pool/test/group.h).
 SUITES_LEFT_OUT = {"aligned", "alone", "install", "nginx"}
 TESTS_LEFT_OUT = {"misuse valgrind"}
 
