@@ -32,11 +32,13 @@ STATES static struct {
     /* Needed pieces, and others. First: kept.passed. */
     unsigned char sweeps[SMALL][PIECES][PIECES];
     unsigned char lists[LARGE][1 + INDEXES];
-    /* Linked slots of an index, and those with an allocation. */
+    /* Linked slots of an index, and those with an allocation. The same by
+     * doublings, of all indexes. */
     unsigned char indexes[INDEXES][PARTS][PARTS];
-    /* The same numbers by doublings. First: whether nginx's own function put an
+    unsigned char lengths[LARGE][LARGE];
+    /* The same, where nginx's functions run, too. First: whether one has put an
      * allocation into the index's tail. */
-    unsigned char tails[2][LARGE][LARGE];
+    unsigned char tails[2][INDEXES][PARTS][LARGE];
     /* Entries without an allocation, and with one. First: whether nginx's own
      * ngx_pfree() frees, or the library's. */
     unsigned char empties[2][LARGE][LARGE];
@@ -66,13 +68,17 @@ states_note(const struct run *run, unsigned pool)
     }
     if (index != NULL) {
         size_t slots = index->mask + 1;
+        size_t linked = part_of(index->linked, slots);
+        size_t part = part_of(model->large_count, slots);
+        size_t live = states_doublings(model->large_count, LARGE);
 
         nth = states_doublings(slots / INDEX_UNIT, 1 + INDEXES);
-        states.indexes[nth - 1][part_of(index->linked, slots)]
-                      [part_of(model->large_count, slots)] = 1;
-        states.tails[index->tail.alloc != NULL]
-                    [states_doublings(index->linked, LARGE)]
-                    [states_doublings(model->large_count, LARGE)] = 1;
+        if (run->options.nginx == NULL) {
+            states.indexes[nth - 1][linked][part] = 1;
+            states.lengths[states_doublings(index->linked, LARGE)][live] = 1;
+        } else {
+            states.tails[index->tail.alloc != NULL][nth - 1][linked][live] = 1;
+        }
     } else {
         states.empties[(run->by_nginx & OP_BY_NGINX_PFREE) != 0]
                       [states_doublings(model->empty_count, LARGE)]
@@ -129,10 +135,12 @@ looks_at_kept(const struct run *run)
     return run->options.nginx == NULL;
 }
 
-/* Returns how many of an index's 32 parts count slots fill. There may be more
- * allocations than slots, if memory for a larger index was refused. */
+/* Returns how many of an index's 32 parts count slots fill, rounded up, so that
+ * only an empty one has 0. There may be more allocations than slots, if memory
+ * for a larger index was refused. */
 static size_t
 part_of(size_t count, size_t slots)
 {
-    return count < slots ? (PARTS - 1) * count / slots : PARTS - 1;
+    return count < slots ? ((PARTS - 1) * count + slots - 1) / slots
+                         : PARTS - 1;
 }
