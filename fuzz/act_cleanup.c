@@ -53,6 +53,7 @@ static void *unreadable(const struct shadow_cleanup *cleanup);
 static void handler(void *data);
 static void handler_act(struct run *run, struct shadow_cleanup *expected);
 static void nest(struct run *run);
+static int nested_lives(struct run *run);
 static void nested_alloc(struct run *run, ngx_pool_t *nested, size_t size);
 static void nested_handler(void *data);
 static int cleanup_take(struct run *run, unsigned pool,
@@ -310,43 +311,54 @@ handler_act(struct run *run, struct shadow_cleanup *expected)
 /*
  * Makes and destroys a pool, as nginx does in handlers. The pool's own state is
  * not the model's: it must leave nothing, so it exists only where the thread
- * keeps no memory. It has no log. A C program has the calls but the cleanup's,
- * as a handler in it runs no other one.
+ * keeps no memory. The step is made in any case: the limit may be what another
+ * pool has left, and the steps of this one must be the same without that.
  */
 static void
 nest(struct run *run)
 {
     struct step step =
         step_begin(run, STEP_OTHER, run->running_pool, OP_CLEANUP);
+
+    if (run->kept.limit == 0) {
+        size_t refusals = heap_refusals();
+
+        step.is_skipped = !nested_lives(run);
+        run->lines.others -= heap_refusals() - refusals;
+    }
+    step_check(run, &step);
+}
+
+/* Makes a pool and its cleanup, and destroys it. It has no log. A C program has
+ * the calls but the cleanup's, as a handler in it runs no other one. Returns
+ * whether the cleanup has run, or was refused. */
+static int
+nested_lives(struct run *run)
+{
     struct source_call call = {.code = SOURCE_CREATE,
                                .answer = SOURCE_DONE,
                                .pool = NESTED,
                                .size = NESTED_SIZE};
-    size_t refusals = heap_refusals();
     ngx_pool_t *nested;
     ngx_pool_cleanup_t *cleanup;
     int has_run = 0;
 
-    if (run->kept.limit != 0) {
-        return;
-    }
     note(run, call);
     nested = ngx_create_pool(NESTED_SIZE, NULL);
     note_answer(run, call, nested != NULL);
-    if (nested != NULL) {
-        nested_alloc(run, nested, NESTED_LARGE);
-        nested_alloc(run, nested, NESTED_LARGER);
-        cleanup = ngx_pool_cleanup_add(nested, 0);
-        if (cleanup != NULL) {
-            cleanup->handler = nested_handler;
-            cleanup->data = &has_run;
-        }
-        note(run, (struct source_call){.code = SOURCE_DESTROY, .pool = NESTED});
-        ngx_destroy_pool(nested);
-        step.is_skipped = cleanup != NULL && !has_run;
+    if (nested == NULL) {
+        return 1;
     }
-    run->lines.others -= heap_refusals() - refusals;
-    step_check(run, &step);
+    nested_alloc(run, nested, NESTED_LARGE);
+    nested_alloc(run, nested, NESTED_LARGER);
+    cleanup = ngx_pool_cleanup_add(nested, 0);
+    if (cleanup != NULL) {
+        cleanup->handler = nested_handler;
+        cleanup->data = &has_run;
+    }
+    note(run, (struct source_call){.code = SOURCE_DESTROY, .pool = NESTED});
+    ngx_destroy_pool(nested);
+    return cleanup == NULL || has_run;
 }
 
 static void
