@@ -64,6 +64,18 @@ class Help(unittest.TestCase):
             self.assertIn(text, self.help_of(command, HELP), command)
             self.assertEqual(self.help_of(command, "-h"), self.help_of(command, HELP))
 
+    def test_without_python(self) -> None:
+        """A fresh system has none yet."""
+        for name in "sh", "cat", "dirname", "sed":
+            (self.folder / name).symlink_to(shutil.which(name))
+        for command in ("bench", "ci-fuzz", "compare", "fuzz", "mutants", "oss-fuzz",
+                        "publish", "record", "replay", "report", "reproduce", "test"):
+            done = subprocess.run(
+                ["sh", RUN, command, HELP], capture_output=True, text=True,
+                env={"PATH": str(self.folder)})
+            self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+            self.assertIn(f"{command} ", done.stdout)
+
     def test_anywhere_among_the_words(self) -> None:
         expected = self.help_of("bench", HELP)
         said = self.help_of("bench", "--quick", "--filter", "x", HELP)
