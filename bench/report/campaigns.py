@@ -1,8 +1,9 @@
 """The sums of the fuzzing campaigns of results/fuzz.json, for page and READMEs.
 
 fuzz.json grows with each campaign on a machine, so git does not keep it. ./run publish
-adds it up as results/campaigns.csv: a line for each target and engine. Campaigns with
-a planted bug are left out, since they measure the fuzzer and not the pool.
+adds it up as results/campaigns.csv: a line for each target and engine. Targets without
+a campaign on this machine keep the line that is published. Campaigns with a planted bug
+are left out, since they measure the fuzzer and not the pool.
 """
 
 import csv
@@ -65,6 +66,12 @@ def added_up(path: Path) -> list[Line]:
             if not of.get("mutant"):
                 known.setdefault((of["target"], of["engine"]), []).append(of)
     return [_line(*key, known[key]) for key in sorted(known)]
+
+
+def replaced(old: list[Line], new: list[Line]) -> list[Line]:
+    """All of new, and of old those of other targets or engines."""
+    known = {tuple(line[name] for name in NAMES): line for line in [*old, *new]}
+    return [known[key] for key in sorted(known)]
 
 
 def _line(target: str, engine: str, of: list[Object]) -> Line:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeGuard
 import store
 from errors import InputError as InputError  # callers take it from here
 
+PUBLISHED = "reference"  # the label of the published run
 SHIM = "shim"  # the workload of the harness's own rows
 MEMORY = "memory"  # stands for a workload in the rows of memory
 WHOLE_END = 2**63  # bench writes int64_t

@@ -11,7 +11,8 @@ kept_curve.md and left_bound.md in results/, where they are there:
 
   results/reference/readings.json, table.csv, machine.json, command
   results/history.csv, a line for each commit that was published
-  results/campaigns.csv, the sums of the fuzzing campaigns of fuzz.json
+  results/campaigns.csv, the sums of the fuzzing campaigns of fuzz.json; a target
+    that has none there keeps its line
   results/charts/*.svg
   the lines between <!-- figures: NAME --> and <!-- end --> in the READMEs
 
@@ -39,7 +40,7 @@ import mutants
 import options
 import store
 from errors import InputError, write
-from load import load, load_document, read_document, run_file
+from load import PUBLISHED, load, load_document, read_document, run_file
 from readme import (
     blocks,
     cells_csv,
@@ -55,7 +56,6 @@ from verdicts import USUAL_CONFIDENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = "results"
-PUBLISHED = "reference"
 READINGS = f"{RESULTS}/{PUBLISHED}/{store.FILE}"
 MACHINE = f"{RESULTS}/{PUBLISHED}/machine.json"
 COMMAND = f"{RESULTS}/{PUBLISHED}/command"
@@ -126,11 +126,12 @@ def data(folder: Path) -> Files:
 
 
 def campaigns_of(root: Path, is_check: bool) -> list[campaigns.Line] | None:
-    """The campaigns of this machine, if there are any; else the published ones."""
+    """The campaigns of this machine, and for other targets the published ones."""
     log = root / RESULTS / campaigns.LOG
+    published = campaigns.read(root / CAMPAIGNS)
     if log.is_file() and not is_check:
-        return campaigns.added_up(log)
-    return campaigns.read(root / CAMPAIGNS)
+        return campaigns.replaced(published or [], campaigns.added_up(log))
+    return published
 
 
 def facts_of(root: Path, files: Files, fuzzed: list[campaigns.Line] | None) -> Facts:

@@ -35,12 +35,18 @@ import options
 import several
 import store
 from errors import InputError, write
-from load import Object, load_document, parsed, read_document, run_file
+from load import (
+    PUBLISHED,
+    Object,
+    load_document,
+    parsed,
+    read_document,
+    run_file,
+)
 from verdicts import TooFewLayouts
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = "results"
-PUBLISHED = "reference"
 DRAW = Path(__file__).with_name("main.py")
 BESIDE = ("machine.json", "command")
 FORMS = (store.FILE, "run.json")

@@ -6,7 +6,7 @@ import drift
 import places
 import words
 from findings import Findings
-from load import Run
+from load import PUBLISHED, Run
 from page import answers
 from page.view import view
 from table import Cell, Group, Table
@@ -74,7 +74,10 @@ def _end(table: Table, run: Run) -> list[str]:
     return [
         answers.answers(view(table, run)).sentence,
         f"Page: {folder / 'index.html'}",
-        f"Next: ./run report {label} reference, to see it beside the published run",
+        "Next: ./run bench, to see whether it is so on this machine"
+        if label == PUBLISHED
+        else f"Next: ./run report {label} {PUBLISHED}, to see it beside the published "
+        "run",
     ]
 
 

@@ -51,6 +51,14 @@ class Exhaust(unittest.TestCase):
         self.assertEqual(exhaust("--ops", "3", "--jobs", "1").split()[-2],
                          exhaust("--ops", "3", "--jobs", "3").split()[-2])
 
+    def test_the_time_of_processors_is_its_own(self) -> None:
+        burn = "import time\nwhile time.process_time() < 2: pass"
+        done = subprocess.run(
+            ["sh", "-c", '"$0" -c "$1"; exec "$2" --ops 1', sys.executable, burn,
+             EXHAUST], check=True, text=True, stdout=subprocess.PIPE)
+        used = re.search(r"([0-9.]+) s of processors", done.stdout)[1]
+        self.assertLess(float(used), 2)
+
     def test_the_printed_command_fails_again(self) -> None:
         self.assertTrue(PLANTED)
         for program in PLANTED:

@@ -268,11 +268,17 @@ class Published(unittest.TestCase):
         )
         path.unlink()
         self.assertEqual(self.succeeds(), "")
+        other = json.dumps({"campaigns": [one | {"target": "pool_oom"}]})
+        path.write_text(other, encoding="utf-8")
+        self.succeeds()
+        text = self.readme("fuzz/README.md")
+        self.assertIn("| pool_oom | afl | 1 | 1,800 | 1,000 | 0 | 300 | 7 | - |", text)
+        self.assertIn("| pool_ops | afl | 2 | 3,600 | 2,000 | 1 | 310 | 9 | - |", text)
         path.write_text('{"campaigns": [{"target": 5}]}', encoding="utf-8")
         self.refused(r"fuzz.json:1: campaigns\[0\]: target is 5; expected a text")
         path.unlink()
         self.change("results/campaigns.csv", ",310,", ",some,")
-        self.refused("campaigns.csv:3: edges is 'some'; expected a whole number")
+        self.refused("campaigns.csv:4: edges is 'some'; expected a whole number")
 
     def test_a_broken_run_changes_nothing(self) -> None:
         self.change("results/reference/readings.json", '"cpu_time"', '"sundial"')

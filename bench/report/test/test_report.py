@@ -264,6 +264,11 @@ class Report(unittest.TestCase):
         self.assertIn(answer, self.page.text)
         self.assertRegex(page, "^Page: /.*/index.html$")
         self.assertRegex(after, "^Next: ./run report .* reference, ")
+        with tempfile.TemporaryDirectory() as folder:
+            published = Path(folder, "results", "reference")
+            published.mkdir(parents=True)
+            done = report(runs.write(published, runs.document()))
+        self.assertRegex(done.stdout.splitlines()[-1], "^Next: ./run bench, ")
 
     def test_summary_has_a_line_for_each_allocator_and_the_pair(self) -> None:
         run = runs.document(sizes=("fixed_64", "lognormal"))
