@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -92,6 +93,37 @@ class Help(unittest.TestCase):
             [sys.executable, "-B", compare, HELP], capture_output=True, text=True
         )
         self.assertEqual(own.stdout.strip(), self.help_of("compare", HELP).strip())
+
+    def test_packages_that_came_later_are_found(self) -> None:
+        """A build that was configured without them is configured again."""
+        exhaust = self.folder / "build/fuzz/exhaust"
+        exhaust.parent.mkdir(parents=True)
+        for path, text in {
+            exhaust: "",
+            self.folder / "dpkg-query": "echo installed",
+            self.folder / "meson": f'echo "$@" >>"{self.called}"',
+            self.folder / "ninja": "",
+        }.items():
+            path.write_text(f"#!/bin/sh\n{text}\n")
+            path.chmod(0o755)
+        packages = self.folder / "packages"
+        for path in packages, self.folder / "build/build.ninja":
+            path.touch()
+        environment = os.environ | {
+            "BUILD": str(self.folder / "build"), "PACKAGES": str(packages),
+            "PATH": f"{self.folder}:{os.environ['PATH']}"}
+        environment.pop("NGINX_SRC", None)
+        for age, called in (3600, False), (-3600, True):
+            os.utime(packages, (time.time() - age,) * 2)
+            subprocess.run([RUN, "fuzz", "--exhaust"], check=True, env=environment)
+            self.assertEqual(self.called.exists(), called)
+        self.assertEqual(self.called.read_text(),
+                         f"setup --reconfigure {self.folder}/build\n")
+
+    def test_replay_of_no_file(self) -> None:
+        done = self.run_it("replay", RUN, "no/such.trace", "--quick")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertEqual(done.stderr, "./run replay: no/such.trace: no such file\n")
 
     def test_unknown_command(self) -> None:
         done = self.run_it("no-such")

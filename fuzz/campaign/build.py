@@ -67,6 +67,12 @@ def build_in(
     elif not configured:
         run_quietly(["meson", "setup", str(folder), str(source)], environment)
     targets = [f"fuzz/{name}" for name in [*names, *(ALWAYS if has_seeds else [])]]
+    if lacking(folder, targets):  # what it needs may have been installed since
+        run_quietly(["meson", "setup", "--reconfigure", str(folder), str(source)],
+                    environment)
+    if missing := lacking(folder, targets):
+        raise Refused(f"{folder} has no {', '.join(missing)}: something that it needs "
+                      f"is not installed; {folder}/meson-logs/meson-log.txt says what")
     run_quietly(["ninja", "-C", str(folder), *targets], environment)
     try:
         if has_seeds:
@@ -75,6 +81,12 @@ def build_in(
         return Problem(f"the seeds of corpus/seeds were not made: {error}",
                        "see what build/fuzz/ngxops parse says of them")
     return None
+
+
+def lacking(folder: Path, names: list[str]) -> list[str]:
+    """Those of names that a configured folder does not build."""
+    text = (folder / "build.ninja").read_text()
+    return [name for name in names if f"\nbuild {name}: " not in text]
 
 
 def nginx_source(parent: Path) -> str:

@@ -191,6 +191,26 @@ class Build(unittest.TestCase):
                     self.assertEqual(pipe.read(), "")
                 process.wait()
 
+    def test_what_was_installed_since_is_found(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            rules = Path(name, "build.ninja")
+            rules.write_text("#\nbuild fuzz/pool_ops: c_LINKER\n")
+            installed = ""
+
+            def run_quietly(command: list[str], _: dict[str, str]) -> None:
+                if "--reconfigure" in command:
+                    rules.write_text(rules.read_text() + installed)
+
+            def build_both() -> None:
+                build.build_in(Path(name), FUZZ.parent, ["pool_ops", "adapters"], "",
+                               {}, False)
+
+            with unittest.mock.patch.object(build, "run_quietly", run_quietly):
+                with self.assertRaisesRegex(build.Refused, "has no fuzz/adapters: "):
+                    build_both()
+                installed = "build fuzz/adapters: cpp_LINKER\n"
+                build_both()
+
     def test_one_campaign_builds_in_a_folder_at_a_time(self) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name) / "build"
