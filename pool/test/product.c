@@ -71,7 +71,6 @@ test_product_deletes_a_file(void **state)
     free(name);
 }
 
-/* Opens a new temporary file, for which handler will be called. */
 /* The system reserves this memory, and only its pages that are touched take
  * any. AddressSanitizer would mark them all. */
 static void
@@ -85,6 +84,7 @@ test_product_has_blocks_of_more_than_4_gib(void **state)
     (void) state;
     if (pool == NULL) {
         skip(); /* an address or the memory is too small, or marked */
+        return;
     }
     assert_true(is_in(pool, ngx_palloc(pool, SIZE)));
     pool->d.last = pool->d.end - 3 * GIB;
@@ -101,6 +101,7 @@ test_product_has_blocks_of_more_than_4_gib(void **state)
     ngx_destroy_pool(pool);
 }
 
+/* Opens a new temporary file, for which handler will be called. */
 static ngx_pool_cleanup_file_t *
 add_file(ngx_pool_t *pool, ngx_pool_cleanup_pt handler)
 {
