@@ -6,7 +6,8 @@
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
- * bytes. No word that begins with '-' is a file: write ./-FILE.
+ * bytes. No word that begins with '-' is a file: write ./-FILE. A program that
+ * takes more than five seconds of the processor has no end, and fails.
  *
  *     --print   prints each program's text, and runs none
  *     --hash    runs all in one process, and prints each replay_hash(), if the
@@ -18,11 +19,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +36,15 @@ enum {
     PROGRAM_SIZE_MAX =
         1024 * 1024, /* of a file; no fuzzer's input is as long */
     PATH_SIZE = 4096,
+
+    /* Of the processor, for a program: most take less than a millisecond. */
+    SECONDS_MAX = 5,
+};
+
+enum ending {
+    HOLDS,
+    FAILS,
+    ENDLESS,
 };
 
 struct replay {
@@ -54,9 +66,10 @@ static void replay_end(struct replay *replay);
 static int replay_folder(struct replay *replay, const char *path);
 static int replay_file(struct replay *replay, const char *path);
 static int file_read(const char *path, uint8_t *ret_data, size_t *ret_size);
-static int program_holds(const uint8_t *data, size_t size);
-static int end_holds(void);
-static int child_holds(pid_t child);
+static enum ending program_run(const uint8_t *data, size_t size);
+static enum ending end_run(void);
+static void set_limit(void);
+static enum ending child_wait(pid_t child);
 
 int
 main(int argc, char **argv)
@@ -121,7 +134,7 @@ replay_together(struct replay *replay, char **paths)
         replay->held = held;
         _exit(replay_paths(replay, paths) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
-    (void) child_holds(child);
+    (void) child_wait(child);
     replay->skipped = *held;
     return munmap(held, sizeof(*held));
 }
@@ -154,7 +167,7 @@ replay_end(struct replay *replay)
         return;
     }
     replay->done++;
-    if (end_holds()) {
+    if (end_run() == HOLDS) {
         printf("ok %zu - end of a process\n", replay->done);
     } else {
         replay->failed++;
@@ -206,8 +219,8 @@ static int
 replay_file(struct replay *replay, const char *path)
 {
     static uint8_t data[PROGRAM_SIZE_MAX];
+    enum ending ending;
     size_t size;
-    int holds;
 
     if (replay->wants_broken && replay->failed != 0) {
         return 0;
@@ -229,14 +242,19 @@ replay_file(struct replay *replay, const char *path)
         return 0;
     }
     if (replay->held != NULL) {
+        set_limit();
         replay_one(data, size);
         ++*replay->held;
         return 0;
     }
-    holds = program_holds(data, size);
+    ending = program_run(data, size);
     replay->done++;
-    replay->failed += !holds;
-    printf("%s %zu - %s\n", holds ? "ok" : "not ok", replay->done, path);
+    replay->failed += ending != HOLDS;
+    printf("%s %zu - %s\n", ending == HOLDS ? "ok" : "not ok", replay->done,
+           path);
+    if (ending == ENDLESS) {
+        printf("# no end after %d seconds of the processor\n", SECONDS_MAX);
+    }
     return 0;
 }
 
@@ -275,48 +293,63 @@ file_read(const char *path, uint8_t *ret_data, size_t *ret_size)
     return 0;
 }
 
-static int
-program_holds(const uint8_t *data, size_t size)
+static enum ending
+program_run(const uint8_t *data, size_t size)
 {
     pid_t child;
 
     (void) fflush(stdout);
     child = fork();
     if (child == 0) {
+        set_limit();
         replay_one(data, size);
         _exit(EXIT_SUCCESS);
     }
-    return child_holds(child);
+    return child_wait(child);
 }
 
 /* Runs replay_done() in a process that ends by exit(), as most do. */
-static int
-end_holds(void)
+static enum ending
+end_run(void)
 {
     pid_t child;
 
     (void) fflush(stdout);
     child = fork();
     if (child == 0) {
+        set_limit();
         replay_done();
         exit(EXIT_SUCCESS);
     }
-    return child_holds(child);
+    return child_wait(child);
 }
 
-static int
-child_holds(pid_t child)
+/* Lets SIGPROF end this process after SECONDS_MAX from now. */
+static void
+set_limit(void)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}};
+
+    (void) setitimer(ITIMER_PROF, &limit, NULL);
+}
+
+static enum ending
+child_wait(pid_t child)
 {
     int status;
 
     if (child < 0) {
         fprintf(stderr, "fork: %s\n", strerror(errno));
-        return 0;
+        return FAILS;
     }
     while (waitpid(child, &status, 0) != child) {
         if (errno != EINTR) {
-            return 0;
+            return FAILS;
         }
     }
-    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) {
+        return ENDLESS;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? HOLDS
+                                                                    : FAILS;
 }

@@ -50,7 +50,9 @@ static const char *check_end(const char *text);
 static const char *check_as_text(const uint8_t *data, size_t size);
 static const char *check_lines(const char *text, int rc, size_t refused);
 static const char *check_line(const char *line, int rc);
-static size_t words(const char *text);
+static size_t next_word(const char **text);
+static int is_same_word(const char *word, const char *end, const char *expected,
+                        const char *expected_end);
 static const char *check_short(const char *text, enum op_version version,
                                size_t length);
 
@@ -100,6 +102,11 @@ check_bytes(const uint8_t *data, size_t size)
     }
     if (is_known && program_check(out, length, error) != 0) {
         return "an encoded program passes program_check()";
+    }
+    if (count < OPS &&
+        (program_check(data, size, error) == 0) !=
+            (is_known && size == length && memcmp(data, out, length) == 0)) {
+        return "program_check() passes what a writer makes, and nothing else";
     }
 
     program_init(&program, data, size);
@@ -452,9 +459,11 @@ check_lines(const char *text, int rc, size_t refused)
 static const char *
 check_line(const char *line, int rc)
 {
-    char printed[OP_TEXT_SIZE];
+    char printed[OP_TEXT_SIZE] = "";
+    const char *expected = printed;
     struct op op;
     int parsed = op_parse(&op, line);
+    size_t length;
 
     if ((rc == -EINVAL) != (parsed == -EINVAL)) {
         return "the first line that is no op is refused";
@@ -465,28 +474,54 @@ check_line(const char *line, int rc)
     if (parsed == 0) {
         (void) op_print(&op, printed);
     }
-    if (words(line) != (parsed == 0 ? words(printed) : 0)) {
-        return "an op's text has a word for its name and each operand";
+    while ((length = next_word(&line)) != 0) {
+        const char *end = expected + strcspn(expected, " ");
+
+        if (!is_same_word(line, line + length, expected, end)) {
+            return "a line has its op's name and operands, and no more";
+        }
+        line += length;
+        expected = end + (*end == ' ');
     }
-    return NULL;
+    return *expected == '\0' ? NULL : "a line has all operands of its op";
 }
 
-/* The words of a line, without its comment. */
+/* Moves *text to its next word. Returns the word's length, or 0 at the end of
+ * the line, or of the line without its comment. */
 static size_t
-words(const char *text)
+next_word(const char **text)
 {
-    static const char blanks[] = " \t\r";
-    size_t count = 0;
-
-    for (;;) {
-        text += strspn(text, blanks);
-        if (*text == '\0' || *text == '\n' ||
-            (*text == '#' && (text[1] < '0' || text[1] > '9'))) {
-            return count;
-        }
-        text += strcspn(text, " \t\r\n");
-        count++;
+    *text += strspn(*text, " \t\r");
+    if (**text == '#' && ((*text)[1] < '0' || (*text)[1] > '9')) {
+        return 0;
     }
+    return strcspn(*text, " \t\r\n");
+}
+
+/* Whether a word is the expected one, but for leading zeros of its numbers, and
+ * for -0 in the place of +0. */
+static int
+is_same_word(const char *word, const char *end, const char *expected,
+             const char *expected_end)
+{
+    int is_in_number = 0;
+
+    for (; word < end; word++) {
+        int is_digit = *word >= '0' && *word <= '9';
+
+        if (*word == '0' && !is_in_number && word + 1 < end && word[1] >= '0' &&
+            word[1] <= '9') {
+            continue;
+        }
+        is_in_number = is_digit;
+        if (expected == expected_end ||
+            (*word != *expected &&
+             (*word != '-' || strncmp(expected, "+0", 2) != 0))) {
+            return 0;
+        }
+        expected++;
+    }
+    return expected == expected_end;
 }
 
 /* Parses the text, whose program has length bytes, into one byte less. */

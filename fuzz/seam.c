@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    SEAM_FILL = 0xa5,
+};
+
 static struct {
     const uint8_t *data;
     size_t size;
@@ -86,7 +90,11 @@ seam_realloc(void *p, size_t size)
 {
     void *moved = is_refused() ? NULL : realloc(p, size);
 
-    seam.live += p == NULL && moved != NULL;
+    if (p == NULL && moved != NULL) {
+        /* A system's new memory may have any bytes. */
+        memset(moved, SEAM_FILL, size);
+        seam.live++;
+    }
     return moved;
 }
 

@@ -201,10 +201,14 @@ def corpus_checks(tree: Tree) -> list[Check]:
             if name in known]
 
 
-def attack_checks(tree: Tree, name: str) -> list[Check]:
-    if f"replay_{name}" not in target_names(tree, "checks"):
-        return []
-    return [replay_check(tree, f"replay_{name}", [SHARED_CORPUS.get(name, name)])]
+def target_checks(tree: Tree, name: str) -> list[Check]:
+    """The replays of a target, without and with AddressSanitizer, as far as they are
+    built."""
+    known = target_names(tree, "checks")
+    corpus = [SHARED_CORPUS.get(name, name)]
+    return [replay_check(tree, replay, corpus)
+            for replay in (f"replay_{name}", f"replay_asan_{name}")
+            if replay in known]
 
 
 def exhaustion_checks(tree: Tree, ops: int) -> list[Check]:
@@ -265,10 +269,8 @@ def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Check
             others[name]["unit"] = unit_checks(tree, READER_TESTS)
     if "corpus" in columns:
         pool["corpus"] = corpus_checks(tree)
-        for name in READERS:
-            others[name]["corpus"] = [replay_check(tree, f"replay_{name}", [name])]
-        for name in ATTACKS:
-            others[name]["corpus"] = attack_checks(tree, name)
+        for name in (*READERS, *ATTACKS):
+            others[name]["corpus"] = target_checks(tree, name)
     if "exhaustion" in columns:
         pool["exhaustion"] = exhaustion_checks(tree, ops)
     return Checks(pool, others, campaigns)

@@ -91,7 +91,7 @@ static int read_if(struct reader *text, char c);
 static int peek(const struct reader *reader);
 static unsigned next(struct reader *reader);
 static uint64_t next_word(struct reader *input);
-static void next_text(struct reader *input, char *out);
+static char *next_text(struct reader *input);
 static void repair(const char *text, char *out);
 static size_t decode(const unsigned char *text, size_t size,
                      unsigned *ret_code);
@@ -165,14 +165,11 @@ write_value(struct json *json, struct reader *input, enum kind kind,
             int is_keyed)
 {
     struct value *value = &written.values[written.count++];
-    char name[TEXT_MAX + 1];
-    char text[TEXT_MAX + 1];
-    const char *key = is_keyed ? name : NULL;
+    char *key = is_keyed ? next_text(input) : NULL;
 
     *value = (struct value){.kind = kind, .has_key = is_keyed};
     if (is_keyed) {
-        next_text(input, name);
-        repair(name, value->key);
+        repair(key, value->key);
     }
     switch (kind) {
     case OBJECT:
@@ -181,11 +178,14 @@ write_value(struct json *json, struct reader *input, enum kind kind,
     case LIST:
         json_open(json, key, '[');
         break;
-    case STRING:
-        next_text(input, text);
+    case STRING: {
+        char *text = next_text(input);
+
         repair(text, value->text);
         json_string(json, key, text);
+        free(text);
         break;
+    }
     case INTEGER:
         value->integer = (int64_t) next_word(input);
         json_integer(json, key, value->integer);
@@ -207,6 +207,7 @@ write_value(struct json *json, struct reader *input, enum kind kind,
         json_string(json, key, NULL);
         break;
     }
+    free(key);
 }
 
 /* Reads a value, which must be the next one that was written. */
@@ -431,15 +432,21 @@ next_word(struct reader *input)
     return word;
 }
 
-static void
-next_text(struct reader *input, char *out)
+/* Returns a string that the caller frees. Its memory ends with its NUL, so that
+ * AddressSanitizer shows a read past it. */
+static char *
+next_text(struct reader *input)
 {
+    char text[TEXT_MAX + 1] = "";
     size_t size = next(input) % (TEXT_MAX + 1);
+    char *copy;
 
     for (size_t i = 0; i < size; i++) {
-        *out++ = (char) next(input);
+        text[i] = (char) next(input);
     }
-    *out = '\0';
+    copy = strdup(text);
+    check(copy != NULL, "a string gets memory");
+    return copy;
 }
 
 /* Makes the text that a reader must find. */

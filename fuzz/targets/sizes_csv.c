@@ -1,9 +1,9 @@
 /*
  * sizes_csv: a file of sizes (bench/plan/sizes.h) with any bytes is either
- * refused or read. The message of a refusal has the file, the line, and the
- * expected text. A distribution that is read has the numbers of the file's
- * lines: a second reader here checks them. Out of memory is an error like
- * others, and nothing leaks. The input is the file.
+ * refused or read, as a second reader here says. The message of a refusal has
+ * the file, the first wrong line, the found and the expected text. A
+ * distribution that is read has the numbers of the file's lines. Out of memory
+ * is an error like others, and nothing leaks. The input is the file.
  */
 #include <ctype.h>
 #include <math.h>
@@ -38,25 +38,27 @@ static const char header[] = "bytes,weight";
 
 /* The file, as read_again() reads it. */
 static struct {
+    size_t wrong; /* the number of the first wrong line, from 1 */
+    int is_valid;
     int is_sequence;
     int has_header;
     size_t count;
-    uint32_t bytes[LINES_MAX];
+    uint64_t bytes[LINES_MAX];
     double weights[LINES_MAX];
+    double total;
 } expected;
 
 static void check_sizes(const uint8_t *data, size_t size);
-static void check_error(const char *error, const uint8_t *data, size_t size);
-static void check_first(const char *error, const uint8_t *data, size_t before,
-                        size_t until);
-static size_t line_end(const uint8_t *data, size_t size, size_t line);
+static void check_error(const char *error);
 static void check_figures(const struct sizes *sizes);
 static void check_samples(const struct sizes *sizes);
 static int is_size(const struct sizes *sizes, uint32_t bytes);
 static void check_shares(const struct sizes *sizes, const uint32_t *samples);
 static void read_again(const uint8_t *data, size_t size);
-static void read_line(const char *line, size_t size);
-static void read_comment(char *comment);
+static int read_line(const char *line, size_t size);
+static int read_comment(const char *comment);
+static int read_pair(const char *at);
+static int is_weight(double weight);
 static char *trimmed(char *text);
 static void check(int holds, const char *words);
 
@@ -97,10 +99,12 @@ check_sizes(const uint8_t *data, size_t size)
         }
     } while (is_refused);
 
+    read_again(data, size);
+    check((sizes != NULL) == expected.is_valid,
+          "a file is read if all its lines are right");
     if (sizes == NULL) {
-        check_error(error, data, size);
+        check_error(error);
     } else {
-        read_again(data, size);
         check_figures(sizes);
         check_samples(sizes);
         sizes_destroy(sizes);
@@ -109,7 +113,7 @@ check_sizes(const uint8_t *data, size_t size)
 }
 
 static void
-check_error(const char *error, const uint8_t *data, size_t size)
+check_error(const char *error)
 {
     char *end;
     unsigned long line;
@@ -119,46 +123,10 @@ check_error(const char *error, const uint8_t *data, size_t size)
     check(strncmp(error, PATH ":", strlen(PATH ":")) == 0,
           "an error names the file");
     line = strtoul(error + strlen(PATH ":"), &end, 10);
-    check(*end == ':' && (line != 0 || size == 0), "an error names the line");
+    check(*end == ':' && line == expected.wrong,
+          "an error names the first wrong line");
     check(strstr(end, "found ") != NULL && strstr(end, "expected") != NULL,
           "an error has the found and the expected text");
-    if (line != 0) {
-        check_first(error, data, line_end(data, size, line - 1),
-                    line_end(data, size, line));
-    }
-}
-
-/* Checks that the error names the first wrong line. The lines before it may
- * have no error but an early end, and the lines after it do not matter. */
-static void
-check_first(const char *error, const uint8_t *data, size_t before, size_t until)
-{
-    char again[SIZES_ERROR_MAX] = "";
-    struct sizes *sizes;
-
-    check(before < until, "an error names a line of the file");
-    seam_begin(data, until, SIZE_MAX);
-    check(sizes_create(PATH, again) == NULL && strcmp(error, again) == 0,
-          "the lines after an error do not change it");
-    seam_begin(data, before, SIZE_MAX);
-    sizes = sizes_create(PATH, again);
-    check(sizes != NULL || strstr(again, "found the end") != NULL,
-          "an error is the first one");
-    sizes_destroy(sizes);
-}
-
-/* Returns the offset after the line of that number, from 1, and its newline. */
-static size_t
-line_end(const uint8_t *data, size_t size, size_t line)
-{
-    size_t at = 0;
-
-    for (; line != 0 && at < size; line--) {
-        const uint8_t *newline = memchr(data + at, '\n', size - at);
-
-        at = newline == NULL ? size : (size_t) (newline + 1 - data);
-    }
-    return at;
 }
 
 static void
@@ -178,7 +146,6 @@ check_figures(const struct sizes *sizes)
         size_t bytes = sizes->bytes[i];
 
         check(bytes == expected.bytes[i], "the bytes are those of the line");
-        check(bytes >= 1 && bytes <= SIZES_BYTES_MAX, "the bytes are in range");
         total += (long double) expected.weights[i];
         check(isfinite(sizes->until[i]) && fabsl((long double) sizes->until[i] -
                                                  total) <= total * 1e-12L,
@@ -271,73 +238,109 @@ check_shares(const struct sizes *sizes, const uint32_t *samples)
           "sizes are sampled by weight");
 }
 
-/* Reads an accepted file again, line by line. */
+/* Reads the file up to its first wrong line, or to its end. */
 static void
 read_again(const uint8_t *data, size_t size)
 {
     size_t from = 0;
 
+    expected.wrong = 0;
+    expected.is_valid = 0;
+    expected.is_sequence = 0;
     expected.has_header = 0;
     expected.count = 0;
-    expected.is_sequence = 0;
-    for (size_t i = 0; i <= size; i++) {
-        if (i == size || data[i] == '\n') {
-            read_line((const char *) data + from, i - from);
-            from = i + 1;
+    expected.total = 0;
+    while (from < size) {
+        const uint8_t *newline = memchr(data + from, '\n', size - from);
+        size_t until = newline == NULL ? size : (size_t) (newline - data);
+
+        expected.wrong++;
+        if (!read_line((const char *) data + from, until - from)) {
+            return;
         }
+        from = until + 1;
     }
+    expected.is_valid = expected.count != 0;
 }
 
-/* Reads a line of an accepted file: the header, an empty line, or digits, a
- * comma and a weight. */
-static void
+/* Reads a line: the header, an empty line, or digits, a comma and a weight, and
+ * then a comment. Returns whether it is right. */
+static int
 read_line(const char *line, size_t size)
 {
     static char text[TEXT_MAX];
     char *comment;
     char *at;
-    char *end;
 
-    check(memchr(line, '\0', size) == NULL, "a line with a NUL is refused");
     check(size < sizeof(text) && expected.count < LINES_MAX,
           "no input is so long");
+    if (memchr(line, '\0', size) != NULL) {
+        return 0;
+    }
     memcpy(text, line, size);
     text[size] = '\0';
     comment = strchr(text, '#');
     if (comment != NULL) {
         *comment++ = '\0';
-        read_comment(trimmed(comment));
+        if (!read_comment(trimmed(comment))) {
+            return 0;
+        }
     }
     at = trimmed(text);
-    if (*at == '\0') {
-        return;
+    if (*at == '\0' || expected.has_header) {
+        return *at == '\0' || read_pair(at);
     }
-    if (!expected.has_header) {
-        check(strcmp(at, header) == 0, "a file without the header is refused");
-        expected.has_header = 1;
-        return;
-    }
-
-    expected.bytes[expected.count] = 0;
-    check(isdigit((unsigned char) *at), "a line without digits is refused");
-    for (; isdigit((unsigned char) *at); at++) {
-        expected.bytes[expected.count] =
-            10 * expected.bytes[expected.count] + (uint32_t) (*at - '0');
-    }
-    check(*at == ',', "a line without a comma is refused");
-    expected.weights[expected.count++] = strtod(at + 1, &end);
-    check(end[strspn(end, blanks)] == '\0',
-          "text after a line's weight is refused");
+    expected.has_header = 1;
+    return strcmp(at, header) == 0;
 }
 
-static void
-read_comment(char *comment)
+/* An order is right above the header, and there is one. */
+static int
+read_comment(const char *comment)
 {
-    if (strncmp(comment, other_order, strlen(other_order)) == 0) {
-        check(strcmp(comment, order) == 0, "any other order is refused");
-        check(!expected.has_header, "an order below the header is refused");
-        expected.is_sequence = 1;
+    if (strncmp(comment, other_order, strlen(other_order)) != 0) {
+        return 1;
     }
+    expected.is_sequence = 1;
+    return strcmp(comment, order) == 0 && !expected.has_header;
+}
+
+static int
+read_pair(const char *at)
+{
+    uint64_t bytes = 0;
+    double weight;
+    char *end;
+
+    if (!isdigit((unsigned char) *at)) {
+        return 0;
+    }
+    for (; isdigit((unsigned char) *at); at++) {
+        bytes = 10 * bytes + (uint64_t) (*at - '0');
+        /* Leading zeros do not matter, and more digits make no valid size. */
+        bytes =
+            bytes > SIZES_BYTES_MAX ? (uint64_t) SIZES_BYTES_MAX + 1 : bytes;
+    }
+    if (*at != ',' || bytes == 0 || bytes > SIZES_BYTES_MAX) {
+        return 0;
+    }
+    weight = strtod(at + 1, &end);
+    if (end == at + 1 || *end != '\0' || !is_weight(weight)) {
+        return 0;
+    }
+    expected.bytes[expected.count] = bytes;
+    expected.weights[expected.count++] = weight;
+    expected.total += weight;
+    return 1;
+}
+
+static int
+is_weight(double weight)
+{
+    if (expected.is_sequence && (trunc(weight) != weight || weight > 1e6)) {
+        return 0;
+    }
+    return weight > 0 && isfinite(weight) && isfinite(expected.total + weight);
 }
 
 /* text without the blanks around it; cut in place. */
