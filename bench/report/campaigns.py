@@ -23,6 +23,11 @@ SUMS = ("campaigns", "seconds", "executions", "findings")
 COUNTS = (*SUMS, "edges", "corpus")  # the most edges, and the last run's inputs
 STABILITY = "stability"  # the least one, in percent; empty where no engine says it
 
+# The greatest growth of memory from minute 5 of a campaign to its end, in MiB; empty
+# where all are shorter or no engine says it.
+GROWTH = "growth_mib"
+MEMORY = "memory_mib"  # of a campaign in fuzz.json: after 5 minutes, and at the end
+
 Line = dict[str, str]
 
 
@@ -47,12 +52,14 @@ def read(path: Path) -> list[Line] | None:
                     f"{path}:{number}: {column} is {line.get(column)!r}; expected a "
                     "whole number"
                 )
+        if line.get(GROWTH) is None:
+            raise InputError(f"{path}:{number}: no column {GROWTH}")
     return lines
 
 
 def written(lines: list[Line]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*NAMES, *COUNTS, STABILITY], lineterminator="\n")
+    writer = csv.DictWriter(out, [*NAMES, *COUNTS, STABILITY, GROWTH], lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return f"{COMMENT}\n{out.getvalue()}"
@@ -84,11 +91,18 @@ def _line(target: str, engine: str, of: list[Object]) -> Line:
         "corpus": of[-1]["corpus"],
     }
     stable = [one[STABILITY] for one in of if one.get(STABILITY)]
+    grown = [last - settled for settled, last in map(_memory, of) if settled]
     return {
         **dict(zip(NAMES, (target, engine))),
         **{column: f"{counts[column]:.0f}" for column in COUNTS},
         STABILITY: min(stable, key=_percent, default=""),
+        GROWTH: f"{max(grown):.0f}" if grown else "",
     }
+
+
+def _memory(of: Object) -> tuple[float, float]:
+    settled, last = of.get(MEMORY) or (0, 0)
+    return settled, last
 
 
 def _percent(text: str) -> float:
@@ -128,3 +142,10 @@ def _check(of: Any, where: str) -> None:
         raise InputError(
             f"{where}: {STABILITY} is {of[STABILITY]!r}; expected percent"
         ) from None
+    memory = of.get(MEMORY) or [0, 0]
+    if (
+        not isinstance(memory, list)
+        or len(memory) != 2
+        or any(type(mib) not in (int, float) for mib in memory)
+    ):
+        raise InputError(f"{where}: {MEMORY} is {memory!r}; expected two numbers")

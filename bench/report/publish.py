@@ -192,7 +192,10 @@ def check(root: Path, files: Files) -> int:
     messages += stray.find(readmes(root), stray.allowed())
     for message in messages:
         print(message)
-    return STALE if messages else 0
+    if messages:
+        return STALE
+    print(f"{len(files)} files are as {RESULTS}/ makes them, and no figure is stray")
+    return 0
 
 
 def stale(root: Path, name: str, text: str) -> Iterator[str]:

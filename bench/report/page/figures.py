@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import words
-from campaigns import COUNTS, STABILITY, Line
+from campaigns import COUNTS, GROWTH, STABILITY, Line
 from load import Row
 from mutants import TOGETHER, Score
 from variance import RATIO, Split
@@ -464,6 +464,8 @@ def _fuzzed(line: Line, counts: dict[str, int]) -> str:
     ]
     if line[STABILITY]:
         said.append(f"stability {line[STABILITY]}")
+    if line[GROWTH]:
+        said.append(f"{line[GROWTH]} MiB more at the end than after five minutes")
     return ", ".join(said)
 
 

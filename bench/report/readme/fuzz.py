@@ -2,7 +2,7 @@
 
 import statistics
 
-from campaigns import COUNTS, STABILITY, SUMS
+from campaigns import COUNTS, GROWTH, STABILITY, SUMS
 from mutants import TOGETHER
 
 from . import history, measured
@@ -45,13 +45,14 @@ def campaigns(facts: Facts, to: str) -> str:
         return "No fuzzing campaigns are published."
     total = {column: sum(int(line[column]) for line in lines) for column in SUMS}
     table = sheet(
-        ["target", "engine", *COUNTS, STABILITY],
+        ["target", "engine", *COUNTS, STABILITY, GROWTH],
         [
             [
                 line["target"],
                 line["engine"],
                 *(f"{int(line[column]):,}" for column in COUNTS),
                 line[STABILITY] or "-",
+                line[GROWTH] or "-",
             ]
             for line in lines
         ],

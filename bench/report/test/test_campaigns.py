@@ -20,6 +20,7 @@ ONE = {
     "edges": 300,
     "corpus": 7,
     "stability": "100.00%",
+    "memory_mib": [0, 0],
     "findings": [],
 }
 
@@ -36,7 +37,12 @@ class Campaigns(unittest.TestCase):
         return campaigns.load(self.folder)
 
     def test_runs_are_added_up_by_target_and_engine(self) -> None:
-        later = ONE | {"edges": 310, "corpus": 5, "stability": "99.50%"}
+        later = ONE | {
+            "edges": 310,
+            "corpus": 5,
+            "stability": "99.50%",
+            "memory_mib": [95, 102],
+        }
         found = self.load([ONE, ONE | {"engine": "libfuzzer", "stability": ""}], [later])
         self.assertEqual(
             found[0],
@@ -50,10 +56,17 @@ class Campaigns(unittest.TestCase):
                 "edges": "310",
                 "corpus": "5",
                 "stability": "99.50%",
+                "growth_mib": "7",
             },
         )
         self.assertEqual([line["engine"] for line in found], ["afl", "libfuzzer"])
         self.assertEqual(found[1]["stability"], "")
+        self.assertEqual(found[1]["growth_mib"], "")
+
+    def test_growth_is_the_greatest_one(self) -> None:
+        grown = [[90, 88], [90, 91], [0, 95], None]
+        found = self.load([ONE | {"memory_mib": memory} for memory in grown])
+        self.assertEqual(found[0]["growth_mib"], "1")
 
     def test_campaigns_for_a_planted_bug_are_left_out(self) -> None:
         self.assertEqual(self.load([ONE | {"mutant": "fits_wraps"}]), [])
@@ -71,6 +84,8 @@ class Campaigns(unittest.TestCase):
             ({"edges": "many"}, "edges is 'many'; expected a number"),
             ({"stability": "good"}, "stability is 'good'; expected percent"),
             ({"findings": 1}, "findings is 1; expected a list"),
+            ({"memory_mib": [1]}, r"memory_mib is \[1\]; expected two numbers"),
+            ({"memory_mib": ["a", 1]}, "memory_mib is .*; expected two numbers"),
         ):
             with self.assertRaisesRegex(
                 InputError, rf"fuzz\.json:1: campaigns\[0\]: {words}"
@@ -78,12 +93,13 @@ class Campaigns(unittest.TestCase):
                 self.load([ONE | change])
 
     def test_marks_are_rates_edges_and_inputs(self) -> None:
-        figure = figures.campaigns(self.load([ONE | {"seconds": 10, "corpus": None}]))
+        figure = figures.campaigns(self.load([ONE | {"seconds": 10, "corpus": None, "memory_mib": [5, 6]}]))
         self.assertEqual(
             [(mark.row, mark.value) for mark in figure.marks],
             [("executions a second", 100.0), ("edges", 300.0)],
         )
         self.assertIn("stability 100.00%", figure.marks[0].more)
+        self.assertIn("1 MiB more at the end", figure.marks[0].more)
 
 
 if __name__ == "__main__":
