@@ -718,11 +718,9 @@ region_create(struct region *region, const struct step *step)
 static void
 region_destroy(struct region *region)
 {
-    void *state = region->state;
-
     region_empty(region);
+    run.allocator->destroy(region->state);
     region->state = NULL;
-    run.allocator->destroy(state);
     region_end(region, NULL);
 }
 

@@ -53,6 +53,7 @@ static const char *check_line(const char *line, int rc);
 static size_t next_word(const char **text);
 static int is_same_word(const char *word, const char *end, const char *expected,
                         const char *expected_end);
+static size_t last_line(const char *text);
 static const char *check_short(const char *text, enum op_version version,
                                size_t length);
 
@@ -524,6 +525,21 @@ is_same_word(const char *word, const char *end, const char *expected,
     return expected == expected_end;
 }
 
+/* Returns the number of the last line with an op, from 1, or 1. */
+static size_t
+last_line(const char *text)
+{
+    size_t last = 1;
+    size_t line;
+
+    for (line = 1; *text != '\0'; line++) {
+        last = next_word(&text) != 0 ? line : last;
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    return last;
+}
+
 /* Parses the text, whose program has length bytes, into one byte less. */
 static const char *
 check_short(const char *text, enum op_version version, size_t length)
@@ -535,6 +551,9 @@ check_short(const char *text, enum op_version version, size_t length)
     memset(out, GUARD_BYTE, length - 1 + GUARD);
     if (program_parse(text, version, out, length - 1, &line) != -ENOSPC) {
         return "a program that does not fit is refused";
+    }
+    if (line != last_line(text)) {
+        return "the line of the op that does not fit is named";
     }
     for (i = 0; i < GUARD; i++) {
         if (out[length - 1 + i] != GUARD_BYTE) {

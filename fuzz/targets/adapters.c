@@ -2,7 +2,9 @@
  * adapters: every allocator that is compared with the pool works as
  * bench/allocator.h says, so no wrong allocator is measured. The promises are
  * those of fuzz/regions.h, for regions in any order and of several threads,
- * with resets, single frees, cleanups and trims.
+ * with resets, single frees, cleanups and trims. A region of a limited
+ * allocator gets no more memory than it has. After a trim a thread keeps as
+ * much for its pools as it did at first.
  *
  * The first byte chooses the adapter. The rest is a program of version 2
  * without its version, see pool/ops/program.h; so a program of version 2 is an
@@ -16,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "allocator.h"
 #include "op.h"
 #include "regions.h"
@@ -24,6 +29,7 @@
 enum {
     ADAPTERS_MAX = 32,
     INPUT_SIZE_MAX = 64 * 1024,
+    FILL_MOST = 64 * 1024, /* bytes of an object */
 };
 
 /* The adapters whose library is there. */
@@ -36,16 +42,21 @@ static size_t adapters_count;
 
 static size_t chosen; /* index of the adapter of this run */
 
+static size_t first_limit; /* of a thread, before any adapter */
+
 static void adapter_run(size_t nth, const uint8_t *data, size_t size);
 static void adapter_add(const struct allocator *allocator, void *library);
 static void *adapter_create(size_t size, size_t count);
 static void adapter_destroy(void *state);
+static void region_fill(void *state);
 static void adapter_reset(void *state);
 static void *adapter_alloc(void *state, size_t size);
 static int adapter_free(void *state, const struct regions_object *object);
 static int adapter_cleanup(void *state, size_t *ran);
 static void adapter_leave(unsigned thread);
 static void adapter_trim(void);
+static void trim(void);
+static size_t kept_limit(void);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -70,6 +81,7 @@ replay_one(const uint8_t *data, size_t size)
 __attribute__((constructor)) static void
 load(void)
 {
+    first_limit = kept_limit();
     for (size_t i = 0; i < allocators_count; i++) {
         char reason[ALLOCATOR_REASON_MAX] = "its objects overlap";
         void *library =
@@ -116,7 +128,7 @@ adapter_add(const struct allocator *allocator, void *library)
     };
     chosen = adapters_count++;
     adapter_destroy(adapter_create(0, 0));
-    adapter_trim();
+    trim();
 }
 
 /* data is a program, except for its first byte. */
@@ -149,7 +161,24 @@ adapter_create(size_t size, size_t count)
 static void
 adapter_destroy(void *state)
 {
+    if (adapters[chosen].regions.is_limited) {
+        region_fill(state);
+    }
     adapters[chosen].allocator->destroy(state);
+}
+
+/* Takes all that the region has left, and writes to it. */
+static void
+region_fill(void *state)
+{
+    for (size_t size = FILL_MOST; size != 0; size /= 2) {
+        unsigned char *p;
+
+        while ((p = adapter_alloc(state, size)) != NULL) {
+            p[0] = 1;
+            p[size - 1] = 1;
+        }
+    }
 }
 
 static void
@@ -197,7 +226,25 @@ adapter_leave(unsigned thread)
 static void
 adapter_trim(void)
 {
+    trim();
+    if (kept_limit() != first_limit) {
+        regions_fail("a trim leaves the thread's limit as it was at first");
+    }
+}
+
+static void
+trim(void)
+{
     if (adapters[chosen].allocator->trim != NULL) {
         adapters[chosen].allocator->trim(adapters[chosen].library);
     }
+}
+
+static size_t
+kept_limit(void)
+{
+    ngx_pool_cache_stats_t stats;
+
+    ngx_pool_cache_stats(&stats);
+    return stats.limit;
 }

@@ -4,6 +4,7 @@
  *
  * - a thread keeps at most its limit, and at most the bytes that its own pools
  *   requested, less the bytes that went back to the system when a pool ended;
+ * - a thread that is the only one with pools keeps all memory of its first ones;
  * - a new thread starts with the documented limit;
  * - at a thread's end all its memory goes back, also when a later handler of
  *   the thread's end makes and destroys pools;
@@ -37,6 +38,8 @@ enum {
     FAILS_WITHIN = 4,
 
     KEPT_MOST = 16 * 1024 * 1024, /* limit of a new thread */
+    KEPT_LEAST = 16,              /* bytes of a piece of kept memory */
+    UNSWEPT = 31,                 /* regions whose end releases nothing */
 
     LATE_SIZE = 512, /* of the pool that late_end() destroys */
 
@@ -66,7 +69,13 @@ static struct thread {
     size_t swept;       /* kept bytes that went back when a pool ended */
     int is_moved;       /* memory may have come from the system, or gone back,
                          * since the last check */
+    int is_limited;     /* its limit or its kept memory was changed by an op */
+    int has_aligned;    /* it has called ngx_pmemalign(), whose memory counts
+                         * less */
 } threads[REGIONS_THREADS];
+
+static size_t first_refusals; /* before this run */
+static int has_left; /* a thread that had pools has ended in this run */
 
 /* The bytes at the last check_live(). */
 static struct sums {
@@ -75,6 +84,12 @@ static struct sums {
     size_t pools;    /* of live pools */
     size_t indexes;
 } sums;
+
+/* The large allocations of a pool. */
+struct large_of {
+    const ngx_pool_t *pool;
+    size_t bytes;
+};
 
 STATES static struct {
     _Alignas(size_t) unsigned char kept[KEPT][REGIONS];
@@ -113,7 +128,11 @@ static int is_large(const ngx_pool_t *pool,
                     const struct regions_object *object);
 static void note_requested(size_t calls, const ngx_pool_t *pool, size_t size,
                            const void *p);
-static void note_released(size_t kept);
+static size_t bytes_of(const ngx_pool_t *pool);
+static void count_kept(void *state, const struct regions_object *object,
+                       void *data);
+static void note_released(size_t kept, size_t released);
+static int keeps_all(const struct thread *thread);
 static void thread_enter(unsigned number);
 static void thread_leave(unsigned number);
 static void thread_left(unsigned number);
@@ -166,6 +185,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     has_late_key = 1;
     heap_fail_at(HEAP_NEVER);
+    first_refusals = heap_refusals();
+    has_left = 0;
     regions_run(&allocator,
                 FUZZ_SCHEDULED ? REGIONS_SCHEDULED : REGIONS_CONCURRENT, data,
                 size);
@@ -207,25 +228,29 @@ pool_destroy(void *state)
 {
     size_t calls = heap_calls();
     size_t kept = ngx_pool_cache_size();
+    size_t released = bytes_of(state);
 
     ngx_destroy_pool(state);
     if (heap_calls() != calls) {
         regions_fail("a destroy needs no memory");
     }
-    note_released(kept);
+    note_released(kept, released);
 }
 
 static void
 pool_reset(void *state)
 {
+    ngx_pool_stats_t stats;
     size_t calls = heap_calls();
     size_t kept = ngx_pool_cache_size();
+    size_t released = bytes_of(state);
 
+    ngx_pool_stats(state, &stats);
     ngx_reset_pool(state);
     if (heap_calls() != calls) {
         regions_fail("a reset needs no memory");
     }
-    note_released(kept);
+    note_released(kept, released - stats.size);
 }
 
 static void *
@@ -264,6 +289,7 @@ pool_pmemalign(void *state, size_t size, size_t alignment)
     size_t calls = heap_calls();
     void *p = ngx_pmemalign(state, size, alignment);
 
+    threads[regions_thread()].has_aligned = 1;
     note_requested(calls, state, size, p);
     return p;
 }
@@ -363,10 +389,36 @@ note_requested(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
     }
 }
 
-/* Subtracts the kept bytes that were released when a pool ended. kept is the
- * number of kept bytes before. */
+/* The bytes of a pool's blocks and of those large allocations that a thread can
+ * keep. */
+static size_t
+bytes_of(const ngx_pool_t *pool)
+{
+    struct large_of of = {.pool = pool};
+    ngx_pool_stats_t stats;
+
+    ngx_pool_stats(pool, &stats);
+    if (FUZZ_SCHEDULED) {
+        regions_each(count_kept, &of);
+    }
+    return stats.size + of.bytes;
+}
+
 static void
-note_released(size_t kept)
+count_kept(void *state, const struct regions_object *object, void *data)
+{
+    struct large_of *of = data;
+
+    if (state == of->pool && is_large(state, object) &&
+        heap_usable_size(object->p) >= KEPT_LEAST) {
+        of->bytes += heap_usable_size(object->p);
+    }
+}
+
+/* Subtracts the kept bytes that were released when a pool ended. kept is the
+ * number of kept bytes before, and the pool's end has released so many. */
+static void
+note_released(size_t kept, size_t released)
 {
     struct thread *thread = &threads[regions_thread()];
     size_t *sum = &thread->requested;
@@ -374,10 +426,28 @@ note_released(size_t kept)
 
     thread->ended++;
     thread->is_moved = 1;
+    if (keeps_all(thread) && left != kept + released) {
+        regions_fail("a thread keeps all memory of its first pools");
+    }
     if (left < kept) {
         *sum -= kept - left < *sum ? kept - left : *sum;
         thread->swept += kept - left;
     }
+}
+
+/* Whether all that the thread's pools release has come from the system on it,
+ * is within its limit, and is not yet due to go back. */
+static int
+keeps_all(const struct thread *thread)
+{
+    int is_alone = !has_left;
+
+    for (unsigned i = 0; i < REGIONS_THREADS; i++) {
+        is_alone &= &threads[i] == thread || threads[i].requested <= LATE_SIZE;
+    }
+    return FUZZ_SCHEDULED && is_alone && thread->ended <= UNSWEPT &&
+           thread->requested <= thread->limit && !thread->is_limited &&
+           !thread->has_aligned && heap_refusals() == first_refusals;
 }
 
 /* Under AddressSanitizer a thread keeps no memory until a limit is set. */
@@ -395,6 +465,7 @@ thread_enter(unsigned number)
         regions_fail("a new thread keeps no memory, and may keep 16 MiB");
     }
     thread_limit(NGX_POOL_CACHE_SIZE);
+    thread->is_limited = 0;
     if (number != 0) {
         late = pool_create(LATE_SIZE, 0);
         thread->late = late != NULL ? LATE_SIZE : 0;
@@ -416,6 +487,7 @@ thread_leave(unsigned number)
 static void
 thread_left(unsigned number)
 {
+    has_left |= threads[number].requested > LATE_SIZE;
     threads[number] = (struct thread){0};
     check_live();
 }
@@ -440,6 +512,7 @@ static void
 note_all_moved(void)
 {
     threads[regions_thread()].is_moved = 1;
+    threads[regions_thread()].is_limited = 1;
     threads[regions_thread()].bookkeeping = 0;
 }
 

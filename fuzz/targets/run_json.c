@@ -1,7 +1,8 @@
 /*
  * run_json: bench/write/json.h writes JSON as RFC 8259 defines it, for any
  * nesting of objects and lists, flat or not, and any strings and numbers. A
- * strict reader finds the same keys, strings and numbers in the same order.
+ * strict reader finds the same keys, strings and numbers in the same order, and
+ * each of them on a line of its own, indented by its depth, or all on one line.
  * Each byte of a string that is no UTF-8 becomes U+FFFD. A number that JSON
  * does not have becomes null.
  *
@@ -63,8 +64,10 @@ struct value {
 };
 
 static struct {
+    int flat; /* as in struct json */
     size_t count;
-    size_t read; /* values that were read */
+    size_t read;  /* values that were read */
+    size_t depth; /* objects and lists that are open where they are read */
     struct value values[VALUES_MAX];
 } written;
 
@@ -86,7 +89,8 @@ static unsigned read_hex(struct reader *text);
 static void read_number(struct reader *text, const struct value *value);
 static size_t read_digits(struct reader *text);
 static void read_word(struct reader *text, const char *word);
-static void read_blanks(struct reader *text);
+static void read_line(struct reader *text, size_t depth);
+static int is_flat(void);
 static int read_if(struct reader *text, char c);
 static int peek(const struct reader *reader);
 static unsigned next(struct reader *reader);
@@ -110,8 +114,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(file != NULL, "a stream gets memory");
     written.count = 0;
     written.read = 0;
+    written.depth = 0;
     json_init(&json, file);
-    json.flat = (int) (next(&input) % FLATS);
+    written.flat = (int) (next(&input) % FLATS);
+    json.flat = written.flat;
     write_all(&json, &input);
     check(fclose(file) == 0, "the text gets memory");
 
@@ -222,9 +228,8 @@ read_value(struct reader *text, int is_keyed)
     if (is_keyed) {
         read_string(text, found);
         check(strcmp(found, value->key) == 0, "a key is read as written");
-        read_blanks(text);
-        check(read_if(text, ':'), "a colon follows a key");
-        read_blanks(text);
+        check(read_if(text, ':') && read_if(text, ' '),
+              "a colon and a blank follow a key");
     }
     switch (value->kind) {
     case OBJECT:
@@ -258,20 +263,26 @@ read_value(struct reader *text, int is_keyed)
 static void
 read_members(struct reader *text, char close, int is_keyed)
 {
+    size_t depth = ++written.depth;
     int is_first = 1;
 
-    read_blanks(text);
-    while (!read_if(text, close)) {
-        if (!is_first) {
-            check(read_if(text, ','), "commas part members");
-            read_blanks(text);
+    while (written.read < written.count &&
+           written.values[written.read].kind != CLOSE) {
+        check(is_first || read_if(text, ','), "commas part members");
+        if (!is_flat()) {
+            read_line(text, depth);
+        } else {
+            check(is_first || read_if(text, ' '), "a blank follows a comma");
         }
         read_value(text, is_keyed);
-        read_blanks(text);
         is_first = 0;
     }
-    check(written.values[written.read++].kind == CLOSE,
-          "an object or list ends where it was closed");
+    if (!is_first && !is_flat()) {
+        read_line(text, depth - 1);
+    }
+    check(read_if(text, close), "an object or list ends where it was closed");
+    written.read++;
+    written.depth--;
 }
 
 static void
@@ -390,12 +401,20 @@ read_word(struct reader *text, const char *word)
     }
 }
 
+/* Reads the start of a line. */
 static void
-read_blanks(struct reader *text)
+read_line(struct reader *text, size_t depth)
 {
-    while (peek(text) == ' ' || peek(text) == '\n') {
-        text->at++;
+    check(read_if(text, '\n'), "a value has a line of its own");
+    for (size_t i = 0; i < 2 * depth; i++) {
+        check(read_if(text, ' '), "a line is indented by two blanks a depth");
     }
+}
+
+static int
+is_flat(void)
+{
+    return written.flat != 0 && written.depth >= (size_t) written.flat;
 }
 
 static int

@@ -17,8 +17,6 @@
 #include "replay.h"
 #include "seam.h"
 
-#define PATH "folder/name.csv"
-
 enum {
     LINES_MAX = 4096, /* more than any input has */
     TEXT_MAX = 64 * 1024,
@@ -29,6 +27,21 @@ enum {
      * the same for each file. The share of them that lies in an interval
      * differs from the interval's length by at most 0.06. */
     SHARE_PARTS = 12,
+};
+
+/* The file's path and the name of its sizes, by the input's size. */
+static const struct {
+    const char *path;
+    const char *name;
+} names[] = {
+    {"folder/name.csv", "name"},
+    {"name.csv", "name"},
+    {"folder.csv/two.parts.csv", "two.parts"},
+    {"folder/name.txt", "name.txt"},
+    {"./.csv", ".csv"},
+    {"csv", "csv"},
+    {"folder/a_name_of_as_many_bytes_as_fits.csv",
+     "a_name_of_as_many_bytes_as_fits"},
 };
 
 static const char blanks[] = " \t\r";
@@ -49,8 +62,8 @@ static struct {
 } expected;
 
 static void check_sizes(const uint8_t *data, size_t size);
-static void check_error(const char *error);
-static void check_figures(const struct sizes *sizes);
+static void check_error(const char *error, const char *path);
+static void check_figures(const struct sizes *sizes, const char *name);
 static void check_samples(const struct sizes *sizes);
 static int is_size(const struct sizes *sizes, uint32_t bytes);
 static void check_shares(const struct sizes *sizes, const uint32_t *samples);
@@ -78,6 +91,8 @@ replay_one(const uint8_t *data, size_t size)
 static void
 check_sizes(const uint8_t *data, size_t size)
 {
+    const size_t at = size % (sizeof(names) / sizeof(names[0]));
+    const char *path = names[at].path;
     char error[SIZES_ERROR_MAX] = "";
     struct sizes *sizes;
     size_t nth = 0;
@@ -87,13 +102,14 @@ check_sizes(const uint8_t *data, size_t size)
      * more. */
     do {
         seam_begin(data, size, nth++);
-        sizes = sizes_create(PATH, error);
+        sizes = sizes_create(path, error);
         is_refused = seam_refusals() != 0;
         if (is_refused) {
             check(sizes == NULL &&
                       (strstr(error, "out of memory") != NULL ||
                        strstr(error, "cannot be read") != NULL) &&
-                      strncmp(error, PATH ":", strlen(PATH ":")) == 0,
+                      strncmp(error, path, strlen(path)) == 0 &&
+                      error[strlen(path)] == ':',
                   "an error for lack of memory names its cause");
             check(seam_live() == 0, "a refused file leaves no memory");
         }
@@ -103,9 +119,9 @@ check_sizes(const uint8_t *data, size_t size)
     check((sizes != NULL) == expected.is_valid,
           "a file is read if all its lines are right");
     if (sizes == NULL) {
-        check_error(error);
+        check_error(error, path);
     } else {
-        check_figures(sizes);
+        check_figures(sizes, names[at].name);
         check_samples(sizes);
         sizes_destroy(sizes);
     }
@@ -113,16 +129,16 @@ check_sizes(const uint8_t *data, size_t size)
 }
 
 static void
-check_error(const char *error)
+check_error(const char *error, const char *path)
 {
     char *end;
     unsigned long line;
 
     check(strnlen(error, SIZES_ERROR_MAX) < SIZES_ERROR_MAX,
           "an error fits into SIZES_ERROR_MAX bytes");
-    check(strncmp(error, PATH ":", strlen(PATH ":")) == 0,
+    check(strncmp(error, path, strlen(path)) == 0 && error[strlen(path)] == ':',
           "an error names the file");
-    line = strtoul(error + strlen(PATH ":"), &end, 10);
+    line = strtoul(error + strlen(path) + 1, &end, 10);
     check(*end == ':' && line == expected.wrong,
           "an error names the first wrong line");
     check(strstr(end, "found ") != NULL && strstr(end, "expected") != NULL,
@@ -130,14 +146,14 @@ check_error(const char *error)
 }
 
 static void
-check_figures(const struct sizes *sizes)
+check_figures(const struct sizes *sizes, const char *name)
 {
     long double total = 0;
     long double mean = 0;
     size_t least = SIZES_BYTES_MAX;
     size_t most = 0;
 
-    check(strcmp(sizes->name, "name") == 0, "the name is the file's");
+    check(strcmp(sizes->name, name) == 0, "the name is the file's");
     check(sizes->is_sequence == expected.is_sequence,
           "the order is the file's");
     check(sizes->count == expected.count && sizes->count > 0,
