@@ -4,7 +4,8 @@
  *
  * - a thread keeps at most its limit, and at most the bytes that its own pools
  *   requested, less the bytes that went back to the system when a pool ended;
- * - a thread that is the only one with pools keeps all memory of its first ones;
+ * - a thread that is the only one with pools keeps all memory of its first
+ *   pools;
  * - a new thread starts with the documented limit;
  * - at a thread's end all its memory goes back, also when a later handler of
  *   the thread's end makes and destroys pools;
