@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -72,6 +73,20 @@ class Source(unittest.TestCase):
                 binary = self.build(program, flags.stdout.split())
                 done = run([binary], env=environment)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_each_function_that_main_calls_is_there(self) -> None:
+        program = self.folder / "long.ops"
+        counts = set()
+        for allocations in range(325, 340):  # about as many as the first one holds
+            for idle in range(3):
+                program.write_text("create p0 4096\n" + allocations * "palloc p0 8\n"
+                                   + idle * "nop\n")
+                printed = run([TOOL, "c", program]).stdout
+                made = re.findall(r"^(part_\d+)\(void\)$", printed, re.MULTILINE)
+                called = re.findall(r"^    (part_\d+)\(\);$", printed, re.MULTILINE)
+                self.assertEqual(made, called)
+                counts.add(len(made))
+        self.assertEqual(counts, {1, 2})
 
     def test_a_planted_bug_is_reported_with_its_line(self) -> None:
         files = {line.split()[0]: SOURCE / line.split()[1] for line in
