@@ -384,10 +384,10 @@ check_end(const char *text)
         const char *after;
         int rc;
     } cases[] = {
-        {" 1", -EINVAL},
-        {" a_word_that_is_longer_than_any_op's", -EINVAL},
-        {"\t# text", 0},
-        {" \r\n1", 0},
+        {" 1", -EINVAL},  {" a_word_that_is_longer_than_any_op's", -EINVAL},
+        {"\t1", -EINVAL}, {"\t# text", 0},
+        {" \r\n1", 0},    {"\r\n1", 0},
+        {"\r", 0},
     };
     char longer[2 * OP_TEXT_SIZE];
     struct op op;

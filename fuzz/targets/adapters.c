@@ -127,7 +127,7 @@ adapter_add(const struct allocator *allocator, void *library)
         .trim = adapter_trim,
     };
     chosen = adapters_count++;
-    adapter_destroy(adapter_create(0, 0));
+    allocator->destroy(adapter_create(0, 0));
     trim();
 }
 
@@ -171,6 +171,10 @@ adapter_destroy(void *state)
 static void
 region_fill(void *state)
 {
+    if (adapter_alloc(state, SIZE_MAX) != NULL ||
+        adapter_alloc(state, SIZE_MAX - FILL_MOST) != NULL) {
+        regions_fail("a region has no object that is larger than memory");
+    }
     for (size_t size = FILL_MOST; size != 0; size /= 2) {
         unsigned char *p;
 
