@@ -390,9 +390,18 @@ check_end(const char *text)
         {"\r", 0},
     };
     char longer[2 * OP_TEXT_SIZE];
+    char last = text[strlen(text) - 1];
     struct op op;
     size_t i;
 
+    /* With twenty digits more, a number has more than 64 bits. */
+    if (last >= '1' && last <= '9') {
+        strcpy(longer, text);
+        strcat(longer, "00000000000000000000");
+        if (op_parse(&op, longer) != -EINVAL) {
+            return "a number of more than 64 bits is refused";
+        }
+    }
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         strcpy(longer, text);
         strcat(longer, cases[i].after);

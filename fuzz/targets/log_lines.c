@@ -62,7 +62,8 @@ static struct {
     size_t size;
 } values[CONVERSIONS / 4];
 
-static ngx_log_t log_seen; /* the log that the writer must get */
+static ngx_log_t log_seen;  /* the log that the writer must get */
+static ngx_log_t log_inner; /* that the writer itself writes to */
 static ngx_uint_t level_now;
 static size_t lines;
 
@@ -76,6 +77,8 @@ static void append_string(char c, size_t count);
 static void append_error(ngx_err_t err);
 static void write_line(ngx_log_t *log, ngx_uint_t level, u_char *buf,
                        size_t len);
+static void write_inner(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+                        size_t len);
 static void check(int holds, const char *words);
 
 int
@@ -97,6 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_message();
     append_error(err);
     log_seen = (ngx_log_t){.log_level = own, .writer = write_line};
+    log_inner = (ngx_log_t){.writer = write_inner};
     /* This call also runs instrumented code with an engine's first input, which
      * shows that the log is instrumented. */
     check(log_message(NGX_LOG_STDERR, err) == 1,
@@ -279,6 +283,18 @@ write_line(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
     check(level == level_now, "a line has its message's level");
     check(len == size, "a line is as long as its text, or 511 bytes");
     check(memcmp(buf, expected, size) == 0, "a line has its message's text");
+    ngx_log_error_core(level, &log_inner, 0, "another line");
+    check(memcmp(buf, expected, size) == 0,
+          "a line stays while its writer writes another one");
+}
+
+static void
+write_inner(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
+{
+    check(log == &log_inner && level == level_now &&
+              len == strlen("another line") &&
+              memcmp(buf, "another line", len) == 0,
+          "a writer can write to another log");
 }
 
 static void
