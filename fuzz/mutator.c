@@ -20,8 +20,10 @@ enum {
     FILLED_ONE_IN = 16, /* one row in this number fills the program */
     STEPS_MAX = 4,
 
-    LOOPED_MAX = 8, /* ops of a loop */
-    LOOPS_MAX = 64, /* rounds of a loop: kept memory depends on 64 regions */
+    LOOPED_MAX = 8,    /* ops of a loop */
+    LOOPS_MAX = 64,    /* rounds of a loop: kept memory depends on 64 regions */
+    SPREAD_ONE_IN = 4, /* one loop of a trace in this number has other pools in
+                        * each round: recorded programs have many pools */
 
     /* Ops again after a reset. Each repeats it 16 times: a thread releases the
      * memory that the last 64 regions did not need. */
@@ -334,6 +336,7 @@ mutator_loop(struct mutator *mutator)
 {
     size_t all = work_of(mutator->ops, mutator->count);
     size_t count = 1 + sample_below(mutator, LOOPED_MAX);
+    uint32_t spread = 0;
     size_t rounds;
     size_t from;
     struct op *place;
@@ -351,9 +354,14 @@ mutator_loop(struct mutator *mutator)
     if (rounds > (MUTATOR_OPS_MAX - mutator->count) / count) {
         rounds = (MUTATOR_OPS_MAX - mutator->count) / count;
     }
+    if (mutator->use == MUTATOR_TRACE &&
+        sample_one_in(mutator, SPREAD_ONE_IN)) {
+        spread = OP_POOLS;
+    }
     place = ops_open(mutator, from + count, rounds * count);
     for (i = 0; i < rounds * count; i++) {
         place[i] = mutator->ops[from + i];
+        place[i].pool += spread;
     }
     return rounds != 0;
 }

@@ -97,7 +97,8 @@ int mutator_duplicate(struct mutator *mutator);
  * as it may. work_most grows by that number, but not above 1,024. */
 int mutator_repeat(struct mutator *mutator);
 
-/* Repeat a run of ops 64 times, or as often as work_most allows. */
+/* Repeat a run of ops 64 times, or as often as work_most allows; for
+ * trace_reader at times with four other pools in each round. */
 int mutator_loop(struct mutator *mutator);
 
 /*
