@@ -20,6 +20,8 @@ SHOW_EVERY = 2  # seconds
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20  # that an engine has to end by itself
 SETTLED_SECONDS = 300  # after which an engine's memory should grow no more
+MINUTE = 60  # seconds
+WINDOW_MINUTES = 5  # of two windows, whose least memory is compared
 MIB = 1 << 20
 
 
@@ -63,24 +65,33 @@ class Outcome:
 
 
 class Memory:
-    """The resident memory of an engine's processes: whether a campaign leaks."""
+    """The resident memory of an engine's processes: whether a campaign leaks.
+
+    It rises and falls by tens of MiB, since sanitizers keep freed memory for a while.
+    What leaks is in the least memory of some minutes, too.
+    """
 
     def __init__(self) -> None:
         self.start = time.monotonic()
-        self.settled = 0  # bytes after SETTLED_SECONDS
-        self.last = 0
+        self.least: list[int] = []  # bytes, of each minute
 
     def note(self, processes: list[subprocess.Popen]) -> None:
         sizes = [resident(process.pid) for process in processes]
         if not all(sizes):
             return  # one has ended
-        self.last = sum(sizes)
-        if self.settled == 0 and time.monotonic() - self.start >= SETTLED_SECONDS:
-            self.settled = self.last
+        minute = int((time.monotonic() - self.start) // MINUTE)
+        while len(self.least) <= minute:
+            self.least.append(sum(sizes))
+        self.least[minute] = min(self.least[minute], sum(sizes))
 
     def mib(self) -> tuple[int, int]:
-        """After SETTLED_SECONDS, and at the end; 0 where a campaign is shorter."""
-        return round(self.settled / MIB), round(self.last / MIB)
+        """The least memory of up to WINDOW_MINUTES after SETTLED_SECONDS, and of as
+        many at the end; the first is 0 where a campaign is shorter."""
+        settled = self.least[SETTLED_SECONDS // MINUTE:]
+        if not settled:
+            return 0, round(min(self.least[-1:], default=0) / MIB)
+        window = min(WINDOW_MINUTES, (len(settled) + 1) // 2)
+        return round(min(settled[:window]) / MIB), round(min(settled[-window:]) / MIB)
 
 
 class Progress:

@@ -78,8 +78,8 @@ def campaign(
 def memory_of(outcome: Outcome) -> str:
     settled, last = outcome.memory
     minutes = SETTLED_SECONDS // 60
-    return (f", {settled} MiB of memory after {minutes} minutes and {last} MiB at the "
-            "end" if settled else "")
+    return (f", at least {settled} MiB of memory after {minutes} minutes and {last} MiB "
+            "at the end" if settled else "")
 
 
 def folder_of(setting: Setting, asked: Asked) -> Path:

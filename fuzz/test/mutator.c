@@ -25,7 +25,7 @@ enum {
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
  * only with the mutator's weights and with the list of ops. */
-static const uint32_t everywhere = 0x457a12db;
+static const uint32_t everywhere = 0xec989124;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -584,6 +584,37 @@ test_loop_lets_a_run_follow_itself(void **state)
     }
     assert_true(seen[1] != 0 && seen[4] != 0 && seen[8] != 0);
     assert_int_equal(most, 64);
+}
+
+/* Each round of such a loop has pools of its own. */
+static void
+test_loop_spreads_the_pools_of_traces_alone(void **state)
+{
+    static const enum mutator_use uses[] = {MUTATOR_POOL, MUTATOR_MIXED,
+                                            MUTATOR_THREADS, MUTATOR_TRACE};
+    size_t spread[MUTATOR_USES] = {0};
+    uint64_t seed;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        for (seed = 0; seed < SEEDS; seed++) {
+            uint32_t most = 0;
+            size_t at;
+
+            mutator_init(&after, uses[i], seed);
+            mutator_read(&after, bytes, size);
+            (void) mutator_loop(&after);
+            for (at = 0; at < after.count; at++) {
+                most = after.ops[at].pool > most ? after.ops[at].pool : most;
+            }
+            spread[uses[i]] += most >= OP_POOLS;
+        }
+    }
+    assert_in_range(spread[MUTATOR_TRACE], SEEDS / 8, SEEDS / 2);
+    assert_int_equal(spread[MUTATOR_POOL] + spread[MUTATOR_MIXED] +
+                         spread[MUTATOR_THREADS],
+                     0);
 }
 
 /* The repeated op is a reset, or a create where there is no pool. */
@@ -1233,6 +1264,7 @@ main(void)
         cmocka_unit_test(test_duplicate_copies_a_run),
         cmocka_unit_test(test_repeat_lets_an_op_be_done_more_often),
         cmocka_unit_test(test_loop_lets_a_run_follow_itself),
+        cmocka_unit_test(test_loop_spreads_the_pools_of_traces_alone),
         cmocka_unit_test(test_age_ends_many_regions),
         cmocka_unit_test(test_handlers_have_one_to_three_digits),
         cmocka_unit_test(test_lower_keeps_less_than_there_is),

@@ -142,12 +142,23 @@ class Commands(Fake):
             memory = self.run_session().outcome.memory
             self.assertRegex(
                 fuzz.memory_of(Outcome("libfuzzer", 0, memory=memory)),
-                r"[1-9]\d* MiB of memory .* and [1-9]\d* MiB at the end")
+                r"at least [1-9]\d* MiB of memory .* and [1-9]\d* MiB at the end")
         settled, last = self.run_session().outcome.memory
         self.assertEqual(settled, 0)
         self.assertGreater(last, 0)
         self.assertEqual(
             fuzz.memory_of(Outcome("libfuzzer", 0, memory=(settled, last))), "")
+
+    def test_memory_is_the_least_of_some_minutes(self) -> None:
+        for mib, expected in (
+            ([90] * 5, (0, 90)),
+            ([1, 2, 3, 4, 5, 90], (90, 90)),
+            ([1, 2, 3, 4, 5, 90, 95, 92, 99], (90, 92)),
+            ([0] * 5 + [97, 98, 90, 99, 98, 80, 70, 88, 89, 91, 92, 93], (90, 88)),
+        ):
+            memory = engine.Memory()
+            memory.least = [each * engine.MIB for each in mib]
+            self.assertEqual(memory.mib(), expected)
 
     def test_an_engine_that_dies_is_a_failure_with_a_cure(self) -> None:
         self.make("echo 'ReserveShadowMemoryRange failed' >&2; exit 1")
