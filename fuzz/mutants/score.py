@@ -16,7 +16,7 @@ Ctrl-C or kill it is written, too, and a second run does the rest.
     --kind KIND      only generated, or only planted ones
     --jobs N         how many at once (default: the number of cores)
     --seconds N      CPU seconds of a campaign against a planted bug (default: 60);
-                     a fifteenth of them against a generated one
+                     a twentieth of them against a generated one
     --ops N          ops of exhaustion's programs (default: 4)
     --build FOLDER   where to build (default: build-mutants)
     --results FOLDER where to write (default: results)
@@ -66,7 +66,7 @@ POOL = "pool/"  # what the pool's checks are about
 
 # There are many more generated mutants than planted ones, and those that live take
 # all of a campaign's seconds: they get a part of them.
-GENERATED_PART = 15
+GENERATED_PART = 20
 
 NOT_STARTED = 127  # exit status, as of the dynamic linker
 
