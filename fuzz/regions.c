@@ -719,9 +719,8 @@ static void
 region_destroy(struct region *region)
 {
     region_empty(region);
-    run.allocator->destroy(region->state);
+    region_end(region, run.allocator->destroy);
     region->state = NULL;
-    region_end(region, NULL);
 }
 
 static void
@@ -755,13 +754,11 @@ region_empty(struct region *region)
     }
 }
 
-/* Calls end(), unless it is NULL, and ends the region's objects. */
+/* Calls end(), and ends the region's objects. */
 static void
 region_end(struct region *region, void (*end)(void *state))
 {
-    if (end != NULL) {
-        end(region->state);
-    }
+    end(region->state);
     if (region->ran != region->cleanups) {
         regions_fail("each cleanup runs once");
     }

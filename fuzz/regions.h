@@ -67,7 +67,8 @@ struct regions_allocator {
     int reset_runs_cleanups; /* 0: a region with cleanups is not reset */
 
     /* Make a region for about count objects and size bytes in all. Returns NULL
-     * when it is refused. */
+     * when it is refused. In destroy() and reset() regions_each() still has the
+     * region's objects. */
     void *(*create)(size_t size, size_t count);
     void (*destroy)(void *state);
     void (*reset)(void *state); /* NULL: the allocator has no reset */

@@ -100,7 +100,8 @@ static const struct kind kinds[OP_COUNT] = {
     [OP_NGINX] = {{0, 12, 0, 0}, AGE, NULL},
 };
 
-/* The pools and allocations that exist before a new op. */
+/* The pools and allocations that exist before a new op. Loops of traces make
+ * pools of higher numbers, which count as that of the same remainder. */
 struct scene {
     unsigned pools; /* a bit for each pool that exists */
     uint32_t pool;  /* of the op before */

@@ -9,6 +9,7 @@ are left out, since they measure the fuzzer and not the pool.
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,11 @@ def read(path: Path) -> list[Line] | None:
                     f"{path}:{number}: {column} is {line.get(column)!r}; expected a "
                     "whole number"
                 )
-        if line.get(GROWTH) is None:
-            raise InputError(f"{path}:{number}: no column {GROWTH}")
+        if not re.fullmatch(r"(-?\d+)?", line.get(GROWTH) or ""):
+            raise InputError(
+                f"{path}:{number}: {GROWTH} is {line[GROWTH]!r}; expected a whole "
+                "number or nothing"
+            )
     return lines
 
 

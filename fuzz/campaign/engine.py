@@ -88,9 +88,9 @@ class Memory:
         """The least memory of up to WINDOW_MINUTES after SETTLED_SECONDS, and of as
         many at the end; the first is 0 where a campaign is shorter."""
         settled = self.least[SETTLED_SECONDS // MINUTE:]
-        if not settled:
-            return 0, round(min(self.least[-1:], default=0) / MIB)
-        window = min(WINDOW_MINUTES, (len(settled) + 1) // 2)
+        window = min(WINDOW_MINUTES, len(settled) // 2)
+        if window == 0:
+            return 0, round(self.least[-1] / MIB) if self.least else 0
         return round(min(settled[:window]) / MIB), round(min(settled[-window:]) / MIB)
 
 

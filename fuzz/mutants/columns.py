@@ -280,7 +280,9 @@ def measure(check: Check, tree: Tree, runner: Runner) -> None:
     """Run check on the original, which must pass, for the limits of mutants."""
     if check.kind == "campaign":
         return
-    done = run_check(dataclasses.replace(check, cpu=CPU_MOST), tree, runner, {})
+    # A replay has as many seconds as with a mutant.
+    cpu = check.cpu if check.kind == "replay" else CPU_MOST
+    done = run_check(dataclasses.replace(check, cpu=cpu), tree, runner, {})
     passes = done.status == 1 if check.kind == "replay" else (
         not has_failed(check, done))
     if check.kind == "replay" and not re.search(r"^1\.\.[1-9]", done.output, re.M):

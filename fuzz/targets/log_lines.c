@@ -2,8 +2,9 @@
  * log_lines: a message to a standalone log (pool/standalone/) arrives at the
  * log's writer as ngx_log.h says, if the log takes the message's level. The
  * writer gets one line at that level: the text that printf() would make, then
- * the error's number and text, cut to 511 bytes. The input has the level, the
- * log's own level, the error, and then the message.
+ * the error's number and text, cut to 511 bytes. A writer may write to another
+ * log, and its own line stays. The input has the level, the log's own level,
+ * the error, and then the message.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -38,9 +38,9 @@
 enum {
     FAILS_WITHIN = 4,
 
-    KEPT_MOST = 16 * 1024 * 1024, /* limit of a new thread */
-    KEPT_LEAST = 16,              /* bytes of a piece of kept memory */
-    UNSWEPT = 31,                 /* regions whose end releases nothing */
+    KEPT_MOST = 16 * 1024 * 1024,    /* limit of a new thread */
+    KEPT_LEAST = 2 * sizeof(size_t), /* a piece of kept memory has two words */
+    UNSWEPT = 31,                    /* regions whose end releases nothing */
 
     LATE_SIZE = 512, /* of the pool that late_end() destroys */
 
@@ -129,9 +129,9 @@ static int is_large(const ngx_pool_t *pool,
                     const struct regions_object *object);
 static void note_requested(size_t calls, const ngx_pool_t *pool, size_t size,
                            const void *p);
-static size_t bytes_of(const ngx_pool_t *pool);
-static void count_kept(void *state, const struct regions_object *object,
-                       void *data);
+static size_t large_bytes(const ngx_pool_t *pool);
+static void count_large(void *state, const struct regions_object *object,
+                        void *data);
 static void note_released(size_t kept, size_t released);
 static int keeps_all(const struct thread *thread);
 static void thread_enter(unsigned number);
@@ -229,29 +229,29 @@ pool_destroy(void *state)
 {
     size_t calls = heap_calls();
     size_t kept = ngx_pool_cache_size();
-    size_t released = bytes_of(state);
+    size_t released = large_bytes(state);
+    ngx_pool_stats_t stats;
 
+    ngx_pool_stats(state, &stats);
     ngx_destroy_pool(state);
     if (heap_calls() != calls) {
         regions_fail("a destroy needs no memory");
     }
-    note_released(kept, released);
+    note_released(kept, stats.size + released);
 }
 
 static void
 pool_reset(void *state)
 {
-    ngx_pool_stats_t stats;
     size_t calls = heap_calls();
     size_t kept = ngx_pool_cache_size();
-    size_t released = bytes_of(state);
+    size_t released = large_bytes(state);
 
-    ngx_pool_stats(state, &stats);
     ngx_reset_pool(state);
     if (heap_calls() != calls) {
         regions_fail("a reset needs no memory");
     }
-    note_released(kept, released - stats.size);
+    note_released(kept, released);
 }
 
 static void *
@@ -390,23 +390,21 @@ note_requested(size_t calls, const ngx_pool_t *pool, size_t size, const void *p)
     }
 }
 
-/* The bytes of a pool's blocks and of those large allocations that a thread can
- * keep. */
+/* The bytes of a pool's large allocations that a thread can keep; 0 for
+ * concurrent threads. */
 static size_t
-bytes_of(const ngx_pool_t *pool)
+large_bytes(const ngx_pool_t *pool)
 {
     struct large_of of = {.pool = pool};
-    ngx_pool_stats_t stats;
 
-    ngx_pool_stats(pool, &stats);
     if (FUZZ_SCHEDULED) {
-        regions_each(count_kept, &of);
+        regions_each(count_large, &of);
     }
-    return stats.size + of.bytes;
+    return of.bytes;
 }
 
 static void
-count_kept(void *state, const struct regions_object *object, void *data)
+count_large(void *state, const struct regions_object *object, void *data)
 {
     struct large_of *of = data;
 
@@ -416,8 +414,9 @@ count_kept(void *state, const struct regions_object *object, void *data)
     }
 }
 
-/* Subtracts the kept bytes that were released when a pool ended. kept is the
- * number of kept bytes before, and the pool's end has released so many. */
+/* Subtracts the kept bytes that went back to the system when a pool ended. kept
+ * is the number of kept bytes before; released is that of the bytes that the
+ * pool had. */
 static void
 note_released(size_t kept, size_t released)
 {
@@ -443,10 +442,13 @@ keeps_all(const struct thread *thread)
 {
     int is_alone = !has_left;
 
+    if (!FUZZ_SCHEDULED) {
+        return 0;
+    }
     for (unsigned i = 0; i < REGIONS_THREADS; i++) {
         is_alone &= &threads[i] == thread || threads[i].requested <= LATE_SIZE;
     }
-    return FUZZ_SCHEDULED && is_alone && thread->ended <= UNSWEPT &&
+    return is_alone && thread->ended <= UNSWEPT &&
            thread->requested <= thread->limit && !thread->is_limited &&
            !thread->has_aligned && heap_refusals() == first_refusals;
 }

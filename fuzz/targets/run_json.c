@@ -2,7 +2,8 @@
  * run_json: bench/write/json.h writes JSON as RFC 8259 defines it, for any
  * nesting of objects and lists, flat or not, and any strings and numbers. A
  * strict reader finds the same keys, strings and numbers in the same order, and
- * each of them on a line of its own, indented by its depth, or all on one line.
+ * each of them on a line of its own, indented by its depth, or, from the chosen
+ * depth on, on the line of its object or list.
  * Each byte of a string that is no UTF-8 becomes U+FFFD. A number that JSON
  * does not have becomes null.
  *

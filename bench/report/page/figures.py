@@ -465,7 +465,7 @@ def _fuzzed(line: Line, counts: dict[str, int]) -> str:
     if line[STABILITY]:
         said.append(f"stability {line[STABILITY]}")
     if line[GROWTH]:
-        said.append(f"{line[GROWTH]} MiB more at the end than after five minutes")
+        said.append(f"memory grew by {line[GROWTH]} MiB after five minutes")
     return ", ".join(said)
 
 

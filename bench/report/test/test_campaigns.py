@@ -93,13 +93,14 @@ class Campaigns(unittest.TestCase):
                 self.load([ONE | change])
 
     def test_marks_are_rates_edges_and_inputs(self) -> None:
-        figure = figures.campaigns(self.load([ONE | {"seconds": 10, "corpus": None, "memory_mib": [5, 6]}]))
+        one = ONE | {"seconds": 10, "corpus": None, "memory_mib": [5, 6]}
+        figure = figures.campaigns(self.load([one]))
         self.assertEqual(
             [(mark.row, mark.value) for mark in figure.marks],
             [("executions a second", 100.0), ("edges", 300.0)],
         )
         self.assertIn("stability 100.00%", figure.marks[0].more)
-        self.assertIn("1 MiB more at the end", figure.marks[0].more)
+        self.assertIn("memory grew by 1 MiB", figure.marks[0].more)
 
 
 if __name__ == "__main__":
