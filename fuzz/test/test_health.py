@@ -137,8 +137,9 @@ class Commands(Fake):
         self.assertEqual(self.main()[0], 0)
 
     def test_memory_is_said_of_a_campaign_that_is_long_enough(self) -> None:
-        self.make(FUZZES + "exec sleep 1")
-        with mock.patch.object(engine, "SETTLED_SECONDS", 0):
+        self.make(FUZZES + "exec sleep 3")
+        with (mock.patch.object(engine, "SETTLED_SECONDS", 0),
+              mock.patch.object(engine, "MINUTE", 1)):
             memory = self.run_session().outcome.memory
             self.assertRegex(
                 fuzz.memory_of(Outcome("libfuzzer", 0, memory=memory)),
