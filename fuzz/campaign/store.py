@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,11 @@ WRITTEN_APART = ".new"
 
 
 def write(path: Path, data: bytes) -> None:
-    """Make path hold data, at once."""
+    """Make path hold data, at once. Campaigns of one batch may share a folder, so two
+    threads may write the same input."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    apart = path.with_name(f".{path.name}{WRITTEN_APART}")
+    thread = threading.get_native_id()
+    apart = path.with_name(f".{path.name}.{thread}{WRITTEN_APART}")
     with apart.open("wb") as file:
         file.write(data)
         file.flush()

@@ -3,6 +3,7 @@
 that are scripts."""
 
 import argparse
+import concurrent.futures
 import contextlib
 import io
 import json
@@ -297,6 +298,18 @@ class Store(Folder):
             file.write('{"run": ')
         history.append(path, {"run": 2})
         self.assertEqual(history.load(path), [{"run": 1}, {"run": 2}])
+
+    def test_threads_may_add_the_same_inputs(self) -> None:
+        inputs = [self.folder / str(number) for number in range(200)]
+        for path in inputs:
+            path.write_bytes(path.name.encode())
+        out = self.folder / "out"
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for added in [pool.submit(store.add, out, inputs, []) for _ in range(4)]:
+                added.result()
+        self.assertEqual(sorted(path.read_text() for path in store.files_of(out)),
+                         sorted(path.name for path in inputs))
+        self.assertEqual(len(list(out.iterdir())), len(inputs))
 
 
 class Together(unittest.TestCase):
