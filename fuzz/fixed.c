@@ -23,12 +23,19 @@ enum {
      * AddressSanitizer, which reports an access. */
     STALE_MAX = 1024,
 
+    /* The pages after these bytes are given back to the system when so many
+     * programs in a row did not need them. Otherwise a campaign's memory would
+     * grow up to FIXED_SIZE, and look like a leak. */
+    PAGES_KEPT = 8 * 1024 * 1024,
+    UNUSED_LEAST = 1000 * 1000,
+
     /* The states of a block. */
     LIVE = 0x6c697665,
     FREED = 0x66726564,
 };
 
-/* Stands before each block. */
+/* Stands before each block. Under AddressSanitizer every byte that is no live
+ * block's is marked, a header too. */
 struct header {
     size_t size;
     size_t state;
@@ -41,18 +48,21 @@ static const uintptr_t alignment_of_all = (UINTPTR_MAX >> 31 >> 1) + 1;
 
 static unsigned char *memory; /* NULL: not reserved yet */
 static size_t used;           /* bytes, from the start of memory */
-static size_t most;           /* the highest value of used so far */
+static size_t most;           /* all bytes from here on are 0 */
+static size_t unused;         /* programs that needed PAGES_KEPT at most */
 static size_t live;           /* blocks */
 
 static void reserve(void);
+static struct header header_read(const void *p);
+static void header_write(void *p, struct header header);
 static void fill(unsigned char *p, size_t size);
+static void release(void);
 
 int
 fixed_posix_memalign(void **ret_p, size_t alignment, size_t size)
 {
     uintptr_t start;
     unsigned char *p;
-    struct header *header;
 
     if (memory == NULL) {
         reserve();
@@ -64,12 +74,9 @@ fixed_posix_memalign(void **ret_p, size_t alignment, size_t size)
         return ENOMEM;
     }
     p = memory + (start - (uintptr_t) memory);
-    header = (struct header *) (void *) p - 1;
-    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header) + size);
-    *header = (struct header){.size = size, .state = LIVE};
+    ASAN_UNPOISON_MEMORY_REGION(p, size);
+    header_write(p, (struct header){.size = size, .state = LIVE});
     fill(p, size);
-    ASAN_POISON_MEMORY_REGION(header, sizeof(*header));
-    ASAN_POISON_MEMORY_REGION(p + size, REDZONE);
     used = (size_t) (p - memory) + size + REDZONE;
     live++;
     *ret_p = p;
@@ -90,6 +97,19 @@ reserve(void)
     }
     start &= ~(alignment_of_all - 1);
     memory = (unsigned char *) p + (start - (uintptr_t) p);
+    ASAN_POISON_MEMORY_REGION(memory, FIXED_SIZE);
+}
+
+ASAN_UNCHECKED static struct header
+header_read(const void *p)
+{
+    return ((const struct header *) p)[-1];
+}
+
+ASAN_UNCHECKED static void
+header_write(void *p, struct header header)
+{
+    ((struct header *) p)[-1] = header;
 }
 
 static void
@@ -114,22 +134,34 @@ fill(unsigned char *p, size_t size)
 void
 fixed_free(void *p)
 {
-    struct header *header = (struct header *) p - 1;
-    size_t size;
+    struct header header = header_read(p);
 
-    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
-    if (header->state != LIVE) {
+    if (header.state != LIVE) {
         fprintf(stderr, "fixed memory: free() of %s\n",
-                header->state == FREED ? "a freed block" : "no block");
+                header.state == FREED ? "a freed block" : "no block");
         abort();
     }
-    size = header->size;
-    header->state = FREED;
+    header.state = FREED;
+    header_write(p, header);
     if (!ASAN_ON) {
-        memset(p, FIXED_STALE, size < STALE_MAX ? size : STALE_MAX);
+        memset(p, FIXED_STALE,
+               header.size < STALE_MAX ? header.size : STALE_MAX);
     }
-    ASAN_POISON_MEMORY_REGION(header, sizeof(*header) + size);
+    ASAN_POISON_MEMORY_REGION(p, header.size);
     if (--live == 0) {
+        release();
         used = 0;
+    }
+}
+
+/* The pages that are given back read as 0. most falls, so that fill() fills
+ * them again. */
+static void
+release(void)
+{
+    unused = used > PAGES_KEPT ? 0 : unused + 1;
+    if (unused >= UNUSED_LEAST && most > PAGES_KEPT &&
+        madvise(memory + PAGES_KEPT, most - PAGES_KEPT, MADV_DONTNEED) == 0) {
+        most = PAGES_KEPT;
     }
 }

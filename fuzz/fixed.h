@@ -6,9 +6,9 @@
  * functions here.
  *
  * Under AddressSanitizer each block is marked as a block of malloc() is: an
- * access to the bytes before it, to the bytes after it, or to a freed block is
- * reported. A freed block is not used again before all blocks are freed. One
- * thread.
+ * access to the bytes before it, to the bytes after it, to memory that no block
+ * has had, or to a freed block is reported. A freed block is not used again
+ * before all blocks are freed. One thread.
  */
 #ifndef FUZZ_FIXED_H
 #define FUZZ_FIXED_H
@@ -24,8 +24,8 @@
 int fixed_posix_memalign(void **ret_p, size_t alignment, size_t size);
 
 /* As free(). The block's first bytes are filled with FIXED_STALE. When no block
- * is live, addresses start from the first one again. Aborts when p is no live
- * block. */
+ * is live, addresses start from the first one again; pages that were not needed
+ * for long are given back to the system. Aborts when p is no live block. */
 void fixed_free(void *p);
 
 enum {

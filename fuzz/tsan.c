@@ -15,12 +15,19 @@ tsan_has_reported(void)
     return atomic_load(&has_reported);
 }
 
-/* An engine's handler of SIGABRT allocates. ThreadSanitizer would report that,
- * and its report would call the same handler again. */
+/*
+ * report_signal_unsafe: an engine's handler of SIGABRT allocates.
+ * ThreadSanitizer would report that, and its report would call the same handler
+ * again.
+ * memory_limit_mb: ThreadSanitizer's record of accesses grows by 1 GiB in an
+ * hour of a campaign. Near this resident size it drops the record. It then
+ * misses a race with an access before that, and the next input can show it. A
+ * campaign has 250 MiB at its start.
+ */
 const char *
 __tsan_default_options(void)
 {
-    return "report_signal_unsafe=0";
+    return "report_signal_unsafe=0:memory_limit_mb=400";
 }
 
 /* Suppresses races on an engine's counters, which all threads add to. They have

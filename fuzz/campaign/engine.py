@@ -67,7 +67,8 @@ class Outcome:
 class Memory:
     """The resident memory of an engine's processes: whether a campaign leaks.
 
-    It rises and falls by tens of MiB, since sanitizers keep freed memory for a while.
+    It rises and falls, by 30 MiB at times, since sanitizers keep freed memory for a
+    while.
     What leaks is in the least memory of some minutes, too.
     """
 

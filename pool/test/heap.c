@@ -35,6 +35,7 @@ static size_t cleared_most = HEAP_SIZE_MAX; /* of heap_calloc() */
 static void *heap_take(const char *function, size_t alignment, size_t size,
                        size_t most);
 static int heap_refuses(size_t size, size_t most);
+static struct header header_read(const void *p);
 
 void *
 heap_malloc(size_t size)
@@ -78,17 +79,16 @@ heap_posix_memalign(void **ret_p, size_t alignment, size_t size)
 void
 heap_free(void *p)
 {
-    struct header *header;
+    struct header header;
 
     if (p == NULL) {
         return;
     }
-    header = (struct header *) p - 1;
-    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
+    header = header_read(p);
     live_blocks--;
-    live_bytes -= header->size;
+    live_bytes -= header.size;
     freed_last = (uintptr_t) p;
-    free(header->start);
+    free(header.start);
 }
 
 size_t
@@ -100,13 +100,13 @@ heap_usable_size(void *p)
 size_t
 heap_size(void *p)
 {
-    struct header *header = (struct header *) p - 1;
-    size_t size;
+    return header_read(p).size;
+}
 
-    ASAN_UNPOISON_MEMORY_REGION(header, sizeof(*header));
-    size = header->size;
-    ASAN_POISON_MEMORY_REGION(header, sizeof(*header));
-    return size;
+ASAN_UNCHECKED static struct header
+header_read(const void *p)
+{
+    return ((const struct header *) p)[-1];
 }
 
 void
