@@ -33,6 +33,7 @@ UNWORDED = (
     (r"SUMMARY: AddressSanitizer: ([\w-]+)", "memory safety"),
     (r"Assertion `(.*)' failed", "the code's own assertions"),
     (r"SUMMARY: libFuzzer: (out-of-memory)", "memory has a bound"),
+    (r"SUMMARY: libFuzzer: (timeout)", "every call ends"),
     (r"(?:SUMMARY: libFuzzer: |^ended by )(deadly signal|SIG\w+)", "memory safety"),
 )
 
@@ -68,13 +69,19 @@ def status_text(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
-def first_of(binary: Path, found: list[Path]) -> Finding | None:
+def first_of(binary: Path, found: list[Path], log: str) -> Finding | None:
+    """The first of these inputs that fails alone; else the first, with log: what was
+    said when all of them ran."""
     for path in found:
         report = fails(binary, path)
         if report is not None:
             return Finding(path, report)
     if found:
-        return Finding(found[0], STATE_LOST)
+        # libFuzzer's progress: "#4096 pulse ...", and a tab and "NEW_FUNC[1/2]: ...".
+        # A stack's lines begin with spaces, then "#".
+        said = [line for line in log.splitlines()
+                if not line.startswith(("#", "\tNEW_FUNC"))]
+        return Finding(found[0], "\n".join([STATE_LOST, *said]))
     return None
 
 
@@ -87,11 +94,17 @@ def signature(report: str) -> str:
         match = re.search(pattern, report, re.M)
         if match:
             return f"{BROKEN}: {promise}: {match[1].strip(' :')}"
-    return f"{BROKEN}: a run succeeds: {report[:SIGNATURE_SIZE]}"
+    first = report.partition("\n")[0]
+    return f"{BROKEN}: a run succeeds: {first[:SIGNATURE_SIZE]}"
 
 
 def is_endless(report: str) -> bool:
     return report.startswith(NO_END)
+
+
+def needs_others(report: str) -> bool:
+    """Whether the input fails only after others."""
+    return report.startswith(STATE_LOST)
 
 
 def stack(report: str) -> list[str]:
@@ -120,7 +133,7 @@ def headline(report: str) -> str:
     lines = [
         line for line in report.splitlines()
         if re.search(r"broken promise|^  (live|\d+ bytes)|\w+: \w+Sanitizer|"
-                     r"CHECK failed|runtime error|in ngx_", line)
-        or line.startswith(NO_END)
+                     r"ERROR: libFuzzer|CHECK failed|runtime error|in ngx_", line)
+        or is_endless(line) or needs_others(line)
     ]
     return "\n".join(lines[:REPORT_LINES]) or report.strip()[-REPORT_SIZE:]

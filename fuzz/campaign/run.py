@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import afl, describe, finding, session, store
-from .engine import Outcome, Progress
+from .engine import Outcome, Progress, tail
 from .health import Problem
 from .session import Asked, Result, Setting
 from .targets import NEEDS_NGINX, TARGETS, family
@@ -115,8 +115,9 @@ def recover(run: Run) -> None:
 
 def recover_one(run: Run, asked: Asked, work: Path) -> None:
     new = harvest(run, asked)
+    said = "\n".join(tail(log) for log in sorted(work.glob(f"{asked.engine}-*.log")))
     found = finding.first_of(run.setting.binary(asked),
-                             session.found(asked.engine, work))
+                             session.found(asked.engine, work), said)
     run.say(f"{asked.target} ({asked.engine}): a run that was killed left {new} "
             f"new inputs, and {'a finding' if found else 'no finding'}")
     if found is not None:

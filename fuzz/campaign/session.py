@@ -182,7 +182,7 @@ def run(
 def conclude(asked: Asked, binary: Path, outcome: Outcome, work: Path) -> Result:
     """The meaning of an engine's end. A program that fails before it has an input fails
     on an empty one: that is a finding, if the project's code is where it fails."""
-    found = finding.first_of(binary, outcome.found)
+    found = finding.first_of(binary, outcome.found, outcome.log)
     problem = health.diagnose(outcome)
     if problem is not None and health.known(outcome.log) is None:
         start = work / "start"
@@ -212,10 +212,11 @@ def replay(binary: Path, folder: Path, running: Running) -> Finding | None:
     paths = store.files_of(folder)
     if not paths or running.is_stopped:
         return None
-    if finding.fails(binary, *paths) is None:
+    report = finding.fails(binary, *paths)
+    if report is None:
         return None
     return finding.first_of(
-        binary, [path for path in paths if not running.is_stopped])
+        binary, [path for path in paths if not running.is_stopped], report)
 
 
 def learnt(engine: str, work: Path) -> list[Path]:
@@ -243,7 +244,7 @@ def make_small(setting: Setting, result: Result, out: Path) -> Finding:
         report = finding.fails(other, one.path)
         if report is not None:
             one, binary = Finding(one.path, report), other
-    if one.report == finding.STATE_LOST:
+    if finding.needs_others(one.report):
         shutil.copy(one.path, out)
         return Finding(out, one.report)
     replayer = setting.replay(asked.target, asked.engine)

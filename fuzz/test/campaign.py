@@ -29,6 +29,7 @@ from campaign import (  # noqa: E402
     fuzz,
     libfuzzer,
     minimise,
+    session,
     targets,
 )
 from campaign.engine import Instance, Outcome, Progress, Running, Task  # noqa: E402
@@ -89,6 +90,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     return 0;
+}
+"""
+
+# Leaks: fails after enough inputs, whichever they are.
+TARGET_FULL = """
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void *volatile last;
+
+    (void) data;
+    (void) size;
+    last = memset(malloc(100000), 1, 100000);
+    usleep(1000); /* libFuzzer looks at its memory once a second */
+    return last == NULL;
 }
 """
 
@@ -289,7 +311,7 @@ class Engines(unittest.TestCase):
 
     def check_hang(self, engine: str) -> None:
         outcome = self.run_target(engine, TARGET_HANG, 60)
-        found = finding.first_of(self.folder / "target", outcome.found)
+        found = finding.first_of(self.folder / "target", outcome.found, outcome.log)
         self.assertIsNotNone(found)
         self.assertEqual(finding.headline(found.report), "no end within 2 s")
         small = minimise.minimise(self.folder / "target", found,
@@ -302,6 +324,18 @@ class Engines(unittest.TestCase):
 
     def test_afl_finds_an_input_that_hangs(self) -> None:
         self.check_hang("afl")
+
+    def test_libfuzzer_says_what_fails_only_after_other_inputs(self) -> None:
+        task = self.make_target("libfuzzer", TARGET_FULL, 60)
+        task = task._replace(options=("-rss_limit_mb=200",))
+        outcome = self.run_task("libfuzzer", task)
+        asked = Asked("target", "libfuzzer", task.seconds)
+        found = session.conclude(asked, task.binary, outcome, self.folder).finding
+        self.assertIsNotNone(found)
+        self.assertTrue(finding.needs_others(found.report))
+        self.assertEqual(finding.signature(found.report),
+                         "broken promise: memory has a bound: out-of-memory")
+        self.assertIn("out-of-memory (used: ", finding.headline(found.report))
 
     def test_afl_reports_a_target_that_keeps_state(self) -> None:
         outcome = self.run_target("afl", TARGET_UNSTABLE, 5)
