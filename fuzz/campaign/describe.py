@@ -131,13 +131,17 @@ def corpus_name(one: dict) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    """A row for each campaign, as Markdown."""
-    lines = ["| target | engine | seconds | executions | edges | corpus | ended |",
-             "|---|---|---|---|---|---|---|"]
+    """A row for each campaign, as Markdown. Its memory is that after five minutes and
+    that at the end; empty for AFL++, and for a campaign that is too short."""
+    lines = ["| target | engine | seconds | executions | edges | corpus | memory (MiB) "
+             "| ended |",
+             "|---|---|---|---|---|---|---|---|"]
     for row in rows:
+        settled, last = row["memory_mib"]
+        memory = f"{settled} to {last}" if settled else ""
         lines.append(
             f"| {row['target']} | {row['engine']} | {row['seconds']:.0f} | "
-            f"{row['executions']} | {row['edges']} | {row['corpus']} | "
+            f"{row['executions']} | {row['edges']} | {row['corpus']} | {memory} | "
             f"{row['ended']} |")
     return "\n".join(lines)
 

@@ -136,6 +136,9 @@ class Identity(unittest.TestCase):
             ("SUMMARY: libFuzzer: deadly signal", "memory safety: deadly signal"),
             ("ended by SIGSEGV", "memory safety: SIGSEGV"),
             ("no end within 20 s", "every call ends: no end within"),
+            ("SUMMARY: libFuzzer: timeout", "every call ends: timeout"),
+            (f"{finding.STATE_LOST}\nINFO: words",
+             "a run succeeds: fails only after other inputs"),
             ("words", "a run succeeds: words"),
         ):
             self.assertEqual(finding.signature(report), f"broken promise: {promise}")
@@ -162,6 +165,15 @@ class Description(unittest.TestCase):
                      "int main", "./run reproduce build-fuzz/findings/k/input",
                      "met 2 times", "(build-fuzz/findings/k/input)"):
             self.assertIn(part, text)
+
+    def test_table_has_the_memory_of_a_long_campaign(self) -> None:
+        row = {"target": "t", "engine": "libfuzzer", "seconds": 3600.2,
+               "executions": 5, "edges": 6, "corpus": 7, "ended": "nothing found"}
+        text = describe.table([row | {"memory_mib": (98, 102)},
+                               row | {"memory_mib": (0, 98)}])
+        self.assertTrue(text.endswith(
+            "| t | libfuzzer | 3600 | 5 | 6 | 7 | 98 to 102 | nothing found |\n"
+            "| t | libfuzzer | 3600 | 5 | 6 | 7 |  | nothing found |"))
 
     def test_sarif_has_the_place_and_the_promise(self) -> None:
         other = self.one._replace(key="other")

@@ -465,7 +465,9 @@ def _fuzzed(line: Line, counts: dict[str, int]) -> str:
     if line[STABILITY]:
         said.append(f"stability {line[STABILITY]}")
     if line[GROWTH]:
-        said.append(f"memory grew by {line[GROWTH]} MiB after five minutes")
+        growth = int(line[GROWTH])
+        verb = "grew" if growth >= 0 else "shrank"
+        said.append(f"memory {verb} by {abs(growth)} MiB after five minutes")
     return ", ".join(said)
 
 

@@ -101,6 +101,8 @@ class Campaigns(unittest.TestCase):
         )
         self.assertIn("stability 100.00%", figure.marks[0].more)
         self.assertIn("memory grew by 1 MiB", figure.marks[0].more)
+        figure = figures.campaigns(self.load([one | {"memory_mib": [8, 6]}]))
+        self.assertIn("memory shrank by 2 MiB", figure.marks[0].more)
 
 
 if __name__ == "__main__":
