@@ -19,10 +19,11 @@ tsan_has_reported(void)
  * report_signal_unsafe: an engine's handler of SIGABRT allocates.
  * ThreadSanitizer would report that, and its report would call the same handler
  * again.
- * memory_limit_mb: ThreadSanitizer's record of accesses grows by 1 GiB in an
- * hour of a campaign. Near this resident size it drops the record. It then
- * misses a race with an access before that, and the next input can show it. A
- * campaign has 250 MiB at its start.
+ * memory_limit_mb: ThreadSanitizer's record of accesses takes ever more memory.
+ * Near this resident size it drops the record. It then misses a race with an
+ * access before that, and the next input can show it. A campaign has 250 MiB at
+ * its start. What it notes of a thread that has ended stays: 300 bytes each,
+ * also where a program only starts and joins threads.
  */
 const char *
 __tsan_default_options(void)
