@@ -23,9 +23,10 @@ enum {
      * AddressSanitizer, which reports an access. */
     STALE_MAX = 1024,
 
-    /* The pages after these bytes are given back to the system when so many
-     * programs in a row did not need them. Otherwise a campaign's memory would
-     * grow up to FIXED_SIZE, and look like a leak. */
+    /* The pages after these bytes are given back to the system once they were
+     * not needed UNUSED_LEAST times in a row, from the first block to the time
+     * when none is live. Otherwise a campaign's memory would grow up to
+     * FIXED_SIZE, and look like a leak. */
     PAGES_KEPT = 8 * 1024 * 1024,
     UNUSED_LEAST = 1000 * 1000,
 
@@ -49,7 +50,7 @@ static const uintptr_t alignment_of_all = (UINTPTR_MAX >> 31 >> 1) + 1;
 static unsigned char *memory; /* NULL: not reserved yet */
 static size_t used;           /* bytes, from the start of memory */
 static size_t most;           /* all bytes from here on are 0 */
-static size_t unused;         /* programs that needed PAGES_KEPT at most */
+static size_t unused;         /* times in a row, see UNUSED_LEAST */
 static size_t live;           /* blocks */
 
 static void reserve(void);

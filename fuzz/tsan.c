@@ -22,8 +22,8 @@ tsan_has_reported(void)
  * memory_limit_mb: ThreadSanitizer's record of accesses takes ever more memory.
  * Near this resident size it drops the record. It then misses a race with an
  * access before that, and the next input can show it. A campaign has 250 MiB at
- * its start. What it notes of a thread that has ended stays: 300 bytes each,
- * also where a program only starts and joins threads.
+ * its start. Its note of each thread that has ended stays, some 300 bytes, also
+ * where a program only starts and joins threads.
  */
 const char *
 __tsan_default_options(void)

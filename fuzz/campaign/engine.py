@@ -68,8 +68,7 @@ class Memory:
     """The resident memory of an engine's processes: whether a campaign leaks.
 
     It rises and falls, by 30 MiB at times, since sanitizers keep freed memory for a
-    while.
-    What leaks is in the least memory of some minutes, too.
+    while. What leaks is in the least memory of some minutes, too.
     """
 
     def __init__(self) -> None:

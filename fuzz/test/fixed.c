@@ -20,8 +20,8 @@ enum {
     PAGE = 4096,
     LITTLE = 1024 * 1024,
     MUCH = 24 * 1024 * 1024,
-    KEPT = 8 * 1024 * 1024, /* fixed.c: the rest is given back, */
-    UNUSED = 1000 * 1000,   /* after so many programs */
+    KEPT = 8 * 1024 * 1024, /* PAGES_KEPT of fixed.c */
+    UNUSED = 1000 * 1000,   /* UNUSED_LEAST of fixed.c */
 };
 
 static unsigned char *
