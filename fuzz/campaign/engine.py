@@ -38,6 +38,7 @@ class Task(NamedTuple):
     jobs: int = 1  # instances
     seed: int = 0  # of the random generator; 0: the engine chooses
     variants: dict[str, Path] = {}  # AFL++'s other builds of binary
+    seconds_of_process: int = 0  # libFuzzer's, which then starts again; 0: all
 
     def elapsed(self, start: float) -> str:
         """How far the campaign is that began at start, for a line of progress."""
@@ -73,9 +74,17 @@ class Memory:
 
     def __init__(self) -> None:
         self.start = time.monotonic()
+        self.noted_from = self.start
         self.least: list[int] = []  # bytes, of each minute
 
+    def restart(self) -> None:
+        """Other processes follow, which take less memory in their first minute."""
+        self.noted_from = time.monotonic() + MINUTE
+
     def note(self, processes: list[subprocess.Popen]) -> None:
+        """Note what processes take, which are all of the engine's."""
+        if time.monotonic() < self.noted_from:
+            return
         sizes = [resident(process.pid) for process in processes]
         if not all(sizes):
             return  # one has ended
@@ -134,7 +143,6 @@ class Ended(NamedTuple):
     status: int  # of the first one that failed, or 0
     log: str  # that instance's
     is_stopped: bool
-    memory: Memory
 
 
 class Running:
@@ -147,12 +155,11 @@ class Running:
 
     def run(
         self, instances: list[Instance], has_found: Callable[[], bool],
-        show: Callable[[], None],
+        show: Callable[[], None], memory: Memory | None = None,
     ) -> Ended:
         """Start instances, and show what they do, until all ended. Once one has
         found something, or failed, the others are stopped."""
         processes: list[subprocess.Popen] = []
-        memory = Memory()
         stops = False
         try:
             for instance in instances:
@@ -162,7 +169,8 @@ class Running:
                 stops = has_found()
                 if stops or any(process.returncode for process in processes):
                     break
-                memory.note(processes)
+                if memory is not None:
+                    memory.note(processes)
                 show()
         finally:
             stops |= self.is_stopped
@@ -171,7 +179,7 @@ class Running:
         # An instance that failed by itself, before it was stopped, says why.
         failed = next((i for i, status in enumerate(ended) if status), 0)
         status = ended[failed] or next((s for s in statuses if s), 0)
-        return Ended(status, tail(instances[failed].log), stops, memory)
+        return Ended(status, tail(instances[failed].log), stops)
 
     def start(self, instance: Instance) -> subprocess.Popen:
         """In a session of its own. It ends when this program does, and writes no

@@ -5,13 +5,14 @@ the executions in the same processor time, and it passes over inputs without an
 end.
 """
 
+import dataclasses
 import re
 import time
 from pathlib import Path
 
 from . import finding
-from .engine import INPUT_SIZE_MAX, Instance, Outcome, Progress, Running, Task
-from .engine import tail
+from .engine import INPUT_SIZE_MAX, Instance, Memory, Outcome, Progress, Running
+from .engine import Task, tail
 
 ARTEFACTS = r"(crash|timeout|oom|leak)-"
 
@@ -19,27 +20,46 @@ ARTEFACTS = r"(crash|timeout|oom|leak)-"
 def run(task: Task, progress: Progress, running: Running) -> Outcome:
     crashes = task.work / "crashes"  # timeouts are written there too
     crashes.mkdir(exist_ok=True)
-    instances = [
-        Instance(command(task, crashes, number),
-                 task.work / f"libfuzzer-{number}.log", {})
-        for number in range(task.jobs)
-    ]
-    logs = [instance.log for instance in instances]
+    outcome = Outcome("libfuzzer", 0)
+    memory = Memory()
     start = time.monotonic()
-    ended = running.run(instances, lambda: bool(found(crashes)),
-                        lambda: show(task, start, logs, progress))
-    outcome = Outcome("libfuzzer", ended.status, log=ended.log,
-                      is_stopped=ended.is_stopped,
-                      seconds=time.monotonic() - start, found=found(crashes),
-                      memory=ended.memory.mib())
-    read([tail(log) for log in logs], outcome)
+    starts = 0
+    while True:
+        begun = time.monotonic()
+        seconds = seconds_of_processes(task, start)
+        instances = [
+            Instance(command(task, crashes, seconds, starts * task.jobs + number),
+                     task.work / f"libfuzzer-{number}.log", {})
+            for number in range(task.jobs)
+        ]
+        logs = [instance.log for instance in instances]
+        ended = running.run(
+            instances, lambda: bool(found(crashes)),
+            lambda logs=logs: show(task, start, outcome, logs, progress), memory)
+        add([tail(log) for log in logs], outcome)
+        outcome.status, outcome.log = ended.status, ended.log
+        outcome.is_stopped, outcome.found = ended.is_stopped, found(crashes)
+        if ended.status != 0 or ended.is_stopped or outcome.found or \
+                time.monotonic() - begun < seconds or \
+                seconds_of_processes(task, start) <= 0:
+            break
+        starts += 1
+        memory.restart()
+    outcome.seconds = time.monotonic() - start
+    outcome.memory = memory.mib()
     return outcome
 
 
-def command(task: Task, crashes: Path, number: int) -> list[str]:
+def seconds_of_processes(task: Task, start: float) -> int:
+    """That the next processes may take, of a campaign that began at start."""
+    seconds = task.seconds - int(time.monotonic() - start)
+    return min(seconds, task.seconds_of_process or seconds)
+
+
+def command(task: Task, crashes: Path, seconds: int, number: int) -> list[str]:
     return [
         str(task.binary), f"-max_len={INPUT_SIZE_MAX}",
-        f"-max_total_time={task.seconds}", f"-timeout={finding.RUN_TIMEOUT}",
+        f"-max_total_time={seconds}", f"-timeout={finding.RUN_TIMEOUT}",
         f"-artifact_prefix={crashes}/", *task.options,
         *([f"-seed={task.seed + number}"] if task.seed else []),
         *([f"-dict={task.dictionary}"] if task.dictionary else []),
@@ -47,9 +67,11 @@ def command(task: Task, crashes: Path, number: int) -> list[str]:
     ]
 
 
-def show(task: Task, start: float, logs: list[Path], progress: Progress) -> None:
-    outcome = Outcome("libfuzzer", 0)
-    read([tail(log) for log in logs], outcome)
+def show(
+    task: Task, start: float, before: Outcome, logs: list[Path], progress: Progress
+) -> None:
+    outcome = dataclasses.replace(before)
+    add([tail(log) for log in logs], outcome)
     progress.show(f"{task.elapsed(start)}, {outcome.runs} runs, "
                   f"{outcome.edges} edges, {outcome.corpus} inputs")
 
@@ -59,9 +81,8 @@ def found(folder: Path) -> list[Path]:
                   if path.is_file() and re.match(ARTEFACTS, path.name))
 
 
-def read(logs: list[str], outcome: Outcome) -> None:
-    """Take what the instances' logs say last into outcome: runs of all of them."""
-    outcome.runs = 0
+def add(logs: list[str], outcome: Outcome) -> None:
+    """Add what the instances' logs say last to outcome: the runs of all of them."""
     for log in logs:
         runs = 0
         for match in re.finditer(r"^#(\d+)\s+\w+ +cov: (\d+) ft: \d+"
@@ -90,6 +111,6 @@ def replay(binary: Path, folders: list[Path], work: Path,
     outcome = Outcome("libfuzzer", ended.status, log=ended.log, has_started=True,
                       is_stopped=ended.is_stopped,
                       seconds=time.monotonic() - start, found=found(work))
-    read([ended.log], outcome)
+    add([ended.log], outcome)
     outcome.has_started = True
     return outcome

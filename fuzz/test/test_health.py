@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -20,7 +21,7 @@ FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
-from campaign import afl, engine, fuzz, health, session  # noqa: E402
+from campaign import afl, engine, fuzz, health, session, targets  # noqa: E402
 from campaign.engine import Outcome, Progress, Task  # noqa: E402
 from campaign.session import Asked, Setting  # noqa: E402
 
@@ -115,13 +116,15 @@ class Fake(unittest.TestCase):
 
     def make(self, text: str, engine: str = "libfuzzer") -> None:
         path = self.setting.built(engine) / "fuzz/run_json"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    def run_session(self, engine: str = "libfuzzer") -> session.Result:
-        return session.run(self.setting, Asked("run_json", engine, 1), self.work,
-                           [], Progress(False))
+    def run_session(
+        self, engine: str = "libfuzzer", seconds: int = 1
+    ) -> session.Result:
+        return session.run(self.setting, Asked("run_json", engine, seconds),
+                           self.work, [], Progress(False))
 
     def main(self) -> tuple[int, str]:
         """Returns the command's status and its output."""
@@ -162,6 +165,44 @@ class Commands(Fake):
             memory = engine.Memory()
             memory.least = [each * engine.MIB for each in mib]
             self.assertEqual(memory.mib(), expected)
+
+    def test_a_process_with_a_bound_starts_again_until_the_time_is_up(self) -> None:
+        said = self.parent / "said"
+        self.make(f'echo "$*" | grep -o "max_total_time=[0-9]*" >>{said}\n'
+                  f"{FUZZES}sleep 2")
+        with mock.patch.object(targets, "seconds_of_process", return_value=2):
+            outcome = self.run_session(seconds=5).outcome
+        times = said.read_text().split()
+        self.assertEqual(times[:2], ["max_total_time=2"] * 2)
+        self.assertEqual(times[2:], ["max_total_time=1"] * (len(times) - 2))
+        self.assertGreaterEqual(outcome.seconds, 4)
+        self.assertEqual(outcome.runs, 99 * len(times))
+        self.assertTrue(outcome.has_started)
+
+    def test_a_process_with_a_bound_that_ends_early_ends_the_campaign(self) -> None:
+        for status in 0, 1:
+            said = self.parent / f"said-{status}"
+            self.make(f'echo "$*" | grep max_total_time >>{said}\n'
+                      f"{FUZZES}exit {status}")
+            with mock.patch.object(targets, "seconds_of_process", return_value=2):
+                self.run_session(seconds=60)
+            self.assertEqual(said.read_text().count("\n"), 1)
+
+    def test_memory_leaves_out_the_first_minute_of_a_process_that_follows(
+        self
+    ) -> None:
+        memory = engine.Memory()
+        with (mock.patch.object(engine, "MINUTE", 1),
+              mock.patch.object(engine, "resident", return_value=90) as resident):
+            process = mock.Mock(pid=1)
+            memory.note([process])
+            memory.restart()
+            resident.return_value = 5
+            memory.note([process])
+            self.assertEqual(memory.least, [90])
+            time.sleep(1)
+            memory.note([process])
+            self.assertEqual(memory.least[-1], 5)
 
     def test_an_engine_that_dies_is_a_failure_with_a_cure(self) -> None:
         self.make("echo 'ReserveShadowMemoryRange failed' >&2; exit 1")
