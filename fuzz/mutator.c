@@ -30,6 +30,8 @@ enum {
     AGED_LEAST = 4,
     AGED_MOST = 8,
 
+    DRAINED_MOST = 8, /* repetitions of a free, each of 16 */
+
     LOWERED_BY = 8,   /* bytes, at most */
     LOWERED_ROW = 3,  /* ops of a row of ends */
     LOWERED_COPY = 4, /* ops between two rows, at most */
@@ -61,7 +63,7 @@ static const struct {
     {mutator_insert, 8},  {mutator_delete, 3},    {mutator_swap, 1},
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
     {mutator_replace, 2}, {mutator_keep, 3},      {mutator_loop, 2},
-    {mutator_age, 1},     {mutator_lower, 2},
+    {mutator_age, 1},     {mutator_lower, 2},     {mutator_drain, 1},
 };
 
 enum {
@@ -70,6 +72,8 @@ enum {
                        * there is one */
 };
 
+static int row_insert(struct mutator *mutator, uint8_t code,
+                      size_t repetitions);
 static size_t work_sample(struct mutator *mutator);
 static void work_allow(struct mutator *mutator, size_t more);
 static void work_limit(struct mutator *mutator);
@@ -369,22 +373,16 @@ mutator_loop(struct mutator *mutator)
 int
 mutator_age(struct mutator *mutator)
 {
-    size_t count =
-        AGED_LEAST + sample_below(mutator, AGED_MOST - AGED_LEAST + 1);
-    size_t at = sample_below(mutator, mutator->count + 1);
-    struct op op = sample_op(mutator, at, OP_RESET);
-    struct op *place = ops_open(mutator, at, 1 + count);
-    size_t i;
+    return row_insert(mutator, OP_RESET,
+                      AGED_LEAST +
+                          sample_below(mutator, AGED_MOST - AGED_LEAST + 1));
+}
 
-    if (place == NULL) {
-        return 0;
-    }
-    place[0] = op;
-    for (i = 1; i <= count; i++) {
-        place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
-    }
-    work_allow(mutator, work_of(place, 1 + count));
-    return 1;
+int
+mutator_drain(struct mutator *mutator)
+{
+    return row_insert(mutator, OP_PFREE_LARGE,
+                      1 + sample_below(mutator, DRAINED_MOST));
 }
 
 int
@@ -520,6 +518,26 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
         steps -= changed != 0;
     }
     work_limit(mutator);
+}
+
+/* Inserts an op, and repeats it so many times OP_AGAIN_MAX. */
+static int
+row_insert(struct mutator *mutator, uint8_t code, size_t repetitions)
+{
+    size_t at = sample_below(mutator, mutator->count + 1);
+    struct op op = sample_op(mutator, at, code);
+    struct op *place = ops_open(mutator, at, 1 + repetitions);
+    size_t i;
+
+    if (place == NULL) {
+        return 0;
+    }
+    place[0] = op;
+    for (i = 1; i <= repetitions; i++) {
+        place[i] = (struct op){.code = OP_AGAIN, .number = OP_AGAIN_MAX - 1};
+    }
+    work_allow(mutator, work_of(place, 1 + repetitions));
+    return 1;
 }
 
 /* Returns the limit of the program's ops. Some long programs may do as many as

@@ -108,6 +108,10 @@ int mutator_loop(struct mutator *mutator);
  */
 int mutator_age(struct mutator *mutator);
 
+/* Free most large allocations of a pool: insert a pfree_large, and repeat it 16
+ * to 128 times. work_most grows in the same way. */
+int mutator_drain(struct mutator *mutator);
+
 /*
  * Let a thread release a part of what it keeps after a reset: insert a
  * cache_limit of a few bytes less between a reset and a row of resets. Half of

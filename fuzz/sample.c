@@ -21,6 +21,7 @@ enum {
     UNITS_BITS = 14, /* of one in units: up to 256 KiB */
     BYTES_BITS_LEAST = 6,
     BEYOND_BITS = 12,
+    HALVES_ONE_IN = 4, /* one size beyond in this number has a low lower half */
     LIMIT_BITS_LEAST = 18, /* bits of every third limit in bytes: */
     LIMIT_BITS_SPAN = 8,   /* 256 KiB to 32 MiB, what a program has */
     GREAT_ONE_IN = 32,     /* one size in this number gets a higher bit */
@@ -121,6 +122,7 @@ static uint32_t sample_thread(struct mutator *mutator);
 static uint64_t sample_limit(struct mutator *mutator);
 static unsigned sample_great_bit(struct mutator *mutator);
 static uint64_t sample_value(struct mutator *mutator, enum op_mode mode);
+static uint64_t sample_beyond(struct mutator *mutator);
 static uint64_t amount_neighbour(struct mutator *mutator, uint64_t amount);
 static uint64_t number_neighbour(struct mutator *mutator, uint64_t number);
 static const struct op *op_pick(struct mutator *mutator, char operand);
@@ -453,9 +455,19 @@ sample_value(struct mutator *mutator, enum op_mode mode)
     case OP_BIG:
         return sample_below(mutator, BIG_VALUES);
     case OP_BEYOND:
-        return sample_bits(mutator, sample_below(mutator, BEYOND_BITS + 1));
+        return sample_beyond(mutator);
     }
     return 0;
+}
+
+/* Returns what a size is below SIZE_MAX. */
+static uint64_t
+sample_beyond(struct mutator *mutator)
+{
+    uint64_t value =
+        sample_bits(mutator, sample_below(mutator, BEYOND_BITS + 1));
+
+    return sample_one_in(mutator, HALVES_ONE_IN) ? UINT32_MAX - value : value;
 }
 
 static uint64_t

@@ -14,6 +14,7 @@
 #include "program.h"
 #include "random_next.h"
 #include "regions.h"
+#include "sample.h"
 
 enum {
     SEEDS = 3000,
@@ -24,8 +25,8 @@ enum {
 };
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
- * only with the mutator's weights and with the list of ops. */
-static const uint32_t everywhere = 0xec989124;
+ * only with the mutator's mutations and samples, and with the list of ops. */
+static const uint32_t everywhere = 0x3396a06b;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -445,6 +446,32 @@ test_tweak_reaches_neighbours_boundaries_and_other_ops(void **state)
     assert_true(reaches(PALLOC, op_amount(OP_BYTES, 1000)));
 }
 
+/* Such a size passes for a small one where only 32 bits of it are compared. */
+static void
+test_some_sizes_beyond_have_a_small_lower_half(void **state)
+{
+    size_t seen[2] = {0, 0};
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS_MANY; seed++) {
+        uint64_t amount;
+
+        mutator_init(&after, MUTATOR_POOL, seed);
+        amount = sample_amount(&after, OP_PALLOC);
+        if (op_amount_mode(amount) == OP_BEYOND) {
+            size_t bytes_asked = SIZE_MAX - op_amount_value(amount);
+            int has_small_half = (uint32_t) bytes_asked < 4096;
+
+            assert_true(bytes_asked >> 32 == UINT32_MAX);
+            assert_true(has_small_half ||
+                        UINT32_MAX - (uint32_t) bytes_asked < 4096);
+            seen[has_small_half]++;
+        }
+    }
+    assert_in_range(seen[1], seen[0] / 6, seen[0] / 2);
+}
+
 static void
 test_replace_keeps_the_operands_that_both_have(void **state)
 {
@@ -617,17 +644,17 @@ test_loop_spreads_the_pools_of_traces_alone(void **state)
                      0);
 }
 
-/* The repeated op is a reset, or a create where there is no pool. */
+/* Checks that a mutation inserts the op code, or a create where there is no
+ * pool, and repeats it 16 times as often as one of least to most. */
 static void
-test_age_ends_many_regions(void **state)
+check_rows(mutation_fn mutation, uint8_t code, size_t least, size_t most)
 {
-    size_t least = SIZE_MAX;
-    size_t most = 0;
+    size_t seen_least = SIZE_MAX;
+    size_t seen_most = 0;
     uint64_t seed;
 
-    (void) state;
     for (seed = 0; seed < SEEDS; seed++) {
-        size_t count;
+        size_t repetitions;
         size_t at;
         size_t i;
 
@@ -635,23 +662,37 @@ test_age_ends_many_regions(void **state)
         mutator_read(&before, bytes, size);
         before.work_most = 16;
         after = before;
-        assert_int_equal(mutator_age(&after), 1);
-        count = check_inserted(&at);
-        /* If the next op is a reset too, the first different op is the one
+        assert_int_equal(mutation(&after), 1);
+        repetitions = check_inserted(&at) - 1;
+        /* If the next op is the same, the first different op is the one
          * after. */
         at -= after.ops[at].code == OP_AGAIN;
-        assert_int_equal(after.ops[at].code, at == 0 ? OP_CREATE : OP_RESET);
-        for (i = 1; i < count; i++) {
+        assert_int_equal(after.ops[at].code, at == 0 ? OP_CREATE : code);
+        for (i = 1; i <= repetitions; i++) {
             assert_int_equal(after.ops[at + i].code, OP_AGAIN);
             assert_int_equal(after.ops[at + i].number, 15);
         }
         assert_int_equal(after.work_most - before.work_most,
-                         1 + 16 * (count - 1));
-        least = count < least ? count : least;
-        most = count > most ? count : most;
+                         1 + 16 * repetitions);
+        seen_least = repetitions < seen_least ? repetitions : seen_least;
+        seen_most = repetitions > seen_most ? repetitions : seen_most;
     }
-    assert_int_equal(least, 5);
-    assert_int_equal(most, 9);
+    assert_int_equal(seen_least, least);
+    assert_int_equal(seen_most, most);
+}
+
+static void
+test_age_ends_many_regions(void **state)
+{
+    (void) state;
+    check_rows(mutator_age, OP_RESET, 4, 8);
+}
+
+static void
+test_drain_frees_many_allocations(void **state)
+{
+    (void) state;
+    check_rows(mutator_drain, OP_PFREE_LARGE, 1, 8);
 }
 
 /* The lowest digit, in base 15, is what the handler does; a handler that adds a
@@ -820,7 +861,7 @@ test_full_programs_get_no_more_ops(void **state)
 {
     static const mutation_fn mutations[] = {
         mutator_insert, mutator_duplicate, mutator_repeat, mutator_loop,
-        mutator_age,    mutator_lower,     splice,
+        mutator_age,    mutator_drain,     mutator_lower,  splice,
     };
     size_t i;
 
@@ -1260,12 +1301,14 @@ main(void)
         cmocka_unit_test(test_tweak_changes_one_operand_that_the_op_has),
         cmocka_unit_test(
             test_tweak_reaches_neighbours_boundaries_and_other_ops),
+        cmocka_unit_test(test_some_sizes_beyond_have_a_small_lower_half),
         cmocka_unit_test(test_replace_keeps_the_operands_that_both_have),
         cmocka_unit_test(test_duplicate_copies_a_run),
         cmocka_unit_test(test_repeat_lets_an_op_be_done_more_often),
         cmocka_unit_test(test_loop_lets_a_run_follow_itself),
         cmocka_unit_test(test_loop_spreads_the_pools_of_traces_alone),
         cmocka_unit_test(test_age_ends_many_regions),
+        cmocka_unit_test(test_drain_frees_many_allocations),
         cmocka_unit_test(test_handlers_have_one_to_three_digits),
         cmocka_unit_test(test_lower_keeps_less_than_there_is),
         cmocka_unit_test(test_keep_starts_with_a_limit),
