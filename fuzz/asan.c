@@ -13,7 +13,7 @@ const char *__asan_default_options(void);
  * - memcmp() is not checked, since the poison oracle checks the bytes that
  *   other oracles compare.
  */
-#define OPTIONS "quarantine_size_mb=10:allocator_release_to_os_interval_ms=1000"
+#define OPTIONS "quarantine_size_mb=2:allocator_release_to_os_interval_ms=1000"
 
 #if defined(FUZZ_READER)
 static const char options[] = OPTIONS;

@@ -16,10 +16,6 @@ enum {
     PROGRAM_STEPS_MAX = 1024,
     STEPS_MAX = 2 * PROGRAM_STEPS_MAX,
 
-    /* The bytes that a region is asked for in all. The limit is low, so that
-     * many programs run in a second. */
-    REGION_BYTES_MAX = 8 * 1024 * 1024,
-
     /* Larger sizes are taken modulo this, except sizes that no heap has. */
     SIZES = 128 * 1024,
 
@@ -692,7 +688,7 @@ region_create(struct region *region, const struct step *step)
     if (region->state != NULL) {
         region_destroy(region);
     }
-    if (region->total > REGION_BYTES_MAX) {
+    if (region->total > allocator->bytes_most) {
         return;
     }
     refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
@@ -801,13 +797,13 @@ size_of(const struct region *region, const struct op *op)
 static struct regions_object *
 object_make(struct region *region, const struct step *step)
 {
+    const struct regions_allocator *allocator = run.allocator;
     struct regions_object *object = &region->objects[region->object_count];
     size_t size = size_of(region, &step->op);
-    size_t refusals =
-        run.allocator->refusals != NULL ? run.allocator->refusals() : 0;
+    size_t refusals = allocator->refusals != NULL ? allocator->refusals() : 0;
 
     if (region->object_count == OBJECTS_MAX ||
-        region->total > REGION_BYTES_MAX) {
+        region->total > allocator->bytes_most) {
         return NULL;
     }
     *object = (struct regions_object){

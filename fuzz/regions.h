@@ -58,6 +58,11 @@ struct regions_allocator {
     const char *name; /* for messages */
     size_t alignment; /* of alloc()'s objects */
 
+    /* Bytes: a region of a program that was asked for more, since the program's
+     * start, gets no more objects. A low limit lets many programs run in a
+     * second. */
+    size_t bytes_most;
+
     int is_empty_anywhere;  /* an object of size 0 need not be aligned */
     int is_general;         /* objects are freed one by one */
     int is_bound_to_thread; /* a region stays with the thread that made it */

@@ -30,6 +30,11 @@ enum {
     ADAPTERS_MAX = 32,
     INPUT_SIZE_MAX = 64 * 1024,
     FILL_MOST = 64 * 1024, /* bytes of an object */
+
+    /* Of a region, in bytes. AddressSanitizer keeps the shadow of all addresses
+     * that objects of one size ever had, so a campaign's memory grows until
+     * each size has been that of the most objects. */
+    BYTES_MOST = 2 * 1024 * 1024,
 };
 
 /* The adapters whose library is there. */
@@ -106,6 +111,7 @@ adapter_add(const struct allocator *allocator, void *library)
     adapters[adapters_count].regions = (struct regions_allocator){
         .name = allocator->name,
         .alignment = allocator->alignment,
+        .bytes_most = BYTES_MOST,
         /* An empty object of glibc's obstack may lie at a chunk's end, which
          * need not be aligned. */
         .is_empty_anywhere = 1,
