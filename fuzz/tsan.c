@@ -23,7 +23,8 @@ tsan_has_reported(void)
  * Near this resident size it drops the record. It then misses a race with an
  * access before that, and the next input can show it. A campaign has 250 MiB at
  * its start. Its note of each thread that has ended stays, some 300 bytes, also
- * where a program only starts and joins threads.
+ * where a program only starts and joins threads. So campaigns start the process
+ * again each minute.
  */
 const char *
 __tsan_default_options(void)

@@ -21,6 +21,7 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = 20  # that an engine has to end by itself
 SETTLED_SECONDS = 300  # after which an engine's memory should grow no more
 MINUTE = 60  # seconds
+WARM_SECONDS = 10  # after which a process has the memory that it needs at least
 WINDOW_MINUTES = 5  # of two windows, whose least memory is compared
 MIB = 1 << 20
 
@@ -78,8 +79,8 @@ class Memory:
         self.least: list[int] = []  # bytes, of each minute
 
     def restart(self) -> None:
-        """Other processes follow, which take less memory in their first minute."""
-        self.noted_from = time.monotonic() + MINUTE
+        """Other processes follow, which take less memory at their start."""
+        self.noted_from = time.monotonic() + WARM_SECONDS
 
     def note(self, processes: list[subprocess.Popen]) -> None:
         """Note what processes take, which are all of the engine's."""

@@ -99,7 +99,7 @@ def options(target: str) -> list[str]:
 def seconds_of_process(target: str) -> int:
     """After which a target's process starts again from what it has learnt; 0: never.
     ThreadSanitizer keeps a note of each thread that has ended, see tsan.c."""
-    return 300 if target == "pool_threads_tsan" else 0
+    return 60 if target == "pool_threads_tsan" else 0
 
 
 def dictionary(source: Path, built: Path, target: str) -> Path:

@@ -188,11 +188,9 @@ class Commands(Fake):
                 self.run_session(seconds=60)
             self.assertEqual(said.read_text().count("\n"), 1)
 
-    def test_memory_leaves_out_the_first_minute_of_a_process_that_follows(
-        self
-    ) -> None:
+    def test_memory_leaves_out_the_start_of_a_process_that_follows(self) -> None:
         memory = engine.Memory()
-        with (mock.patch.object(engine, "MINUTE", 1),
+        with (mock.patch.object(engine, "WARM_SECONDS", 1),
               mock.patch.object(engine, "resident", return_value=90) as resident):
             process = mock.Mock(pid=1)
             memory.note([process])
