@@ -39,9 +39,10 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
         add([tail(log) for log in logs], outcome)
         outcome.status, outcome.log = ended.status, ended.log
         outcome.is_stopped, outcome.found = ended.is_stopped, found(crashes)
-        if ended.status != 0 or ended.is_stopped or outcome.found or \
-                time.monotonic() - begun < seconds or \
-                seconds_of_processes(task, start) <= 0:
+        is_done = seconds_of_processes(task, start) <= 0
+        has_failed = (ended.status != 0 or outcome.found
+                      or time.monotonic() - begun < seconds)
+        if is_done or has_failed or ended.is_stopped:
             break
         starts += 1
         memory.restart()
