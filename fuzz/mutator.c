@@ -30,7 +30,7 @@ enum {
     AGED_LEAST = 4,
     AGED_MOST = 8,
 
-    DRAINED_MOST = 8, /* repetitions of a free, each of 16 */
+    DRAINED_MOST = 8, /* ops again after a free; each repeats it 16 times */
 
     LOWERED_BY = 8,   /* bytes, at most */
     LOWERED_ROW = 3,  /* ops of a row of ends */
@@ -520,7 +520,8 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
     work_limit(mutator);
 }
 
-/* Inserts an op, and repeats it so many times OP_AGAIN_MAX. */
+/* Inserts the op code, and ops again. Each of these repeats it OP_AGAIN_MAX
+ * times. */
 static int
 row_insert(struct mutator *mutator, uint8_t code, size_t repetitions)
 {

@@ -108,8 +108,9 @@ int mutator_loop(struct mutator *mutator);
  */
 int mutator_age(struct mutator *mutator);
 
-/* Free most large allocations of a pool: insert a pfree_large, and repeat it 16
- * to 128 times. work_most grows in the same way. */
+/* Free many large allocations of a pool: insert a pfree_large, or a create where
+ * there is no pool, and repeat it 16 to 128 times. work_most grows in the same
+ * way. */
 int mutator_drain(struct mutator *mutator);
 
 /*

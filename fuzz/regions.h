@@ -25,6 +25,10 @@
 
 enum {
     REGIONS_THREADS = 3,
+
+    /* The usual bytes_most. It is low, so that many programs run in a
+     * second. */
+    REGIONS_BYTES_MOST = 8 * 1024 * 1024,
 };
 
 /* The order of a program's ops. */
@@ -58,9 +62,8 @@ struct regions_allocator {
     const char *name; /* for messages */
     size_t alignment; /* of alloc()'s objects */
 
-    /* Bytes: a region of a program that was asked for more, since the program's
-     * start, gets no more objects. A low limit lets many programs run in a
-     * second. */
+    /* Most bytes that the regions of one number are asked for in a program.
+     * After that they get no more objects, and no new region is made. */
     size_t bytes_most;
 
     int is_empty_anywhere;  /* an object of size 0 need not be aligned */

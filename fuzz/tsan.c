@@ -24,7 +24,7 @@ tsan_has_reported(void)
  * access before that, and the next input can show it. A campaign has 250 MiB at
  * its start. Its note of each thread that has ended stays, some 300 bytes, also
  * where a program only starts and joins threads. So campaigns start the process
- * again each minute.
+ * again now and then.
  */
 const char *
 __tsan_default_options(void)

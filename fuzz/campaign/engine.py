@@ -21,7 +21,7 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = 20  # that an engine has to end by itself
 SETTLED_SECONDS = 300  # after which an engine's memory should grow no more
 MINUTE = 60  # seconds
-WARM_SECONDS = 10  # after which a process has the memory that it needs at least
+WARM_SECONDS = 10  # after which a process that starts again has read its inputs
 WINDOW_MINUTES = 5  # of two windows, whose least memory is compared
 MIB = 1 << 20
 
@@ -39,7 +39,7 @@ class Task(NamedTuple):
     jobs: int = 1  # instances
     seed: int = 0  # of the random generator; 0: the engine chooses
     variants: dict[str, Path] = {}  # AFL++'s other builds of binary
-    seconds_of_process: int = 0  # libFuzzer's, which then starts again; 0: all
+    process_seconds: int = 0  # after which libFuzzer's starts again; 0: never
 
     def elapsed(self, start: float) -> str:
         """How far the campaign is that began at start, for a line of progress."""
@@ -83,7 +83,7 @@ class Memory:
         self.noted_from = time.monotonic() + WARM_SECONDS
 
     def note(self, processes: list[subprocess.Popen]) -> None:
-        """Note what processes take, which are all of the engine's."""
+        """Note the memory of all processes of the engine."""
         if time.monotonic() < self.noted_from:
             return
         sizes = [resident(process.pid) for process in processes]

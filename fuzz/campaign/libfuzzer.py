@@ -24,9 +24,9 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
     memory = Memory()
     start = time.monotonic()
     starts = 0
-    while True:
+    seconds = next_seconds(task, start, True)
+    while seconds > 0:
         begun = time.monotonic()
-        seconds = seconds_of_processes(task, start)
         instances = [
             Instance(command(task, crashes, seconds, starts * task.jobs + number),
                      task.work / f"libfuzzer-{number}.log", {})
@@ -39,22 +39,23 @@ def run(task: Task, progress: Progress, running: Running) -> Outcome:
         add([tail(log) for log in logs], outcome)
         outcome.status, outcome.log = ended.status, ended.log
         outcome.is_stopped, outcome.found = ended.is_stopped, found(crashes)
-        is_done = seconds_of_processes(task, start) <= 0
-        has_failed = (ended.status != 0 or outcome.found
-                      or time.monotonic() - begun < seconds)
-        if is_done or has_failed or ended.is_stopped:
+        ends_early = time.monotonic() - begun < seconds
+        if ended.status != 0 or outcome.found or ended.is_stopped or ends_early:
             break
         starts += 1
         memory.restart()
+        seconds = next_seconds(task, start, outcome.has_started)
     outcome.seconds = time.monotonic() - start
     outcome.memory = memory.mib()
     return outcome
 
 
-def seconds_of_processes(task: Task, start: float) -> int:
-    """That the next processes may take, of a campaign that began at start."""
+def next_seconds(task: Task, start: float, is_bounded: bool) -> int:
+    """The seconds of the next processes of a campaign that began at start; 0 or less:
+    its time is up. Processes that only read their inputs get all that remains."""
     seconds = task.seconds - int(time.monotonic() - start)
-    return min(seconds, task.seconds_of_process or seconds)
+    bound = task.process_seconds if is_bounded else 0
+    return min(seconds, bound or seconds)
 
 
 def command(task: Task, crashes: Path, seconds: int, number: int) -> list[str]:

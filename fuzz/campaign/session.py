@@ -166,7 +166,7 @@ def run(
             options=targets.options(asked.target),
             mutator=setting.mutator(asked), is_calibrated=asked.is_calibrated,
             jobs=asked.jobs, seed=asked.seed,
-            seconds_of_process=targets.seconds_of_process(asked.target),
+            process_seconds=targets.PROCESS_SECONDS.get(asked.target, 0),
             variants={name: setting.binary(asked, name)
                       for name in variants(asked)})
         outcome = run_engine(task, asked.engine, progress, setting.running)

@@ -49,6 +49,11 @@ FAMILIES = {
     "pool_threads_tsan": "pool_threads",
 }
 
+# After which libFuzzer's process starts again, from what it has learnt.
+# ThreadSanitizer keeps a note of each thread that has ended: fuzz/tsan.c. A minute is
+# short enough that its memory does not depend on how busy the machine is.
+PROCESS_SECONDS = {"pool_threads_tsan": 60}
+
 # Kinds of input: a program, which is cut down op by op; a program
 # whose bytes matter too; or no program, for which there are no seeds in text.
 PROGRAMS = ("pool_ops", "pool_oom", "pool_threads", "arena_ops")
@@ -94,12 +99,6 @@ def options(target: str) -> list[str]:
     With counts of edges as well, libFuzzer would keep three times as many inputs,
     and find less."""
     return ["-use_counters=0"] if is_program(target) else []
-
-
-def seconds_of_process(target: str) -> int:
-    """After which a target's process starts again from what it has learnt; 0: never.
-    ThreadSanitizer keeps a note of each thread that has ended, see tsan.c."""
-    return 60 if target == "pool_threads_tsan" else 0
 
 
 def dictionary(source: Path, built: Path, target: str) -> Path:

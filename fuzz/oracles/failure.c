@@ -22,14 +22,10 @@ static const struct promise promises[] = {
                     "memory, other than for bookkeeping"},
     [FITS] = {35, "a small allocation that fits a block that is tried makes "
                   "no request to the system"},
-    [BEYOND] = {45, "a call with a size near SIZE_MAX returns NULL"},
+    [BEYOND] = {45, "a call with a size that no system has returns NULL"},
     [TOO_SMALL] = {45, "a pool smaller than its header is refused"},
     [LOGGED] = {33, "each refusal and each failure is one line in the log, "
                     "and there are no other lines"},
-};
-
-enum {
-    BEYOND_REACH = OP_VALUES_1, /* the sizes that OP_BEYOND makes */
 };
 
 static const struct promise *check_result(const struct run *run,
@@ -72,7 +68,7 @@ check_result(const struct run *run, const struct step *step, int failed)
 {
     const ngx_pool_t *pool = run->pools[step->pool].pool;
 
-    if (!failed && step->size > SIZE_MAX - BEYOND_REACH) {
+    if (!failed && step->size > HEAP_SIZE_MAX) {
         return &promises[BEYOND];
     }
     if (failed && step->succeeds) {

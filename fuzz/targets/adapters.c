@@ -31,9 +31,9 @@ enum {
     INPUT_SIZE_MAX = 64 * 1024,
     FILL_MOST = 64 * 1024, /* bytes of an object */
 
-    /* Of a region, in bytes. AddressSanitizer keeps the shadow of all addresses
-     * that objects of one size ever had, so a campaign's memory grows until
-     * each size has been that of the most objects. */
+    /* Of the regions of one number. AddressSanitizer gives each size class
+     * addresses of its own, and keeps their shadow. So a campaign's memory
+     * grows until each size class has had its greatest number of objects. */
     BYTES_MOST = 2 * 1024 * 1024,
 };
 

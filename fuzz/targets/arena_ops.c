@@ -88,7 +88,7 @@ static int is_poisoned(const void *p);
 static const struct regions_allocator allocator = {
     .name = "arena",
     .alignment = ARENA_ALIGNMENT,
-    .bytes_most = 8 * 1024 * 1024,
+    .bytes_most = REGIONS_BYTES_MOST,
     .takes_any_size = 1,
     .create = attacked_create,
     .destroy = attacked_destroy,

@@ -155,7 +155,7 @@ static void count_object(void *state, const struct regions_object *object,
 static const struct regions_allocator allocator = {
     .name = "pool_threads",
     .alignment = NGX_ALIGNMENT,
-    .bytes_most = 8 * 1024 * 1024,
+    .bytes_most = REGIONS_BYTES_MOST,
     .takes_any_size = 1,
     .reset_runs_cleanups = 1,
     .create = pool_create,

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -21,8 +22,14 @@ FUZZ = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(FUZZ))
 
-from campaign import afl, engine, fuzz, health, session, targets  # noqa: E402
-from campaign.engine import Outcome, Progress, Task  # noqa: E402
+from campaign import afl, engine, fuzz, health, libfuzzer, session  # noqa: E402
+from campaign.engine import (  # noqa: E402
+    Ended,
+    Outcome,
+    Progress,
+    Running,
+    Task,
+)
 from campaign.session import Asked, Setting  # noqa: E402
 
 # An engine whose output shows that it fuzzes.
@@ -31,6 +38,9 @@ echo '#3	INITED cov: 6 ft: 7 corp: 1/1b exec/s: 0 rss: 29Mb' >&2
 echo '#99	DONE   cov: 8 ft: 9 corp: 4/9b exec/s: 9 rss: 29Mb' >&2
 echo 'Done 99 runs in 1 second(s)' >&2
 """
+
+FUZZES_LOG = "".join(line.split("'")[1] + "\n" for line in FUZZES.split("\n") if line)
+EARLY = Ended(0, "the time is over", False)  # of processes that end before it is
 
 # The words of engines that do not fuzz, by the problem that they mean.
 LAST_WORDS = {
@@ -116,15 +126,13 @@ class Fake(unittest.TestCase):
 
     def make(self, text: str, engine: str = "libfuzzer") -> None:
         path = self.setting.built(engine) / "fuzz/run_json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    def run_session(
-        self, engine: str = "libfuzzer", seconds: int = 1
-    ) -> session.Result:
-        return session.run(self.setting, Asked("run_json", engine, seconds),
-                           self.work, [], Progress(False))
+    def run_session(self, engine: str = "libfuzzer") -> session.Result:
+        return session.run(self.setting, Asked("run_json", engine, 1), self.work,
+                           [], Progress(False))
 
     def main(self) -> tuple[int, str]:
         """Returns the command's status and its output."""
@@ -132,6 +140,112 @@ class Fake(unittest.TestCase):
         with mock.patch.object(session, "prepare"), contextlib.redirect_stdout(out):
             status = fuzz.main(["--build", str(self.parent), "run_json"])
         return status, out.getvalue()
+
+
+class Clock:
+    """Of Processes: it goes on by what they take."""
+
+    def __init__(self) -> None:
+        self.now = 100.9
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Processes(Running):
+    """Processes that take as long as they may, and half a second to start."""
+
+    def __init__(self, clock: Clock, log: str = FUZZES_LOG) -> None:
+        super().__init__()
+        self.clock = clock
+        self.log = log
+        self.rounds: list[list[str]] = []  # commands
+        self.ends: dict[int, Ended] = {}  # by round; the others end well
+        self.finds: dict[int, Path] = {}  # by round
+
+    def run(self, instances, has_found, show, memory=None) -> Ended:
+        nth = len(self.rounds)
+        self.rounds.append([" ".join(each.command) for each in instances])
+        for each in instances:
+            each.log.write_text(self.log)
+        if nth in self.finds:
+            self.finds[nth].write_bytes(b"")
+        ended = self.ends.get(nth, Ended(0, self.log, False))
+        self.clock.now += 0.5
+        if ended is not EARLY:
+            self.clock.now += self.asked(nth, "max_total_time")
+        return ended
+
+    def asked(self, nth: int, option: str) -> int:
+        return int(re.search(rf"-{option}=(\d+)", self.rounds[nth][0])[1])
+
+
+class Rounds(unittest.TestCase):
+    """libFuzzer's processes that start again: two of them, for 2 seconds each."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.work = Path(folder.name)
+        self.clock = Clock()
+        self.processes = Processes(self.clock)
+
+    def run_rounds(self, seconds: int = 7) -> Outcome:
+        task = Task(Path("x"), self.work, seconds, jobs=2, seed=5, process_seconds=2)
+        with mock.patch.object(libfuzzer, "time", self.clock):
+            return libfuzzer.run(task, Progress(False), self.processes)
+
+    def test_processes_start_again_until_the_time_is_up(self) -> None:
+        with mock.patch.object(engine.Memory, "restart") as restart:
+            outcome = self.run_rounds()
+        rounds = range(len(self.processes.rounds))
+        self.assertEqual([self.processes.asked(nth, "max_total_time")
+                          for nth in rounds], [2, 2, 2])
+        self.assertEqual([self.processes.asked(nth, "seed") for nth in rounds],
+                         [5, 7, 9])
+        self.assertEqual(restart.call_count, 3)
+        self.assertEqual(outcome.runs, 99 * 2 * 3)
+        self.assertEqual(outcome.seconds, 7.5)
+        self.assertTrue(outcome.has_started)
+
+    def test_the_last_processes_get_what_remains(self) -> None:
+        self.run_rounds(seconds=6)
+        self.assertEqual(self.processes.asked(2, "max_total_time"), 1)
+        self.assertEqual(len(self.processes.rounds), 3)
+
+    def test_a_clock_that_goes_on_between_two_looks_leaves_no_campaign_without_end(
+        self
+    ) -> None:
+        looks = iter(range(1000))
+        self.clock.monotonic = lambda: self.clock.now + next(looks) / 5
+        for seconds in range(1, 30):
+            self.run_rounds(seconds)
+        for nth in range(len(self.processes.rounds)):
+            self.assertGreater(self.processes.asked(nth, "max_total_time"), 0)
+
+    def test_what_ends_a_round_ends_the_campaign(self) -> None:
+        for ended in Ended(1, "it failed", False), Ended(0, "", True), EARLY:
+            self.processes.rounds.clear()
+            self.processes.ends = {1: ended}
+            outcome = self.run_rounds(60)
+            self.assertEqual(len(self.processes.rounds), 2)
+            self.assertEqual(outcome.status, ended.status)
+            self.assertEqual(outcome.log, ended.log)
+            self.assertEqual(outcome.is_stopped, ended.is_stopped)
+            self.assertEqual(outcome.runs, 99 * 2 * 2)
+
+    def test_a_finding_ends_the_campaign(self) -> None:
+        self.processes.finds = {1: self.work / "crashes/crash-1"}
+        outcome = self.run_rounds(60)
+        self.assertEqual(len(self.processes.rounds), 2)
+        self.assertEqual([path.name for path in outcome.found], ["crash-1"])
+
+    def test_processes_that_only_read_their_inputs_get_all_that_remains(self) -> None:
+        self.processes.log = FUZZES_LOG.splitlines()[0] + "\n"
+        self.run_rounds(60)
+        self.assertEqual(self.processes.asked(0, "max_total_time"), 2)
+        self.assertEqual(self.processes.asked(1, "max_total_time"), 58)
+        self.assertEqual(len(self.processes.rounds), 2)
 
 
 class Commands(Fake):
@@ -165,28 +279,6 @@ class Commands(Fake):
             memory = engine.Memory()
             memory.least = [each * engine.MIB for each in mib]
             self.assertEqual(memory.mib(), expected)
-
-    def test_a_process_with_a_bound_starts_again_until_the_time_is_up(self) -> None:
-        said = self.parent / "said"
-        self.make(f'echo "$*" | grep -o "max_total_time=[0-9]*" >>{said}\n'
-                  f"{FUZZES}sleep 2")
-        with mock.patch.object(targets, "seconds_of_process", return_value=2):
-            outcome = self.run_session(seconds=5).outcome
-        times = said.read_text().split()
-        self.assertEqual(times[:2], ["max_total_time=2"] * 2)
-        self.assertEqual(times[2:], ["max_total_time=1"] * (len(times) - 2))
-        self.assertGreaterEqual(outcome.seconds, 4)
-        self.assertEqual(outcome.runs, 99 * len(times))
-        self.assertTrue(outcome.has_started)
-
-    def test_a_process_with_a_bound_that_ends_early_ends_the_campaign(self) -> None:
-        for status in 0, 1:
-            said = self.parent / f"said-{status}"
-            self.make(f'echo "$*" | grep max_total_time >>{said}\n'
-                      f"{FUZZES}exit {status}")
-            with mock.patch.object(targets, "seconds_of_process", return_value=2):
-                self.run_session(seconds=60)
-            self.assertEqual(said.read_text().count("\n"), 1)
 
     def test_memory_leaves_out_the_start_of_a_process_that_follows(self) -> None:
         memory = engine.Memory()
