@@ -30,7 +30,9 @@ enum {
     AGED_LEAST = 4,
     AGED_MOST = 8,
 
-    DRAINED_MOST = 8, /* ops again after a free; each repeats it 16 times */
+    FILLED_LEAST = 2, /* pages of an allocation that is drained */
+    FILLED_SPAN = 4,
+    DRAINED_MOST = 8, /* ops again of a row of allocations or of frees */
 
     LOWERED_BY = 8,   /* bytes, at most */
     LOWERED_ROW = 3,  /* ops of a row of ends */
@@ -72,7 +74,7 @@ enum {
                        * there is one */
 };
 
-static int row_insert(struct mutator *mutator, uint8_t code,
+static int row_insert(struct mutator *mutator, size_t at, struct op op,
                       size_t repetitions);
 static size_t work_sample(struct mutator *mutator);
 static void work_allow(struct mutator *mutator, size_t more);
@@ -373,7 +375,9 @@ mutator_loop(struct mutator *mutator)
 int
 mutator_age(struct mutator *mutator)
 {
-    return row_insert(mutator, OP_RESET,
+    size_t at = sample_below(mutator, mutator->count + 1);
+
+    return row_insert(mutator, at, sample_op(mutator, at, OP_RESET),
                       AGED_LEAST +
                           sample_below(mutator, AGED_MOST - AGED_LEAST + 1));
 }
@@ -381,8 +385,29 @@ mutator_age(struct mutator *mutator)
 int
 mutator_drain(struct mutator *mutator)
 {
-    return row_insert(mutator, OP_PFREE_LARGE,
-                      1 + sample_below(mutator, DRAINED_MOST));
+    size_t at = sample_below(mutator, mutator->count + 1);
+    struct op op = sample_op(mutator, at, OP_PFREE_LARGE);
+
+    /* From the last row to the first. */
+    if (!row_insert(mutator, at, op, 1 + sample_below(mutator, DRAINED_MOST))) {
+        return 0;
+    }
+    if (op.code == OP_CREATE || sample_one_in(mutator, 2)) {
+        return 1;
+    }
+    op.code = OP_PALLOC;
+    op.amount =
+        op_amount(OP_BIG, FILLED_LEAST + sample_below(mutator, FILLED_SPAN));
+    if (row_insert(mutator, at, op, 1 + sample_below(mutator, DRAINED_MOST)) &&
+        sample_one_in(mutator, 2)) {
+        struct op *place = ops_open(mutator, at, 1);
+
+        if (place != NULL) {
+            *place =
+                (struct op){.code = OP_FAIL_ALLOC, .number = OP_FAIL_CLEARED};
+        }
+    }
+    return 1;
 }
 
 int
@@ -520,13 +545,11 @@ mutator_mutate(struct mutator *mutator, const uint8_t *other, size_t size)
     work_limit(mutator);
 }
 
-/* Inserts the op code, and ops again. Each of these repeats it OP_AGAIN_MAX
+/* Inserts op at an index, and ops again. Each of these repeats it OP_AGAIN_MAX
  * times. */
 static int
-row_insert(struct mutator *mutator, uint8_t code, size_t repetitions)
+row_insert(struct mutator *mutator, size_t at, struct op op, size_t repetitions)
 {
-    size_t at = sample_below(mutator, mutator->count + 1);
-    struct op op = sample_op(mutator, at, code);
     struct op *place = ops_open(mutator, at, 1 + repetitions);
     size_t i;
 

@@ -108,9 +108,13 @@ int mutator_loop(struct mutator *mutator);
  */
 int mutator_age(struct mutator *mutator);
 
-/* Free many large allocations of a pool: insert a pfree_large, or a create where
- * there is no pool, and repeat it 16 to 128 times. work_most grows in the same
- * way. */
+/*
+ * Free many large allocations of a pool: insert a pfree_large, and repeat it 16
+ * to 128 times. Half of the time insert before that a row of large allocations,
+ * and half of the time before these a fail_alloc: there is no cleared memory
+ * for an index then. work_most grows in the same way. Where there is no pool, a
+ * create stands for the pfree_large, alone.
+ */
 int mutator_drain(struct mutator *mutator);
 
 /*
