@@ -5,8 +5,8 @@ const char *__asan_default_options(void);
 /*
  * All targets: the quarantine is small, and memory that leaves it goes back to
  * the system within a second. So a campaign's memory stays flat unless the code
- * leaks. A use after free is missed only where the same input has freed that many
- * bytes since. Most blocks of the pool are not in it: see fixed.h.
+ * leaks. A use after free is missed only where the same input has freed that
+ * many bytes since. Most blocks of the pool are not in it: see fixed.h.
  *
  * All but those that read programs, ops_decoder and trace_reader:
  * - LeakSanitizer is off, since oracles count what is allocated.

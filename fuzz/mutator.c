@@ -376,10 +376,11 @@ int
 mutator_age(struct mutator *mutator)
 {
     size_t at = sample_below(mutator, mutator->count + 1);
+    struct op op = sample_op(mutator, at, OP_RESET);
+    size_t count =
+        AGED_LEAST + sample_below(mutator, AGED_MOST - AGED_LEAST + 1);
 
-    return row_insert(mutator, at, sample_op(mutator, at, OP_RESET),
-                      AGED_LEAST +
-                          sample_below(mutator, AGED_MOST - AGED_LEAST + 1));
+    return row_insert(mutator, at, op, count);
 }
 
 int

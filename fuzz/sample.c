@@ -21,7 +21,7 @@ enum {
     UNITS_BITS = 14, /* of one in units: up to 256 KiB */
     BYTES_BITS_LEAST = 6,
     BEYOND_BITS = 12,
-    HALVES_ONE_IN = 4, /* one size beyond in this number has a small lower half */
+    HALVES_ONE_IN = 4, /* one size beyond in this number is small in 32 bits */
     LIMIT_BITS_LEAST = 18, /* bits of every third limit in bytes: */
     LIMIT_BITS_SPAN = 8,   /* 256 KiB to 32 MiB, what a program has */
     GREAT_ONE_IN = 32,     /* one size in this number gets a higher bit */
