@@ -66,6 +66,7 @@ static const struct {
     {mutator_tweak, 6},   {mutator_duplicate, 3}, {mutator_repeat, 2},
     {mutator_replace, 2}, {mutator_keep, 3},      {mutator_loop, 2},
     {mutator_age, 1},     {mutator_lower, 2},     {mutator_drain, 1},
+    {mutator_nginx, 2},
 };
 
 enum {
@@ -408,6 +409,31 @@ mutator_drain(struct mutator *mutator)
                 (struct op){.code = OP_FAIL_ALLOC, .number = OP_FAIL_CLEARED};
         }
     }
+    return 1;
+}
+
+int
+mutator_nginx(struct mutator *mutator)
+{
+    size_t from = sample_below(mutator, mutator->count + 1);
+    size_t run = sample_below(mutator, mutator->count - from + 1);
+    struct op first = sample_op(mutator, from, OP_NGINX);
+    struct op last = sample_op(mutator, from + run, OP_NGINX);
+    struct op *place;
+
+    if (mutator->use != MUTATOR_MIXED) {
+        return 0;
+    }
+    place = ops_open(mutator, from, 2);
+    if (place == NULL) {
+        return 0;
+    }
+    if (sample_one_in(mutator, 2)) {
+        last.number = 0;
+    }
+    memmove(place + 1, place + 2, run * sizeof(*place));
+    place[0] = first;
+    place[1 + run] = last;
     return 1;
 }
 

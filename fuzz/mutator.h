@@ -117,6 +117,11 @@ int mutator_age(struct mutator *mutator);
  */
 int mutator_drain(struct mutator *mutator);
 
+/* For pool_mixed, let nginx's functions do some kinds of a run's ops: insert an
+ * op nginx before the run and after it. Half of the time the library's own do
+ * all ops after it. */
+int mutator_nginx(struct mutator *mutator);
+
 /*
  * Let a thread release a part of what it keeps after a reset: insert a
  * cache_limit of a few bytes less between a reset and a row of resets. Half of

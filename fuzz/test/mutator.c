@@ -26,7 +26,7 @@ enum {
 
 /* The hash of all outputs of test_output_is_the_same_everywhere. It changes
  * only with the mutator's mutations and samples, and with the list of ops. */
-static const uint32_t everywhere = 0x2a9fd3c1;
+static const uint32_t everywhere = 0xc5285c7b;
 
 /* The program that mutations start from: each op once, with its own numbers. */
 static const char text[] = "create p0 1000\n"
@@ -100,14 +100,26 @@ setup(void **state)
     return 0;
 }
 
-/* Mutate a program, and set before and after. */
+static void
+start(enum mutator_use use, uint64_t seed)
+{
+    mutator_init(&before, use, seed);
+    mutator_read(&before, bytes, size);
+}
+
+/* Mutate what start() has read. */
+static void
+change(mutation_fn mutation)
+{
+    after = before;
+    assert_int_equal(mutation(&after), 1);
+}
+
 static void
 mutate(mutation_fn mutation, uint64_t seed)
 {
-    mutator_init(&before, MUTATOR_POOL, seed);
-    mutator_read(&before, bytes, size);
-    after = before;
-    assert_int_equal(mutation(&after), 1);
+    start(MUTATOR_POOL, seed);
+    change(mutation);
 }
 
 static int
@@ -558,11 +570,9 @@ test_repeat_lets_an_op_be_done_more_often(void **state)
         size_t at;
         size_t i;
 
-        mutator_init(&before, MUTATOR_POOL, seed);
-        mutator_read(&before, bytes, size);
+        start(MUTATOR_POOL, seed);
         before.work_most = 16;
-        after = before;
-        assert_int_equal(mutator_repeat(&after), 1);
+        change(mutator_repeat);
         count = check_inserted(&at);
         assert_true(at != 0);
         for (i = 0; i < count; i++) {
@@ -671,11 +681,9 @@ test_age_ends_many_regions(void **state)
         size_t count;
         size_t at;
 
-        mutator_init(&before, MUTATOR_POOL, seed);
-        mutator_read(&before, bytes, size);
+        start(MUTATOR_POOL, seed);
         before.work_most = 16;
-        after = before;
-        assert_int_equal(mutator_age(&after), 1);
+        change(mutator_age);
         count = check_inserted(&at);
         /* If the next op is a reset too, the first different op is the one
          * after. */
@@ -707,11 +715,9 @@ test_drain_repeats_a_free(void **state)
         size_t end;
         size_t at;
 
-        mutator_init(&before, MUTATOR_POOL, seed);
-        mutator_read(&before, bytes, size);
+        start(MUTATOR_POOL, seed);
         before.work_most = 16;
-        after = before;
-        assert_int_equal(mutator_drain(&after), 1);
+        change(mutator_drain);
         inserted = check_inserted(&at);
         at -= after.ops[at].code == OP_AGAIN;
         if (at == 0) {
@@ -743,6 +749,43 @@ test_drain_repeats_a_free(void **state)
     assert_int_equal(most, 8);
     assert_in_range(seen[1], seen[0] * 2 / 5, seen[0] * 3 / 5);
     assert_in_range(seen[2], seen[1] * 2 / 5, seen[1] * 3 / 5);
+}
+
+/* The program but for an op nginx at each end of a run. */
+static void
+test_nginx_starts_and_ends_a_run(void **state)
+{
+    size_t longest = 0;
+    size_t ends = 0;
+    uint64_t seed;
+
+    (void) state;
+    for (seed = 0; seed < SEEDS; seed++) {
+        size_t from;
+        size_t tail;
+        size_t to;
+
+        start(MUTATOR_MIXED, seed);
+        change(mutator_nginx);
+        from = same_head(&before, &after);
+        tail = same_tail(&before, &after);
+        to = after.count - 1 - tail;
+        assert_int_equal(after.count, before.count + 2);
+        assert_int_equal(after.ops[from].code, OP_NGINX);
+        assert_int_equal(after.ops[to].code, OP_NGINX);
+        assert_true(to == from + 1 ||
+                    is_run(&before, &after.ops[from + 1], to - from - 1));
+        longest = to - from - 1 > longest ? to - from - 1 : longest;
+        ends += after.ops[to].number == 0;
+    }
+    assert_int_equal(longest, before.count);
+    assert_in_range(ends, SEEDS * 2 / 5, SEEDS * 7 / 10);
+
+    after = before;
+    after.count = MUTATOR_OPS_MAX - 1;
+    assert_int_equal(mutator_nginx(&after), 0);
+    start(MUTATOR_POOL, 0);
+    assert_int_equal(mutator_nginx(&before), 0);
 }
 
 /* The lowest digit, in base 15, is what the handler does; a handler that adds a
@@ -910,14 +953,15 @@ static void
 test_full_programs_get_no_more_ops(void **state)
 {
     static const mutation_fn mutations[] = {
-        mutator_insert, mutator_duplicate, mutator_repeat, mutator_loop,
-        mutator_age,    mutator_drain,     mutator_lower,  splice,
+        mutator_insert, mutator_duplicate, mutator_repeat,
+        mutator_loop,   mutator_age,       mutator_drain,
+        mutator_lower,  mutator_nginx,     splice,
     };
     size_t i;
 
     (void) state;
     for (i = 0; i < sizeof(mutations) / sizeof(mutations[0]); i++) {
-        mutator_init(&before, MUTATOR_POOL, i);
+        mutator_init(&before, MUTATOR_MIXED, i);
         while (before.count != MUTATOR_OPS_MAX) {
             before.ops[before.count++] = (struct op){.code = OP_CREATE};
         }
@@ -1359,6 +1403,7 @@ main(void)
         cmocka_unit_test(test_loop_spreads_the_pools_of_traces_alone),
         cmocka_unit_test(test_age_ends_many_regions),
         cmocka_unit_test(test_drain_repeats_a_free),
+        cmocka_unit_test(test_nginx_starts_and_ends_a_run),
         cmocka_unit_test(test_handlers_have_one_to_three_digits),
         cmocka_unit_test(test_lower_keeps_less_than_there_is),
         cmocka_unit_test(test_keep_starts_with_a_limit),
