@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Plants a mutant: a bug that the corpus must find.
 
-    plant.py list MUTANTS                  a line each: name, file, runs, traced
-    plant.py plant MUTANTS ROOT NAME OUT   the mutant's file, with its bug, to OUT
+    plant.py list MUTANTS                a line each: name, file, runs, traced
+    plant.py plant MUTANTS ROOT OUT...   each mutant's file, with its bug
 
-MUTANTS is mutants.toml, whose head describes a row. ROOT is the project's folder.
+MUTANTS is mutants.toml, whose head describes a row. ROOT is the project's folder. OUT
+is a file's path: its name begins with the mutant's. If it has the bug already, it
+is left alone, so that nothing is compiled again.
 """
 
 import sys
 import tomllib
 from pathlib import Path
 
+MUTANT = "_mutant"  # the end of an OUT's name
 RUNS = ("exact", "hardened", "debug", "mixed", "ops_decoder", "trace_reader",
         "adapters", "arena_ops", "log_lines", "pool_oom", "pool_threads",
         "pool_threads_tsan", "run_json", "sizes_csv")
@@ -66,10 +69,13 @@ def main() -> int:
                 traced = "traced" if row["traced"] else "-"
                 print(name, row["file"], row["runs"], traced)
         else:
-            root, name, out = rest
-            row = rows[name]
-            text = (Path(root) / row["file"]).read_text()
-            Path(out).write_text(plant(name, row, text))
+            root, *outs = rest
+            for out in map(Path, outs):
+                name = out.stem.removesuffix(MUTANT)
+                row = rows[name]
+                text = plant(name, row, (Path(root) / row["file"]).read_text())
+                if not out.exists() or out.read_text() != text:
+                    out.write_text(text)
     except Refused as error:
         print(f"plant.py: {error}", file=sys.stderr)
         return 1

@@ -91,10 +91,11 @@ class Source(unittest.TestCase):
     def test_a_planted_bug_is_reported_with_its_line(self) -> None:
         files = {line.split()[0]: SOURCE / line.split()[1] for line in
                  self.plant("list", MUTANTS / "mutants.toml").splitlines()}
+        mutants = {mutant: self.folder / f"{mutant}_mutant{files[mutant].suffix}"
+                   for mutant in PLANTED}
+        self.plant("plant", MUTANTS / "mutants.toml", SOURCE, *mutants.values())
         for mutant, name in PLANTED.items():
-            file = files[mutant]
-            planted = self.folder / f"{mutant}{file.suffix}"
-            self.plant("plant", MUTANTS / "mutants.toml", SOURCE, mutant, planted)
+            file, planted = files[mutant], mutants[mutant]
             # The mutant's header comes first, and its guard leaves out the other one.
             pool = (["-D_GNU_SOURCE", "-include", planted, *POOL]
                     if file.suffix == ".h" else
