@@ -98,7 +98,13 @@ UNIT_TESTS = {
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
+REPLAY_WORDS = 2  # of a replay's command, before the files
 SKIPPED = 77  # a test's exit status, as Meson's
+ONLY = "TEST_ONLY"  # the variable by which a program runs one test (group.h)
+# How cmocka names a test that fails, or that leaves memory; and how group.c names one
+# that ends by a signal.
+FAILED_TEST = re.compile(
+    r"^\[  (?:FAILED|ERROR ) +\] (?!\d)(\w+)|^(\w+): ended by signal", re.M)
 
 
 @dataclass
@@ -124,6 +130,9 @@ def has_failed(check: Check, done: Done) -> bool:
         return done.status != 0 and not done.is_out_of_time
     if done.status == SKIPPED:
         return False
+    only = check.environment.get(ONLY)
+    if only is not None:  # a name that is no test's fails, too
+        return found_by(check, done) == f"{check.name}: {only}"
     return done.status != 0 or re.search(r"^not ok", done.output, re.M) is not None
 
 
@@ -134,11 +143,28 @@ def found_by(check: Check, done: Done) -> str:
                           re.M)
         return match[1] if match else check.name
     if check.kind == "test":
-        match = re.search(r"^\[  FAILED  \] (?!\d)(\w+)", done.output, re.M)
-        return f"{check.name}: {match[1]}" if match else check.name
+        match = FAILED_TEST.search(done.output)
+        return f"{check.name}: {match[1] or match[2]}" if match else check.name
     if done.is_out_of_time:
         return f"{check.name}: no end"
     return f"{check.name}: {finding.signature(done.output)}"
+
+
+def part_that_kills(checks: list[Check], killer: str) -> Check | None:
+    """The test or the file that killer, an answer of found_by(), names, as a check of
+    its own. None: killer names a whole program, or what is no longer there."""
+    program, _, test = killer.partition(": ")
+    folder, _, file = killer.partition("/")
+    for check in checks:
+        if check.kind == "test" and check.name == program and test:
+            return dataclasses.replace(
+                check, environment={**check.environment, ONLY: test})
+        for word in check.command:
+            path = Path(word) / file
+            if check.kind == "replay" and Path(word).name == folder and path.is_file():
+                return dataclasses.replace(check, command=[
+                    *check.command[:REPLAY_WORDS], str(path)])
+    return None
 
 
 def run_check(check: Check, tree: Tree, runner: Runner,

@@ -72,11 +72,11 @@ def status_of(subject, result: dict, killers: list[str],
 
 
 def killers(folder: Path) -> dict[tuple[str, str], str]:
-    """The check that killed a mutant in the score that folder has, by column and
-    mutant's name: it is run first. Empty without such a score."""
+    """What killed a mutant in the score that folder has (columns.found_by()), by
+    column and mutant's name: it is run first. Empty without such a score."""
     try:
         rows = json.loads((folder / FILE).read_text())["mutants"]
-        return {(column, row["name"]): answer["by"].split(":")[0]
+        return {(column, row["name"]): answer["by"]
                 for row in rows for column, answer in row["columns"].items()}
     except (FileNotFoundError, KeyError, ValueError):
         return {}

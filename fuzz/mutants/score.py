@@ -323,12 +323,14 @@ class Score:
         checks = self.checks.pool.get(column, [])
         if subject.text is not None:
             checks = sorted(checks, key=lambda check: turn_of(check.name))
-        killer = self.killers.get((column, subject.name))
-        checks = sorted(checks, key=lambda check: check.name != killer)
+        killer = self.killers.get((column, subject.name), "")
+        program = killer.split(":")[0]
+        checks = sorted(checks, key=lambda check: check.name != program)
         if subject.kind == "planted":
             own = column_list.OWN_REPLAYS.get(subject.runs)
             checks = sorted(checks, key=lambda check: check.name != own)
-        return checks
+        part = column_list.part_that_kills(checks, killer)
+        return checks if part is None else [part, *checks]
 
     def campaign_of(self, subject: Subject) -> str:
         """The campaign that runs the code of subject."""

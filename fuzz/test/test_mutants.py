@@ -445,12 +445,44 @@ class Corpus(unittest.TestCase):
             holder = types.SimpleNamespace(
                 checks=columns.Checks({"unit": checks}, {}, {}),
                 killers=report.killers(folder))
-        for name, first in ("f_1", 2), ("f_2", 0):
+        part = columns.part_that_kills(checks, "oom exact: test_x")
+        for name, expected in (
+                ("f_1", [part, checks[2], *checks[:2]]), ("f_2", checks)):
             mutant = types.SimpleNamespace(name=name, kind="generated", runs="exact",
                                            text=None, file="pool/ngx_palloc.c")
-            asked = score.Score.checks_of(holder, mutant, "unit")
-            self.assertEqual(asked[0], checks[first])
-            self.assertEqual(len(asked), len(checks))
+            self.assertEqual(score.Score.checks_of(holder, mutant, "unit"), expected)
+
+    def test_the_file_that_killed_is_replayed_alone_if_it_is_there(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "seeds"
+            folder.mkdir()
+            (folder / "one").write_bytes(b"\x02")
+            checks = [columns.Check(program, "replay", "checks", [], [
+                f"{{build}}/fuzz/{program}", "--broken", *map(str, inputs)])
+                for program, inputs in (("replay_log_lines", [Path(name)]),
+                                        ("replay_pool_ops", [Path(name), folder]))]
+            part = columns.part_that_kills(checks, "seeds/one")
+            self.assertEqual(part.command, [*checks[1].command[:2], f"{folder}/one"])
+            self.assertEqual(part.name, "replay_pool_ops")
+            # A replay fails if a file is not there.
+            for killer in "seeds/two", "other/one", "seeds", "replay_pool_ops", "":
+                self.assertIsNone(columns.part_that_kills(checks, killer), killer)
+
+    def test_one_test_kills_by_its_own_failure_alone(self) -> None:
+        check = columns.Check("oom exact", "test", "checks", [], [])
+        only = columns.part_that_kills([check], "oom exact: test_x")
+        self.assertEqual(only.environment, {"TEST_ONLY": "test_x"})
+        self.assertIsNone(columns.part_that_kills([check], "oom exact"))
+        for said, by, is_killed in (
+                ("[  FAILED  ] 1 test(s)\n[  FAILED  ] test_x", ": test_x", True),
+                ("[  ERROR   ] test_x", ": test_x", True),
+                ("test_x: ended by signal 6", ": test_x", True),
+                ("[  FAILED  ] test_y", ": test_y", False),
+                ("0 tests, 0 failed", "", False)):
+            done = process.Done(1, 0.0, said)
+            self.assertEqual(columns.found_by(check, done), f"oom exact{by}", said)
+            self.assertTrue(columns.has_failed(check, done), said)
+            self.assertEqual(columns.has_failed(only, done), is_killed, said)
 
 
 class Answers(unittest.TestCase):
