@@ -2,19 +2,21 @@
  * replay: runs a target with files, each in a process of its own, and prints
  * one TAP line a file.
  *
- *     replay_TARGET [--print | --hash | --broken] FILE|FOLDER...
+ *     replay_TARGET [--print | --hash | --together | --broken] FILE|FOLDER...
  *
  * A folder stands for the files in it and below, in order of their names. A
  * file whose name ends in .ops is text (pool/ops/program.h), any other one is
  * bytes. No word that begins with '-' is a file: write ./-FILE. A program that
  * takes more than ten seconds of the processor has no end, and fails.
  *
- *     --print   prints each program's text, and runs none
- *     --hash    runs all in one process, and prints each replay_hash(), if the
- *               target has one
- *     --broken  for mutants: stops at the first program that fails, and exits
- *               with 0 if one fails. First all run in one process, which is
- *               much faster; from the one on that fails there, each has its own
+ *     --print     prints each program's text, and runs none
+ *     --hash      runs all in one process, and prints each replay_hash(), if
+ *                 the target has one
+ *     --together  runs all in one process, which is much faster under
+ *                 AddressSanitizer; from the one on that fails there, each has
+ *                 its own. A program that fails only after others fails
+ *     --broken    for mutants: the same, but stops at the first program that
+ *                 fails, and exits with 0 if one fails
  */
 #include <dirent.h>
 #include <errno.h>
@@ -45,17 +47,19 @@ enum {
 enum ending {
     HOLDS,
     FAILS,
+    FAILS_AFTER_OTHERS, /* and holds alone */
     ENDLESS,
 };
 
 struct replay {
     int only_prints;
     int only_hashes;
+    int is_together;
     int wants_broken;
-    size_t *held;   /* programs that held so far; NULL outside of the process
-                     * that runs all of them */
-    size_t skipped; /* programs that held there, and do not run again */
-    int is_endless; /* the program after those had no end there */
+    size_t *held;         /* programs that held so far; NULL outside of the
+                           * process that runs all of them */
+    enum ending together; /* how that process ended */
+    size_t skipped;       /* programs that held there, and do not run again */
     size_t done;
     size_t failed;
 };
@@ -68,6 +72,8 @@ static void replay_end(struct replay *replay);
 static int replay_folder(struct replay *replay, const char *path);
 static int replay_file(struct replay *replay, const char *path);
 static int file_read(const char *path, uint8_t *ret_data, size_t *ret_size);
+static enum ending next_run(const struct replay *replay, const uint8_t *data,
+                            size_t size);
 static enum ending program_run(const uint8_t *data, size_t size);
 static enum ending end_run(void);
 static void report(struct replay *replay, enum ending ending, const char *name);
@@ -88,12 +94,12 @@ main(int argc, char **argv)
     }
     if (i < argc || first == argc) {
         fprintf(stderr,
-                "%s: found %s, expected [--print | --hash | --broken] "
-                "FILE|FOLDER...\n",
+                "%s: found %s, expected [--print | --hash | --together | "
+                "--broken] FILE|FOLDER...\n",
                 argv[0], i < argc ? argv[i] : "no file");
         return EXIT_FAILURE;
     }
-    if (replay.wants_broken && replay_together(&replay, &argv[first]) != 0) {
+    if (replay.is_together && replay_together(&replay, &argv[first]) != 0) {
         return EXIT_FAILURE;
     }
     if (replay_paths(&replay, &argv[first]) != 0) {
@@ -119,8 +125,8 @@ replay_paths(struct replay *replay, char **paths)
     return 0;
 }
 
-/* Runs all programs in one process, until one fails. Sets skipped. Returns 0,
- * or -1 with a message. */
+/* Runs all programs in one process, until one fails. Sets together and skipped.
+ * Returns 0, or -1 with a message. */
 static int
 replay_together(struct replay *replay, char **paths)
 {
@@ -137,7 +143,7 @@ replay_together(struct replay *replay, char **paths)
         replay->held = held;
         _exit(replay_paths(replay, paths) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
-    replay->is_endless = child_wait(child) == ENDLESS;
+    replay->together = child_wait(child);
     replay->skipped = *held;
     return munmap(held, sizeof(*held));
 }
@@ -148,15 +154,19 @@ replay_option(struct replay *replay, const char *word)
 {
     if (strcmp(word, "--print") == 0) {
         replay->only_prints = 1;
+    } else if (strcmp(word, "--together") == 0) {
+        replay->is_together = 1;
     } else if (strcmp(word, "--broken") == 0) {
+        replay->is_together = 1;
         replay->wants_broken = 1;
     } else if (strcmp(word, "--hash") == 0 && replay_hash != NULL) {
         replay->only_hashes = 1;
     } else {
         fprintf(stderr, "replay: found %s, expected %s\n", word,
                 replay_hash != NULL
-                    ? "--print, --hash or --broken"
-                    : "--print or --broken; this target has no hash");
+                    ? "--print, --hash, --together or --broken"
+                    : "--print, --together or --broken; this target has no "
+                      "hash");
         return -1;
     }
     return 0;
@@ -243,11 +253,7 @@ replay_file(struct replay *replay, const char *path)
         ++*replay->held;
         return 0;
     }
-    report(replay,
-           replay->is_endless && replay->done == replay->skipped
-               ? ENDLESS
-               : program_run(data, size),
-           path);
+    report(replay, next_run(replay, data, size), path);
     return 0;
 }
 
@@ -286,6 +292,21 @@ file_read(const char *path, uint8_t *ret_data, size_t *ret_size)
     return 0;
 }
 
+/* Runs a program in its own process, unless it had no end among others. */
+static enum ending
+next_run(const struct replay *replay, const uint8_t *data, size_t size)
+{
+    int has_failed =
+        replay->together != HOLDS && replay->done == replay->skipped;
+    enum ending ending;
+
+    if (has_failed && replay->together == ENDLESS) {
+        return ENDLESS;
+    }
+    ending = program_run(data, size);
+    return has_failed && ending == HOLDS ? FAILS_AFTER_OTHERS : ending;
+}
+
 static enum ending
 program_run(const uint8_t *data, size_t size)
 {
@@ -309,7 +330,9 @@ report(struct replay *replay, enum ending ending, const char *name)
     replay->failed += ending != HOLDS;
     printf("%s %zu - %s\n", ending == HOLDS ? "ok" : "not ok", replay->done,
            name);
-    if (ending == ENDLESS) {
+    if (ending == FAILS_AFTER_OTHERS) {
+        printf("# fails only after the programs before it\n");
+    } else if (ending == ENDLESS) {
         printf("# no end after %d seconds of the processor\n", SECONDS_MAX);
     }
 }

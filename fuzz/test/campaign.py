@@ -495,16 +495,33 @@ class Replay(unittest.TestCase):
 
     def test_an_option_is_never_a_file(self) -> None:
         for words in [], ["--print"], ["--broken"]:
-            self.assertIn("found no file, expected [--print | --hash | --broken] FILE",
-                          self.said(*words))
+            self.assertIn("found no file, expected [--print | --hash | --together | "
+                          "--broken] FILE", self.said(*words))
         for words in ["--hash"], ["--hash", FUZZ / "README.md"]:
-            self.assertIn("found --hash, expected --print or --broken; this target has"
-                          " no hash\n", self.said(*words))
+            self.assertIn("found --hash, expected --print, --together or --broken; this"
+                          " target has no hash\n", self.said(*words))
         self.assertIn("found --none, expected", self.said("--none"))
         for words in ([FUZZ / "README.md", "--print"], ["--print", "--broken"]):
             self.assertIn(f"found {words[1]}, expected [--print", self.said(*words))
 
+    def test_a_program_that_fails_only_after_others_is_said_to(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "first", "later", "never":
+                Path(folder, name).write_text(name)
+            for words, said in (
+                    ("first later", "ok 1 - first\nok 2 - later\n1..2\n"),
+                    ("--together later first", "ok 1 - later\nok 2 - first\n1..2\n"),
+                    ("--together first never later",
+                     "ok 1 - first\nnot ok 2 - never\nok 3 - later\n1..3\n"),
+                    ("--together first later first",
+                     "ok 1 - first\nnot ok 2 - later\n"
+                     "# fails only after the programs before it\nok 3 - first\n1..3\n")):
+                done = subprocess.run([TOGETHER, *words.split()], cwd=folder, text=True,
+                                      stdout=subprocess.PIPE, check=False)
+                self.assertEqual((done.returncode, done.stdout),
+                                 (int("not ok" in said), said), words)
+
 
 if __name__ == "__main__":
-    REPLAY, NGXOPS = map(Path, sys.argv[1:3])
+    REPLAY, NGXOPS, TOGETHER = (Path(word).resolve() for word in sys.argv[1:4])
     unittest.main(argv=sys.argv[:1])
