@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import pathlib
 import random
 import re
@@ -13,6 +14,10 @@ import unittest
 TOOL = sys.argv[1]
 CORPUS = pathlib.Path(sys.argv[2])
 SEEDS = pathlib.Path(sys.argv[3])  # as bytes
+
+# For hundreds of starts: the search for leaks takes three quarters of each. Of every
+# command, another test looks for them.
+NO_LEAKS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 SMALL = """\
 create p0 1024
@@ -26,9 +31,9 @@ destroy p0
 """
 
 
-def ngxops(*words: str | pathlib.Path, status: int = 0) -> str:
+def ngxops(*words: str | pathlib.Path, status: int = 0, **environment: str) -> str:
     done = subprocess.run([TOOL, *words], check=False, text=True,
-                          capture_output=True)
+                          env=os.environ | environment, capture_output=True)
     assert done.returncode == status, (words, done.returncode, done.stderr)
     return done.stdout if status == 0 else done.stderr
 
@@ -56,8 +61,9 @@ class Ngxops(unittest.TestCase):
                          sorted(path.name for path in SEEDS.iterdir()))
         for seed in seeds:
             again = self.folder / "again.ops"
-            again.write_text(ngxops("print", SEEDS / seed.stem))
-            self.assertEqual(ngxops("print", again), ngxops("print", seed))
+            again.write_text(ngxops("print", SEEDS / seed.stem, **NO_LEAKS))
+            self.assertEqual(ngxops("print", again, **NO_LEAKS),
+                             ngxops("print", seed, **NO_LEAKS))
 
     def runs(self, paths: list[pathlib.Path]) -> list[str]:
         """Run paths in one process, and return a line for each. Under valgrind, the
@@ -81,13 +87,14 @@ class Ngxops(unittest.TestCase):
         for seed in sorted(SEEDS.iterdir()):
             if needs_version_2(CORPUS / "seeds" / f"{seed.name}.ops"):
                 self.assertIn("expected numbers that version 1 can hold",
-                              ngxops("convert", seed, one, status=1))
+                              ngxops("convert", seed, one, status=1, **NO_LEAKS))
                 continue
-            ngxops("convert", seed, one)
-            ngxops("convert", one, two)
+            ngxops("convert", seed, one, **NO_LEAKS)
+            ngxops("convert", one, two, **NO_LEAKS)
             self.assertEqual(one.read_bytes()[:1], b"\x01")
             self.assertEqual(two.read_bytes(), seed.read_bytes())
-            self.assertEqual(ngxops("print", one), ngxops("print", seed))
+            self.assertEqual(ngxops("print", one, **NO_LEAKS),
+                             ngxops("print", seed, **NO_LEAKS))
 
     def test_version_3_becomes_version_2(self) -> None:
         """A recorder's program has a free of age 200 and then one of age 199."""
@@ -154,7 +161,7 @@ class Ngxops(unittest.TestCase):
     def test_hash_depends_on_the_program_alone(self) -> None:
         """It does not depend on the programs that the process has run before."""
         files = sorted(SEEDS.iterdir()) + sorted((CORPUS / "pool_ops").iterdir())
-        alone = [ngxops("hash", path).strip() for path in files]
+        alone = [ngxops("hash", path, **NO_LEAKS).strip() for path in files]
         self.assertEqual(len({line.split()[0] for line in alone}), len(files))
         self.assertEqual(ngxops("hash", *files).splitlines(), alone)
         orders = random.Random(1)
@@ -211,7 +218,7 @@ class Ngxops(unittest.TestCase):
         for name, data in entries.items():
             if name.startswith("op_"):
                 path = self.file("entry", b"\x02" + data)
-                text = ngxops("print", path).splitlines()
+                text = ngxops("print", path, **NO_LEAKS).splitlines()
                 self.assertEqual(len(text), 1)
                 self.assertEqual(name, "op_" + re.sub(r"\W", "_", text[0]))
                 printed.add(text[0].split()[0])
