@@ -49,6 +49,7 @@ enum ending {
     FAILS,
     FAILS_AFTER_OTHERS, /* and holds alone */
     ENDLESS,
+    OVER_LIMIT, /* of a process's time, as RLIMIT_CPU is */
 };
 
 struct replay {
@@ -296,15 +297,17 @@ file_read(const char *path, uint8_t *ret_data, size_t *ret_size)
 static enum ending
 next_run(const struct replay *replay, const uint8_t *data, size_t size)
 {
-    int has_failed =
-        replay->together != HOLDS && replay->done == replay->skipped;
+    int is_next = replay->done == replay->skipped;
     enum ending ending;
 
-    if (has_failed && replay->together == ENDLESS) {
+    if (is_next && replay->together == ENDLESS) {
         return ENDLESS;
     }
     ending = program_run(data, size);
-    return has_failed && ending == HOLDS ? FAILS_AFTER_OTHERS : ending;
+    if (is_next && replay->together == FAILS && ending == HOLDS) {
+        return FAILS_AFTER_OTHERS;
+    }
+    return ending;
 }
 
 static enum ending
@@ -378,6 +381,9 @@ child_wait(pid_t child)
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) {
         return ENDLESS;
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        return OVER_LIMIT;
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? HOLDS
                                                                     : FAILS;

@@ -521,7 +521,15 @@ class Replay(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout),
                                  (int("not ok" in said), said), words)
 
+    def test_a_limit_of_the_processors_time_is_for_one_program(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "busy").write_text("busy")
+            done = subprocess.run(
+                ["prlimit", "--cpu=1:2", TOGETHER, "--together", *4 * ["busy"]], cwd=folder,
+                text=True, stdout=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, done.stdout.count("\nok ")), (0, 3))
+
 
 if __name__ == "__main__":
     REPLAY, NGXOPS, TOGETHER = (Path(word).resolve() for word in sys.argv[1:4])
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[4:]])
