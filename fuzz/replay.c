@@ -14,9 +14,11 @@
  *                 the target has one
  *     --together  runs all in one process, which is much faster under
  *                 AddressSanitizer; from the one on that fails there, each has
- *                 its own. A program that fails only after others fails
- *     --broken    for mutants: the same, but stops at the first program that
- *                 fails, and exits with 0 if one fails
+ *                 its own. A program that fails there and holds alone counts as
+ *                 failed, and so does a failure at the end of that process
+ *     --broken    for mutants: runs programs in the same way, but only failures
+ *                 in a process of their own count. Stops at the first program
+ *                 that fails, and exits with 0 if one fails
  */
 #include <dirent.h>
 #include <errno.h>
@@ -49,7 +51,7 @@ enum ending {
     FAILS,
     FAILS_AFTER_OTHERS, /* and holds alone */
     ENDLESS,
-    OVER_LIMIT, /* of a process's time, as RLIMIT_CPU is */
+    OVER_LIMIT, /* the process's RLIMIT_CPU ended it */
 };
 
 struct replay {
@@ -57,10 +59,10 @@ struct replay {
     int only_hashes;
     int is_together;
     int wants_broken;
-    size_t *held;         /* programs that held so far; NULL outside of the
-                           * process that runs all of them */
-    enum ending together; /* how that process ended */
-    size_t skipped;       /* programs that held there, and do not run again */
+    size_t *held;           /* programs that held so far; NULL outside of the
+                             * process that runs all of them */
+    enum ending end_of_all; /* how that process ended */
+    size_t skipped;         /* programs that held there, and do not run again */
     size_t done;
     size_t failed;
 };
@@ -126,8 +128,8 @@ replay_paths(struct replay *replay, char **paths)
     return 0;
 }
 
-/* Runs all programs in one process, until one fails. Sets together and skipped.
- * Returns 0, or -1 with a message. */
+/* Runs all programs in one process, until one fails. Sets end_of_all and
+ * skipped. Returns 0, or -1 with a message. */
 static int
 replay_together(struct replay *replay, char **paths)
 {
@@ -144,7 +146,7 @@ replay_together(struct replay *replay, char **paths)
         replay->held = held;
         _exit(replay_paths(replay, paths) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
-    replay->together = child_wait(child);
+    replay->end_of_all = child_wait(child);
     replay->skipped = *held;
     return munmap(held, sizeof(*held));
 }
@@ -173,10 +175,15 @@ replay_option(struct replay *replay, const char *word)
     return 0;
 }
 
-/* Runs the target's check at the end of a process. */
+/* Runs the target's check at the end of a process. Valgrind and ThreadSanitizer
+ * report some errors at the end of one, too. */
 static void
 replay_end(struct replay *replay)
 {
+    if (replay->end_of_all == FAILS && replay->skipped == replay->done &&
+        !replay->wants_broken) {
+        report(replay, FAILS, "end of the process of all programs");
+    }
     if (replay_done == NULL || (replay->wants_broken && replay->failed != 0)) {
         return;
     }
@@ -300,11 +307,12 @@ next_run(const struct replay *replay, const uint8_t *data, size_t size)
     int is_next = replay->done == replay->skipped;
     enum ending ending;
 
-    if (is_next && replay->together == ENDLESS) {
+    if (is_next && replay->end_of_all == ENDLESS) {
         return ENDLESS;
     }
     ending = program_run(data, size);
-    if (is_next && replay->together == FAILS && ending == HOLDS) {
+    if (is_next && replay->end_of_all == FAILS && ending == HOLDS &&
+        !replay->wants_broken) {
         return FAILS_AFTER_OTHERS;
     }
     return ending;
@@ -337,6 +345,8 @@ report(struct replay *replay, enum ending ending, const char *name)
         printf("# fails only after the programs before it\n");
     } else if (ending == ENDLESS) {
         printf("# no end after %d seconds of the processor\n", SECONDS_MAX);
+    } else if (ending == OVER_LIMIT) {
+        printf("# ended by the limit of its processor time, RLIMIT_CPU\n");
     }
 }
 

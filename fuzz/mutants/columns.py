@@ -98,7 +98,6 @@ UNIT_TESTS = {
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
-REPLAY_WORDS = 2  # of a replay's command, before the files
 SKIPPED = 77  # a test's exit status, as Meson's
 ONLY = "TEST_ONLY"  # the variable by which a program runs one test (group.h)
 # How cmocka names a test that fails, or that leaves memory; and how group.c names one
@@ -150,9 +149,15 @@ def found_by(check: Check, done: Done) -> str:
     return f"{check.name}: {finding.signature(done.output)}"
 
 
+def with_input(check: Check, path: Path) -> Check:
+    """A replay of path alone."""
+    return dataclasses.replace(check, command=[*check.command[:2], str(path)])
+
+
 def part_that_kills(checks: list[Check], killer: str) -> Check | None:
     """The test or the file that killer, an answer of found_by(), names, as a check of
-    its own. None: killer names a whole program, or what is no longer there."""
+    its own. None: killer names a whole program, or a file that none of the checks
+    replays. A test that is no longer there kills nothing: see has_failed()."""
     program, _, test = killer.partition(": ")
     folder, _, file = killer.partition("/")
     for check in checks:
@@ -162,8 +167,7 @@ def part_that_kills(checks: list[Check], killer: str) -> Check | None:
         for word in check.command:
             path = Path(word) / file
             if check.kind == "replay" and Path(word).name == folder and path.is_file():
-                return dataclasses.replace(check, command=[
-                    *check.command[:REPLAY_WORDS], str(path)])
+                return with_input(check, path)
     return None
 
 

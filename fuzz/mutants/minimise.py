@@ -134,10 +134,8 @@ def first_killer(score, subject, check: Check, built, inputs: Path) -> Path | No
 
 
 def kills(score, subject, check: Check, built, path: Path) -> bool:
-    program = Check(check.name, check.kind, check.build, check.targets,
-                    [*check.command[:2], str(path)], check.environment, check.cpu,
-                    check.seconds, check.has_asan)
-    return column_list.has_failed(check, score.run_on(subject, program, built))
+    done = score.run_on(subject, column_list.with_input(check, path), built)
+    return column_list.has_failed(check, done)
 
 
 def cut(score, subject, check: Check, built, killer: Path) -> bytes:

@@ -5,7 +5,7 @@
     plant.py plant MUTANTS ROOT OUT...   each mutant's file, with its bug
 
 MUTANTS is mutants.toml, whose head describes a row. ROOT is the project's folder. OUT
-is a file's path: its name begins with the mutant's. If it has the bug already, it
+is a path that ends in NAME_mutant.c or NAME_mutant.h. A file that has the bug already
 is left alone, so that nothing is compiled again.
 """
 

@@ -194,7 +194,8 @@ class Score:
         self.relinker = Relinker(self.tree)
         self.checks: Checks
         self.reached: dict[str, bytes] = {}
-        self.killers = report.killers(arguments.results)
+        # minimise() is to know the first file that kills.
+        self.killers = {} if arguments.minimise else report.killers(arguments.results)
         self.reasons: dict[str, str] = {}
         self.results: dict[str, dict] = {}
 
@@ -329,7 +330,9 @@ class Score:
         if subject.kind == "planted":
             own = column_list.OWN_REPLAYS.get(subject.runs)
             checks = sorted(checks, key=lambda check: check.name != own)
-        part = column_list.part_that_kills(checks, killer)
+        # A planted bug's killer is one of its own replay.
+        of = checks[:1] if subject.kind == "planted" else checks
+        part = column_list.part_that_kills(of, killer)
         return checks if part is None else [part, *checks]
 
     def campaign_of(self, subject: Subject) -> str:

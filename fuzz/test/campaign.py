@@ -494,7 +494,7 @@ class Replay(unittest.TestCase):
         return done.stderr
 
     def test_an_option_is_never_a_file(self) -> None:
-        for words in [], ["--print"], ["--broken"]:
+        for words in [], ["--print"], ["--together"], ["--broken"]:
             self.assertIn("found no file, expected [--print | --hash | --together | "
                           "--broken] FILE", self.said(*words))
         for words in ["--hash"], ["--hash", FUZZ / "README.md"]:
@@ -504,22 +504,29 @@ class Replay(unittest.TestCase):
         for words in ([FUZZ / "README.md", "--print"], ["--print", "--broken"]):
             self.assertIn(f"found {words[1]}, expected [--print", self.said(*words))
 
-    def test_a_program_that_fails_only_after_others_is_said_to(self) -> None:
+    def test_what_fails_in_a_process_of_many_programs_is_reported(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            for name in "first", "later", "never":
+            for name in "first", "later", "never", "last":
                 Path(folder, name).write_text(name)
-            for words, said in (
-                    ("first later", "ok 1 - first\nok 2 - later\n1..2\n"),
-                    ("--together later first", "ok 1 - later\nok 2 - first\n1..2\n"),
-                    ("--together first never later",
+            for words, status, said in (
+                    ("first later", 0, "ok 1 - first\nok 2 - later\n1..2\n"),
+                    ("--together later first", 0,
+                     "ok 1 - later\nok 2 - first\n1..2\n"),
+                    ("--together first never later", 1,
                      "ok 1 - first\nnot ok 2 - never\nok 3 - later\n1..3\n"),
-                    ("--together first later first",
+                    ("--together first later first", 1,
                      "ok 1 - first\nnot ok 2 - later\n"
-                     "# fails only after the programs before it\nok 3 - first\n1..3\n")):
+                     "# fails only after the programs before it\nok 3 - first\n1..3\n"),
+                    ("--together first last", 1, "ok 1 - first\nok 2 - last\n"
+                     "not ok 3 - end of the process of all programs\n1..3\n"),
+                    # For a mutant, only a process of its own counts.
+                    ("--broken first never later", 0,
+                     "ok 1 - first\nnot ok 2 - never\n1..2\n"),
+                    ("--broken first later first", 1,
+                     "ok 1 - first\nok 2 - later\nok 3 - first\n1..3\n")):
                 done = subprocess.run([TOGETHER, *words.split()], cwd=folder, text=True,
                                       stdout=subprocess.PIPE, check=False)
-                self.assertEqual((done.returncode, done.stdout),
-                                 (int("not ok" in said), said), words)
+                self.assertEqual((done.returncode, done.stdout), (status, said), words)
 
     def test_a_limit_of_the_processors_time_is_for_one_program(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -420,6 +420,19 @@ class Corpus(unittest.TestCase):
             asked = score.Score.checks_of(holder, planted, "corpus")
             self.assertEqual(asked[0].name, first)
             self.assertEqual(len(asked), len(checks))
+        # Nor does a file of another replay come before it.
+        with tempfile.TemporaryDirectory() as name:
+            (Path(name) / "x").touch()
+            holder.killers["corpus", "bug"] = f"{Path(name).name}/x"
+            for check in checks:
+                check.command = ["", "--broken"]
+            checks[2].command.append(name)
+            for own, is_alone in (checks[0], False), (checks[2], True):
+                planted.runs = next(runs for runs, program in columns.OWN_REPLAYS.items()
+                                    if program == own.name)
+                asked = score.Score.checks_of(holder, planted, "corpus")
+                self.assertEqual(asked[0].name, own.name)
+                self.assertEqual(len(asked), len(checks) + is_alone)
 
     def test_a_campaign_runs_the_code_of_its_mutant(self) -> None:
         # The marks of pool_ops take the place of the fast path.
@@ -462,9 +475,10 @@ class Corpus(unittest.TestCase):
                 for program, inputs in (("replay_log_lines", [Path(name)]),
                                         ("replay_pool_ops", [Path(name), folder]))]
             part = columns.part_that_kills(checks, "seeds/one")
-            self.assertEqual(part.command, [*checks[1].command[:2], f"{folder}/one"])
+            self.assertEqual(part, columns.with_input(checks[1], folder / "one"))
+            self.assertEqual(part.command[2:], [f"{folder}/one"])
             self.assertEqual(part.name, "replay_pool_ops")
-            # A replay fails if a file is not there.
+            # Without the file, a replay would start for nothing.
             for killer in "seeds/two", "other/one", "seeds", "replay_pool_ops", "":
                 self.assertIsNone(columns.part_that_kills(checks, killer), killer)
 
@@ -496,6 +510,24 @@ class Answers(unittest.TestCase):
             self.assertEqual(score.Sources(root, "60 4").key("corpus", None), before)
             (root / "corpus/meson.build").write_text("seeds = files()")
             self.assertNotEqual(score.Sources(root, "60 4").key("corpus", None), before)
+
+
+class Planted(unittest.TestCase):
+    def test_a_file_that_has_its_bug_keeps_its_time(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            out = folder / "bug_mutant.c"
+            (folder / "mutants.toml").write_text(
+                '[bug]\nbreaks = "b"\nfile = "a.c"\nold = "one"\nnew = "two"\n')
+            times = []
+            for text in "one;", "one;", "one; // changed":
+                (folder / "a.c").write_text(text)
+                subprocess.run([sys.executable, MUTANTS / "plant.py", "plant",
+                                folder / "mutants.toml", folder, out], check=True)
+                self.assertEqual(out.read_text(), text.replace("one", "two"))
+                times.append(out.stat().st_mtime_ns)
+            self.assertEqual(times[0], times[1])
+            self.assertNotEqual(times[1], times[2])
 
 
 class Copies(unittest.TestCase):

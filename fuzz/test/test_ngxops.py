@@ -15,8 +15,8 @@ TOOL = sys.argv[1]
 CORPUS = pathlib.Path(sys.argv[2])
 SEEDS = pathlib.Path(sys.argv[3])  # as bytes
 
-# For hundreds of starts: the search for leaks takes three quarters of each. Of every
-# command, another test looks for them.
+# For hundreds of starts: the search for leaks takes three quarters of each. Another
+# test searches for them in each of these commands.
 NO_LEAKS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 SMALL = """\

@@ -1,5 +1,8 @@
-/* A target that fails on the input "never", and on "later" once it has had
- * another one; "busy" takes 0.4 seconds of the processor. */
+/*
+ * A target for the tests of replay. "never" fails; "later" fails once there was
+ * another input; "last" fails at the end of the process; "busy" takes 0.4
+ * seconds of the processor.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +19,9 @@ replay_one(const uint8_t *data, size_t size)
 
     if (is("never", data, size) || (is("later", data, size) && inputs != 0)) {
         abort();
+    }
+    if (is("last", data, size)) {
+        (void) atexit(abort);
     }
     while (is("busy", data, size) && clock() - start < CLOCKS_PER_SEC * 2 / 5) {
     }
