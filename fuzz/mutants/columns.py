@@ -99,11 +99,14 @@ UNIT_TESTS = {
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
 SKIPPED = 77  # a test's exit status, as Meson's
-ONLY = "TEST_ONLY"  # the variable by which a program runs one test (group.h)
+# The variables by which a program runs some of its tests, and names them (group.h).
+ONLY = "TEST_ONLY"
+LIST = "TEST_LIST"
 # How cmocka names a test that fails, or that leaves memory; and how group.c names one
 # that ends by a signal.
 FAILED_TEST = re.compile(
     r"^\[  (?:FAILED|ERROR ) +\] (?!\d)(\w+)|^(\w+): ended by signal", re.M)
+TEST_NAME = re.compile(r"test_\w+")
 
 
 @dataclass
@@ -119,6 +122,7 @@ class Check:
     cpu: int = 2 * CPU_LEAST
     seconds: float = 0.0  # that the original took
     has_asan: bool = False
+    part: str = ""  # the test of the program that runs alone, whose failure counts
 
 
 def has_failed(check: Check, done: Done) -> bool:
@@ -129,9 +133,8 @@ def has_failed(check: Check, done: Done) -> bool:
         return done.status != 0 and not done.is_out_of_time
     if done.status == SKIPPED:
         return False
-    only = check.environment.get(ONLY)
-    if only is not None:  # a name that is no test's fails, too
-        return found_by(check, done) == f"{check.name}: {only}"
+    if check.part:  # a name that is no test's fails, too
+        return found_by(check, done) == f"{check.name}: {check.part}"
     return done.status != 0 or re.search(r"^not ok", done.output, re.M) is not None
 
 
@@ -154,6 +157,12 @@ def with_input(check: Check, path: Path) -> Check:
     return dataclasses.replace(check, command=[*check.command[:2], str(path)])
 
 
+def with_tests(check: Check, names: list[str]) -> Check:
+    """These tests of check's program alone."""
+    return dataclasses.replace(
+        check, environment={**check.environment, ONLY: ",".join(names)})
+
+
 def part_that_kills(checks: list[Check], killer: str) -> Check | None:
     """The test or the file that killer, an answer of found_by(), names, as a check of
     its own. None: killer names a whole program, or a file that none of the checks
@@ -162,12 +171,12 @@ def part_that_kills(checks: list[Check], killer: str) -> Check | None:
     folder, _, file = killer.partition("/")
     for check in checks:
         if check.kind == "test" and check.name == program and test:
-            return dataclasses.replace(
-                check, environment={**check.environment, ONLY: test})
+            cpu = max(CPU_LEAST, math.ceil(CPU_FACTOR * check.seconds))
+            return dataclasses.replace(with_tests(check, [test]), part=test, cpu=cpu)
         for word in check.command:
             path = Path(word) / file
             if check.kind == "replay" and Path(word).name == folder and path.is_file():
-                return with_input(check, path)
+                return dataclasses.replace(with_input(check, path), cpu=CPU_LEAST)
     return None
 
 
@@ -185,6 +194,16 @@ def run_check(check: Check, tree: Tree, runner: Runner,
         variables = {"ASAN_OPTIONS": asan, "TEST_FAIL_FAST": "1",
                      **check.environment, **environment}
         return runner.run(command, variables, build, check.cpu, not check.has_asan)
+
+
+def tests_of(check: Check, tree: Tree, runner: Runner) -> list[str]:
+    """The names of the tests of check's program; none: it is no program of group.h."""
+    if check.kind != "test" or len(check.command) != 1:
+        return []
+    listing = dataclasses.replace(
+        check, environment={**check.environment, LIST: "1"}, cpu=CPU_MOST)
+    names = run_check(listing, tree, runner, {}).output.split()
+    return names if all(TEST_NAME.fullmatch(name) for name in names) else []
 
 
 def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:

@@ -3,14 +3,16 @@
 Of a program's commands (ninja -t commands) those are done again whose result
 differs: files are compiled, archives and programs are linked, all into a folder of
 their own. The build stays as it is, so that several threads may use it. A file is
-compiled from the project's text, without a switch. First it is preprocessed: if the
-text is then that of the original, nothing is compiled, and two commands with the
-same text and the same options share an object file.
+compiled from the project's text, without a switch. First it is preprocessed, one
+library's files together: what has the text of the original is not compiled, and two
+commands with the same text and the same options share an object file. Where a header
+changes all files of a library, they are compiled as one.
 """
 
 import collections
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import threading
@@ -38,6 +40,8 @@ DEPENDENCIES = {"-MQ", "-MF"}  # options of compilers, with a word each
 TEXT_OPTIONS = ("-D", "-I", "-isystem")  # that decide the text alone
 INCLUDE = "-include"  # the same, with a word
 SOURCES = (".c", ".cc", ".cpp")
+# The line of a preprocessed text that names the file of the next ones.
+FILE_MARK = re.compile(r'# \d+ "(.*?)"')
 
 
 class Uncompiled(Failed):
@@ -53,16 +57,26 @@ class Command:
     source: str  # from the project's root, where it compiles; else ""
 
 
+@dataclass(frozen=True)
+class Text:
+    """What the preprocessor makes of several files: hashes of what each has, and of
+    what all include."""
+
+    own: tuple[str, ...]
+    included: str
+
+
 @dataclass
 class Result:
     """The programs and libraries that were made for one mutant."""
 
     folder: Path
-    # By build, where each of its files is now that differs.
+    # By build, where each of its files is now that differs; "": it is a part of
+    # another one.
     moved: dict[str, dict[str, str]] = field(
         default_factory=lambda: collections.defaultdict(dict))
     done: set[tuple[str, str]] = field(default_factory=set)  # builds' files
-    objects: dict[str, str] = field(default_factory=dict)  # by text and options
+    objects: dict[tuple, str] = field(default_factory=dict)  # by text and options
     seconds: float = 0.0  # of CPU
 
 
@@ -73,7 +87,7 @@ class Relinker:
         self.tree = tree
         self.lock = threading.Lock()
         self.listed: dict[tuple[str, str], list[Command]] = {}
-        self.originals: dict[tuple[str, str], str] = {}  # hashes of texts
+        self.originals: dict[tuple[str, str], Text] = {}
 
     def relink(self, build: str, targets: list[str], file: str, text: str,
                result: Result) -> bool:
@@ -85,43 +99,52 @@ class Relinker:
             changed.parent.mkdir(exist_ok=True)
             changed.write_text(text)
         for target in targets:
-            for command in self.commands(build, target):
-                if (build, command.output) in result.done:
-                    continue
-                result.done.add((build, command.output))
-                if command.source:
-                    self.compile(build, command, file, changed, result)
-                else:
+            commands = [command for command in self.commands(build, target)
+                        if (build, command.output) not in result.done]
+            result.done.update((build, command.output) for command in commands)
+            for together in libraries(commands, file):
+                self.compile(build, together, file, changed, result)
+            for command in commands:
+                if not command.source:
                     self.link(build, command, result)
         return any(target in result.moved[build] for target in targets)
 
-    def compile(self, build: str, command: Command, file: str, changed: Path,
+    def compile(self, build: str, commands: list[Command], file: str, changed: Path,
                 result: Result) -> None:
-        if not sees(command.source, file):
+        """Compile the files of one library, as far as they differ."""
+        original = self.original(build, commands, result)
+        first = [f"-I{changed.parent}"]
+        sources = [changed if command.source == file else self.plain(command)
+                   for command in commands]
+        text = self.preprocess(build, commands[0], first, sources, result)
+        moved = result.moved[build]
+        if text.included != original.included:
+            made = self.make(build, commands[0], first, sources, text, result)
+            moved.update((command.output, "") for command in commands)
+            moved[commands[0].output] = made
             return
-        folder = self.tree.build_folder(build)
-        original = self.original(build, command, result)
-        text = self.preprocess(
-            build, command, [f"-I{changed.parent}"],
-            changed if command.source == file else self.plain(command), result)
-        digest = hash_of(text)
-        if digest == original:
-            return
-        words = options(command.words)
-        key = f"{digest} {words}"
+        for command, source, own, before in zip(commands, sources, text.own,
+                                                original.own):
+            if own != before:
+                moved[command.output] = self.make(
+                    build, command, first, [source], Text((own,), text.included), result)
+
+    def make(self, build: str, command: Command, first: list[str],
+             sources: list[Path], text: Text, result: Result) -> str:
+        """The object file of sources, whose text is text, with command's options."""
+        key = text, *options(command.words)
         if key not in result.objects:
-            out = result.folder / f"{len(result.objects)}.o"
-            try:
-                result.seconds += run([*words, "-o", str(out), "-c", str(text)], folder)
-            except Failed as failed:
-                raise Uncompiled(str(failed)) from None
-            result.objects[key] = str(out)
-        result.moved[build][command.output] = result.objects[key]
+            out = str(result.folder / f"{len(result.objects)}.o")
+            words = self.words(command, first, sources, result)
+            result.seconds += compiler([*words, "-o", out], self.tree.build_folder(build))
+            result.objects[key] = out
+        return result.objects[key]
 
     def link(self, build: str, command: Command, result: Result) -> None:
         """A program, a library or an archive."""
         moved = result.moved[build]
         words = [moved.get(word, word) for word in command.words]
+        words = [word for word in words if word != ""]
         if words == command.words:
             return
         # A shared library is looked for by its name.
@@ -139,12 +162,13 @@ class Relinker:
         moved[command.output] = str(out)
         link_soname(command, out)
 
-    def original(self, build: str, command: Command, result: Result) -> str:
-        """The hash of command's text without a mutant."""
-        key = build, command.output
+    def original(self, build: str, commands: list[Command], result: Result) -> Text:
+        """The text of commands' files without a mutant."""
+        key = build, commands[0].output
         if key not in self.originals:
-            text = self.preprocess(build, command, [], self.plain(command), result)
-            self.originals[key] = hash_of(text)
+            sources = [self.plain(command) for command in commands]
+            self.originals[key] = self.preprocess(build, commands[0], [], sources,
+                                                  result)
         return self.originals[key]
 
     def plain(self, command: Command) -> Path:
@@ -153,19 +177,36 @@ class Relinker:
         return plain if plain.exists() else self.tree.source / command.source
 
     def preprocess(self, build: str, command: Command, first: list[str],
-                   source: Path, result: Result) -> Path:
-        """The text of source, with first before other options."""
-        text = result.folder / ("text.i" if source.suffix == ".c" else "text.ii")
-        words = command.words[:-2]
-        at = words.index("-o")
+                   sources: list[Path], result: Result) -> Text:
+        """The text of sources, with first before other options."""
+        out = result.folder / "text"
+        words = self.words(command, first, sources, result)
+        result.seconds += compiler([*words, "-E", "-o", str(out)],
+                                   self.tree.build_folder(build))
+        own = {str(source): hashlib.sha256() for source in sources}
+        included = hashlib.sha256()
+        part = included
+        for line in out.read_text(errors="replace").splitlines(keepends=True):
+            mark = FILE_MARK.match(line)
+            if mark is not None:
+                part = own.get(mark[1], included)
+            elif not line.isspace():
+                part.update(line.encode())
+        return Text(tuple(each.hexdigest() for each in own.values()),
+                    included.hexdigest())
+
+    def words(self, command: Command, first: list[str], sources: list[Path],
+              result: Result) -> list[str]:
+        """A command that compiles sources as one file, with command's options after
+        first, without output."""
+        source = sources[0]
+        if len(sources) > 1:
+            source = result.folder / f"library{source.suffix}"
+            source.write_text("".join(f'#include "{each}"\n' for each in sources))
+        at = command.words.index("-o")
         plain = [f"-I{self.tree.plain / folder}" for folder in LIBRARY]
-        try:
-            result.seconds += run(
-                [words[0], *first, *plain, *words[1:at], *words[at + 2:], "-E", "-P",
-                 str(source), "-o", str(text)], self.tree.build_folder(build))
-        except Failed as failed:
-            raise Uncompiled(str(failed)) from None
-        return text
+        return [command.words[0], *first, *plain, *command.words[1:at],
+                *command.words[at + 2:-1], str(source)]
 
     def commands(self, build: str, target: str) -> list[Command]:
         with self.lock:
@@ -214,6 +255,19 @@ def link_soname(command: Command, out: Path) -> None:
             (out.parent / word.removeprefix(SONAME)).symlink_to(out.name)
 
 
+def libraries(commands: list[Command], file: str) -> list[list[Command]]:
+    """Those of commands that see file; of a header's, those of one library
+    together, as they have the same options."""
+    found: dict[str, list[Command]] = {}
+    for command in commands:
+        if command.source and sees(command.source, file):
+            source = Path(command.source)
+            is_shared = file.endswith(".h") and f"{source.parent}/" in LIBRARY
+            name = f"{Path(command.output).parent}" if is_shared else command.output
+            found.setdefault(name, []).append(command)
+    return list(found.values())
+
+
 def turn_of(check: str) -> int:
     """The place of check in the order in which a column's checks are linked."""
     return TESTS_FIRST.index(check) if check in TESTS_FIRST else len(TESTS_FIRST)
@@ -241,8 +295,12 @@ def options(words: list[str]) -> list[str]:
     return kept
 
 
-def hash_of(text: Path) -> str:
-    return hashlib.sha256(text.read_bytes()).hexdigest()
+def compiler(words: list[str], folder: Path) -> float:
+    """Runs it; Uncompiled where that fails."""
+    try:
+        return run(words, folder)
+    except Failed as failed:
+        raise Uncompiled(str(failed)) from None
 
 
 def run(words: list[str], folder: Path) -> float:

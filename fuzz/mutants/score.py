@@ -193,7 +193,8 @@ class Score:
         self.tree = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
         self.relinker = Relinker(self.tree)
         self.checks: Checks
-        self.reached: dict[str, bytes] = {}
+        self.reached: dict[str, bytes] = {}  # by check
+        self.reached_by_test: dict[str, dict[str, bytes]] = {}  # by check
         # minimise() is to know the first file that kills.
         self.killers = {} if arguments.minimise else report.killers(arguments.results)
         self.reasons: dict[str, str] = {}
@@ -246,21 +247,26 @@ class Score:
         self.reach(check)
 
     def reach(self, check: Check) -> None:
-        """Note the mutants that check reaches. It can kill no others."""
-        path = self.folder / "reached" / check.name.replace(" ", "_")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.touch()
+        """Note the mutants that check reaches, and those of each of its tests. It can
+        kill no others."""
+        self.reached[check.name] = self.noted(check)
+        self.reached_by_test[check.name] = {
+            test: self.noted(column_list.with_tests(check, [test]))
+            for test in column_list.tests_of(check, self.tree, self.runner)}
+
+    def noted(self, check: Check) -> bytes:
+        """A byte for each number of a mutant: whether check reaches it; or nothing."""
         cpu = column_list.CPU_MOST
         if check.kind == "campaign":
             cpu = self.generated_seconds()
         check = dataclasses.replace(check, cpu=cpu)
-        done = column_list.run_check(check, self.tree, self.runner,
-                                     {"NGXPOOL_MUTANT_REACHED": str(path)})
-        if check.kind == "test" and column_list.has_failed(check, done):
-            raise Failed(f"{check.name} fails while reached places are noted:\n"
-                         f"{done.output[-3000:]}")
-        self.reached[check.name] = path.read_bytes()
+        with tempfile.NamedTemporaryFile(dir=self.folder) as file:
+            done = column_list.run_check(check, self.tree, self.runner,
+                                         {"NGXPOOL_MUTANT_REACHED": file.name})
+            if check.kind == "test" and column_list.has_failed(check, done):
+                raise Failed(f"{check.name} fails while reached places are noted:\n"
+                             f"{done.output[-3000:]}")
+            return file.read()
 
     def say(self, text: str) -> None:
         self.progress.shown = 0.0
@@ -389,7 +395,18 @@ class Score:
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             yield Result(Path(name))
 
+    def reaching(self, subject: Subject, check: Check) -> Check:
+        """check with those of its tests alone that reach the mutant."""
+        tests = self.reached_by_test.get(check.name, {})
+        if subject.text is not None or check.part:
+            return check
+        names = [name for name, reached in tests.items()
+                 if not reached or reached[subject.number]]
+        is_less = 0 < len(names) < len(tests)
+        return column_list.with_tests(check, names) if is_less else check
+
     def run_on(self, subject: Subject, check: Check, built: Result) -> Done:
+        check = self.reaching(subject, check)
         environment = {"NGXPOOL_MUTANT": str(subject.number)}
         if subject.text is not None:
             environment["LD_LIBRARY_PATH"] = str(built.folder / check.build / "lib")

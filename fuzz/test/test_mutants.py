@@ -475,7 +475,6 @@ class Corpus(unittest.TestCase):
                 for program, inputs in (("replay_log_lines", [Path(name)]),
                                         ("replay_pool_ops", [Path(name), folder]))]
             part = columns.part_that_kills(checks, "seeds/one")
-            self.assertEqual(part, columns.with_input(checks[1], folder / "one"))
             self.assertEqual(part.command[2:], [f"{folder}/one"])
             self.assertEqual(part.name, "replay_pool_ops")
             # Without the file, a replay would start for nothing.
@@ -487,6 +486,10 @@ class Corpus(unittest.TestCase):
         only = columns.part_that_kills([check], "oom exact: test_x")
         self.assertEqual(only.environment, {"TEST_ONLY": "test_x"})
         self.assertIsNone(columns.part_that_kills([check], "oom exact"))
+        # Its time's limit is not that of all tests.
+        slow = columns.Check("oom exact", "test", "checks", [], [], cpu=9, seconds=1.5)
+        self.assertEqual(only.cpu, columns.CPU_LEAST)
+        self.assertEqual(columns.part_that_kills([slow], "oom exact: test_x").cpu, 6)
         for said, by, is_killed in (
                 ("[  FAILED  ] 1 test(s)\n[  FAILED  ] test_x", ": test_x", True),
                 ("[  ERROR   ] test_x", ": test_x", True),
@@ -497,6 +500,39 @@ class Corpus(unittest.TestCase):
             self.assertEqual(columns.found_by(check, done), f"oom exact{by}", said)
             self.assertTrue(columns.has_failed(check, done), said)
             self.assertEqual(columns.has_failed(only, done), is_killed, said)
+
+
+class Reached(unittest.TestCase):
+    def test_the_tests_that_reach_a_mutant_run_alone(self) -> None:
+        check = columns.Check("oom exact", "test", "checks", [], [], {"A": "1"})
+        holder = types.SimpleNamespace(reached_by_test={"oom exact": {
+            "test_a": b"\0\1\1\0", "test_b": b"\0\0\1\0", "test_c": b"\0\1\1\0"}})
+
+        def chosen(number: int, check: columns.Check, text: str | None = None) -> str:
+            mutant = types.SimpleNamespace(text=text, number=number)
+            asked = score.Score.reaching(holder, mutant, check)
+            self.assertEqual(asked.environment["A"], "1")
+            return asked.environment.get("TEST_ONLY", "")
+
+        self.assertEqual(chosen(1, check), "test_a,test_c")
+        self.assertEqual(chosen(2, check), "")  # all of them
+        self.assertEqual(chosen(3, check), "")  # main() does, perhaps
+        self.assertEqual(chosen(1, check, "a file of its own"), "")
+        part = columns.part_that_kills([check], "oom exact: test_b")
+        self.assertEqual(chosen(1, part), "test_b")
+        check.name = "misuse hardened"
+        self.assertEqual(chosen(1, check), "")
+
+    def test_a_program_of_another_kind_has_no_known_tests(self) -> None:
+        for said, expected in (("test_a\ntest_b\n", ["test_a", "test_b"]),
+                               ("1..1\nok 1 - test_a\n", []), ("", [])):
+            runner = types.SimpleNamespace(
+                run=lambda *of, said=said: process.Done(0, 0.0, said))
+            tree = types.SimpleNamespace(build_folder=lambda build: build)
+            check = columns.Check("oom exact", "test", "checks", [], ["program"])
+            self.assertEqual(columns.tests_of(check, tree, runner), expected)
+            check.command = ["python3", "program.py"]
+            self.assertEqual(columns.tests_of(check, tree, runner), [])
 
 
 class Answers(unittest.TestCase):
@@ -680,6 +716,41 @@ class Relink(Case):
         moved = result.moved["checks"]
         self.assertEqual(moved["a.o"], moved["b.o"])
         self.assertEqual(len({moved[f"{name}.o"] for name in "acd"}), 3)
+
+    def test_a_library_whose_files_all_see_a_change_is_one_file(self) -> None:
+        folder = self.folder / "library"
+        tree = types.SimpleNamespace(source=folder / "source", plain=folder / "plain")
+        tree.build_folder = lambda build: folder / build
+        pool = tree.source / "pool"
+        pool.mkdir(parents=True)
+        build = folder / "checks"
+        (build / "l.p").mkdir(parents=True)
+        header = "#pragma once\n#define ONE 1\nstatic inline int two(void) { return 2; }\n"
+        (pool / "one.h").write_text(header)
+        (pool / "a.c").write_text("#include <one.h>\nint a(void) { return ONE; }\n")
+        (pool / "b.c").write_text("#include <one.h>\nint b(void) { return two(); }\n")
+        (tree.source / "main.c").write_text(
+            "int a(void);\nint b(void);\nint main(void) { return 10 * a() + b(); }\n")
+        lines = [f"cc -I{pool} -o l.p/{name}.o -c ../source/pool/{name}.c"
+                 for name in "ab"]
+        lines += ["cc -o main.o -c ../source/main.c", "cc -o main main.o l.p/a.o l.p/b.o"]
+        for line in lines:
+            subprocess.run(line, shell=True, cwd=build, check=True)
+        relinker = relink.Relinker(tree)
+        relinker.listed["checks", "main"] = [
+            relinker.parse(shlex.split(line), build) for line in lines]
+        for before, after, expected, parts in (
+                ("ONE 1", "ONE 3", 32, {"l.p/a.o"}),  # that file alone uses it
+                ("return 2", "return 4", 14, {"l.p/a.o", "l.p/b.o"})):
+            with tempfile.TemporaryDirectory() as out:
+                result = relink.Result(Path(out))
+                relinker.relink("checks", ["main"], "pool/one.h",
+                                header.replace(before, after), result)
+                moved = result.moved["checks"]
+                self.assertEqual(set(moved), {"main", *parts})
+                self.assertEqual(len(result.objects), 1)
+                done = subprocess.run([moved["main"]], check=False)
+                self.assertEqual(done.returncode, expected)
 
     def test_an_original_that_a_check_kills_is_an_error(self) -> None:
         asked = []

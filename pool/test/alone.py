@@ -28,6 +28,8 @@ def main() -> int:
     program, = sys.argv[1:]
     names = run(program, TEST_LIST="1").stdout.split()
     trials = [(name, {"TEST_ONLY": name}, 1) for name in names]
+    ends = sorted({names[0], names[-1]}) if names else []
+    trials.append(("the first and the last", {"TEST_ONLY": ",".join(ends)}, len(ends)))
     trials.append(("all in reverse order", {"TEST_ORDER": "reverse"},
                    len(names)))
 

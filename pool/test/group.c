@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int is_listed(const char *name, const char *names);
 static int is_set(const char *name, const char *value);
 static int passes(const struct CMUnitTest *test);
 
@@ -25,7 +26,7 @@ group_run(const struct CMUnitTest *tests, size_t count)
 
         if (is_set("TEST_LIST", "1")) {
             (void) puts(test->name);
-        } else if (only == NULL || strcmp(only, test->name) == 0) {
+        } else if (only == NULL || is_listed(test->name, only)) {
             run++;
             failed += !passes(test);
         }
@@ -35,6 +36,23 @@ group_run(const struct CMUnitTest *tests, size_t count)
     }
     printf("%zu tests, %zu failed\n", run, failed);
     return run != 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* names: separated by commas. */
+static int
+is_listed(const char *name, const char *names)
+{
+    size_t size = strlen(name);
+    size_t length = strcspn(names, ",");
+
+    while (length != size || memcmp(names, name, size) != 0) {
+        if (names[length] == '\0') {
+            return 0;
+        }
+        names += length + 1;
+        length = strcspn(names, ",");
+    }
+    return 1;
 }
 
 static int

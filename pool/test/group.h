@@ -3,9 +3,9 @@
  * and of the process is as main() found it when a test starts: a test passes or
  * fails alone as it does among the others, in any order. alone.py proves it.
  *
- * In the environment, TEST_ONLY=name runs that test alone, TEST_ORDER=reverse
- * starts with the last one, TEST_FAIL_FAST=1 ends after the first test that
- * fails, and TEST_LIST=1 prints the names and runs none.
+ * In the environment, TEST_ONLY=name,... runs those tests alone,
+ * TEST_ORDER=reverse starts with the last one, TEST_FAIL_FAST=1 ends after the
+ * first test that fails, and TEST_LIST=1 prints the names and runs none.
  */
 #ifndef POOL_TEST_GROUP_H
 #define POOL_TEST_GROUP_H
