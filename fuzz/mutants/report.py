@@ -13,7 +13,6 @@ STATUSES = ("killed", "alive", "equivalent", "invalid", "not run")
 LEAST = ("unit", "corpus", "exhaustion")  # these must kill all mutants together
 
 GENERATED = "Written by ./run mutants; do not edit."
-EQUAL_CODE = "equal object code"  # a reason
 FILE = "mutants.json"
 CHART = "time_to_kill.svg"
 FIRST_SECOND = 0.001  # where the chart begins
@@ -64,7 +63,7 @@ def status_of(subject, result: dict, killers: list[str],
     if result.get("invalid"):
         return "invalid", "it does not compile"
     if result.get("equal"):
-        return "equivalent", EQUAL_CODE
+        return "equivalent", "equal object code"
     if argued:
         return "equivalent", argued
     if not result:
@@ -75,23 +74,12 @@ def status_of(subject, result: dict, killers: list[str],
 def killers(folder: Path) -> dict[tuple[str, str], str]:
     """What killed a mutant in the score that folder has (columns.found_by()), by
     column and mutant's name: it is run first. Empty without such a score."""
-    return {(column, row["name"]): answer["by"]
-            for row in earlier_rows(folder) for column, answer in row["columns"].items()}
-
-
-def equals(folder: Path) -> set[str]:
-    """The mutants that had equal object code in that score."""
-    return {row["name"] for row in earlier_rows(folder) if row["reason"] == EQUAL_CODE}
-
-
-def earlier_rows(folder: Path) -> list[dict]:
-    """The rows of the score that folder has; none, if it is unreadable."""
     try:
         rows = json.loads((folder / FILE).read_text())["mutants"]
+        return {(column, row["name"]): answer["by"]
+                for row in rows for column, answer in row["columns"].items()}
     except (FileNotFoundError, KeyError, ValueError):
-        return []
-    keys = {"name", "reason", "columns"}
-    return [row for row in rows if keys <= row.keys()]
+        return {}
 
 
 def lacks(document_: dict, folder: Path) -> int:
@@ -139,7 +127,7 @@ def scores(rows: list[dict], kind: str) -> dict:
                 if any(row["columns"].get(column, {}).get("killed")
                        for column in LEAST)]
     return {"mutants": len(own), **count,
-            "equal_code": sum(row["reason"] == EQUAL_CODE for row in own),
+            "equal_code": sum(row["reason"] == "equal object code" for row in own),
             "tuning": sum(row["reason"].startswith(TUNING) for row in own),
             "columns": columns,
             "together": {"killed": len(together), "of": len(real)}}

@@ -197,7 +197,6 @@ class Score:
         self.reached_by_test: dict[str, dict[str, bytes]] = {}  # by check
         # minimise() is to know the first file that kills.
         self.killers = {} if arguments.minimise else report.killers(arguments.results)
-        self.equals = report.equals(arguments.results)
         self.reasons: dict[str, str] = {}
         self.results: dict[str, dict] = {}
 
@@ -281,10 +280,6 @@ class Score:
         with self.built() as built:
             result: dict = {"columns": found}
             is_killed = False
-            if subject.name in self.equals:  # a check would run for nothing
-                result["equal"] = self.is_equal(subject)
-                if result["equal"]:
-                    return result
             for column in self.arguments.columns:
                 if (column == "campaign" and subject.name in self.reasons
                         and not is_killed):
@@ -459,7 +454,7 @@ class Score:
         same = self.known(subject, "object")
         if same is not None:
             result["equal"] = same["same"]
-        return {**result, "columns": found} if found or result.get("equal") else {}
+        return {**result, "columns": found} if found else {}
 
     # All of them.
 

@@ -453,7 +453,7 @@ class Corpus(unittest.TestCase):
             (folder / report.FILE).write_text("{")
             self.assertEqual(report.killers(folder), {})
             (folder / report.FILE).write_text(json.dumps({"mutants": [{
-                "name": "f_1", "reason": "", "columns": {
+                "name": "f_1", "columns": {
                     "unit": {"by": "oom exact: test_x"}, "corpus": {"by": ""}}}]}))
             holder = types.SimpleNamespace(
                 checks=columns.Checks({"unit": checks}, {}, {}),
@@ -464,32 +464,6 @@ class Corpus(unittest.TestCase):
             mutant = types.SimpleNamespace(name=name, kind="generated", runs="exact",
                                            text=None, file="pool/ngx_palloc.c")
             self.assertEqual(score.Score.checks_of(holder, mutant, "unit"), expected)
-
-    def test_no_check_runs_for_equal_object_code(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            rows = [{"name": name, "reason": reason, "columns": {}} for name, reason in (
-                ("f_1", report.EQUAL_CODE), ("f_2", "tuning: it is a hint"))]
-            (Path(name) / report.FILE).write_text(json.dumps({"mutants": rows}))
-            equals = report.equals(Path(name))
-        mutant = types.SimpleNamespace(name="f_1", mutant=object())
-        asked = []
-
-        def ask(subject: object, column: str, built: object) -> dict:
-            asked.append(column)
-            return {"killed": True}
-
-        holder = types.SimpleNamespace(
-            arguments=types.SimpleNamespace(columns=["unit"]), equals=equals, reasons={},
-            built=contextlib.nullcontext, known=lambda *of: None, ask=ask, results={})
-        for is_equal, columns_asked in (True, []), (False, ["unit"]):
-            holder.is_equal = lambda subject, answer=is_equal: answer
-            result = score.Score.examine(holder, mutant)
-            self.assertEqual(asked, columns_asked)
-            self.assertEqual(result["equal"], is_equal)
-            holder.results["f_1"] = result
-            self.assertEqual(score.Score.recall(holder, mutant), result)
-        mutant.name = "f_2"
-        self.assertNotIn("equal", score.Score.examine(holder, mutant))
 
     def test_the_file_that_killed_is_replayed_alone_if_it_is_there(self) -> None:
         with tempfile.TemporaryDirectory() as name:
