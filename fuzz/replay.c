@@ -300,15 +300,17 @@ file_read(const char *path, uint8_t *ret_data, size_t *ret_size)
     return 0;
 }
 
-/* Runs a program in its own process, unless it had no end among others. */
+/* Runs a program in its own process, unless it had no end among others, or used
+ * up the time of a process in which it was the first. */
 static enum ending
 next_run(const struct replay *replay, const uint8_t *data, size_t size)
 {
     int is_next = replay->done == replay->skipped;
-    enum ending ending;
+    enum ending ending = replay->end_of_all;
 
-    if (is_next && replay->end_of_all == ENDLESS) {
-        return ENDLESS;
+    if (is_next &&
+        (ending == ENDLESS || (ending == OVER_LIMIT && replay->skipped == 0))) {
+        return ending;
     }
     ending = program_run(data, size);
     if (is_next && replay->end_of_all == FAILS && ending == HOLDS &&

@@ -122,7 +122,7 @@ class Check:
     cpu: int = 2 * CPU_LEAST
     seconds: float = 0.0  # that the original took
     has_asan: bool = False
-    part: str = ""  # the test of the program that runs alone, whose failure counts
+    test: str = ""  # of the program, which runs alone, and whose failure counts
 
 
 def has_failed(check: Check, done: Done) -> bool:
@@ -133,8 +133,8 @@ def has_failed(check: Check, done: Done) -> bool:
         return done.status != 0 and not done.is_out_of_time
     if done.status == SKIPPED:
         return False
-    if check.part:  # a name that is no test's fails, too
-        return found_by(check, done) == f"{check.name}: {check.part}"
+    if check.test:  # a name that is no test's fails, too
+        return found_by(check, done) == f"{check.name}: {check.test}"
     return done.status != 0 or re.search(r"^not ok", done.output, re.M) is not None
 
 
@@ -171,12 +171,11 @@ def part_that_kills(checks: list[Check], killer: str) -> Check | None:
     folder, _, file = killer.partition("/")
     for check in checks:
         if check.kind == "test" and check.name == program and test:
-            cpu = max(CPU_LEAST, math.ceil(CPU_FACTOR * check.seconds))
-            return dataclasses.replace(with_tests(check, [test]), part=test, cpu=cpu)
+            return dataclasses.replace(with_tests(check, [test]), test=test)
         for word in check.command:
             path = Path(word) / file
             if check.kind == "replay" and Path(word).name == folder and path.is_file():
-                return dataclasses.replace(with_input(check, path), cpu=CPU_LEAST)
+                return with_input(check, path)
     return None
 
 
@@ -202,8 +201,10 @@ def tests_of(check: Check, tree: Tree, runner: Runner) -> list[str]:
         return []
     listing = dataclasses.replace(
         check, environment={**check.environment, LIST: "1"}, cpu=CPU_MOST)
-    names = run_check(listing, tree, runner, {}).output.split()
-    return names if all(TEST_NAME.fullmatch(name) for name in names) else []
+    done = run_check(listing, tree, runner, {})
+    names = done.output.split()
+    is_listing = done.status == 0 and all(TEST_NAME.fullmatch(name) for name in names)
+    return names if is_listing else []
 
 
 def unit_checks(tree: Tree, only: tuple[str, ...] = ()) -> list[Check]:
@@ -333,6 +334,11 @@ def list_checks(tree: Tree, columns: list[str], seconds: int, ops: int) -> Check
     return Checks(pool, others, campaigns)
 
 
+def cpu_limit(seconds: float) -> int:
+    """Of a process which takes seconds with the original."""
+    return CPU_LEAST + math.ceil(CPU_FACTOR * seconds)
+
+
 def measure(check: Check, tree: Tree, runner: Runner) -> None:
     """Run check on the original, which must pass, for the limits of mutants."""
     if check.kind == "campaign":
@@ -349,4 +355,4 @@ def measure(check: Check, tree: Tree, runner: Runner) -> None:
                      f"(status {done.status}):\n{done.output[-3000:]}")
     check.seconds = done.seconds
     if check.kind == "test":  # else each program has a process of its own
-        check.cpu = CPU_LEAST + math.ceil(CPU_FACTOR * done.seconds)
+        check.cpu = cpu_limit(done.seconds)

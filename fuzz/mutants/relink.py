@@ -3,13 +3,14 @@
 Of a program's commands (ninja -t commands) those are done again whose result
 differs: files are compiled, archives and programs are linked, all into a folder of
 their own. The build stays as it is, so that several threads may use it. A file is
-compiled from the project's text, without a switch. First it is preprocessed, one
-library's files together: what has the text of the original is not compiled, and two
-commands with the same text and the same options share an object file. Where a header
-changes all files of a library, they are compiled as one.
+compiled from the project's text, without a switch. First it is preprocessed, with the
+other files of its library: a file with the original's text is not compiled, and two
+commands with the same text and the same options share an object file. Where the text of
+the headers differs, all files of the library are compiled, as one.
 """
 
 import collections
+import contextlib
 import hashlib
 import os
 import re
@@ -87,7 +88,7 @@ class Relinker:
         self.tree = tree
         self.lock = threading.Lock()
         self.listed: dict[tuple[str, str], list[Command]] = {}
-        self.originals: dict[tuple[str, str], Text] = {}
+        self.originals: dict[tuple[str, ...], Text] = {}  # by build and outputs
 
     def relink(self, build: str, targets: list[str], file: str, text: str,
                result: Result) -> bool:
@@ -118,14 +119,17 @@ class Relinker:
                    for command in commands]
         text = self.preprocess(build, commands[0], first, sources, result)
         moved = result.moved[build]
-        if text.included != original.included:
-            made = self.make(build, commands[0], first, sources, text, result)
-            moved.update((command.output, "") for command in commands)
-            moved[commands[0].output] = made
-            return
+        has_other_headers = text.included != original.included
+        if has_other_headers and len(commands) > 1:
+            # They may disagree only with each other: then each is compiled alone.
+            with contextlib.suppress(Uncompiled):
+                made = self.make(build, commands[0], first, sources, text, result)
+                moved.update((command.output, "") for command in commands)
+                moved[commands[0].output] = made
+                return
         for command, source, own, before in zip(commands, sources, text.own,
-                                                original.own):
-            if own != before:
+                                                original.own, strict=True):
+            if has_other_headers or own != before:
                 moved[command.output] = self.make(
                     build, command, first, [source], Text((own,), text.included), result)
 
@@ -164,7 +168,7 @@ class Relinker:
 
     def original(self, build: str, commands: list[Command], result: Result) -> Text:
         """The text of commands' files without a mutant."""
-        key = build, commands[0].output
+        key = build, *(command.output for command in commands)
         if key not in self.originals:
             sources = [self.plain(command) for command in commands]
             self.originals[key] = self.preprocess(build, commands[0], [], sources,

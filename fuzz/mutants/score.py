@@ -90,6 +90,17 @@ class Subject:
     mutant: Mutant | None = None
 
 
+@dataclass
+class Reach:
+    """What a run of the original reached."""
+
+    numbers: bytes  # a byte for each number of a mutant: whether it is; or nothing
+    seconds: float  # of CPU
+
+    def has(self, number: int) -> bool:
+        return not self.numbers or self.numbers[number] != 0
+
+
 class Cache:
     """Earlier answers, by a hash of what they depend on."""
 
@@ -193,8 +204,8 @@ class Score:
         self.tree = Tree(ROOT, self.folder / "switched", arguments.jobs, nginx)
         self.relinker = Relinker(self.tree)
         self.checks: Checks
-        self.reached: dict[str, bytes] = {}  # by check
-        self.reached_by_test: dict[str, dict[str, bytes]] = {}  # by check
+        self.reached: dict[str, Reach] = {}  # by check
+        self.reached_by_test: dict[str, dict[str, Reach]] = {}  # by check
         # minimise() is to know the first file that kills.
         self.killers = {} if arguments.minimise else report.killers(arguments.results)
         self.reasons: dict[str, str] = {}
@@ -249,13 +260,16 @@ class Score:
     def reach(self, check: Check) -> None:
         """Note the mutants that check reaches, and those of each of its tests. It can
         kill no others."""
-        self.reached[check.name] = self.noted(check)
-        self.reached_by_test[check.name] = {
-            test: self.noted(column_list.with_tests(check, [test]))
-            for test in column_list.tests_of(check, self.tree, self.runner)}
+        whole = self.noted(check)
+        tests = {test: self.noted(column_list.with_tests(check, [test]))
+                 for test in column_list.tests_of(check, self.tree, self.runner)}
+        together = bytes(map(max, zip(*(reach.numbers for reach in tests.values()))))
+        self.reached[check.name] = whole
+        # A test may reach a place only sometimes: then all of them run.
+        if all(a <= b for a, b in zip(whole.numbers, together)):
+            self.reached_by_test[check.name] = tests
 
-    def noted(self, check: Check) -> bytes:
-        """A byte for each number of a mutant: whether check reaches it; or nothing."""
+    def noted(self, check: Check) -> Reach:
         cpu = column_list.CPU_MOST
         if check.kind == "campaign":
             cpu = self.generated_seconds()
@@ -266,7 +280,7 @@ class Score:
             if check.kind == "test" and column_list.has_failed(check, done):
                 raise Failed(f"{check.name} fails while reached places are noted:\n"
                              f"{done.output[-3000:]}")
-            return file.read()
+            return Reach(file.read(), done.seconds)
 
     def say(self, text: str) -> None:
         self.progress.shown = 0.0
@@ -305,10 +319,9 @@ class Score:
         with self.built() as built:
             for column in self.arguments.columns:
                 answer = None
+                # relink.py may have changed, so an earlier answer does not serve.
                 if column != "campaign":
-                    answer = self.known(subject, column)
-                    if answer is None or is_refuted(answer):
-                        answer = self.ask(subject, column, built)
+                    answer = self.ask(subject, column, built)
                 if answer is not None and is_refuted(answer):
                     raise Failed("the original, relinked without a mutant, does not "
                                  f"pass {answer.get('by') or answer.get('said')}")
@@ -396,14 +409,21 @@ class Score:
             yield Result(Path(name))
 
     def reaching(self, subject: Subject, check: Check) -> Check:
-        """check with those of its tests alone that reach the mutant."""
+        """check with those of its tests alone that reach the mutant. Each is a process,
+        whose limit of time is that of the slowest one."""
         tests = self.reached_by_test.get(check.name, {})
-        if subject.text is not None or check.part:
+        if check.test:
+            names = [check.test] if check.test in tests else []
+        elif subject.text is None:
+            names = [name for name, reach in tests.items() if reach.has(subject.number)]
+        else:
+            names = list(tests)
+        if not names:
             return check
-        names = [name for name, reached in tests.items()
-                 if not reached or reached[subject.number]]
-        is_less = 0 < len(names) < len(tests)
-        return column_list.with_tests(check, names) if is_less else check
+        cpu = column_list.cpu_limit(max(tests[name].seconds for name in names))
+        if len(names) < len(tests):
+            check = column_list.with_tests(check, names)
+        return dataclasses.replace(check, cpu=cpu)
 
     def run_on(self, subject: Subject, check: Check, built: Result) -> Done:
         check = self.reaching(subject, check)
@@ -423,7 +443,7 @@ class Score:
             reached = self.reached.get(check.name)
             if check.kind == "campaign" and subject.kind == "planted":
                 return True  # it has more time than the campaign that noted the mutants
-            return not reached or bool(reached[subject.number])
+            return reached is None or reached.has(subject.number)
         # Seeds are made once, with the original.
         targets = [target for target in check.targets
                    if not target.endswith(".stamp")]

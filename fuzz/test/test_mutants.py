@@ -475,6 +475,7 @@ class Corpus(unittest.TestCase):
                 for program, inputs in (("replay_log_lines", [Path(name)]),
                                         ("replay_pool_ops", [Path(name), folder]))]
             part = columns.part_that_kills(checks, "seeds/one")
+            self.assertEqual(part, columns.with_input(checks[1], folder / "one"))
             self.assertEqual(part.command[2:], [f"{folder}/one"])
             self.assertEqual(part.name, "replay_pool_ops")
             # Without the file, a replay would start for nothing.
@@ -486,10 +487,6 @@ class Corpus(unittest.TestCase):
         only = columns.part_that_kills([check], "oom exact: test_x")
         self.assertEqual(only.environment, {"TEST_ONLY": "test_x"})
         self.assertIsNone(columns.part_that_kills([check], "oom exact"))
-        # Its time's limit is not that of all tests.
-        slow = columns.Check("oom exact", "test", "checks", [], [], cpu=9, seconds=1.5)
-        self.assertEqual(only.cpu, columns.CPU_LEAST)
-        self.assertEqual(columns.part_that_kills([slow], "oom exact: test_x").cpu, 6)
         for said, by, is_killed in (
                 ("[  FAILED  ] 1 test(s)\n[  FAILED  ] test_x", ": test_x", True),
                 ("[  ERROR   ] test_x", ": test_x", True),
@@ -504,30 +501,55 @@ class Corpus(unittest.TestCase):
 
 class Reached(unittest.TestCase):
     def test_the_tests_that_reach_a_mutant_run_alone(self) -> None:
-        check = columns.Check("oom exact", "test", "checks", [], [], {"A": "1"})
+        check = columns.Check("oom exact", "test", "checks", [], [], {"A": "1"}, cpu=99)
         holder = types.SimpleNamespace(reached_by_test={"oom exact": {
-            "test_a": b"\0\1\1\0", "test_b": b"\0\0\1\0", "test_c": b"\0\1\1\0"}})
+            "test_a": score.Reach(b"\0\1\1\0", 0.1),
+            "test_b": score.Reach(b"\0\0\1\0", 2.0),
+            "test_c": score.Reach(b"\0\1\1\0", 0.7)}})
 
-        def chosen(number: int, check: columns.Check, text: str | None = None) -> str:
+        def chosen(number: int, check: columns.Check,
+                   text: str | None = None) -> tuple[str, int]:
             mutant = types.SimpleNamespace(text=text, number=number)
             asked = score.Score.reaching(holder, mutant, check)
             self.assertEqual(asked.environment["A"], "1")
-            return asked.environment.get("TEST_ONLY", "")
+            return asked.environment.get("TEST_ONLY", ""), asked.cpu
 
-        self.assertEqual(chosen(1, check), "test_a,test_c")
-        self.assertEqual(chosen(2, check), "")  # all of them
-        self.assertEqual(chosen(3, check), "")  # main() does, perhaps
-        self.assertEqual(chosen(1, check, "a file of its own"), "")
-        part = columns.part_that_kills([check], "oom exact: test_b")
-        self.assertEqual(chosen(1, part), "test_b")
+        self.assertEqual(chosen(1, check), ("test_a,test_c", columns.cpu_limit(0.7)))
+        self.assertEqual(chosen(2, check), ("", columns.cpu_limit(2.0)))  # all of them
+        self.assertEqual(chosen(3, check), ("", 99))  # main() does, perhaps
+        self.assertEqual(chosen(1, check, "a file of its own"),
+                         ("", columns.cpu_limit(2.0)))
+        part = columns.part_that_kills([check], "oom exact: test_a")
+        self.assertEqual(chosen(2, part), ("test_a", columns.cpu_limit(0.1)))
+        part = columns.part_that_kills([check], "oom exact: test_gone")
+        self.assertEqual(chosen(2, part), ("test_gone", 99))
         check.name = "misuse hardened"
-        self.assertEqual(chosen(1, check), "")
+        self.assertEqual(chosen(1, check), ("", 99))
+        # Of a test without a note, nothing is known.
+        holder.reached_by_test["misuse hardened"] = {"test_a": score.Reach(b"", 0.1)}
+        self.assertEqual(chosen(1, check), ("", columns.cpu_limit(0.1)))
+
+    def test_a_place_that_no_test_alone_reaches_needs_all(self) -> None:
+        check = columns.Check("oom exact", "test", "checks", [], ["program"])
+        tree = types.SimpleNamespace(build_folder=lambda build: build)
+        runner = types.SimpleNamespace(
+            run=lambda *of: process.Done(0, 0.0, "test_a\ntest_b\n"))
+        for whole, known in (b"\1\1\0", ["test_a", "test_b"]), (b"\1\1\1", None):
+            notes = iter((whole, b"\1\0\0", b"\0\1\0"))
+            holder = types.SimpleNamespace(
+                reached={}, reached_by_test={}, tree=tree, runner=runner,
+                noted=lambda check, notes=notes: score.Reach(next(notes), 0.0))
+            score.Score.reach(holder, check)
+            self.assertEqual(holder.reached["oom exact"].numbers, whole)
+            found = holder.reached_by_test.get("oom exact")
+            self.assertEqual(found and list(found), known)
 
     def test_a_program_of_another_kind_has_no_known_tests(self) -> None:
-        for said, expected in (("test_a\ntest_b\n", ["test_a", "test_b"]),
-                               ("1..1\nok 1 - test_a\n", []), ("", [])):
-            runner = types.SimpleNamespace(
-                run=lambda *of, said=said: process.Done(0, 0.0, said))
+        for status, said, expected in ((0, "test_a\ntest_b\n", ["test_a", "test_b"]),
+                                       (0, "1..1\nok 1 - test_a\n", []),
+                                       (0, "", []), (-6, "test_a\n", [])):
+            done = process.Done(status, 0.0, said)
+            runner = types.SimpleNamespace(run=lambda *of, done=done: done)
             tree = types.SimpleNamespace(build_folder=lambda build: build)
             check = columns.Check("oom exact", "test", "checks", [], ["program"])
             self.assertEqual(columns.tests_of(check, tree, runner), expected)
@@ -717,7 +739,7 @@ class Relink(Case):
         self.assertEqual(moved["a.o"], moved["b.o"])
         self.assertEqual(len({moved[f"{name}.o"] for name in "acd"}), 3)
 
-    def test_a_library_whose_files_all_see_a_change_is_one_file(self) -> None:
+    def test_a_library_is_one_file_where_its_headers_text_changes(self) -> None:
         folder = self.folder / "library"
         tree = types.SimpleNamespace(source=folder / "source", plain=folder / "plain")
         tree.build_folder = lambda build: folder / build
@@ -739,16 +761,18 @@ class Relink(Case):
         relinker = relink.Relinker(tree)
         relinker.listed["checks", "main"] = [
             relinker.parse(shlex.split(line), build) for line in lines]
-        for before, after, expected, parts in (
-                ("ONE 1", "ONE 3", 32, {"l.p/a.o"}),  # that file alone uses it
-                ("return 2", "return 4", 14, {"l.p/a.o", "l.p/b.o"})):
+        for before, after, expected, made, parts in (
+                ("ONE 1", "ONE 3", 32, 1, {"l.p/a.o"}),  # that file alone uses it
+                ("return 2", "return 4", 14, 1, {"l.p/a.o", "l.p/b.o"}),
+                # Each file compiles, and both together do not.
+                ("#pragma once", "", 12, 2, {"l.p/a.o", "l.p/b.o"})):
             with tempfile.TemporaryDirectory() as out:
                 result = relink.Result(Path(out))
                 relinker.relink("checks", ["main"], "pool/one.h",
                                 header.replace(before, after), result)
                 moved = result.moved["checks"]
                 self.assertEqual(set(moved), {"main", *parts})
-                self.assertEqual(len(result.objects), 1)
+                self.assertEqual(len(result.objects), made)
                 done = subprocess.run([moved["main"]], check=False)
                 self.assertEqual(done.returncode, expected)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs every test of a cmocka program alone, then all in reverse order (group.h).
+"""Runs every test of a cmocka program alone, then the first and the last, then all in
+reverse order (group.h).
 
 usage: alone.py PROGRAM
 
