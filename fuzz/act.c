@@ -74,8 +74,10 @@ act(struct run *run, const struct op *op)
                                    .op = *op});
     run->made_count += op_makes_object(op->code) != 0;
     act_any(run, op);
-    states_note(run, op->pool);
-    run->effective += run->has_called != 0;
+    if (run->has_called) {
+        states_note(run, op->pool);
+        run->effective++;
+    }
 }
 
 static void
@@ -368,7 +370,7 @@ static void
 write_again(struct run *run, const struct op *op)
 {
     struct shadow_pool *self = &run->pools[op->pool];
-    struct step step = step_begin(run, STEP_BEFORE, op->pool, OP_WRITE);
+    struct step step = step_begin(run, STEP_READ, op->pool, OP_WRITE);
     struct shadow_allocation *allocation;
 
     if (self->allocation_count == 0) {

@@ -82,9 +82,9 @@ act_alloc(struct run *run, const struct op *op, enum op_code code, size_t size)
     note_answer(run, call, step.succeeds);
 
     if (p != NULL) {
-        made = shadow_add(self, SHADOW_BYTES, p, size, &step.spot);
+        made = shadow_add(self, SHADOW_BYTES, p, size, &step.spot,
+                          run->made_count);
         made->key = key;
-        made->number = (unsigned) run->made_count;
         step.made = made;
         if (step.spot.place == MODEL_LARGE) {
             act_large_made(run, pool, p);
@@ -285,7 +285,7 @@ act_free(struct run *run, unsigned pool, struct shadow_target target,
 {
     struct shadow_pool *self = &run->pools[pool];
     struct step step =
-        step_begin(run, STEP_BEFORE, pool, (enum op_code) run->op.code);
+        step_begin(run, STEP_READ, pool, (enum op_code) run->op.code);
     unsigned key = MODEL_NO_KEY;
     struct model_seen seen;
 

@@ -108,11 +108,12 @@ act_cleanup(struct run *run, const struct op *op, enum shadow_handler kind,
         }
         struct shadow_allocation *made =
             shadow_add(self, SHADOW_NODE, (unsigned char *) node, sizeof(*node),
-                       &model.node);
+                       &model.node, run->made_count);
 
         step.made = made;
         if (node->data != NULL) {
-            data = shadow_add(self, SHADOW_DATA, node->data, size, &model.data);
+            data = shadow_add(self, SHADOW_DATA, node->data, size, &model.data,
+                              run->made_count);
             data->key = key;
             step.data = data;
         }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "asan.h"
+#include "bytes.h"
 
 enum {
     /* The bytes after each block. AddressSanitizer reports an access to them.
@@ -16,7 +17,7 @@ enum {
 
     /* The bytes that are filled at the start and at the end of a new block. The
      * bytes between them are fresh memory, or an earlier block's. */
-    FRESH_MAX = 1024,
+    FRESH_MAX = 512,
     FRESH_END = 128,
 
     /* The bytes of a freed block that are filled, except under
@@ -113,22 +114,22 @@ header_write(void *p, struct header header)
     ((struct header *) p)[-1] = header;
 }
 
-static void
+ASAN_UNCHECKED static void
 fill(unsigned char *p, size_t size)
 {
     size_t end = (size_t) (p - memory) + size;
     size_t start = most > (size_t) (p - memory) ? most : (size_t) (p - memory);
 
     if (end > most) {
-        memset(memory + start, FIXED_FRESH, end - start);
+        bytes_fill(memory + start, FIXED_FRESH, end - start);
         most = end;
     }
-    memset(p, FIXED_FRESH, size < FRESH_MAX ? size : FRESH_MAX);
+    bytes_fill(p, FIXED_FRESH, size < FRESH_MAX ? size : FRESH_MAX);
     if (size > FRESH_MAX) {
         size_t rest = size - FRESH_MAX;
 
         rest = rest < FRESH_END ? rest : FRESH_END;
-        memset(p + size - rest, FIXED_FRESH, rest);
+        bytes_fill(p + size - rest, FIXED_FRESH, rest);
     }
 }
 

@@ -12,6 +12,7 @@ static void kept_note_sweep(struct run *run, struct step *step);
 static void kept_note_needed(struct run *run, struct step *step);
 static int kept_has_swept(const struct run *run, const struct step *step);
 static void kept_note_taken(struct run *run, const struct step *step);
+static void kept_need_none(struct kept *kept);
 static void kept_need_less(struct kept *kept, size_t pieces);
 static void kept_need_left(struct kept *kept, size_t before);
 static void kept_note_plain(struct run *run, const struct step *step);
@@ -32,6 +33,7 @@ kept_start(struct kept *kept)
     kept->ended_sum = 0;
     memset(kept->ended, 0, sizeof(kept->ended));
     memset(kept->needed, 0, sizeof(kept->needed));
+    kept->needs_any = 0;
     pieces_clear(&kept->pieces);
     kept->pieces.size_most = 0;
     ngx_pool_cache_stats(&kept->stats);
@@ -76,7 +78,7 @@ kept_note(struct run *run, const struct step *step)
         step->code == OP_CACHE_LIMIT) {
         kept_need_left(kept, step->kept);
     } else if (!kept->is_plain || step->kind == STEP_OTHER) {
-        memset(kept->needed, 0, sizeof(kept->needed));
+        kept_need_none(kept);
     }
     if (step->kind == STEP_CREATE || step->kind == STEP_ALLOC ||
         step->kind == STEP_CLEANUP) {
@@ -88,7 +90,7 @@ kept_note(struct run *run, const struct step *step)
     }
     if (kept->stats.size == 0) {
         pieces_clear(pieces);
-        memset(kept->needed, 0, sizeof(kept->needed));
+        kept_need_none(kept);
     } else if (pieces->bytes != kept->stats.size) {
         pieces->is_known = 0;
     }
@@ -125,6 +127,16 @@ kept_note_taken(struct run *run, const struct step *step)
     }
 }
 
+/* Notes that the thread need not have kept any region's pieces. */
+static void
+kept_need_none(struct kept *kept)
+{
+    if (kept->needs_any) {
+        memset(kept->needed, 0, sizeof(kept->needed));
+        kept->needs_any = 0;
+    }
+}
+
 /* Notes that a pool took that number of kept pieces. They may be any
  * region's. */
 static void
@@ -156,7 +168,7 @@ kept_need_left(struct kept *kept, size_t before)
         return;
     }
     if (!pieces->is_known || had < left) {
-        memset(kept->needed, 0, sizeof(kept->needed));
+        kept_need_none(kept);
     } else if (only != NULL && !only->is_block) {
         for (i = 0; i < KEPT_REGIONS_LEAST; i++) {
             if (kept->needed[i] > left) {
@@ -227,7 +239,7 @@ kept_note_needed(struct run *run, struct step *step)
 
     *needed = 0;
     if (!step->is_plain || step->kept + step->ended > kept->limit) {
-        memset(kept->needed, 0, sizeof(kept->needed));
+        kept_need_none(kept);
         return;
     }
     for (i = 0; i < model->large_count; i++) {
@@ -236,6 +248,7 @@ kept_note_needed(struct run *run, struct step *step)
     if (step->kind == STEP_DESTROY) {
         *needed += model->block_count;
     }
+    kept->needs_any |= *needed != 0;
     if (!kept_has_swept(run, step)) {
         return;
     }

@@ -48,6 +48,7 @@ struct kept {
     /* The pieces that each of the last regions ended with, less those that
      * pools took since. 0 where the thread need not have kept them. */
     size_t needed[KEPT_REGIONS_LEAST];
+    int needs_any; /* whether one of needed may not be 0 */
 };
 
 struct run;

@@ -4,26 +4,6 @@
 #include "heap.h"
 
 void
-note(struct run *run, struct source_call call)
-{
-    run->has_called |= call.code != SOURCE_OP;
-    if (run->options.note != NULL) {
-        run->options.note(&call);
-    }
-}
-
-void
-note_answer(struct run *run, struct source_call call, int succeeds)
-{
-    uint8_t answer = succeeds ? SOURCE_DONE : SOURCE_REFUSED;
-
-    if (answer != call.answer) {
-        note(run,
-             (struct source_call){.code = SOURCE_ANSWER, .answer = answer});
-    }
-}
-
-void
 note_free(struct run *run, unsigned pool, struct shadow_target target,
           int succeeds)
 {

@@ -13,10 +13,26 @@
 #include "source.h"
 
 /* Note a call, or another event of enum source_code. */
-void note(struct run *run, struct source_call call);
+static inline void
+note(struct run *run, struct source_call call)
+{
+    run->has_called |= call.code != SOURCE_OP;
+    if (run->options.note != NULL) {
+        run->options.note(&call);
+    }
+}
 
 /* Note the answer to call, the last one, if it is not call.answer. */
-void note_answer(struct run *run, struct source_call call, int succeeds);
+static inline void
+note_answer(struct run *run, struct source_call call, int succeeds)
+{
+    uint8_t answer = succeeds ? SOURCE_DONE : SOURCE_REFUSED;
+
+    if (answer != call.answer) {
+        note(run,
+             (struct source_call){.code = SOURCE_ANSWER, .answer = answer});
+    }
+}
 
 void note_free(struct run *run, unsigned pool, struct shadow_target target,
                int succeeds);

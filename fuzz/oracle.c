@@ -8,26 +8,20 @@ const struct oracle *const oracles[] = {
 
 const size_t oracle_count = sizeof(oracles) / sizeof(oracles[0]);
 
-_Static_assert(sizeof(oracles) / sizeof(oracles[0]) <= 32,
-               "the oracles of a kind of step are the bits of a word");
-
-/* The oracles that look at a kind of step: bit i for oracles[i]. */
-static unsigned asked_after[STEP_KINDS];
+/* The oracles' functions check() of each kind of step. NULL ends a row. */
+static oracle_check
+    *checks[STEP_KINDS][sizeof(oracles) / sizeof(oracles[0]) + 1];
 
 const struct promise *
 oracles_check(const struct run *run, const struct step *step)
 {
-    unsigned asked = asked_after[step->kind];
+    oracle_check *const *check = checks[step->kind];
+    const struct promise *broken = NULL;
 
-    for (; asked != 0; asked &= asked - 1) {
-        const struct promise *broken =
-            oracles[__builtin_ctz(asked)]->check(run, step);
-
-        if (broken != NULL) {
-            return broken;
-        }
+    while (broken == NULL && *check != NULL) {
+        broken = (*check++)(run, step);
     }
-    return NULL;
+    return broken;
 }
 
 __attribute__((constructor)) static void
@@ -37,9 +31,11 @@ oracles_load(void)
     size_t i;
 
     for (kind = 0; kind < STEP_KINDS; kind++) {
+        size_t count = 0;
+
         for (i = 0; i < oracle_count; i++) {
             if (oracles[i]->kinds & ORACLE_KIND(kind)) {
-                asked_after[kind] |= 1u << i;
+                checks[kind][count++] = oracles[i]->check;
             }
         }
     }

@@ -17,15 +17,16 @@ struct promise {
     const char *words;
 };
 
+/* Returns NULL, or the broken promise. Changes nothing. */
+typedef const struct promise *oracle_check(const struct run *run,
+                                           const struct step *step);
+
 struct oracle {
     const char *name;
     const struct promise *promises;
     size_t promise_count;
     unsigned kinds; /* the steps that it checks: ORACLE_KIND() of each, or'ed */
-
-    /* Returns NULL, or the broken promise. Changes nothing. */
-    const struct promise *(*check)(const struct run *run,
-                                   const struct step *step);
+    oracle_check *check;
 };
 
 /* In the order of checks. */

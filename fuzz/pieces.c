@@ -90,11 +90,15 @@ pieces_have_block(const struct pieces *pieces, size_t size)
 int
 pieces_have_large(const struct pieces *pieces, size_t size)
 {
-    size_t end = class_end(size);
+    size_t end;
     int has_own = 0;
     int has_next = 0;
     size_t i;
 
+    if (!pieces->is_known || pieces->large == 0) {
+        return 0;
+    }
+    end = class_end(size);
     for (i = 0; i < pieces->count; i++) {
         const struct piece_size *piece = &pieces->sizes[i];
 
@@ -107,9 +111,7 @@ pieces_have_large(const struct pieces *pieces, size_t size)
             has_own = 1;
         }
     }
-    return pieces->is_known &&
-           (has_next ||
-            (has_own && pieces_too_small(pieces, size) <= HIDE_MAX));
+    return has_next || (has_own && pieces_too_small(pieces, size) <= HIDE_MAX);
 }
 
 size_t

@@ -1,8 +1,9 @@
 /*
  * The checked executor: it does a program's ops on real pools and on a model.
- * After every op, also one of a cleanup handler, it asks every oracle whether
+ * After every op, also one of a cleanup handler, it asks the oracles whether
  * the pools' promises still hold, unless run_options says that an earlier run
- * has asked.
+ * has asked. They look at what the op may have changed, and from time to time
+ * at all of its pool: see struct step.
  *
  * The pool must be compiled with pool_seam_args, so that its memory and files
  * are pool/test/heap.h's and files.h's. One thread, one run at a time.

@@ -2,16 +2,14 @@
 
 #include <string.h>
 
+#include "bytes.h"
+
 enum {
     /* Bytes that are written at each end of a longer allocation. */
     WRITTEN_MAX = 128,
 
     OLD = 64, /* large allocations that are newer than an old one */
 };
-
-/* Prevents the compiler from making a loop a call of memmove():
- * AddressSanitizer's memmove() copies byte by byte. */
-#define KEEP_LOOP() __asm__ volatile("" ::: "memory")
 
 static void range_add(struct shadow_pool *shadow, struct shadow_range range);
 static void range_remove(struct shadow_pool *shadow,
@@ -23,6 +21,7 @@ void
 shadow_clear(struct shadow_pool *shadow)
 {
     shadow->pool = NULL;
+    shadow->part_steps = 0;
     shadow->is_mixed = 0;
     shadow->block_count = 0;
     shadow->index_size = 0;
@@ -51,6 +50,8 @@ shadow_start(struct shadow_pool *shadow, ngx_pool_t *pool)
     shadow->block_ends[0] = 0;
     shadow->blocks[0] = pool;
     shadow->block_count = pool != NULL;
+    shadow->lowest = pool;
+    shadow->highest = pool;
 }
 
 void
@@ -72,7 +73,7 @@ shadow_end(struct shadow_pool *shadow)
 
 struct shadow_allocation *
 shadow_add(struct shadow_pool *shadow, enum shadow_kind kind, unsigned char *p,
-           size_t size, const struct model_spot *spot)
+           size_t size, const struct model_spot *spot, size_t number)
 {
     struct shadow_allocation *allocation =
         &shadow->allocations[shadow->allocation_count++];
@@ -81,6 +82,7 @@ shadow_add(struct shadow_pool *shadow, enum shadow_kind kind, unsigned char *p,
         .p = p,
         .size = size,
         .key = MODEL_NO_KEY,
+        .number = (unsigned) number,
         .kind = kind,
         .place = spot->place,
         .block = (unsigned) spot->block,
@@ -130,11 +132,22 @@ shadow_pick(struct shadow_pool *shadow, unsigned nth, enum model_place place)
 struct shadow_allocation *
 shadow_numbered(struct shadow_pool *shadow, size_t number)
 {
-    size_t i;
+    struct shadow_allocation *all = shadow->allocations;
+    size_t low = 0;
+    size_t high = shadow->allocation_count;
 
-    for (i = 0; i < shadow->allocation_count; i++) {
-        if (shadow->allocations[i].number == number && number != 0) {
-            return &shadow->allocations[i];
+    while (low != high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (all[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < shadow->allocation_count && all[low].number == number; low++) {
+        if (all[low].kind == SHADOW_BYTES && number != 0) {
+            return &all[low];
         }
     }
     return NULL;
@@ -152,7 +165,7 @@ shadow_remove(struct shadow_pool *shadow, struct shadow_allocation *allocation)
     }
     for (; allocation < last; allocation++) {
         allocation[0] = allocation[1];
-        KEEP_LOOP();
+        BYTES_KEEP_LOOP();
     }
 }
 
@@ -165,7 +178,7 @@ range_add(struct shadow_pool *shadow, struct shadow_range range)
 
     for (; i != 0 && shadow->ranges[i - 1].start > range.start; i--) {
         shadow->ranges[i] = shadow->ranges[i - 1];
-        KEEP_LOOP();
+        BYTES_KEEP_LOOP();
     }
     shadow->ranges[i] = range;
 }
@@ -178,7 +191,7 @@ range_remove(struct shadow_pool *shadow, const unsigned char *start)
 
     for (; i < last; i++) {
         shadow->ranges[i] = shadow->ranges[i + 1];
-        KEEP_LOOP();
+        BYTES_KEEP_LOOP();
     }
 }
 
@@ -189,6 +202,10 @@ ranges_below(const struct shadow_pool *shadow, const unsigned char *end)
     size_t low = 0;
     size_t high = shadow->range_count;
 
+    /* Most memory lies above all earlier memory, see range_add(). */
+    if (high != 0 && shadow->ranges[high - 1].start < end) {
+        return high;
+    }
     while (low != high) {
         size_t middle = low + (high - low) / 2;
 
@@ -223,7 +240,10 @@ shadow_is_old(const struct shadow_pool *shadow,
         shadow->allocations + shadow->allocation_count;
     unsigned newer = 0;
 
-    while (++allocation < end) {
+    if (end - allocation <= OLD) {
+        return 0;
+    }
+    while (++allocation < end && newer < OLD) {
         newer += allocation->place == MODEL_LARGE &&
                  allocation->kind == SHADOW_BYTES;
     }
@@ -280,22 +300,11 @@ shadow_is_written(const void *p, size_t size, unsigned char fill)
         return 1;
     }
     if (size <= 2 * WRITTEN_MAX) {
-        return shadow_is_uniform(p, size, fill);
+        return bytes_are(p, size, fill);
     }
-    return shadow_is_uniform(p, WRITTEN_MAX, fill) &&
-           shadow_is_uniform((const unsigned char *) p + size - WRITTEN_MAX,
-                             WRITTEN_MAX, fill);
-}
-
-int
-shadow_is_uniform(const void *p, size_t size, unsigned char value)
-{
-    const unsigned char *bytes = p;
-
-    if (size == 0) {
-        return 1;
-    }
-    return bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0;
+    return bytes_are(p, WRITTEN_MAX, fill) &&
+           bytes_are((const unsigned char *) p + size - WRITTEN_MAX,
+                     WRITTEN_MAX, fill);
 }
 
 void
@@ -307,6 +316,12 @@ shadow_note_blocks(struct shadow_pool *shadow)
            (next = shadow->blocks[shadow->block_count - 1]->d.next) != NULL) {
         shadow->block_ends[shadow->block_count] = 0;
         shadow->blocks[shadow->block_count++] = next;
+        if (next < shadow->lowest) {
+            shadow->lowest = next;
+        }
+        if (next > shadow->highest) {
+            shadow->highest = next;
+        }
     }
 }
 
@@ -332,6 +347,10 @@ shadow_block_of(const struct shadow_pool *shadow,
     size_t size = model->blocks[0].size;
     size_t i;
 
+    if ((uintptr_t) p < (uintptr_t) shadow->lowest ||
+        (uintptr_t) p > (uintptr_t) shadow->highest + size) {
+        return shadow->block_count;
+    }
     for (i = shadow->block_count; i-- != 0;) {
         uintptr_t start = (uintptr_t) shadow->blocks[i];
 

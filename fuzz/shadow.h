@@ -41,7 +41,8 @@ struct shadow_allocation {
     unsigned char *p;
     size_t size;
     unsigned key;    /* no two are the same */
-    unsigned number; /* of SHADOW_BYTES: run.made_count at its op */
+    unsigned number; /* run.made_count at its op; never falls along the
+                      * list */
     enum shadow_kind kind;
     enum model_place place;
     unsigned block;  /* of a small one: as in struct model_spot */
@@ -95,11 +96,14 @@ struct shadow_target {
 };
 
 struct shadow_pool {
-    ngx_pool_t *pool; /* NULL: it does not exist */
-    ngx_pool_t after; /* a copy of *pool, after the last op on it */
-    int is_mixed;     /* nginx's own functions have worked on it */
+    ngx_pool_t *pool;  /* NULL: it does not exist */
+    ngx_pool_t after;  /* a copy of *pool, after the last op on it */
+    size_t part_steps; /* since the last step that is_whole */
+    int is_mixed;      /* nginx's own functions have worked on it */
     size_t block_count;
     ngx_pool_t *blocks[MODEL_BLOCKS_MAX];
+    const ngx_pool_t *lowest;            /* of the blocks, by address */
+    const ngx_pool_t *highest;           /* the same */
     size_t block_ends[MODEL_BLOCKS_MAX]; /* offset of the end of the cut bytes
                                             of each, since it was empty */
     size_t index_size;                   /* bytes of its index */
@@ -135,11 +139,11 @@ void shadow_start(struct shadow_pool *shadow, ngx_pool_t *pool);
  * one is added. */
 void shadow_end(struct shadow_pool *shadow);
 
-/* Record a new allocation. The caller sets its key and its number. */
+/* Record a new allocation. The caller sets its key. */
 struct shadow_allocation *shadow_add(struct shadow_pool *shadow,
                                      enum shadow_kind kind, unsigned char *p,
-                                     size_t size,
-                                     const struct model_spot *spot);
+                                     size_t size, const struct model_spot *spot,
+                                     size_t number);
 void shadow_remove(struct shadow_pool *shadow,
                    struct shadow_allocation *allocation);
 
@@ -160,8 +164,8 @@ struct shadow_allocation *shadow_pick(struct shadow_pool *shadow, unsigned nth,
  * NULL. Of several, where some have no bytes, it is the newest one. */
 struct shadow_allocation *shadow_last(struct shadow_pool *shadow);
 
-/* The allocation that the op of that number made, from 1. Returns NULL when the
- * pool does not have it. */
+/* The program's own allocation that the op of that number made, from 1. Returns
+ * NULL when the pool does not have it. Cost: O(log n). */
 struct shadow_allocation *shadow_numbered(struct shadow_pool *shadow,
                                           size_t number);
 
@@ -196,9 +200,6 @@ int shadow_is_intact(const struct shadow_allocation *allocation);
  * 0, which stands for bytes that were not written. */
 int shadow_is_written(const void *p, size_t size, unsigned char fill);
 
-/* Whether each of the size bytes at p is value. */
-int shadow_is_uniform(const void *p, size_t size, unsigned char value);
-
 /* Add a value to a hash: FNV's step, a word at a time. */
 static inline uint64_t
 shadow_mix(uint64_t hash, uint64_t value)
@@ -207,6 +208,14 @@ shadow_mix(uint64_t hash, uint64_t value)
 
     hash = (hash ^ value) * prime;
     return hash ^ hash >> 29;
+}
+
+/* A word of a sum that shadow_mix() adds to a hash; nth is its place in the
+ * sum. */
+static inline uint64_t
+shadow_word(unsigned nth, uint64_t value)
+{
+    return value * (UINT64_C(0x9e3779b97f4a7c15) * (2 * nth + 1));
 }
 
 /* Odd, for a hash of addresses in their order. */

@@ -28,7 +28,8 @@ enum step_kind {
     STEP_HANDLER, /* a cleanup's handler is being run */
     STEP_FILE,    /* the cleanup of a descriptor was run early */
     STEP_OTHER,
-    STEP_BEFORE, /* made, or all of the pool if made is NULL, is about to end */
+    STEP_BEFORE, /* all of the pool is about to end */
+    STEP_READ,   /* made is about to end, or to be written again */
     STEP_WRITE,  /* made was written */
     STEP_END,    /* all pools are destroyed */
     STEP_REPEAT, /* the program was run twice */
@@ -40,6 +41,10 @@ struct step {
     enum step_kind kind;
     unsigned pool;
     enum op_code code;
+    int is_whole; /* oracles check all of the pool, not only what the step may
+                   * have changed */
+    size_t first_block; /* that they check */
+    size_t end_block;   /* after the last one that they check */
     int had_pool;
     ngx_pool_t before; /* if had_pool: a copy of the pool's struct */
 
@@ -68,6 +73,7 @@ struct step {
     size_t taken;      /* see model_seen */
     size_t index_puts; /* if is_reindexed: of the old index, see shadow_pool */
     size_t index_size; /* if is_reindexed: bytes of the old index */
+    int is_indexed;    /* the pool got an index */
     int is_reindexed;  /* an index was replaced by another one */
     int is_early;      /* this region's end released kept memory, and so did
                           * another one's shortly before */

@@ -18,32 +18,30 @@ static const struct promise promises[] = {
 };
 
 enum {
-    NEIGHBOURS = 3,
+    LOOKED_AT = 3, /* allocations among which a neighbour is searched */
 };
 
 static int all_are_intact(const struct shadow_pool *pool);
-static int neighbours_are_intact(const struct shadow_pool *pool,
-                                 const struct shadow_allocation *made);
+static int neighbour_is_intact(const struct shadow_pool *pool,
+                               const struct shadow_allocation *made);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
     const struct shadow_pool *pool = &run->pools[step->pool];
 
-    if (step->kind == STEP_WRITE && step->made != NULL) {
-        return neighbours_are_intact(pool, step->made) ? NULL
-                                                       : &promises[NEIGHBOUR];
-    }
-    if (step->kind != STEP_BEFORE) {
-        return NULL;
-    }
-    if (step->made != NULL) {
+    switch (step->kind) {
+    case STEP_WRITE:
+        return step->made == NULL || neighbour_is_intact(pool, step->made)
+                   ? NULL
+                   : &promises[NEIGHBOUR];
+    case STEP_READ:
         return shadow_is_intact(step->made) ? NULL : &promises[BEFORE_PFREE];
+    default:
+        return all_are_intact(pool)     ? NULL
+               : step->code == OP_RESET ? &promises[BEFORE_RESET]
+                                        : &promises[BEFORE_DESTROY];
     }
-    if (all_are_intact(pool)) {
-        return NULL;
-    }
-    return &promises[step->code == OP_RESET ? BEFORE_RESET : BEFORE_DESTROY];
 }
 
 static int
@@ -59,21 +57,25 @@ all_are_intact(const struct shadow_pool *pool)
     return 1;
 }
 
-/* Checks the allocations before made, which has just been written. In a block
- * they lie below it. All allocations are checked before they end. */
+/* Checks the allocation before made, which has just been written. In a block it
+ * lies below it. A cleanup's node between them has no written bytes. All
+ * allocations are checked before they end. */
 static int
-neighbours_are_intact(const struct shadow_pool *pool,
-                      const struct shadow_allocation *made)
+neighbour_is_intact(const struct shadow_pool *pool,
+                    const struct shadow_allocation *made)
 {
-    size_t nth = (size_t) (made - pool->allocations);
-    size_t least = nth < NEIGHBOURS ? 0 : nth - NEIGHBOURS;
+    const struct shadow_allocation *other = made;
+    size_t n;
 
-    while (nth-- > least) {
-        if (!shadow_is_intact(&pool->allocations[nth])) {
-            return 0;
+    for (n = 0; n < LOOKED_AT && other != pool->allocations; n++) {
+        other--;
+        if (other->fill != 0 && other->place == made->place &&
+            other->block == made->block) {
+            return shadow_is_intact(other);
         }
     }
     return 1;
 }
 
-ORACLE_DEFINE(contents, ORACLE_KIND(STEP_WRITE) | ORACLE_KIND(STEP_BEFORE));
+ORACLE_DEFINE(contents, ORACLE_KIND(STEP_WRITE) | ORACLE_KIND(STEP_READ) |
+                            ORACLE_KIND(STEP_BEFORE));

@@ -40,11 +40,6 @@ static const struct promise promises[] = {
 };
 
 enum {
-    /* Longer lists, and lists that a step should not change, are checked from
-     * time to time, and before each reset and destroy. */
-    LOOKED_AT_MAX = 32,
-    LOOKED_AT_ONE_IN = 16,
-
     ENTRIES_MAX = 4 * MODEL_OPS_MAX, /* a longer list has no end */
 
     INDEX_LEAST = 64, /* entries; for more, three for each allocation */
@@ -72,7 +67,6 @@ struct list {
     uint64_t sum;
 };
 
-static int looks_at_list(const struct run *run, const struct step *step);
 static struct list list_look(const ngx_pool_large_t *large);
 static size_t index_most(size_t live);
 static const struct promise *check_index(const struct run *run,
@@ -88,7 +82,7 @@ check(const struct run *run, const struct step *step)
     const struct model_pool *model = &run->model.pools[step->pool];
     struct list list;
 
-    if (self->pool == NULL || step->kind == STEP_WRITE) {
+    if (self->pool == NULL) {
         return NULL;
     }
     if (step->kind == STEP_FREE && step->calls > 1) {
@@ -104,7 +98,7 @@ check(const struct run *run, const struct step *step)
                !run_was_refused(run)) {
         return &promises[INDEXED];
     }
-    if (!looks_at_list(run, step)) {
+    if (!step->is_whole) {
         return NULL;
     }
     list = list_look(self->pool->large);
@@ -145,10 +139,10 @@ check_index(const struct run *run, const struct step *step)
             step->index_size - INDEX_HEADER_MAX) {
         return &promises[AGAIN];
     }
-    if (self->index_puts != 0 || step->kind == STEP_BEFORE) {
+    if (!step->is_indexed && (self->index_puts != 0 || !step->is_whole)) {
         return NULL;
     }
-    /* The index is new. */
+    /* The index is new, or nothing was put into it since. */
     for (i = 0; i <= index->mask; i++) {
         linked += index->slots[i].next != NULL;
     }
@@ -223,19 +217,6 @@ are_irregular(const ngx_pool_large_t *list)
         }
     }
     return count == DISTANCES_LEAST;
-}
-
-static int
-looks_at_list(const struct run *run, const struct step *step)
-{
-    int is_same = step->kind == STEP_BEFORE ||
-                  (step->kind == STEP_ALLOC &&
-                   step->spot.place == MODEL_SMALL && !step->is_nginx);
-
-    return (run->model.pools[step->pool].large_peak <= LOOKED_AT_MAX &&
-            !is_same) ||
-           run->op_count % LOOKED_AT_ONE_IN == 0 ||
-           (step->kind == STEP_BEFORE && step->made == NULL);
 }
 
 static struct list

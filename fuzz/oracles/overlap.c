@@ -66,10 +66,12 @@ overlaps_large(const struct run *run, const struct shadow_allocation *made)
     for (pool = 0; pool < OP_POOLS; pool++) {
         const struct shadow_pool *self = &run->pools[pool];
 
+        if (self->pool == NULL) {
+            continue;
+        }
         overlapping += shadow_count_overlapping(self, range);
-        if (self->pool != NULL &&
-            shadow_block_of(self, &run->model.pools[pool], made->p) !=
-                self->block_count) {
+        if (shadow_block_of(self, &run->model.pools[pool], made->p) !=
+            self->block_count) {
             return 1;
         }
     }

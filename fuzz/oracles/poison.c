@@ -28,7 +28,7 @@ enum {
     KEPT_HEAD = 2 * sizeof(size_t),
 
     /* Bytes at a start that are all checked. */
-    LOOKED_AT = 64,
+    LOOKED_AT = 32,
 
     /* Of eight bytes at a multiple of eight, ASan marks all or some of the last
      * ones. So all are marked if the first one is. */
@@ -41,7 +41,8 @@ enum {
 int __asan_address_is_poisoned(void const volatile *p) __attribute__((weak));
 void *__asan_region_is_poisoned(void *p, size_t size) __attribute__((weak));
 
-static const struct promise *check_blocks(const struct run *run, unsigned pool);
+static const struct promise *check_blocks(const struct run *run,
+                                          const struct step *step);
 static const struct promise *check_destroyed(const struct run *run,
                                              unsigned pool);
 static int ended_are_reported(const struct shadow_pool *self);
@@ -65,26 +66,29 @@ check(const struct run *run, const struct step *step)
     if (step->kind == STEP_DESTROY) {
         return check_destroyed(run, step->pool);
     }
-    if ((step->kind == STEP_ALLOC || step->kind == STEP_BEFORE) &&
-        !are_unmarked(run, step)) {
+    if (!are_unmarked(run, step)) {
         return &promises[LIVE];
+    }
+    if (step->kind == STEP_READ) {
+        return NULL;
     }
     if ((step->kind == STEP_ALLOC || step->kind == STEP_CLEANUP) &&
         run->model.redzone != 0 &&
         (!end_is_reported(step->made) || !end_is_reported(step->data))) {
         return &promises[PAST_END];
     }
-    return pool->pool != NULL ? check_blocks(run, step->pool) : NULL;
+    return pool->pool != NULL ? check_blocks(run, step) : NULL;
 }
 
 static const struct promise *
-check_blocks(const struct run *run, unsigned pool)
+check_blocks(const struct run *run, const struct step *step)
 {
-    const struct shadow_pool *self = &run->pools[pool];
-    const struct model_pool *model = &run->model.pools[pool];
-    size_t i;
+    const struct shadow_pool *self = &run->pools[step->pool];
+    const struct model_pool *model = &run->model.pools[step->pool];
+    size_t i =
+        step->first_block < model->current ? model->current : step->first_block;
 
-    for (i = model->current; i < self->block_count; i++) {
+    for (; i < step->end_block; i++) {
         if (!is_reported(self->blocks[i], model->blocks[i].last,
                          model->blocks[i].size)) {
             return &promises[TAIL];
@@ -135,17 +139,24 @@ end_is_reported(const struct shadow_allocation *allocation)
            __asan_address_is_poisoned(allocation->p + allocation->size);
 }
 
-/* No byte of an allocation that was made, or is about to end, may be marked. */
+/* No byte of an allocation that is about to end may be marked. Of a new one,
+ * the first byte and the last one are checked. */
 static int
 are_unmarked(const struct run *run, const struct step *step)
 {
     const struct shadow_pool *self = &run->pools[step->pool];
     size_t i;
 
-    if (step->made != NULL || step->kind == STEP_ALLOC) {
+    if (step->kind == STEP_READ) {
         return is_unmarked(step->made);
     }
-    for (i = 0; i < self->allocation_count; i++) {
+    if (step->kind == STEP_ALLOC && step->made != NULL &&
+        step->made->size != 0) {
+        return !__asan_address_is_poisoned(step->made->p) &&
+               !__asan_address_is_poisoned(step->made->p + step->made->size -
+                                           1);
+    }
+    for (i = 0; step->kind == STEP_BEFORE && i < self->allocation_count; i++) {
         if (!is_unmarked(&self->allocations[i])) {
             return 0;
         }
@@ -156,13 +167,14 @@ are_unmarked(const struct run *run, const struct step *step)
 static int
 is_unmarked(const struct shadow_allocation *allocation)
 {
-    size_t size = allocation == NULL ? 0 : allocation->size;
-    size_t part = size < ENDS ? size : ENDS;
+    size_t size = allocation->size;
 
-    return size == 0 ||
-           (__asan_region_is_poisoned(allocation->p, part) == NULL &&
-            __asan_region_is_poisoned(allocation->p + size - part, part) ==
-                NULL);
+    if (size <= 2 * ENDS) {
+        return size == 0 ||
+               __asan_region_is_poisoned(allocation->p, size) == NULL;
+    }
+    return __asan_region_is_poisoned(allocation->p, ENDS) == NULL &&
+           __asan_region_is_poisoned(allocation->p + size - ENDS, ENDS) == NULL;
 }
 
 /* Tries the first bytes, the last one, and the one between. */
@@ -183,4 +195,5 @@ is_reported(const void *block, size_t start, size_t end)
             __asan_address_is_poisoned(p + end - 1));
 }
 
-ORACLE_DEFINE(poison, ORACLE_CHANGES | ORACLE_KIND(STEP_BEFORE));
+ORACLE_DEFINE(poison, ORACLE_CHANGES | ORACLE_KIND(STEP_READ) |
+                          ORACLE_KIND(STEP_BEFORE));

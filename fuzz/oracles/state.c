@@ -25,26 +25,17 @@ static const struct promise promises[] = {
                    "changes"},
 };
 
-enum {
-    /* In a longer chain, blocks before the one before current are checked from
-     * time to time, and before and after each reset. */
-    LOOKED_AT_MAX = 8,
-    LOOKED_AT_ONE_IN = 16,
-};
-
 static const struct promise *find(const struct run *run,
                                   const struct step *step);
 static const struct promise *check_place(const struct shadow_pool *self,
                                          const struct step *step);
-static size_t first_looked_at(const struct run *run, const struct step *step);
 
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
     const struct promise *broken;
 
-    if (run->pools[step->pool].pool == NULL ||
-        (step->kind == STEP_BEFORE && step->made != NULL)) {
+    if (run->pools[step->pool].pool == NULL) {
         return NULL;
     }
     broken = find(run, step);
@@ -67,7 +58,7 @@ find(const struct run *run, const struct step *step)
     if (self->block_count != model->block_count) {
         return &promises[CHAIN];
     }
-    for (i = first_looked_at(run, step); i < model->block_count; i++) {
+    for (i = step->first_block; i < step->end_block; i++) {
         const ngx_pool_t *block = self->blocks[i];
 
         if (block->d.failed != model->blocks[i].failed) {
@@ -107,19 +98,6 @@ check_place(const struct shadow_pool *self, const struct step *step)
         return &promises[PLACE_DATA];
     }
     return NULL;
-}
-
-static size_t
-first_looked_at(const struct run *run, const struct step *step)
-{
-    const struct model_pool *model = &run->model.pools[step->pool];
-
-    if (model->block_count <= LOOKED_AT_MAX || step->kind == STEP_RESET ||
-        (step->kind == STEP_BEFORE && step->made == NULL) ||
-        run->op_count % LOOKED_AT_ONE_IN == 0 || model->current == 0) {
-        return 0;
-    }
-    return model->current - 1;
 }
 
 ORACLE_DEFINE(state, ORACLE_CHANGES | ORACLE_KIND(STEP_BEFORE));

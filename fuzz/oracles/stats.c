@@ -12,12 +12,6 @@ static const struct promise promises[] = {
     [THREAD] = {46, "ngx_pool_cache_stats reports what the thread keeps"},
 };
 
-enum {
-    /* The statistics of a larger pool are checked from time to time. */
-    LOOKED_AT_MAX = 4,
-    LOOKED_AT_ONE_IN = 16,
-};
-
 static const struct promise *check_pool(const struct run *run,
                                         const struct step *step);
 static size_t cleanups(const struct shadow_pool *self, const struct step *step);
@@ -25,8 +19,6 @@ static size_t cleanups(const struct shadow_pool *self, const struct step *step);
 static const struct promise *
 check(const struct run *run, const struct step *step)
 {
-    const struct model_pool *model = &run->model.pools[step->pool];
-
     if (run->kept.stats.limit != run->kept.limit ||
         run->kept.stats.size != ngx_pool_cache_size() ||
         ((step->kind == STEP_RESET || step->kind == STEP_DESTROY) &&
@@ -35,12 +27,7 @@ check(const struct run *run, const struct step *step)
           run->kept.stats.large != run->kept.pieces.large))) {
         return &promises[THREAD];
     }
-    if (run->pools[step->pool].pool == NULL ||
-        (model->block_count + model->large_peak > LOOKED_AT_MAX &&
-         run->op_count % LOOKED_AT_ONE_IN != 0)) {
-        return NULL;
-    }
-    return check_pool(run, step);
+    return step->is_whole ? check_pool(run, step) : NULL;
 }
 
 static const struct promise *
@@ -81,4 +68,4 @@ cleanups(const struct shadow_pool *self, const struct step *step)
 }
 
 ORACLE_DEFINE(stats, (ORACLE_CHANGES & ~ORACLE_KIND(STEP_HANDLER)) |
-                         ORACLE_KIND(STEP_END));
+                         ORACLE_KIND(STEP_BEFORE) | ORACLE_KIND(STEP_END));

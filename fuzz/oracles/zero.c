@@ -1,3 +1,4 @@
+#include "bytes.h"
 #include "oracle.h"
 
 static const struct promise promises[] = {
@@ -12,8 +13,7 @@ check(const struct run *run, const struct step *step)
     if (step->code != OP_PCALLOC || step->made == NULL) {
         return NULL;
     }
-    return shadow_is_uniform(step->made->p, step->made->size, 0) ? NULL
-                                                                 : &promises[0];
+    return bytes_are(step->made->p, step->made->size, 0) ? NULL : &promises[0];
 }
 
 ORACLE_DEFINE(zero, ORACLE_KIND(STEP_ALLOC));

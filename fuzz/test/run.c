@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "heap.h"
 #include "oracle.h"
 #include "program.h"
@@ -24,6 +25,9 @@ enum {
     SLOTS = 64, /* places of large allocations */
     SLOT_SIZE = 16,
     ROUNDS = 20000,
+
+    BYTES_MAX = 150, /* several rows of bytes.h, and a rest */
+    BYTES_AROUND = 17,
 };
 
 static const struct run_options options = {.only = RUN_ALL};
@@ -256,7 +260,7 @@ test_shadow_counts_overlapping_allocations(void **state)
         }
         if (random_next(&seed) % 2 == 0) {
             shadow_add(&shadow, SHADOW_BYTES, p,
-                       random_next(&seed) % (SLOT_SIZE + 1), &large);
+                       random_next(&seed) % (SLOT_SIZE + 1), &large, round);
         }
         for (i = 0; i < shadow.allocation_count; i++) {
             const struct shadow_allocation *live = &shadow.allocations[i];
@@ -266,6 +270,70 @@ test_shadow_counts_overlapping_allocations(void **state)
         }
         assert_int_equal(shadow_count_overlapping(&shadow, range),
                          expected < 2 ? expected : 2);
+    }
+}
+
+/* The allocation that the search finds is the first of its number that the
+ * program's own ops made. Numbers grow along the list, some are missing, and
+ * some are those of several allocations. */
+static void
+test_shadow_finds_the_allocation_of_a_number(void **state)
+{
+    static const struct model_spot small = {.place = MODEL_SMALL};
+    static struct shadow_pool shadow;
+    static unsigned char memory[1];
+    uint32_t seed = 1;
+    size_t number = 0;
+    size_t wanted;
+    size_t i;
+
+    (void) state;
+    shadow_clear(&shadow);
+    for (i = 0; i < SLOTS; i++) {
+        number += random_next(&seed) % 3;
+        shadow_add(&shadow,
+                   random_next(&seed) % 2 == 0 ? SHADOW_BYTES : SHADOW_NODE,
+                   memory, 1, &small, number);
+    }
+    for (wanted = 0; wanted <= number + 1; wanted++) {
+        struct shadow_allocation *expected = NULL;
+
+        for (i = 0; i < SLOTS && expected == NULL && wanted != 0; i++) {
+            if (shadow.allocations[i].number == wanted &&
+                shadow.allocations[i].kind == SHADOW_BYTES) {
+                expected = &shadow.allocations[i];
+            }
+        }
+        assert_ptr_equal(shadow_numbered(&shadow, wanted), expected);
+    }
+}
+
+/* At any address and of any size: all bytes are set and no other one, and one
+ * byte that differs is seen. */
+static void
+test_bytes_are_filled_and_compared(void **state)
+{
+    unsigned char memory[BYTES_MAX + 2 * BYTES_AROUND];
+    size_t start;
+    size_t size;
+    size_t i;
+
+    (void) state;
+    for (start = 1; start < BYTES_AROUND; start++) {
+        for (size = 0; size <= BYTES_MAX; size++) {
+            memset(memory, 0, sizeof(memory));
+            bytes_fill(memory + start, 0xa5, size);
+            for (i = 0; i < sizeof(memory); i++) {
+                assert_int_equal(memory[i],
+                                 i >= start && i < start + size ? 0xa5 : 0);
+            }
+            assert_true(bytes_are(memory + start, size, 0xa5));
+            for (i = start; i < start + size; i++) {
+                memory[i] ^= 0x80;
+                assert_false(bytes_are(memory + start, size, 0xa5));
+                memory[i] ^= 0x80;
+            }
+        }
     }
 }
 
@@ -281,6 +349,8 @@ main(void)
         cmocka_unit_test(test_oracles_state_every_promise),
         cmocka_unit_test(test_run_leaves_its_states_to_libfuzzer),
         cmocka_unit_test(test_shadow_counts_overlapping_allocations),
+        cmocka_unit_test(test_shadow_finds_the_allocation_of_a_number),
+        cmocka_unit_test(test_bytes_are_filled_and_compared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
