@@ -31,10 +31,16 @@ enum {
     PAGES_KEPT = 8 * 1024 * 1024,
     UNUSED_LEAST = 1000 * 1000,
 
+    /* AddressSanitizer's marks of fresh memory are written in pieces of this
+     * size. Those of all the memory are a thousand pages, in each process. */
+    MARKED_PIECE = 256 * 1024,
+
     /* The states of a block. */
     LIVE = 0x6c697665,
     FREED = 0x66726564,
 };
+
+_Static_assert(FIXED_SIZE % MARKED_PIECE == 0, "pieces fill the memory");
 
 /* Stands before each block. Under AddressSanitizer every byte that is no live
  * block's is marked, a header too. */
@@ -50,11 +56,13 @@ static const uintptr_t alignment_of_all = (UINTPTR_MAX >> 31 >> 1) + 1;
 
 static unsigned char *memory; /* NULL: not reserved yet */
 static size_t used;           /* bytes, from the start of memory */
+static size_t marked;         /* bytes that have had marks */
 static size_t most;           /* all bytes from here on are 0 */
 static size_t unused;         /* times in a row, see UNUSED_LEAST */
 static size_t live;           /* blocks */
 
 static void reserve(void);
+static void mark(size_t end);
 static struct header header_read(const void *p);
 static void header_write(void *p, struct header header);
 static void fill(unsigned char *p, size_t size);
@@ -76,6 +84,7 @@ fixed_posix_memalign(void **ret_p, size_t alignment, size_t size)
         return ENOMEM;
     }
     p = memory + (start - (uintptr_t) memory);
+    mark((size_t) (p - memory) + size + REDZONE);
     ASAN_UNPOISON_MEMORY_REGION(p, size);
     header_write(p, (struct header){.size = size, .state = LIVE});
     fill(p, size);
@@ -99,7 +108,16 @@ reserve(void)
     }
     start &= ~(alignment_of_all - 1);
     memory = (unsigned char *) p + (start - (uintptr_t) p);
-    ASAN_POISON_MEMORY_REGION(memory, FIXED_SIZE);
+}
+
+/* Marks the memory up to end, and at least one piece after it. */
+static void
+mark(size_t end)
+{
+    while (marked < end + MARKED_PIECE && marked < FIXED_SIZE) {
+        ASAN_POISON_MEMORY_REGION(memory + marked, MARKED_PIECE);
+        marked += MARKED_PIECE;
+    }
 }
 
 ASAN_UNCHECKED static struct header
