@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""fuzz, ci-fuzz, reproduce: python3 fuzz/campaign COMMAND [ARGUMENTS]."""
+"""fuzz, speed, ci-fuzz, ...: python3 fuzz/campaign COMMAND [ARGUMENTS]."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from campaign import ci, fuzz, nothing, reproduce  # noqa: E402
+from campaign import ci, fuzz, nothing, reproduce, speed  # noqa: E402
 from campaign.health import Refused, of_error  # noqa: E402
 
 COMMANDS = {
@@ -15,6 +15,7 @@ COMMANDS = {
     "from-nothing": nothing.main,
     "ci-fuzz": ci.main,
     "reproduce": reproduce.main,
+    "speed": speed.main,
 }
 INTERRUPTED = 130
 
