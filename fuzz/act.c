@@ -10,7 +10,8 @@
 #include "states.h"
 
 enum {
-    /* nginx's own functions look for an empty entry among the first ones. */
+    /* nginx's own functions look for an empty entry among the first ones, the
+     * library's at the first one. */
     ENTRIES_LOOKED_AT = 5,
 
     /* For nginx's functions a pool's size must be a multiple of this; otherwise
@@ -492,10 +493,11 @@ act_begin(struct run *run, struct step *step)
 {
     const ngx_pool_t *pool = run->pools[step->pool].pool;
     const ngx_pool_large_t *large = pool != NULL ? pool->large : NULL;
+    size_t looked_at = run->options.nginx != NULL ? ENTRIES_LOOKED_AT : 1;
     size_t entry;
 
     step->empty_entry = MODEL_NO_ENTRY;
-    for (entry = 0; large != NULL && entry < ENTRIES_LOOKED_AT; entry++) {
+    for (entry = 0; large != NULL && entry < looked_at; entry++) {
         if (large->alloc == NULL) {
             step->empty_entry = entry;
             break;

@@ -54,12 +54,6 @@ model_init(struct model *model, size_t redzone, int all_large)
 }
 
 int
-model_is_small(const struct model *model, unsigned pool, size_t size)
-{
-    return !model->all_large && size <= model->pools[pool].max;
-}
-
-int
 model_create(struct model *model, unsigned pool, size_t size,
              const struct model_seen *seen)
 {
@@ -287,12 +281,6 @@ model_left(const struct model *model, unsigned pool)
     const struct model_pool *self = &model->pools[pool];
 
     return self->blocks[self->current].size - self->blocks[self->current].last;
-}
-
-size_t
-model_header(size_t block)
-{
-    return block == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
 }
 
 /* Makes a small allocation. Each block that is tried in vain counts a

@@ -18,6 +18,11 @@
 
 #include <stddef.h>
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <ngx_palloc.h>
+
 #include "op.h"
 
 enum {
@@ -108,7 +113,11 @@ struct model {
 void model_init(struct model *model, size_t redzone, int all_large);
 
 /* Whether an allocation of size bytes is cut from a block. */
-int model_is_small(const struct model *model, unsigned pool, size_t size);
+static inline int
+model_is_small(const struct model *model, unsigned pool, size_t size)
+{
+    return !model->all_large && size <= model->pools[pool].max;
+}
 
 /* Create the pool. Returns 1 when it must exist now, else 0. */
 int model_create(struct model *model, unsigned pool, size_t size,
@@ -167,6 +176,10 @@ void model_tail_move(struct model *model, unsigned pool, long bytes);
 size_t model_left(const struct model *model, unsigned pool);
 
 /* The offset at which a block's usable memory starts. */
-size_t model_header(size_t block);
+static inline size_t
+model_header(size_t block)
+{
+    return block == 0 ? sizeof(ngx_pool_t) : sizeof(ngx_pool_data_t);
+}
 
 #endif

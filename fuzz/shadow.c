@@ -116,15 +116,16 @@ struct shadow_allocation *
 shadow_pick(struct shadow_pool *shadow, unsigned nth, enum model_place place)
 {
     size_t count = shadow->allocation_count;
+    size_t at = count == 0 ? 0 : count - nth % count; /* one after it */
     size_t i;
 
     for (i = 0; i < count; i++) {
-        struct shadow_allocation *allocation =
-            &shadow->allocations[count - 1 - (nth + i) % count];
+        struct shadow_allocation *allocation = &shadow->allocations[--at];
 
         if (allocation->kind == SHADOW_BYTES && allocation->place == place) {
             return allocation;
         }
+        at = at == 0 ? count : at;
     }
     return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * empty: proves nothing. An input has no effect, so its time is the engine's and
- * the sanitizer's own. The speed of other targets is compared with it.
+ * empty: proves nothing. An input has no effect, so its time is the engine's
+ * and the sanitizer's own. The speed of other targets is compared with it.
  */
 #include <stddef.h>
 #include <stdint.h>

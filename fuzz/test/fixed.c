@@ -19,6 +19,7 @@
 enum {
     PAGE = 4096,
     LITTLE = 1024 * 1024,
+    AFTER = 256 * 1024, /* bytes after a block: MARKED_PIECE of fixed.c */
     MUCH = 24 * 1024 * 1024,
     KEPT = 8 * 1024 * 1024, /* PAGES_KEPT of fixed.c */
     UNUSED = 1000 * 1000,   /* UNUSED_LEAST of fixed.c */
@@ -141,6 +142,30 @@ test_only_live_blocks_may_be_accessed(void **state)
     fixed_free(first);
 }
 
+/* The first test, since marks of fresh memory stay. */
+static void
+test_fresh_memory_is_marked_after_each_block(void **state)
+{
+    static const size_t sizes[] = {100, AFTER - 100, AFTER, LITTLE};
+    unsigned char *blocks[sizeof(sizes) / sizeof(sizes[0])];
+    size_t nth;
+    size_t i;
+
+    (void) state;
+    if (!ASAN_ON) {
+        skip();
+    }
+    for (nth = 0; nth < sizeof(sizes) / sizeof(sizes[0]); nth++) {
+        blocks[nth] = take(16, sizes[nth]);
+        for (i = 0; i < AFTER; i++) {
+            assert_true(ASAN_IS_MARKED(blocks[nth] + sizes[nth] + i));
+        }
+    }
+    while (nth-- != 0) {
+        fixed_free(blocks[nth]);
+    }
+}
+
 static void
 test_memory_has_an_end(void **state)
 {
@@ -178,6 +203,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fresh_memory_is_marked_after_each_block),
         cmocka_unit_test(test_the_same_calls_get_the_same_addresses),
         cmocka_unit_test(test_pages_that_were_given_back_are_filled_again),
         cmocka_unit_test(test_unused_pages_are_given_back),
