@@ -11,7 +11,7 @@ const char *__asan_default_options(void);
  * All but those that read programs, ops_decoder and trace_reader:
  * - LeakSanitizer is off, since oracles count what is allocated.
  * - No stack is recorded for an allocation, since that takes time.
- * - memcmp() is not checked. What they compare are their own structs, and bytes
+ * - memcmp() is not checked. These targets compare their own structs, and bytes
  *   that they have written.
  */
 #define OPTIONS "quarantine_size_mb=2:allocator_release_to_os_interval_ms=1000"

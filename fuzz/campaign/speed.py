@@ -25,7 +25,7 @@ from .targets import NEEDS_NGINX, TARGETS, corpora
 ENGINE = "libfuzzer"
 EMPTY = "empty"  # the target that does nothing
 ROUND_SECONDS = 1.0  # the least that the empty target takes in a round
-INPUTS_MAX = 4000  # that one command line has
+INPUTS_MAX = 4000  # of one command line
 
 
 class Speed(NamedTuple):
@@ -57,7 +57,7 @@ def choose_inputs(folders: list[Path]) -> list[Path]:
 
 
 def seconds_of(binary: Path, runs: int, inputs: list[Path]) -> float:
-    """The processor's seconds in which binary runs each input so many times."""
+    """The processor's seconds that binary takes to run each input runs times."""
     # The first processor often serves the devices, too.
     processor = str(max(os.sched_getaffinity(0)))
     process = subprocess.Popen(
